@@ -1,0 +1,105 @@
+//! Sources: where pictures come from, and the slot that they put them into.
+//!
+//! Each source runs on a thread of its own, blocks on its camera, its clock or its file, and gives
+//! its pictures to a [`Feed`]. It never waits for the network, except where every frame counts
+//! ([`Delivery::EveryFrame`]). It ends when the feed says so, and closes the feed when it has no more.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::frame::Captured;
+use crate::slot::Slot;
+use crate::stop::Stop;
+
+/// What happens to a picture for which the link has no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// The next picture takes its place.
+    NewestWins,
+    /// The source waits.
+    EveryFrame,
+}
+
+/// What a camera says of the last picture that it took.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Shot {
+    /// Exposure time in microseconds.
+    pub exposure_us: Option<u32>,
+    /// Analogue gain, as a factor.
+    pub gain: Option<f32>,
+    /// Lens position in dioptres.
+    pub lens_position: Option<f32>,
+}
+
+/// The way from a source to the sending thread. Shared between the two by `Arc`.
+#[derive(Debug)]
+pub struct Feed {
+    slot: Slot<Captured>,
+    delivery: Delivery,
+    captured: AtomicU64,
+    shot: Mutex<Option<Shot>>,
+    lost: Mutex<Option<String>>,
+    stop: Stop,
+}
+
+impl Feed {
+    /// An open feed.
+    pub fn new(delivery: Delivery) -> Self {
+        Feed {
+            slot: Slot::new(),
+            delivery,
+            captured: AtomicU64::new(0),
+            shot: Mutex::default(),
+            lost: Mutex::default(),
+            stop: Stop::new(),
+        }
+    }
+
+    /// Gives a picture on; `false` once the source shall end.
+    pub fn put(&self, captured: Captured) -> bool {
+        self.captured.fetch_add(1, Ordering::Relaxed);
+        match self.delivery {
+            // What was displaced is dropped here, on the source's thread and outside the lock.
+            Delivery::NewestWins => drop(self.slot.put(captured)),
+            Delivery::EveryFrame => drop(self.slot.put_when_empty(captured)),
+        }
+        !self.stop.is_asked()
+    }
+
+    /// The source's own flag to end, to look at and to sleep by.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// Says what the camera reports of its last picture.
+    pub fn report_shot(&self, shot: Shot) {
+        *self.shot.lock().expect(POISON) = Some(shot);
+    }
+
+    /// What the camera reported last; `None` without a camera.
+    pub fn shot(&self) -> Option<Shot> {
+        *self.shot.lock().expect(POISON)
+    }
+
+    /// Says that the camera is lost and why, or (`None`) that it is back.
+    pub fn report_lost(&self, why: Option<String>) {
+        *self.lost.lock().expect(POISON) = why;
+    }
+
+    /// Why the camera is lost, while it is.
+    pub fn lost(&self) -> Option<String> {
+        self.lost.lock().expect(POISON).clone()
+    }
+
+    /// How many pictures the source has made so far.
+    pub fn captured(&self) -> u64 {
+        self.captured.load(Ordering::Relaxed)
+    }
+
+    /// Where the sending thread takes from. The source closes it when it has no more.
+    pub fn slot(&self) -> &Slot<Captured> {
+        &self.slot
+    }
+}
+
+const POISON: &str = "nothing panics while it holds a report";

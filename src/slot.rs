@@ -1,0 +1,206 @@
+//! The slot: a hand-over between two threads that holds the newest item and nothing else.
+//!
+//! Every hand-over on the live way is one of these. Putting into a full slot returns the older item
+//! to the putter, who drops it, and counts it: a slow taker loses frames, never memory and never
+//! time. The taker blocks on a condition variable; a put, a nudge or a close wakes it. The slot
+//! knows nothing of what it carries.
+
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::Instant;
+
+/// Holds at most one item; the newest wins.
+#[derive(Debug)]
+pub struct Slot<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    item: Option<T>,
+    dropped: u64,
+    nudged: bool,
+    closed: bool,
+}
+
+/// Why [`Slot::wait`] returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// An item is there.
+    Full,
+    /// The slot is empty and closed: nothing will come any more.
+    Closed,
+    /// Somebody asked the taker to look up ([`Slot::nudge`]).
+    Nudged,
+    /// The deadline passed.
+    TimedOut,
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Slot<T> {
+    /// An empty, open slot.
+    pub fn new() -> Self {
+        Slot {
+            state: Mutex::new(State {
+                item: None,
+                dropped: 0,
+                nudged: false,
+                closed: false,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Puts an item, never blocks. Gives back what it displaced, or the item itself where the slot
+    /// is closed, so that the caller drops it outside the lock.
+    pub fn put(&self, item: T) -> Option<T> {
+        let mut state = self.lock();
+        if state.closed {
+            return Some(item);
+        }
+        let older = state.item.replace(item);
+        state.dropped += u64::from(older.is_some());
+        drop(state);
+        self.changed.notify_all();
+        older
+    }
+
+    /// Puts an item once the slot is empty: for a source that must not lose any. Gives the item
+    /// back where the slot was closed meanwhile.
+    pub fn put_when_empty(&self, item: T) -> Result<(), T> {
+        let mut state = self.lock();
+        while state.item.is_some() && !state.closed {
+            state = self.changed.wait(state).expect(POISON);
+        }
+        if state.closed {
+            return Err(item);
+        }
+        state.item = Some(item);
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Takes the item, if there is one; never blocks. A closed slot still gives its last item.
+    pub fn take(&self) -> Option<T> {
+        let item = self.lock().item.take();
+        if item.is_some() {
+            self.changed.notify_all();
+        }
+        item
+    }
+
+    /// Waits until an item is there, and leaves it there. `None` waits without a deadline.
+    pub fn wait(&self, deadline: Option<Instant>) -> Wake {
+        let mut state = self.lock();
+        loop {
+            if state.item.is_some() {
+                return Wake::Full;
+            }
+            if state.closed {
+                return Wake::Closed;
+            }
+            if std::mem::take(&mut state.nudged) {
+                return Wake::Nudged;
+            }
+            state = match deadline {
+                None => self.changed.wait(state).expect(POISON),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Wake::TimedOut;
+                    }
+                    self.changed.wait_timeout(state, left).expect(POISON).0
+                }
+            };
+        }
+    }
+
+    /// Makes a waiting (or the next waiting) taker return with [`Wake::Nudged`].
+    pub fn nudge(&self) {
+        self.lock().nudged = true;
+        self.changed.notify_all();
+    }
+
+    /// Nothing more can be put; the last item can still be taken.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// How many items were displaced by newer ones so far.
+    pub fn dropped(&self) -> u64 {
+        self.lock().dropped
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().expect(POISON)
+    }
+}
+
+/// No code that can panic runs while a slot's lock is held.
+const POISON: &str = "nothing panics under a slot's lock";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::thread;
+    use std::time::Duration;
+
+    #[test]
+    fn the_newest_item_wins_and_the_older_is_counted() {
+        let slot = Slot::new();
+        assert_eq!(slot.put(1), None);
+        assert_eq!(slot.put(2), Some(1));
+        assert_eq!(slot.take(), Some(2));
+        assert_eq!(slot.take(), None);
+        assert_eq!(slot.dropped(), 1);
+    }
+
+    #[test]
+    fn a_closed_slot_gives_its_last_item_and_refuses_more() {
+        let slot = Slot::new();
+        slot.put(1);
+        slot.close();
+        assert_eq!(slot.put(2), Some(2));
+        assert_eq!(slot.put_when_empty(3), Err(3));
+        assert_eq!(slot.wait(None), Wake::Full);
+        assert_eq!(slot.take(), Some(1));
+        assert_eq!(slot.wait(None), Wake::Closed);
+    }
+
+    #[test]
+    fn a_nudge_wakes_the_taker_once() {
+        let slot = Slot::<()>::new();
+        slot.nudge();
+        assert_eq!(slot.wait(None), Wake::Nudged);
+        assert_eq!(slot.wait(Some(Instant::now())), Wake::TimedOut);
+    }
+
+    #[test]
+    fn a_patient_putter_loses_nothing() {
+        let slot = Arc::new(Slot::new());
+        let putter = thread::spawn({
+            let slot = Arc::clone(&slot);
+            move || {
+                for i in 0..1000 {
+                    slot.put_when_empty(i).expect("the slot is open");
+                }
+                slot.close();
+            }
+        });
+        let mut got = Vec::new();
+        while slot.wait(Some(Instant::now() + Duration::from_secs(10))) == Wake::Full {
+            got.extend(slot.take());
+        }
+        putter.join().expect("the putter does not panic");
+        assert_eq!(got, (0..1000).collect::<Vec<_>>());
+        assert_eq!(slot.dropped(), 0);
+    }
+}

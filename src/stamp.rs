@@ -1,0 +1,305 @@
+//! The stamp: what pi-send says of a frame, in a comment segment that every decoder skips.
+//!
+//! `pi-stream/1 seq=42 t=1732264380123456 lat=41250 q=80 ack=1 name=garden`, printable ASCII, one
+//! line, at most [`MAX_TEXT`] bytes, after SOI and the APPn segments that lead. Pure bytes: nothing
+//! here reads a clock or a socket. Whatever a stranger wrote into a stamp is checked before it
+//! becomes a value.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+use crate::jpeg::markers::{self, APP0, APP15, COM};
+
+/// What every stamp starts with; the number is the format's version.
+const MAGIC: &str = "pi-stream/1";
+
+/// The longest text of a stamp, in bytes.
+pub const MAX_TEXT: usize = 256;
+
+/// The longest name, in characters: file names and titles stay readable.
+pub const MAX_NAME: usize = 64;
+
+/// A sender's name: letters, digits, `.`, `_`, `-`; 1 to [`MAX_NAME`] of them, no dot first. Safe in
+/// a file name, a title and a terminal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Name(String);
+
+/// Why a text is no [`Name`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadName;
+
+impl fmt::Display for BadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "a name has 1 to {MAX_NAME} letters, digits, '.', '_' or '-', and no dot first"
+        )
+    }
+}
+
+impl std::error::Error for BadName {}
+
+fn fits_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
+}
+
+impl FromStr for Name {
+    type Err = BadName;
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let fits = !text.is_empty()
+            && text.len() <= MAX_NAME
+            && !text.starts_with('.')
+            && text.chars().all(fits_name);
+        if fits {
+            Ok(Name(text.to_owned()))
+        } else {
+            Err(BadName)
+        }
+    }
+}
+
+impl Name {
+    /// What is left of any text once everything that a name may not have is taken out.
+    pub fn reduced(text: &str) -> Option<Name> {
+        let kept: String = text
+            .chars()
+            .filter(|c| fits_name(*c))
+            .skip_while(|c| *c == '.')
+            .take(MAX_NAME)
+            .collect();
+        (!kept.is_empty()).then_some(Name(kept))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a stamp says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stamp {
+    /// The frame's number in its connection's stream.
+    pub seq: u64,
+    /// When it was captured: microseconds since the Unix epoch, sender's clock.
+    pub captured_unix_us: u64,
+    /// The last measured time from capture to shown, in microseconds.
+    pub latency_us: Option<u64>,
+    /// The JPEG quality, 1 to 100.
+    pub quality: Option<u8>,
+    /// Whether the receiver shall acknowledge the frame.
+    pub ack: bool,
+    /// Who sends.
+    pub name: Option<Name>,
+}
+
+impl Stamp {
+    /// The stamp as a whole comment segment, marker and length included.
+    pub fn emit(&self) -> Vec<u8> {
+        use std::fmt::Write;
+        let mut text = format!("{MAGIC} seq={} t={}", self.seq, self.captured_unix_us);
+        let mut put = |key: &str, value: Option<&dyn fmt::Display>| {
+            if let Some(value) = value {
+                write!(text, " {key}={value}").expect("writing to a String does not fail");
+            }
+        };
+        put("lat", self.latency_us.as_ref().map(|v| v as _));
+        put("q", self.quality.as_ref().map(|v| v as _));
+        put("ack", self.ack.then_some(&1 as _));
+        put("name", self.name.as_ref().map(|v| v as _));
+        debug_assert!(text.len() <= MAX_TEXT, "{text}");
+        let length = u16::try_from(text.len() + 2).expect("a stamp is short");
+        let mut segment = vec![0xFF, COM];
+        segment.extend(length.to_be_bytes());
+        segment.extend(text.as_bytes());
+        segment
+    }
+
+    /// Reads a comment's content. `None` where it is no stamp: another comment, too long, not
+    /// printable, a number that is none. Unknown keys are skipped.
+    pub fn parse(comment: &[u8]) -> Option<Stamp> {
+        if comment.len() > MAX_TEXT || !comment.iter().all(|b| (0x20..0x7F).contains(b)) {
+            return None;
+        }
+        let mut words = std::str::from_utf8(comment).ok()?.split(' ');
+        if words.next() != Some(MAGIC) {
+            return None;
+        }
+        let mut stamp = Stamp::default();
+        let (mut seq, mut captured) = (None, None);
+        for (key, value) in words.filter_map(|word| word.split_once('=')) {
+            match key {
+                "seq" => seq = Some(value.parse().ok()?),
+                "t" => captured = Some(value.parse().ok()?),
+                "lat" => stamp.latency_us = Some(value.parse().ok()?),
+                "q" => stamp.quality = Some(value.parse().ok().filter(|q| (1..=100).contains(q))?),
+                "ack" => stamp.ack = value == "1",
+                "name" => stamp.name = Name::reduced(&percent_decoded(value)),
+                _ => {}
+            }
+        }
+        stamp.seq = seq?;
+        stamp.captured_unix_us = captured?;
+        Some(stamp)
+    }
+
+    /// The stamp that a JPEG bears, wherever before its first scan it stands.
+    pub fn find(jpeg: &[u8]) -> Option<Stamp> {
+        comments(jpeg).find_map(|(_, body)| Stamp::parse(body))
+    }
+}
+
+/// Where a JPEG is to be cut to bear a (new) stamp: what goes before it and the pieces of the rest,
+/// those without a stamp that was there.
+pub fn places(jpeg: &[u8]) -> [Range<usize>; 3] {
+    let lead = markers::header_segments(jpeg)
+        .take_while(|segment| (APP0..=APP15).contains(&segment.marker))
+        .last()
+        .map_or(2.min(jpeg.len()), |segment| segment.end);
+    let old = comments(jpeg)
+        .find(|(_, body)| Stamp::parse(body).is_some())
+        .map_or(lead..lead, |(place, _)| place);
+    if old.start < lead {
+        // Before an APPn segment: some other program's order. Cut there, so that nothing moves.
+        return [0..old.start, old.end..old.end, old.end..jpeg.len()];
+    }
+    [0..lead, lead..old.start, old.end..jpeg.len()]
+}
+
+/// The JPEG as recordings keep it: its stamp's `ack` cleared, everything else as it came. `None`
+/// where there is nothing to clear.
+pub fn without_ack(jpeg: &[u8]) -> Option<Vec<u8>> {
+    let mut stamp = Stamp::find(jpeg).filter(|stamp| stamp.ack)?;
+    stamp.ack = false;
+    Some(stamped(jpeg, &stamp))
+}
+
+/// A copy of the JPEG that bears this stamp, and no other.
+pub fn stamped(jpeg: &[u8], stamp: &Stamp) -> Vec<u8> {
+    let [head, middle, tail] = places(jpeg);
+    [&jpeg[head], &stamp.emit(), &jpeg[middle], &jpeg[tail]].concat()
+}
+
+fn comments(jpeg: &[u8]) -> impl Iterator<Item = (Range<usize>, &[u8])> {
+    markers::header_segments(jpeg)
+        .filter(|segment| segment.marker == COM)
+        .map(|segment| (segment.start..segment.end, segment.body))
+}
+
+/// `%41` becomes `A`; what is no such escape stays.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = (*first == b'%')
+            .then(|| tail.get(..2))
+            .flatten()
+            .and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jpeg(segments: &[(u8, &[u8])]) -> Vec<u8> {
+        let mut out = vec![0xFF, 0xD8];
+        for (marker, body) in segments {
+            out.extend([0xFF, *marker]);
+            out.extend((body.len() as u16 + 2).to_be_bytes());
+            out.extend(*body);
+        }
+        out.extend([0xFF, 0xDA, 0, 2, 1, 2, 3, 0xFF, 0xD9]);
+        out
+    }
+
+    fn stamp() -> Stamp {
+        Stamp {
+            seq: 42,
+            captured_unix_us: 1_732_264_380_123_456,
+            latency_us: Some(41_250),
+            quality: Some(80),
+            ack: true,
+            name: Some("garden".parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn the_text_is_as_documented() {
+        let segment = stamp().emit();
+        let text = "pi-stream/1 seq=42 t=1732264380123456 lat=41250 q=80 ack=1 name=garden";
+        assert_eq!(&segment[4..], text.as_bytes());
+        assert_eq!(Stamp::parse(text.as_bytes()), Some(stamp()));
+    }
+
+    #[test]
+    fn a_stamp_goes_behind_the_leading_application_segments() {
+        let plain = jpeg(&[(0xE0, b"JFIF\0"), (0xE1, b"Exif\0\0"), (0xDB, b"table")]);
+        let out = stamped(&plain, &stamp());
+        let marks: Vec<u8> = markers::header_segments(&out).map(|s| s.marker).collect();
+        assert_eq!(marks, [0xE0, 0xE1, 0xFE, 0xDB, 0xDA]);
+        assert_eq!(Stamp::find(&out), Some(stamp()));
+    }
+
+    #[test]
+    fn a_frame_bears_one_stamp_and_keeps_other_comments() {
+        let plain = jpeg(&[(0xE0, b"JFIF\0"), (0xDB, b"table"), (COM, b"mine")]);
+        let once = stamped(&plain, &stamp());
+        let twice = stamped(&once, &Stamp { seq: 43, ..stamp() });
+        assert_eq!(Stamp::find(&twice).unwrap().seq, 43);
+        assert_eq!(comments(&twice).count(), 2);
+        let [head, middle, tail] = places(&twice);
+        assert_eq!([&twice[head], &twice[middle], &twice[tail]].concat(), plain);
+    }
+
+    #[test]
+    fn a_recording_asks_for_no_acks() {
+        let kept = without_ack(&stamped(&jpeg(&[]), &stamp())).unwrap();
+        assert_eq!(
+            Stamp::find(&kept),
+            Some(Stamp {
+                ack: false,
+                ..stamp()
+            })
+        );
+        assert_eq!(without_ack(&kept), None);
+    }
+
+    #[test]
+    fn unknown_keys_are_skipped_and_bad_values_are_no_stamp() {
+        assert!(Stamp::parse(b"pi-stream/1 seq=1 t=2 new=thing flag").is_some());
+        for bad in [
+            &b"pi-stream/1 seq=1"[..],
+            b"pi-stream/1 seq=-1 t=2",
+            b"pi-stream/1 seq=1 t=2 q=101",
+            b"pi-stream/2 seq=1 t=2",
+            b"pi-stream/1 seq=1 t=2 name=\x1b[31m",
+            &[b'x'; 300],
+        ] {
+            assert_eq!(Stamp::parse(bad), None, "{}", bad.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_name_from_the_network_is_harmless() {
+        let text = b"pi-stream/1 seq=1 t=2 name=..%2Fetc%1b%5Bpass wd";
+        let name = Stamp::parse(text).unwrap().name.unwrap();
+        assert_eq!(name.as_str(), "etcpass");
+        assert_eq!(Name::reduced(".../"), None);
+        assert_eq!(
+            Name::reduced(&"x".repeat(200)).unwrap().as_str().len(),
+            MAX_NAME
+        );
+        assert!(".hidden".parse::<Name>().is_err());
+    }
+}

@@ -1,0 +1,72 @@
+//! The wish to end: one flag that every thread of a program looks at, and a sleep that it cuts short.
+//!
+//! Signals, `--duration`, the window's close button and a broken pipe all ask here, and each thread
+//! ends by its own ways. It knows nothing of who asks or who listens, but keeps the first reason.
+
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// Why a program shall end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// `--duration`, `--frames`, the window closed, the end of a file, a broken pipe: as asked.
+    Done,
+    /// SIGTERM.
+    Terminated,
+    /// SIGINT: after the clean-up the program dies of it, so that a shell loop stops too.
+    Interrupted,
+}
+
+/// One flag that can be waited for.
+#[derive(Debug, Default)]
+pub struct Stop {
+    reason: Mutex<Option<Reason>>,
+    asked: Condvar,
+}
+
+impl Stop {
+    /// Nobody has asked yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks all to end; the first reason stays.
+    pub fn ask(&self, reason: Reason) {
+        self.lock().get_or_insert(reason);
+        self.asked.notify_all();
+    }
+
+    /// Why to end, once somebody asked.
+    pub fn reason(&self) -> Option<Reason> {
+        *self.lock()
+    }
+
+    /// Whether somebody asked.
+    pub fn is_asked(&self) -> bool {
+        self.reason().is_some()
+    }
+
+    /// Sleeps, at most until somebody asks; says whether somebody did.
+    pub fn sleep(&self, duration: Duration) -> bool {
+        self.sleep_until(Instant::now() + duration)
+    }
+
+    /// Sleeps until then, at most until somebody asks; says whether somebody did.
+    pub fn sleep_until(&self, until: Instant) -> bool {
+        let mut reason = self.lock();
+        while reason.is_none() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            reason = self.asked.wait_timeout(reason, left).expect(POISON).0;
+        }
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Reason>> {
+        self.reason.lock().expect(POISON)
+    }
+}
+
+const POISON: &str = "nothing panics while it holds the flag";

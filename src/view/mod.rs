@@ -1,0 +1,3 @@
+//! The receiving side: one session at a time is read, decoded, shown, recorded.
+
+pub mod received;
