@@ -137,6 +137,14 @@ install_missing() {
         die "apt-get install failed: ${missing[*]}"
 }
 
+# What `cargo build` needs beside cargo: a C compiler, and cmake and nasm for the JPEG encoder.
+# shellcheck disable=SC2034
+BUILD_PACKAGES=(gcc libc6-dev make cmake nasm pkg-config ca-certificates)
+
+# What the viewer's window opens when it runs (dlopen, so that no linker asks for them before).
+# shellcheck disable=SC2034
+WINDOW_PACKAGES=(libx11-6 libxcursor1)
+
 # --- cargo --------------------------------------------------------------------------------------------
 
 # True if version $1 is at least version $2.
