@@ -4,6 +4,14 @@
 //! its pictures to a [`Feed`]. It never waits for the network, except where every frame counts
 //! ([`Delivery::EveryFrame`]). It ends when the feed says so, and closes the feed when it has no more.
 
+pub mod error;
+pub mod mjpeg;
+pub mod pace;
+pub mod picture;
+pub mod stream;
+pub mod test;
+pub mod y4m;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -91,6 +99,12 @@ impl Feed {
         self.lost.lock().expect(POISON).clone()
     }
 
+    /// Closes the slot when what it gives is dropped, even where the source panics: the sending
+    /// thread must not wait for a source that is no more.
+    fn close_at_end(&self) -> CloseAtEnd<'_> {
+        CloseAtEnd(self)
+    }
+
     /// How many pictures the source has made so far.
     pub fn captured(&self) -> u64 {
         self.captured.load(Ordering::Relaxed)
@@ -99,6 +113,14 @@ impl Feed {
     /// Where the sending thread takes from. The source closes it when it has no more.
     pub fn slot(&self) -> &Slot<Captured> {
         &self.slot
+    }
+}
+
+struct CloseAtEnd<'a>(&'a Feed);
+
+impl Drop for CloseAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.slot.close();
     }
 }
 
