@@ -4,3 +4,4 @@
 //! limits, for what strangers send.
 
 pub mod markers;
+pub mod orientation;
