@@ -12,6 +12,7 @@ mod encode;
 mod error;
 mod header;
 pub mod markers;
+pub mod orientation;
 mod standard_tables;
 #[cfg(all(test, feature = "send"))]
 mod tests;
