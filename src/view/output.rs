@@ -99,7 +99,7 @@ impl Output {
 
     /// Writes what is there, within 1.2 s; what a stalled pipe does not take until then is counted
     /// as dropped.
-    pub fn finish(self) -> Status {
+    pub fn finish(&self) -> Status {
         self.worker.finish(&self.queue);
         self.status()
     }

@@ -166,7 +166,7 @@ impl Snapshots {
     }
 
     /// Writes what is there, within 1.2 s.
-    pub fn finish(self) {
+    pub fn finish(&self) {
         self.worker.finish(&self.queue);
     }
 }
