@@ -173,7 +173,13 @@ fn sinks(
             })?)
         }
     };
-    Ok(Sinks::new(recorder, snapshots, output, window.turn, notices))
+    Ok(Sinks::new(
+        recorder,
+        snapshots,
+        output,
+        window.turn,
+        notices,
+    ))
 }
 
 /// Says where it listens, and what to type on the Pi; gives those lines.
@@ -181,7 +187,10 @@ fn say_where(bound: &[SocketAddr], console: &Console) -> Vec<String> {
     for address in bound {
         console.say(&format!("listening on {address}"));
     }
-    let mut ips: Vec<_> = bound.iter().flat_map(|address| listen::reachable(*address)).collect();
+    let mut ips: Vec<_> = bound
+        .iter()
+        .flat_map(|address| listen::reachable(*address))
+        .collect();
     let mut seen = std::collections::HashSet::new();
     ips.retain(|ip| seen.insert(*ip));
     let lines: Vec<String> = ips
@@ -222,7 +231,8 @@ fn start(hub: &Arc<Hub>, listeners: Vec<TcpListener>, options: &Options) -> io::
 fn end(hub: &Hub) {
     let until = Instant::now() + PATIENCE_AT_END;
     while hub.seat.sitter().is_some() && Instant::now() < until {
-        hub.seat.wait(until.saturating_duration_since(Instant::now()));
+        hub.seat
+            .wait(until.saturating_duration_since(Instant::now()));
     }
     hub.received.close();
     hub.sinks.finish();

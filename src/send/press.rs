@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::thread;
 
 use crate::frame::{Captured, Content, Pooled, Turn};
-use crate::jpeg::{EncodeError, Encoder, Turner};
+use crate::jpeg::{EncodeError, Encoder, TurnError, Turner};
 
 /// Encoder, turner and the buffer that they fill.
 pub struct Press {
@@ -55,7 +55,7 @@ impl Press {
 
     /// Presses one picture. What it was captured in is free again when this returns, except where it
     /// is passed through.
-    pub fn press(&mut self, captured: Captured, quality: u8) -> Result<Pressed<'_>, EncodeError> {
+    pub fn press(&mut self, captured: Captured, quality: u8) -> Result<Pressed<'_>, TurnError> {
         match captured.content {
             Content::Jpeg(jpeg) if captured.turn == Turn::NONE => Ok(Pressed {
                 jpeg: Bytes::Passed(jpeg),

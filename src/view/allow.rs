@@ -11,7 +11,8 @@ pub struct Network {
 }
 
 /// Why a text is no [`Network`].
-const EXPECTED: &str = "expected ADDRESS or ADDRESS/BITS, as in 192.168.1.20, 192.168.1.0/24 or fd00::/8";
+const EXPECTED: &str =
+    "expected ADDRESS or ADDRESS/BITS, as in 192.168.1.20, 192.168.1.0/24 or fd00::/8";
 
 impl FromStr for Network {
     type Err = String;
@@ -23,7 +24,11 @@ impl FromStr for Network {
         let most = if address.is_ipv4() { 32 } else { 128 };
         let bits = match bits {
             None => most,
-            Some(bits) => bits.parse().ok().filter(|bits| *bits <= most).ok_or(EXPECTED)?,
+            Some(bits) => bits
+                .parse()
+                .ok()
+                .filter(|bits| *bits <= most)
+                .ok_or(EXPECTED)?,
         };
         Ok(Network { address, bits })
     }

@@ -139,7 +139,9 @@ impl Drop for Pass {
     fn drop(&mut self) {
         let held = self.guest.bytes.load(Ordering::Relaxed);
         self.door.bytes.fetch_sub(held, Ordering::Relaxed);
-        self.door.waiting().retain(|other| other.id != self.guest.id);
+        self.door
+            .waiting()
+            .retain(|other| other.id != self.guest.id);
     }
 }
 
@@ -199,7 +201,9 @@ mod tests {
         }
         let newcomer = pair();
         let _pass = door.admit(&newcomer.0, peer(200)).unwrap();
-        let out: Vec<usize> = (0..MAX_WAITING).filter(|i| is_shown_out(&pairs[*i].1)).collect();
+        let out: Vec<usize> = (0..MAX_WAITING)
+            .filter(|i| is_shown_out(&pairs[*i].1))
+            .collect();
         assert_eq!(out, [5]);
         drop(passes);
         assert_eq!(door.waiting().len(), 1);

@@ -36,7 +36,9 @@ impl Freshness {
     /// A read that waits `patience` at most has come back.
     pub fn after_reading(&mut self, before: (Instant, SystemTime), patience: Duration) {
         let now = Instant::now();
-        let wall = SystemTime::now().duration_since(before.1).unwrap_or_default();
+        let wall = SystemTime::now()
+            .duration_since(before.1)
+            .unwrap_or_default();
         let took = wall.max(now.saturating_duration_since(before.0));
         self.note(took.saturating_sub(patience), now);
     }
@@ -83,7 +85,10 @@ mod tests {
     fn after_a_stall_old_frames_are_passed_over_until_one_is_new() {
         let (now, mut freshness) = (Instant::now(), Freshness::default());
         assert!(freshness.judge(1_000, now));
-        assert!(freshness.judge(400_000, now), "late without a stall is a slow link");
+        assert!(
+            freshness.judge(400_000, now),
+            "late without a stall is a slow link"
+        );
         freshness.note(Duration::from_secs(5), now);
         assert!(!freshness.judge(5_000_000, now));
         assert!(freshness.judge(2_000, now));

@@ -181,5 +181,7 @@ impl Hub {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().expect("nothing panics while it holds a part of the hub")
+    mutex
+        .lock()
+        .expect("nothing panics while it holds a part of the hub")
 }

@@ -66,7 +66,13 @@ pub struct Options {
 
     /// Figures: off, line (on stderr), json (an object a second, on stdout, or on stderr where stdout
     /// carries frames) [default: line on a terminal]
-    #[arg(long, value_enum, value_name = "off|line|json", hide_possible_values = true, help_heading = "Figures")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "off|line|json",
+        hide_possible_values = true,
+        help_heading = "Figures"
+    )]
     pub stats: Option<Stats>,
 }
 
@@ -91,7 +97,9 @@ impl Options {
         match window.iter().find(|(_, given)| self.headless && *given) {
             Some((option, _)) => Err(Options::command().error(
                 ErrorKind::ArgumentConflict,
-                format!("{option} is for the window, and --headless opens none: leave one of them out"),
+                format!(
+                    "{option} is for the window, and --headless opens none: leave one of them out"
+                ),
             )),
             None => Ok(()),
         }
@@ -99,7 +107,8 @@ impl Options {
 }
 
 fn bind(text: &str) -> Result<Bind, String> {
-    let expected = "expected ADDRESS:PORT, [IPv6]:PORT or :PORT, as in 0.0.0.0:8000, [::]:8000 or :9000";
+    let expected =
+        "expected ADDRESS:PORT, [IPv6]:PORT or :PORT, as in 0.0.0.0:8000, [::]:8000 or :9000";
     if let Some(port) = text.strip_prefix(':') {
         if let Ok(port) = port.parse() {
             return Ok(Bind::All { port });
@@ -108,7 +117,7 @@ fn bind(text: &str) -> Result<Bind, String> {
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Ok(Bind::One(address));
     }
-    if let Ok(ip) = text.parse() {
+    if let Ok(ip) = text.parse::<std::net::IpAddr>() {
         return Ok(Bind::One((ip, DEFAULT_PORT).into()));
     }
     Err(expected.into())
@@ -148,9 +157,15 @@ mod tests {
     #[test]
     fn addresses_to_listen_on_are_understood() {
         assert_eq!(bind(":9000"), Ok(Bind::All { port: 9000 }));
-        assert_eq!(bind("0.0.0.0:8000"), Ok(Bind::One(([0, 0, 0, 0], 8000).into())));
+        assert_eq!(
+            bind("0.0.0.0:8000"),
+            Ok(Bind::One(([0, 0, 0, 0], 8000).into()))
+        );
         assert_eq!(bind("[::]:1"), Ok(Bind::One(([0; 8], 1).into())));
-        assert_eq!(bind("127.0.0.1"), Ok(Bind::One(([127, 0, 0, 1], 8000).into())));
+        assert_eq!(
+            bind("127.0.0.1"),
+            Ok(Bind::One(([127, 0, 0, 1], 8000).into()))
+        );
     }
 
     #[test]

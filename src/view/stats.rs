@@ -64,7 +64,8 @@ pub struct Newest {
 impl Counters {
     /// Counts a frame; gives how many there are now.
     pub fn frame(&self, frame: &Received) -> u64 {
-        self.bytes.fetch_add(frame.jpeg.len() as u64, Ordering::Relaxed);
+        self.bytes
+            .fetch_add(frame.jpeg.len() as u64, Ordering::Relaxed);
         let mut newest = self.newest();
         newest.at = Some(frame.arrived);
         (newest.width, newest.height) = (frame.width, frame.height);
