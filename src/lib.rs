@@ -11,6 +11,7 @@
 
 pub mod frame;
 pub mod jpeg;
+pub mod link;
 #[cfg(feature = "send")]
 pub mod send;
 pub mod slot;

@@ -14,10 +14,14 @@ pub mod y4m;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::frame::Captured;
 use crate::slot::Slot;
-use crate::stop::Stop;
+use crate::stop::{Reason, Stop};
+
+/// How often a source that waits for the link looks whether it shall end.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// What happens to a picture for which the link has no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +51,7 @@ pub struct Feed {
     captured: AtomicU64,
     shot: Mutex<Option<Shot>>,
     lost: Mutex<Option<String>>,
+    link: Stop,
     stop: Stop,
 }
 
@@ -59,6 +64,7 @@ impl Feed {
             captured: AtomicU64::new(0),
             shot: Mutex::default(),
             lost: Mutex::default(),
+            link: Stop::new(),
             stop: Stop::new(),
         }
     }
@@ -72,6 +78,27 @@ impl Feed {
             Delivery::EveryFrame => drop(self.slot.put_when_empty(captured)),
         }
         !self.stop.is_asked()
+    }
+
+    /// What happens to a picture for which the link has no room.
+    pub fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+
+    /// Says that a first connection stands.
+    pub fn link_stands(&self) {
+        self.link.ask(Reason::Done);
+    }
+
+    /// Waits for the first connection: a recording shall not play to nobody. `false` where the source
+    /// shall end.
+    pub fn wait_for_link(&self) -> bool {
+        while !self.link.sleep(LOOK) {
+            if self.stop.is_asked() {
+                return false;
+            }
+        }
+        true
     }
 
     /// The source's own flag to end, to look at and to sleep by.
