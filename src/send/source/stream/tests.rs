@@ -100,6 +100,7 @@ fn a_live_stream_is_read_to_its_end_without_a_taker_and_the_newest_wins() {
 fn a_file_is_repeated_until_the_feed_says_stop() {
     let file = Scratch::new("repeat.y4m", &y4m(&[1, 2, 3]));
     let feed = Feed::new(Delivery::EveryFrame);
+    feed.link_stands();
     let options = Options {
         repeat: true,
         ..LIVE
@@ -113,9 +114,19 @@ fn a_file_is_repeated_until_the_feed_says_stop() {
 }
 
 #[test]
+fn a_file_waits_for_the_first_connection() {
+    let file = Scratch::new("wait.y4m", &y4m(&[1]));
+    let feed = Feed::new(Delivery::NewestWins);
+    feed.stop().ask(Reason::Done);
+    run(&Input::File(file.0.clone()), LIVE, &feed).unwrap();
+    assert_eq!(feed.captured(), 0);
+}
+
+#[test]
 fn a_file_has_the_pace_that_was_asked_for() {
     let file = Scratch::new("pace.mjpeg", &[jpeg(1), jpeg(2), jpeg(3)].concat());
     let feed = Feed::new(Delivery::NewestWins);
+    feed.link_stands();
     let options = Options {
         fps: Some(200.0),
         ..LIVE
