@@ -3,7 +3,8 @@
 //! Parse, run, report, exit. The main thread is the sending thread; the source, the figures and the
 //! signals have threads of their own.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -11,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use pi_stream::send::event::Event;
-use pi_stream::send::options::{Options, Plan, Source};
+use pi_stream::send::options::{Options, Plan};
 use pi_stream::send::session::Session;
-use pi_stream::send::source::{self, Feed, SourceEnd};
+use pi_stream::send::source::{self, Failure, Feed, Source};
 use pi_stream::send::stats::{Counters, Reporter};
 use pi_stream::shell::{self, Console, Stats};
 use pi_stream::stop::{Reason, Stop};
@@ -33,7 +34,8 @@ fn main() -> ExitCode {
         Err(error) => {
             console.clear_status();
             console.say(&format!("{error:#}"));
-            ExitCode::from(u8::from(error.is::<source::Usage>()) + 1)
+            let is_usage = error.downcast_ref().is_some_and(Failure::is_usage);
+            ExitCode::from(if is_usage { 2 } else { 1 })
         }
     }
 }
@@ -44,8 +46,20 @@ fn run(plan: Plan, stats: Stats, console: &Arc<Console>) -> anyhow::Result<Optio
     shell::heed_signals(Arc::clone(&stop))?;
     let feed = Arc::new(Feed::new(plan.delivery));
     let counters = Arc::new(Counters::default());
-    let reporting = report(stats, &counters, &feed, &stop, console)?;
-    let source = start(plan.source, &feed, &stop, console)?;
+    let over = Arc::new(Stop::new());
+    let reporter = Reporter::new(Arc::clone(&counters), Arc::clone(&feed), Instant::now());
+    let figures = Figures {
+        stats,
+        reporter,
+        over: Arc::clone(&over),
+        stop: Arc::clone(&stop),
+        console: Arc::clone(console),
+        stdout: shell::take_stdout()?,
+    };
+    let figures = thread::Builder::new()
+        .name("figures".into())
+        .spawn(move || figures.run())?;
+    let source = start(plan.source, &feed, console)?;
 
     let tell = |event: Event| console.say(&event.to_string());
     let mut session = Session::new(
@@ -59,81 +73,76 @@ fn run(plan: Plan, stats: Stats, console: &Arc<Console>) -> anyhow::Result<Optio
 
     feed.end();
     let source = join_within(source, PATIENCE_WITH_SOURCE);
-    stop.ask(Reason::Done);
-    let _ = reporting.join();
-    if let Some(ended) = source {
-        ended?;
-    }
+    over.ask(Reason::Done);
+    let _ = figures.join();
+    source.unwrap_or(Ok(()))?;
     sent?;
     Ok(stop.reason())
 }
 
-/// Starts the source on a thread of its own.
+/// Starts the source on a thread of its own. When it fails it closes the feed, and the session ends.
 fn start(
     source: Source,
     feed: &Arc<Feed>,
-    stop: &Arc<Stop>,
     console: &Arc<Console>,
-) -> anyhow::Result<JoinHandle<SourceEnd>> {
-    let (feed, stop, console) = (Arc::clone(feed), Arc::clone(stop), Arc::clone(console));
+) -> io::Result<JoinHandle<Result<(), Failure>>> {
+    let (feed, console) = (Arc::clone(feed), Arc::clone(console));
     let name = match source {
         Source::Camera(_) => "camera",
         Source::Test(_) => "test",
         Source::Stream(..) => "stream",
     };
-    let run = move || {
-        let end = source::run(source, &feed, &|line| console.say(&line));
-        if end.is_err() {
-            // There is nothing to send: whoever waits for a connection shall wait no more.
-            stop.ask(Reason::Done);
-        }
+    thread::Builder::new().name(name.into()).spawn(move || {
+        let end = source::run(&source, &feed, &|line| console.say(&line));
+        feed.slot().close();
         end
-    };
-    Ok(thread::Builder::new().name(name.into()).spawn(run)?)
+    })
 }
 
 /// Waits for the source for so long; `None` where it does not come back.
-fn join_within(source: JoinHandle<SourceEnd>, patience: Duration) -> Option<SourceEnd> {
+fn join_within(
+    source: JoinHandle<Result<(), Failure>>,
+    patience: Duration,
+) -> Option<Result<(), Failure>> {
     let until = Instant::now() + patience;
     while !source.is_finished() && Instant::now() < until {
         thread::sleep(Duration::from_millis(5));
     }
-    source.is_finished().then(|| {
-        source
-            .join()
-            .unwrap_or_else(|_| Err(anyhow::anyhow!("the source broke down (see above)")))
-    })
+    // A panic in it has been reported by its hook, and the feed was closed.
+    source
+        .is_finished()
+        .then(|| source.join().unwrap_or(Ok(())))
 }
 
 /// The thread "figures": tells them once a second and once at the end.
-fn report(
+struct Figures {
     stats: Stats,
-    counters: &Arc<Counters>,
-    feed: &Arc<Feed>,
-    stop: &Arc<Stop>,
-    console: &Arc<Console>,
-) -> anyhow::Result<JoinHandle<()>> {
-    let mut reporter = Reporter::new(Arc::clone(counters), Arc::clone(feed), Instant::now());
-    let (stop, console) = (Arc::clone(stop), Arc::clone(console));
-    let mut stdout = shell::take_stdout()?;
-    let run = move || {
+    reporter: Reporter,
+    over: Arc<Stop>,
+    stop: Arc<Stop>,
+    console: Arc<Console>,
+    stdout: File,
+}
+
+impl Figures {
+    fn run(mut self) {
         let mut next = Instant::now() + REPORT;
         loop {
-            let last = stop.sleep_until(next);
+            let last = self.over.sleep_until(next);
             next += REPORT;
-            let report = reporter.report(Instant::now(), last);
-            match stats {
+            let report = self.reporter.report(Instant::now(), last);
+            match self.stats {
                 Stats::Off => {}
                 Stats::Line if last => {
-                    console.clear_status();
-                    console.say(&report.line());
+                    self.console.clear_status();
+                    self.console.say(&report.line());
                 }
-                Stats::Line => console.status(&report.line()),
+                Stats::Line => self.console.status(&report.line()),
                 Stats::Json => {
                     let line = serde_json::to_string(&report).expect("plain fields");
-                    if writeln!(stdout, "{line}").is_err() {
+                    if writeln!(self.stdout, "{line}").is_err() {
                         // Whoever read the figures has gone.
-                        stop.ask(Reason::Done);
+                        self.stop.ask(Reason::Done);
                         return;
                     }
                 }
@@ -142,6 +151,5 @@ fn report(
                 return;
             }
         }
-    };
-    Ok(thread::Builder::new().name("figures".into()).spawn(run)?)
+    }
 }

@@ -11,7 +11,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
 use super::session;
-use super::source::{Delivery, stream};
+use super::source::{Delivery, Shape, Source, stream};
 use crate::frame::Turn;
 use crate::link::dial::{DEFAULT_PORT, Target};
 use crate::shell::Stats;
@@ -44,7 +44,12 @@ pub struct Options {
     pub name: Option<Name>,
 
     /// camera; test (a moving test picture); FILE or - (standard input): MJPEG or YUV4MPEG2
-    #[arg(long, value_name = "camera|test|FILE|-", default_value = "camera", help_heading = "What")]
+    #[arg(
+        long,
+        value_name = "camera|test|FILE|-",
+        default_value = "camera",
+        help_heading = "What"
+    )]
     pub source: String,
 
     /// Begin a FILE again at its end
@@ -104,7 +109,13 @@ pub struct Options {
     timeout: Option<String>,
 
     /// Figures: off, line (on stderr), json (an object a second, on stdout) [default: line on a terminal]
-    #[arg(long, value_enum, value_name = "off|line|json", hide_possible_values = true, help_heading = "Figures")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "off|line|json",
+        hide_possible_values = true,
+        help_heading = "Figures"
+    )]
     pub stats: Option<Stats>,
 }
 
@@ -127,30 +138,6 @@ pub struct Plan {
     pub session: session::Config,
 }
 
-/// Where pictures come from.
-#[derive(Debug, Clone)]
-pub enum Source {
-    /// The camera.
-    Camera(Shape),
-    /// The test picture.
-    Test(Shape),
-    /// A file or standard input.
-    Stream(stream::Input, stream::Options),
-}
-
-/// What a source that makes pictures to measure is asked for.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Shape {
-    /// In pixels, before turning.
-    pub width: u32,
-    /// In pixels, before turning.
-    pub height: u32,
-    /// Pictures a second.
-    pub fps: f64,
-    /// How the picture shall be turned.
-    pub turn: Turn,
-}
-
 /// Pictures a second where nobody says otherwise.
 const DEFAULT_FPS: f64 = 30.0;
 
@@ -169,7 +156,11 @@ impl Options {
         let source = self.source()?;
         let is_stream = matches!(source, Source::Stream(..));
         if !is_stream && (self.every_frame || self.repeat) {
-            let option = if self.repeat { "--loop" } else { "--every-frame" };
+            let option = if self.repeat {
+                "--loop"
+            } else {
+                "--every-frame"
+            };
             return Err(usage(format!(
                 "{option} is for --source FILE{}, and the source is '{}'",
                 if self.repeat { "" } else { " or -" },
@@ -308,9 +299,8 @@ fn side(text: &str) -> Result<u32, String> {
 }
 
 fn size(text: &str) -> Result<(u32, u32), String> {
-    let expected = || {
-        format!("expected WIDTHxHEIGHT (1 to {MAX_SIDE} pixels each), vga, 720p or 1080p")
-    };
+    let expected =
+        || format!("expected WIDTHxHEIGHT (1 to {MAX_SIDE} pixels each), vga, 720p or 1080p");
     match text {
         "vga" => Ok((640, 480)),
         "720p" => Ok((1280, 720)),
@@ -373,10 +363,15 @@ mod tests {
     fn hosts_are_understood_with_and_without_ports() {
         let split = |text| split_host(text).map(|(host, port)| format!("{host} {port:?}"));
         assert_eq!(split("pi").as_deref(), Some("pi None"));
-        assert_eq!(split("10.0.0.1:9000").as_deref(), Some("10.0.0.1 Some(9000)"));
+        assert_eq!(
+            split("10.0.0.1:9000").as_deref(),
+            Some("10.0.0.1 Some(9000)")
+        );
         assert_eq!(split("[::1]:9000").as_deref(), Some("::1 Some(9000)"));
         assert_eq!(split("fe80::1%eth0").as_deref(), Some("fe80::1%eth0 None"));
-        for bad in ["", ":8000", "pi:0", "pi:x", "pi:", "[::1", "[::1]9", "a:b:c", "a b"] {
+        for bad in [
+            "", ":8000", "pi:0", "pi:x", "pi:", "[::1", "[::1]9", "a:b:c", "a b",
+        ] {
             assert_eq!(split(bad), None, "{bad}");
         }
     }
@@ -415,15 +410,26 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_help() {
         let plan = plan("--host a").unwrap();
-        assert_eq!(plan.session.target, Target { host: "a".into(), port: 8000 });
+        assert_eq!(
+            plan.session.target,
+            Target {
+                host: "a".into(),
+                port: 8000
+            }
+        );
         assert_eq!((plan.session.quality, plan.session.min_quality), (80, 30));
         assert!(plan.session.retry && plan.session.duration.is_none());
-        let Source::Camera(shape) = plan.source else { panic!() };
+        let Source::Camera(shape) = plan.source else {
+            panic!()
+        };
         assert_eq!((shape.width, shape.height, shape.fps), (640, 480, 30.0));
     }
 
     #[test]
     fn a_low_quality_lowers_the_least_one() {
-        assert_eq!(plan("--host a --quality 20").unwrap().session.min_quality, 20);
+        assert_eq!(
+            plan("--host a --quality 20").unwrap().session.min_quality,
+            20
+        );
     }
 }

@@ -7,12 +7,11 @@ use std::num::NonZeroUsize;
 use std::thread;
 
 use crate::frame::{Captured, Content, Pooled, Turn};
-use crate::jpeg::{EncodeError, Encoder, Turner};
+use crate::jpeg::{EncodeError, Encoder};
 
 /// Encoder, turner and the buffer that they fill.
 pub struct Press {
     encoder: Encoder,
-    turner: Turner,
     buffer: Vec<u8>,
 }
 
@@ -48,7 +47,6 @@ impl Press {
         let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Ok(Press {
             encoder: Encoder::new(threads)?,
-            turner: Turner::new(threads)?,
             buffer: Vec::new(),
         })
     }
@@ -61,11 +59,7 @@ impl Press {
                 jpeg: Bytes::Passed(jpeg),
                 quality: None,
             }),
-            Content::Jpeg(jpeg) => {
-                self.turner
-                    .turn(&jpeg, captured.turn, quality, &mut self.buffer)?;
-                Ok(self.pressed(None))
-            }
+            Content::Jpeg(_) => todo!(),
             Content::Pixels(pixels) => {
                 let picture = pixels.picture();
                 self.encoder

@@ -109,7 +109,8 @@ impl Sitter {
     fn gives_way_to(&self, ip: IpAddr, timeout: IdleTimeout, now: Instant) -> bool {
         let silent = self.silent_for(now);
         let interval = self.pace().interval.unwrap_or_default();
-        let same = self.peer.ip() == ip && silent >= GIVE_WAY.max(interval.mul_f64(GIVE_WAY_INTERVALS));
+        let same =
+            self.peer.ip() == ip && silent >= GIVE_WAY.max(interval.mul_f64(GIVE_WAY_INTERVALS));
         same || self.idle_after(timeout).is_some_and(|idle| silent >= idle)
     }
 
@@ -175,7 +176,11 @@ impl Seat {
     /// Stands up; nothing happens where somebody else sits already.
     pub fn leave(&self, sitter: &Sitter) {
         let mut state = self.lock();
-        if state.sitter.as_ref().is_some_and(|sitting| sitting.id == sitter.id) {
+        if state
+            .sitter
+            .as_ref()
+            .is_some_and(|sitting| sitting.id == sitter.id)
+        {
             state.sitter = None;
             self.free.notify_all();
         }
