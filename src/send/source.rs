@@ -61,10 +61,13 @@ pub fn run(source: &Source, feed: &Feed, tell: &dyn Fn(String)) -> Result<(), Fa
                 fps,
                 turn,
             } = *shape;
-            test::run(width, height, fps, turn, feed).map_err(Failure::Source)
+            test::run(width, height, fps, turn, feed).map_err(Failure::Test)
         }
         Source::Stream(input, options) => {
-            let skipped = stream::run(input, *options, feed).map_err(Failure::Source)?;
+            let skipped = stream::run(input, *options, feed).map_err(|error| Failure::Stream {
+                input: input.clone(),
+                error,
+            })?;
             if skipped.bytes > 0 {
                 tell(format!(
                     "{} bytes of the input were skipped, {} torn frames among them",
@@ -79,8 +82,15 @@ pub fn run(source: &Source, feed: &Feed, tell: &dyn Fn(String)) -> Result<(), Fa
 /// Why there are no (more) pictures.
 #[derive(Debug)]
 pub enum Failure {
-    /// The test picture, or a stream.
-    Source(SourceError),
+    /// The test picture.
+    Test(SourceError),
+    /// A file or standard input.
+    Stream {
+        /// Which.
+        input: stream::Input,
+        /// What is wrong with it.
+        error: SourceError,
+    },
     /// This program was built without the camera.
     NoCamera,
 }
@@ -88,14 +98,15 @@ pub enum Failure {
 impl Failure {
     /// Whether it is the command line that was wrong.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Failure::Source(SourceError::Size { .. }))
+        matches!(self, Failure::Test(SourceError::Size { .. }))
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Source(error) => error.fmt(f),
+            Failure::Test(error) => error.fmt(f),
+            Failure::Stream { input, error } => write!(f, "--source {input}: {error}"),
             Failure::NoCamera => f.write_str(
                 "this pi-send was built without the camera: build it with 'cargo build --release --features camera' \
                  (needs libcamera-dev and libclang-dev), or take --source test, a FILE or -",
@@ -107,7 +118,8 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Failure::Source(error) => Some(error),
+            // The error itself is told already; what is behind it is not.
+            Failure::Test(error) | Failure::Stream { error, .. } => error.source(),
             Failure::NoCamera => None,
         }
     }
