@@ -11,8 +11,10 @@
 
 pub mod frame;
 pub mod jpeg;
+pub mod link;
 #[cfg(feature = "send")]
 pub mod send;
+pub mod shell;
 pub mod slot;
 pub mod stamp;
 pub mod stop;

@@ -1,0 +1,172 @@
+# shellcheck shell=bash
+# What every script here needs before it can do its own work: where the project and the cache are, how to
+# speak and to give up, which system this is, how packages that are missing get installed, and a cargo that
+# is new enough. It is sourced, does nothing by being sourced but set names, and knows nothing of cameras,
+# tests or windows.
+#
+# Standard output belongs to the script that sources this (camera-lab prints lines to be evaluated), so
+# everything said here goes to stderr.
+
+# A function that fails inside $(…) must fail the script as it would outside.
+shopt -s inherit_errexit
+
+# shellcheck disable=SC2034 # for those who source this
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/pi-stream
+
+# The edition and the lock file need this cargo; Debian 13 and Raspberry Pi OS (trixie) have it.
+CARGO_NEEDED=1.85
+
+# apt is often busy with its own daily work on a freshly started machine: wait for it rather than fail.
+APT_LOCK_SECONDS=300
+
+say() { printf '%s\n' "$*" >&2; }
+die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# --- which system -------------------------------------------------------------------------------------
+
+# A field of os-release, in a subshell because that file sets names as it likes.
+os_release() (
+    [[ -r /etc/os-release ]] || exit 0
+    # shellcheck source=/dev/null
+    . /etc/os-release
+    printf '%s' "${!1-}"
+)
+
+# Debian, Ubuntu, Raspberry Pi OS (whose ID is debian or raspbian) and what calls itself like them.
+is_debian_like() {
+    [[ " $(os_release ID) $(os_release ID_LIKE) " =~ \ (debian|ubuntu|raspbian)\  ]] &&
+        command -v apt-get >/dev/null
+}
+
+# --- being root, and not being it ---------------------------------------------------------------------
+
+as_root() {
+    if ((EUID == 0)); then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        die "needs root for: $* (run it as root, or install sudo)"
+    fi
+}
+
+# Under sudo, only the packages need root. What is built and run afterwards belongs to the person who typed
+# sudo: their cargo, their cache, their display, and no file of root's left in their checkout. setpriv and
+# not sudo -u, because sudo strips the environment that the camera lab sets.
+drop_sudo() {
+    ((EUID == 0)) && [[ -n ${SUDO_UID-} && $SUDO_UID != 0 ]] || return 0
+    # shellcheck disable=SC2153 # sudo sets all three
+    local uid=$SUDO_UID gid=$SUDO_GID user=$SUDO_USER home
+    home=$(getent passwd "$uid" | cut -d: -f6)
+    [[ -d $home ]] || die "the user $user, who called sudo, has no home directory ($home)"
+    unset SUDO_UID SUDO_GID SUDO_USER SUDO_COMMAND XDG_CACHE_HOME XDG_RUNTIME_DIR
+    exec setpriv --reuid="$uid" --regid="$gid" --init-groups \
+        env HOME="$home" USER="$user" LOGNAME="$user" "$0" "$@"
+}
+
+# --- packages -----------------------------------------------------------------------------------------
+
+is_installed() {
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+missing_of() {
+    local package
+    for package; do
+        is_installed "$package" || printf '%s\n' "$package"
+    done
+}
+
+# Quiet unless it fails. noninteractive by env, because sudo would not pass it on.
+apt_get() {
+    local log
+    log=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o Dpkg::Use-Pty=0 \
+        -o "DPkg::Lock::Timeout=$APT_LOCK_SECONDS" "$@" </dev/null 2>&1) && return
+    say "$log"
+    return 1
+}
+
+# Whether apt's lists name every one of these packages, with a version that can be installed.
+apt_knows() {
+    local package
+    for package; do
+        apt-cache policy "$package" | grep -E '^  Candidate: [^(]' >/dev/null || return 1
+    done
+}
+
+# Fresh lists only where they are needed: an installed machine usually has them.
+update_lists_for() {
+    apt_knows "$@" && return
+    say "apt's lists do not have all of: $* - updating them"
+    apt_get update || die "apt-get update failed: is there a network?"
+}
+
+# What apt would lift to a newer version to install these ("name old" a line).
+upgrades_for() {
+    apt-get install -s --no-install-recommends "$@" 2>/dev/null |
+        sed -nE 's/^Inst ([^ ]+) \[([^]]+)\].*/\1 \2/p'
+}
+
+# Installs those of the named packages that are not there. Nothing that is there gets another version:
+# a test run must not change a machine under the feet of its owner. PI_STREAM_APT_UPGRADE=1 allows it.
+install_missing() {
+    if ! is_debian_like; then
+        say "this is $(os_release PRETTY_NAME); packages are installed for Debian, Ubuntu and Raspberry Pi OS only."
+        say "Make sure that what these Debian packages hold is there: $*"
+        [[ ${PI_STREAM_PACKAGES-} == present ]] && return
+        die "once it is, run this again with PI_STREAM_PACKAGES=present in the environment"
+    fi
+    local missing upgrades
+    mapfile -t missing < <(missing_of "$@")
+    ((${#missing[@]})) || return 0
+    update_lists_for "${missing[@]}"
+    apt_knows "${missing[@]}" || die "apt has no package for one of: ${missing[*]}"
+    upgrades=$(upgrades_for "${missing[@]}" | cut -d' ' -f1 | paste -sd' ')
+    if [[ -n $upgrades && ${PI_STREAM_APT_UPGRADE-} != 1 ]]; then
+        say "missing: ${missing[*]}"
+        say "apt would also upgrade what is installed here: $upgrades"
+        die "upgrade this machine first (apt-get upgrade), or allow it with PI_STREAM_APT_UPGRADE=1"
+    fi
+    say "installing: ${missing[*]}"
+    apt_get install -y --no-install-recommends --no-remove "${missing[@]}" ||
+        die "apt-get install failed: ${missing[*]}"
+}
+
+# What `cargo build` needs beside cargo: a C compiler, and cmake and nasm for the JPEG encoder.
+# shellcheck disable=SC2034
+BUILD_PACKAGES=(gcc libc6-dev make cmake nasm pkg-config ca-certificates)
+
+# What the viewer's window opens when it runs (dlopen, so that no linker asks for them before).
+# shellcheck disable=SC2034
+WINDOW_PACKAGES=(libx11-6 libxcursor1)
+
+# --- cargo --------------------------------------------------------------------------------------------
+
+# True if version $1 is at least version $2.
+version_at_least() { [[ $(printf '%s\n' "$2" "$1" | sort -V | head -n 1) == "$2" ]]; }
+
+how_to_get_cargo() {
+    say "How to get cargo $CARGO_NEEDED or newer:"
+    say "  Debian 13, Raspberry Pi OS (trixie):  sudo apt install cargo rustfmt rust-clippy"
+    say "  anywhere:  https://rustup.rs  (one line to paste, no root needed)"
+}
+
+# Puts cargo into PATH, also where only a login shell would have it there, and checks its age. Call it
+# after drop_sudo: rustup's cargo is its owner's alone.
+require_cargo() {
+    command -v cargo >/dev/null || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+    if ! command -v cargo >/dev/null; then
+        how_to_get_cargo
+        die "there is no cargo"
+    fi
+    local version
+    version=$(cargo --version | cut -d' ' -f2)
+    version_at_least "$version" "$CARGO_NEEDED" && return
+    how_to_get_cargo
+    die "cargo $version is too old: $CARGO_NEEDED or newer is needed"
+}

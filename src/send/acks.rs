@@ -1,0 +1,280 @@
+//! What the receiver has said of the frames sent: how many are on their way, how old they were when
+//! they were shown.
+//!
+//! One per connection. The sending thread notes each frame, the thread "acks" brings the answers, and
+//! the gate waits here for them. Acks come from the network: one for a frame that is not on its way is
+//! ignored, and nothing here grows beyond [`MAX_NOTED`].
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use super::windowed::Windowed;
+use crate::link::path::Path;
+use crate::wire::Ack;
+
+/// How many unacknowledged frames are remembered: more than any round trip holds. Receivers that
+/// never acknowledge let the oldest be forgotten.
+const MAX_NOTED: usize = 256;
+
+/// How long a smallest round trip counts: paths change when a Pi moves to another access point.
+const ROUND_TRIP_WINDOW: Duration = Duration::from_secs(60);
+
+/// How many measurements of latency are kept between two looks at them.
+const MAX_LATENCIES: usize = 1024;
+
+/// A frame on its way.
+#[derive(Debug, Clone, Copy)]
+struct Noted {
+    seq: u32,
+    captured: Instant,
+    written: Instant,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct State {
+    noted: VecDeque<Noted>,
+    round_trip: Windowed<Duration>,
+    last_ack: Option<Instant>,
+    last_latency: Option<Duration>,
+    latencies: Vec<Duration>,
+    closed: bool,
+}
+
+/// What the gate asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Account {
+    /// Frames sent and not acknowledged.
+    pub unacked: usize,
+    /// When the last ack came; `None` as long as none did.
+    pub last_ack: Option<Instant>,
+    /// The smallest round trip, by the acks.
+    pub round_trip: Option<Duration>,
+    /// Whether the receiver closed the connection.
+    pub closed: bool,
+}
+
+/// The frames of one connection and what became of them.
+#[derive(Debug)]
+pub struct Acks {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Default for Acks {
+    fn default() -> Self {
+        Acks {
+            state: Mutex::new(State {
+                noted: VecDeque::with_capacity(MAX_NOTED),
+                round_trip: Windowed::new(ROUND_TRIP_WINDOW, Ord::min),
+                last_ack: None,
+                last_latency: None,
+                latencies: Vec::new(),
+                closed: false,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+}
+
+impl Acks {
+    /// Notes a frame before its first byte is written.
+    pub fn note(&self, seq: u64, captured: Instant, bytes: usize, now: Instant) {
+        let mut state = self.lock();
+        if state.noted.len() == MAX_NOTED {
+            state.noted.pop_front();
+        }
+        state.noted.push_back(Noted {
+            seq: seq as u32,
+            captured,
+            written: now,
+            bytes,
+        });
+    }
+
+    /// Notes that the last byte of the newest frame was handed to the kernel.
+    pub fn written(&self, now: Instant) {
+        if let Some(newest) = self.lock().noted.back_mut() {
+            newest.written = now;
+        }
+    }
+
+    /// Takes an ack that came at `now`, with what the kernel said of the path then.
+    pub fn acked(&self, ack: Ack, path: Option<Path>, now: Instant) {
+        let mut state = self.lock();
+        let Some(index) = state.noted.iter().position(|noted| noted.seq == ack.seq) else {
+            return;
+        };
+        let noted = state.noted[index];
+        state.noted.drain(..=index);
+        state.last_ack = Some(now);
+        state.measure(noted, Duration::from_micros(ack.held_us.into()), path, now);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// The receiver closed the connection, or it broke.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// How things stand.
+    pub fn account(&self) -> Account {
+        self.lock().account()
+    }
+
+    /// Waits for an ack, or for `patience` to pass, and says how things stand then.
+    pub fn wait(&self, patience: Duration) -> Account {
+        let state = self.lock();
+        if state.closed {
+            return state.account();
+        }
+        let (state, _) = self.changed.wait_timeout(state, patience).expect(POISON);
+        state.account()
+    }
+
+    /// The last measured time from capture to shown.
+    pub fn last_latency(&self) -> Option<Duration> {
+        self.lock().last_latency
+    }
+
+    /// The median of what was measured since the last call.
+    pub fn take_median_latency(&self) -> Option<Duration> {
+        let mut latencies = std::mem::take(&mut self.lock().latencies);
+        latencies.sort_unstable();
+        latencies.get(latencies.len() / 2).copied()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect(POISON)
+    }
+}
+
+impl State {
+    fn account(&self) -> Account {
+        Account {
+            unacked: self.noted.len(),
+            last_ack: self.last_ack,
+            round_trip: self.round_trip.best(),
+            closed: self.closed,
+        }
+    }
+
+    fn measure(&mut self, noted: Noted, held: Duration, path: Option<Path>, now: Instant) {
+        // A receiver that held a frame for longer than it was away has no say on time.
+        let Some(away) = now
+            .saturating_duration_since(noted.written)
+            .checked_sub(held)
+        else {
+            return;
+        };
+        self.round_trip.offer(way(away, noted.bytes, path), now);
+        let back = self.round_trip.best().unwrap_or_default() / 2;
+        let latency = now
+            .saturating_duration_since(noted.captured)
+            .saturating_sub(back);
+        self.last_latency = Some(latency);
+        if self.latencies.len() < MAX_LATENCIES {
+            self.latencies.push(latency);
+        }
+    }
+}
+
+/// The round trip of a small packet, out of that of a whole frame: a frame also takes the time to pass
+/// through the narrowest place, an ack does not, and half of that time must not be taken for the way
+/// back. The kernel's own smallest round trip is a lower bound (through a relay it ends there).
+fn way(away: Duration, bytes: usize, path: Option<Path>) -> Duration {
+    let Some(path) = path.filter(|path| path.delivery_rate > 0) else {
+        return away;
+    };
+    let passing = Duration::from_secs_f64(bytes as f64 / path.delivery_rate as f64);
+    away.saturating_sub(passing)
+        .max(path.min_round_trip)
+        .min(away)
+}
+
+const POISON: &str = "nothing panics while it holds the acks";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn latency_is_the_acks_arrival_less_capture_less_half_a_round_trip() {
+        let (acks, start) = (Acks::default(), Instant::now());
+        acks.note(1, start, 1000, start + 5 * MS);
+        acks.written(start + 6 * MS);
+        acks.acked(
+            Ack {
+                seq: 1,
+                held_us: 10_000,
+            },
+            None,
+            start + 36 * MS,
+        );
+        // Away for 30 ms, held for 10 of them: a round trip of 20.
+        assert_eq!(acks.account().round_trip, Some(20 * MS));
+        assert_eq!(acks.last_latency(), Some(26 * MS));
+        assert_eq!(acks.take_median_latency(), Some(26 * MS));
+        assert_eq!(acks.take_median_latency(), None);
+    }
+
+    #[test]
+    fn an_ack_covers_all_earlier_frames_and_a_strange_one_none() {
+        let (acks, now) = (Acks::default(), Instant::now());
+        for seq in 1..=5 {
+            acks.note(seq, now, 1, now);
+        }
+        acks.acked(
+            Ack {
+                seq: 99,
+                held_us: 0,
+            },
+            None,
+            now,
+        );
+        assert_eq!(acks.account().unacked, 5);
+        assert_eq!(acks.account().last_ack, None);
+        acks.acked(
+            Ack {
+                seq: 4,
+                held_us: u32::MAX,
+            },
+            None,
+            now,
+        );
+        assert_eq!(acks.account().unacked, 1);
+        assert_eq!(acks.last_latency(), None);
+    }
+
+    #[test]
+    fn a_receiver_without_acks_costs_no_memory() {
+        let (acks, now) = (Acks::default(), Instant::now());
+        for seq in 0..10_000 {
+            acks.note(seq, now, 1, now);
+        }
+        assert_eq!(acks.account().unacked, MAX_NOTED);
+    }
+
+    #[test]
+    fn the_time_that_a_frame_takes_through_a_narrow_place_is_no_way_back() {
+        let path = Path {
+            in_flight: 0,
+            unacked_segments: 0,
+            probes: 0,
+            since_ack: Duration::ZERO,
+            segment: 1448,
+            round_trip: 100 * MS,
+            min_round_trip: 2 * MS,
+            delivery_rate: 125_000,
+        };
+        // 25,000 bytes take 200 ms at 1 Mbit/s.
+        assert_eq!(way(210 * MS, 25_000, Some(path)), 10 * MS);
+        assert_eq!(way(150 * MS, 25_000, Some(path)), 2 * MS);
+        assert_eq!(way(MS, 25_000, Some(path)), MS);
+    }
+}

@@ -1,0 +1,161 @@
+//! The gate: whether the connection can carry another frame now.
+//!
+//! What goes out shall be fresh, so a frame is taken and encoded only when what is in flight is no more
+//! than the path needs to stay busy: that plus one frame is then on its way. Two accounts decide. The
+//! kernel's (every receiver, Linux): bytes unsent and unacknowledged, against rate × smallest round
+//! trip. The acks' (receivers that send them): frames not yet dealt with, against what a round trip
+//! holds, which also bounds what the kernel of a standing receiver would swallow. The decision is pure;
+//! the waiting is the caller's, on the sending thread.
+
+use std::time::{Duration, Instant};
+
+use super::acks::Account;
+use super::windowed::Windowed;
+use crate::link::path::Path;
+
+/// How often to look while a picture waits: nothing wakes a program when TCP's acknowledgements come.
+pub const LOOK: Duration = Duration::from_millis(1);
+
+/// How long a delivery rate counts. The newest samples are low whenever there was little to deliver.
+const RATE_WINDOW: Duration = Duration::from_secs(1);
+
+/// Segments that a receiver's kernel may leave unacknowledged for its own convenience (every second
+/// one is acknowledged, a single one after up to 40 ms): no sign of a busy path.
+const DELAYED_SEGMENTS: usize = 2;
+
+/// After this long without an ack, one more frame goes out, and again after as long: a lost ack must
+/// not stop the stream, and a standing receiver must not collect one.
+const LAPSE: Duration = Duration::from_secs(1);
+
+/// Decides, with what it remembers of one connection.
+#[derive(Debug)]
+pub struct Gate {
+    rate: Windowed<u64>,
+    probed: Option<Instant>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Gate {
+            rate: Windowed::new(RATE_WINDOW, Ord::max),
+            probed: None,
+        }
+    }
+}
+
+impl Gate {
+    /// Whether the next frame may start, for a source of one picture every `interval`.
+    pub fn is_open(
+        &mut self,
+        path: Option<Path>,
+        acks: Account,
+        interval: Duration,
+        now: Instant,
+    ) -> bool {
+        if let Some(path) = path {
+            self.rate.offer(path.delivery_rate, now);
+            if path.in_flight > self.needed(&path) {
+                return false;
+            }
+        }
+        self.frames_allow(acks, interval, now)
+    }
+
+    /// Bytes that keep the path busy for a round trip at the rate that it has shown.
+    fn needed(&self, path: &Path) -> usize {
+        let rate = self.rate.best().unwrap_or(0) as f64;
+        (rate * path.min_round_trip.as_secs_f64()) as usize + DELAYED_SEGMENTS * path.segment
+    }
+
+    fn frames_allow(&mut self, acks: Account, interval: Duration, now: Instant) -> bool {
+        let (Some(last_ack), Some(round_trip)) = (acks.last_ack, acks.round_trip) else {
+            return true;
+        };
+        if acks.unacked <= frames_in(round_trip, interval) {
+            self.probed = None;
+            return true;
+        }
+        let since = self.probed.map_or(last_ack, |probed| probed.max(last_ack));
+        if now.saturating_duration_since(since) < LAPSE.max(round_trip * 4) {
+            return false;
+        }
+        self.probed = Some(now);
+        true
+    }
+}
+
+/// How many frames a round trip holds, at least one: with the one that starts now, that plus one.
+fn frames_in(round_trip: Duration, interval: Duration) -> usize {
+    let frames = round_trip.as_secs_f64() / interval.as_secs_f64().max(1e-4);
+    frames.ceil().clamp(1.0, 128.0) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+    const INTERVAL: Duration = Duration::from_millis(33);
+
+    fn path(in_flight: usize, rate: u64, round_trip: Duration) -> Option<Path> {
+        Some(Path {
+            in_flight,
+            unacked_segments: 1,
+            probes: 0,
+            since_ack: Duration::ZERO,
+            segment: 1448,
+            round_trip: 4 * round_trip,
+            min_round_trip: round_trip,
+            delivery_rate: rate,
+        })
+    }
+
+    fn account(unacked: usize, last_ack: Option<Instant>, round_trip: Duration) -> Account {
+        Account {
+            unacked,
+            last_ack,
+            round_trip: last_ack.map(|_| round_trip),
+            closed: false,
+        }
+    }
+
+    #[test]
+    fn a_short_path_is_left_to_drain_and_a_long_one_is_kept_busy() {
+        let (now, none) = (Instant::now(), account(0, None, MS));
+        let open = |path| Gate::default().is_open(path, none, INTERVAL, now);
+        assert!(open(path(0, 750_000, MS)));
+        // A delayed acknowledgement of the last segments is no queue.
+        assert!(open(path(2 * 1448, 750_000, MS)));
+        assert!(!open(path(20_000, 750_000, MS)));
+        // 1.8 MB/s over 100 ms hold 180 kB.
+        assert!(open(path(180_000, 1_800_000, 100 * MS)));
+        assert!(!open(path(190_000, 1_800_000, 100 * MS)));
+    }
+
+    #[test]
+    fn a_queue_on_the_path_does_not_widen_the_gate() {
+        // The smoothed round trip is four times the smallest here; only the smallest counts.
+        let (now, none) = (Instant::now(), account(0, None, MS));
+        assert!(!Gate::default().is_open(path(60_000, 1_000_000, 10 * MS), none, INTERVAL, now));
+    }
+
+    #[test]
+    fn acks_bound_the_frames_on_their_way() {
+        let now = Instant::now();
+        let open = |unacked, round_trip| {
+            let acks = account(unacked, Some(now), round_trip);
+            Gate::default().is_open(None, acks, INTERVAL, now)
+        };
+        assert!(open(1, MS) && !open(2, MS));
+        assert!(open(4, 100 * MS) && !open(5, 100 * MS));
+        assert!(Gate::default().is_open(None, account(99, None, MS), INTERVAL, now));
+    }
+
+    #[test]
+    fn a_standing_receiver_gets_a_frame_a_second() {
+        let (start, mut gate) = (Instant::now(), Gate::default());
+        let acks = account(2, Some(start), MS);
+        let sent = (0..5000).filter(|ms| gate.is_open(None, acks, INTERVAL, start + *ms * MS));
+        assert_eq!(sent.count(), 4);
+    }
+}

@@ -1,0 +1,195 @@
+//! The lifeline: watches one connection, and has a second one ready when the first falls silent.
+//!
+//! A thread of its own ("lifeline") looks at the path a few times a second. When data are outstanding
+//! and nothing has been acknowledged for most of a second, it dials beside the old connection, again and
+//! again, since TCP's own repetitions grow seconds apart and would keep a line silent long after it is
+//! whole again. When the new connection stands, the old one is cut and the sending thread, woken by
+//! that, moves over. A peer that answers probes of a closed window is slow, not gone. It also cuts the
+//! connection when the program shall end and the sending thread does not come out of a write.
+
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::link::dial::{Dialer, Target};
+use crate::link::path::{self, Path};
+use crate::stop::{Reason, Stop};
+
+/// How often the path is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// This long without an acknowledgement, and with data outstanding, is silence: a few lost packets
+/// are repeated within it, a path that carries anything acknowledges within it.
+const SILENCE: Duration = Duration::from_millis(700);
+
+/// Silence must also outlast this many smoothed round trips.
+const SILENT_ROUND_TRIPS: u32 = 4;
+
+/// How often a new attempt starts while the path is silent: what the picture waits at most once it is
+/// whole again.
+const REDIAL: Duration = Duration::from_millis(250);
+
+/// Unanswered probes of a closed window after which the peer is taken for gone, not slow.
+const DEAD_PROBES: u8 = 3;
+
+/// How long the sending thread has to end by itself, the end marker included.
+const PATIENCE_AT_END: Duration = Duration::from_millis(600);
+
+/// Watches a connection until dropped.
+#[derive(Debug)]
+pub struct Lifeline {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    stream: TcpStream,
+    target: Target,
+    /// The watched session is over.
+    over: Stop,
+    second: Mutex<Option<TcpStream>>,
+}
+
+impl Lifeline {
+    /// Watches `stream`; cuts it some time after `stop` is asked.
+    pub fn watch(stream: TcpStream, target: Target, stop: Arc<Stop>) -> std::io::Result<Lifeline> {
+        let shared = Arc::new(Shared {
+            stream,
+            target,
+            over: Stop::new(),
+            second: Mutex::new(None),
+        });
+        let thread = thread::Builder::new().name("lifeline".into()).spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.run(&stop)
+        })?;
+        Ok(Lifeline {
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    /// The second connection, if it took over.
+    pub fn take_second(&self) -> Option<TcpStream> {
+        self.shared.second.lock().expect(POISON).take()
+    }
+}
+
+impl Drop for Lifeline {
+    fn drop(&mut self) {
+        self.shared.over.ask(Reason::Done);
+        if let Some(thread) = self.thread.take() {
+            // It ends within one look; a panic in it has been reported by its hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn run(&self, stop: &Stop) {
+        let mut cut_at = None;
+        let mut waiting_since = None;
+        let mut rescue: Option<Rescue> = None;
+        while !self.over.sleep(LOOK) {
+            let now = Instant::now();
+            if stop.is_asked() && now >= *cut_at.get_or_insert(now + PATIENCE_AT_END) {
+                let _ = self.stream.shutdown(Shutdown::Both);
+                return;
+            }
+            let outstanding = path::look(&self.stream).filter(is_outstanding);
+            let Some(path) = outstanding else {
+                (waiting_since, rescue) = (None, None);
+                continue;
+            };
+            // The last acknowledgement may be older than what is outstanding now.
+            let waiting = now - *waiting_since.get_or_insert(now);
+            if waiting.min(path.since_ack) < patience(&path) {
+                rescue = None;
+                continue;
+            }
+            let rescue = rescue.get_or_insert_with(|| Rescue::new(self.target.clone()));
+            if let Some(stream) = rescue.step(now) {
+                *self.second.lock().expect(POISON) = Some(stream);
+                // Wakes the sending thread out of a write, a wait for acks, the thread "acks" too.
+                let _ = self.stream.shutdown(Shutdown::Both);
+                return;
+            }
+        }
+    }
+}
+
+/// Attempts at a second connection.
+struct Rescue {
+    dialer: Dialer,
+    next: Instant,
+}
+
+impl Rescue {
+    fn new(target: Target) -> Self {
+        Rescue {
+            dialer: Dialer::new(target),
+            next: Instant::now(),
+        }
+    }
+
+    fn step(&mut self, now: Instant) -> Option<TcpStream> {
+        if now >= self.next {
+            self.dialer.attempt();
+            self.next = now + REDIAL;
+        }
+        std::iter::from_fn(|| self.dialer.wait(now)).find_map(Result::ok)
+    }
+}
+
+/// Whether the peer's kernel owes an answer: to data, or to probes of a closed window that it usually
+/// answers.
+fn is_outstanding(path: &Path) -> bool {
+    path.in_flight > 0 && (path.unacked_segments > 0 || path.probes >= DEAD_PROBES)
+}
+
+/// How long an answer may take on this path.
+fn patience(path: &Path) -> Duration {
+    SILENCE.max(path.round_trip * SILENT_ROUND_TRIPS)
+}
+
+const POISON: &str = "nothing panics while it holds the second connection";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_window_is_slow_and_unanswered_data_are_silence() {
+        let path = Path {
+            in_flight: 1000,
+            unacked_segments: 1,
+            probes: 0,
+            since_ack: Duration::from_secs(1),
+            segment: 1448,
+            round_trip: Duration::from_millis(10),
+            min_round_trip: Duration::from_millis(10),
+            delivery_rate: 0,
+        };
+        assert!(is_outstanding(&path));
+        assert!(!is_outstanding(&Path {
+            unacked_segments: 0,
+            ..path
+        }));
+        assert!(is_outstanding(&Path {
+            unacked_segments: 0,
+            probes: 3,
+            ..path
+        }));
+        assert!(!is_outstanding(&Path {
+            in_flight: 0,
+            ..path
+        }));
+        let satellite = Path {
+            round_trip: Duration::from_millis(600),
+            ..path
+        };
+        assert!(patience(&satellite) > patience(&path));
+    }
+}

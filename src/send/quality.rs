@@ -1,0 +1,214 @@
+//! The JPEG quality that the link can carry.
+//!
+//! Sized from what the last frame weighed and what the link was seen to carry, not stepped blindly.
+//! While the gate had to wait, the link was the bottleneck, and what went through then is its rate; a
+//! frame may weigh what that rate carries in one interval, less a margin. The quality falls to that at
+//! once and rises to it slowly. Pure arithmetic: no clock of its own, no socket, no encoder.
+
+use std::time::{Duration, Instant};
+
+/// Which part of the link's rate the frames may take: the rest is for acknowledgements, others, and
+/// pictures that are heavier than the last.
+const SHARE: f64 = 0.85;
+
+/// How JPEG's size follows its quantiser scale: bytes ∝ scale^-EXPONENT. Measured with libjpeg-turbo on
+/// photographs and on noise between qualities 20 and 95: 0.55 to 0.85; each frame corrects what is left.
+const EXPONENT: f64 = 0.7;
+
+/// The quality rises by one no more often than this: 30 to 80 takes some 7 seconds.
+const RISE: Duration = Duration::from_millis(150);
+
+/// After this long without waiting the link may have grown: the rate is taken for more than was seen,
+/// first by [`GROWTH`], and by twice as much every [`GROW`], until the link makes itself felt again.
+const PROBE: Duration = Duration::from_secs(5);
+const GROW: Duration = Duration::from_secs(1);
+const GROWTH: f64 = 0.05;
+
+/// How much of a new rate is believed at once; a single frame's is shaken by other traffic.
+const BELIEF: f64 = 0.4;
+
+/// Follows one connection.
+#[derive(Debug, Clone)]
+pub struct Quality {
+    min: u8,
+    max: u8,
+    now: u8,
+    rate: Option<f64>,
+    /// When the rate is next taken for more, and by which part.
+    grow_at: Option<Instant>,
+    growth: f64,
+    risen: Option<Instant>,
+}
+
+/// What became of the frame before: its weight, and how the link took it.
+#[derive(Debug, Clone, Copy)]
+pub struct Carried {
+    /// The frame's bytes.
+    pub bytes: usize,
+    /// From its start to the gate's next opening.
+    pub took: Duration,
+    /// How much of that the gate was shut while a picture waited.
+    pub waited: Duration,
+}
+
+impl Quality {
+    /// Starts at `max`; `min` equal to `max` keeps it there. Both 1 to 100.
+    pub fn new(min: u8, max: u8) -> Self {
+        Quality {
+            min,
+            max,
+            now: max,
+            rate: None,
+            grow_at: None,
+            growth: GROWTH,
+            risen: None,
+        }
+    }
+
+    /// The quality for the next frame.
+    pub fn get(&self) -> u8 {
+        self.now
+    }
+
+    /// Learns from the frame before; pictures come every `interval`.
+    pub fn learn(&mut self, carried: Carried, interval: Duration, now: Instant) {
+        if self.min == self.max || carried.bytes == 0 {
+            return;
+        }
+        self.learn_rate(carried, now);
+        let Some(rate) = self.rate else {
+            self.rise(self.max, now);
+            return;
+        };
+        let room = rate * interval.as_secs_f64() * SHARE;
+        let fitting = self.fitting(carried.bytes as f64, room);
+        if fitting < self.now {
+            self.now = fitting;
+            self.risen = Some(now);
+        } else {
+            self.rise(fitting, now);
+        }
+    }
+
+    fn learn_rate(&mut self, carried: Carried, now: Instant) {
+        let busy = carried.took.as_secs_f64();
+        // Shut for a good part of the time: the link was what it waited for.
+        if busy > 0.0 && carried.waited.as_secs_f64() > busy / 4.0 {
+            let seen = carried.bytes as f64 / busy;
+            let known = self.rate.unwrap_or(seen);
+            // Down faster than up: too much in flight is seen by everybody.
+            let belief = if seen < known { 2.0 * BELIEF } else { BELIEF };
+            self.rate = Some(known + belief * (seen - known));
+            self.growth = GROWTH;
+            self.grow_at = Some(now + PROBE);
+        } else if self.grow_at.is_some_and(|at| now >= at) {
+            self.rate = self.rate.map(|rate| rate * (1.0 + self.growth));
+            self.growth *= 2.0;
+            self.grow_at = Some(now + GROW);
+        }
+    }
+
+    /// The highest quality at which a frame like the last would weigh no more than `room`.
+    fn fitting(&self, bytes: f64, room: f64) -> u8 {
+        let scale = quantiser_scale(self.now) * (bytes / room.max(1.0)).powf(1.0 / EXPONENT);
+        (self.min..=self.max)
+            .rev()
+            .find(|quality| quantiser_scale(*quality) >= scale)
+            .unwrap_or(self.min)
+    }
+
+    fn rise(&mut self, to: u8, now: Instant) {
+        let due = self
+            .risen
+            .is_none_or(|risen| now.saturating_duration_since(risen) >= RISE);
+        if self.now < to && due {
+            self.now += 1;
+            self.risen = Some(now);
+        }
+    }
+}
+
+/// libjpeg's percentage by which its tables are scaled, for a quality of 1 to 100.
+fn quantiser_scale(quality: u8) -> f64 {
+    let quality = f64::from(quality);
+    if quality < 50.0 {
+        5000.0 / quality
+    } else {
+        // Quality 100 is a scale of 0: no smaller than the tables' ones allow.
+        (200.0 - 2.0 * quality).max(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_millis(33);
+
+    /// A link of `rate` bytes a second and pictures that weigh `heavy` bytes at quality 80.
+    fn run(quality: &mut Quality, rate: f64, heavy: f64, frames: u32, from: Instant) -> Instant {
+        let mut now = from;
+        for _ in 0..frames {
+            let bytes = heavy * (quantiser_scale(quality.get()) / 40.0).powf(-0.62);
+            let passing = Duration::from_secs_f64(bytes / rate);
+            let took = passing.max(INTERVAL);
+            now += took;
+            let waited = passing.saturating_sub(INTERVAL / 10);
+            let waited = if passing > INTERVAL {
+                waited
+            } else {
+                Duration::ZERO
+            };
+            let carried = Carried {
+                bytes: bytes as usize,
+                took,
+                waited,
+            };
+            quality.learn(carried, INTERVAL, now);
+        }
+        now
+    }
+
+    #[test]
+    fn a_narrow_link_brings_the_quality_down_within_a_few_frames() {
+        let mut quality = Quality::new(30, 80);
+        run(&mut quality, 750_000.0, 40_000.0, 5, Instant::now());
+        let carried = 40_000.0 * (quantiser_scale(quality.get()) / 40.0f64).powf(-0.62);
+        assert!(
+            carried <= 750_000.0 * 0.033,
+            "{} bytes at {}",
+            carried,
+            quality.get()
+        );
+        assert!(quality.get() > 30);
+    }
+
+    #[test]
+    fn the_quality_comes_back_when_there_is_room() {
+        let mut quality = Quality::new(30, 80);
+        let now = run(&mut quality, 300_000.0, 60_000.0, 100, Instant::now());
+        assert_eq!(quality.get(), 30);
+        run(&mut quality, 1e9, 60_000.0, 1200, now);
+        assert_eq!(quality.get(), 80);
+    }
+
+    #[test]
+    fn the_quality_does_not_swing() {
+        let mut quality = Quality::new(30, 80);
+        let mut now = run(&mut quality, 750_000.0, 40_000.0, 200, Instant::now());
+        let (mut low, mut high) = (u8::MAX, 0);
+        for _ in 0..200 {
+            now = run(&mut quality, 750_000.0, 40_000.0, 1, now);
+            low = low.min(quality.get());
+            high = high.max(quality.get());
+        }
+        assert!(high - low <= 10, "between {low} and {high}");
+    }
+
+    #[test]
+    fn equal_bounds_switch_it_off() {
+        let mut quality = Quality::new(80, 80);
+        run(&mut quality, 1000.0, 60_000.0, 50, Instant::now());
+        assert_eq!(quality.get(), 80);
+    }
+}

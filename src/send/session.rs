@@ -1,0 +1,577 @@
+//! The session: connects, pulls the newest picture when the link can take it, encodes, stamps, writes.
+//!
+//! One thread, the program's main one, does all of it, and comes back when the stream is over. It blocks
+//! on the source's slot, on the gate and on writing; acks, the lifeline and a wish to stop wake it. It
+//! knows no camera and no format: pictures come from a [`Feed`].
+
+use std::fmt;
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::acks::Acks;
+use super::backoff::Backoff;
+use super::event::{Event, Loss};
+use super::gate::{self, Gate};
+use super::lifeline::Lifeline;
+use super::press::Press;
+use super::quality::{Carried, Quality};
+use super::source::{Delivery, Feed};
+use super::stats::Counters;
+use crate::frame::Captured;
+use crate::link::dial::{DialError, Dialer, Target};
+use crate::link::{self, path};
+use crate::slot::Wake;
+use crate::stamp::{self, Name, Stamp};
+use crate::stop::Stop;
+use crate::wire::{self, Ack};
+
+/// How long a wait lasts at most before the wish to stop is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How long the receiver has, after the end marker, to read what is on its way and close.
+const PATIENCE_AT_END: Duration = Duration::from_secs(1);
+
+/// The same when somebody is waiting for the program to end.
+const PATIENCE_WHEN_STOPPED: Duration = Duration::from_millis(700);
+
+/// Attempts to connect that may be without an answer at the same time.
+const MAX_ATTEMPTS: usize = 4;
+
+/// So many pictures in a row that cannot be encoded are no accident.
+const MAX_UNENCODABLE: u32 = 100;
+
+/// What to send, where and for how long.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The receiver.
+    pub target: Target,
+    /// Whether a lost connection is made anew.
+    pub retry: bool,
+    /// The name that the stamps bear.
+    pub name: Name,
+    /// Pictures a second that the source is expected to give.
+    pub fps: f64,
+    /// The JPEG quality at best, 1 to 100.
+    pub quality: u8,
+    /// The JPEG quality at worst.
+    pub min_quality: u8,
+    /// Ends so long after the first frame sent.
+    pub duration: Option<Duration>,
+    /// Ends after so many frames.
+    pub frames: Option<u64>,
+}
+
+/// Why sending failed for good.
+#[derive(Debug)]
+pub enum SendError {
+    /// The host could not be reached, and no retry was wanted.
+    Unreachable(Target, DialError),
+    /// The connection was lost, and no retry was wanted.
+    Lost(SocketAddr, Loss),
+    /// The source's pictures cannot be encoded.
+    Unencodable(String),
+    /// A thread or an encoder could not be had.
+    Resources(String),
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SendError::Unreachable(target, error) => write!(f, "{target}: {error}"),
+            SendError::Lost(peer, loss) => write!(f, "lost {peer}: {loss}"),
+            SendError::Unencodable(why) => {
+                write!(
+                    f,
+                    "{MAX_UNENCODABLE} pictures in a row could not be encoded: {why}"
+                )
+            }
+            SendError::Resources(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for SendError {}
+
+/// What comes after a connection.
+enum Next {
+    Over,
+    Redial,
+    MoveTo(TcpStream),
+}
+
+/// Sends a feed's pictures to one receiver, over as many connections as that takes.
+pub struct Session<'a> {
+    config: Config,
+    feed: Arc<Feed>,
+    counters: Arc<Counters>,
+    stop: Arc<Stop>,
+    tell: &'a (dyn Fn(Event) + Sync),
+    press: Press,
+    quality: Quality,
+    pace: Pace,
+    backoff: Backoff,
+    sent: u64,
+    deadline: Option<Instant>,
+    unencodable: u32,
+}
+
+impl<'a> Session<'a> {
+    /// Prepares to send; nothing is dialled yet.
+    pub fn new(
+        config: Config,
+        feed: Arc<Feed>,
+        counters: Arc<Counters>,
+        stop: Arc<Stop>,
+        tell: &'a (dyn Fn(Event) + Sync),
+    ) -> Result<Self, SendError> {
+        // A source of which every frame counts gets every frame at its best.
+        let min_quality = match feed.delivery() {
+            Delivery::NewestWins => config.min_quality,
+            Delivery::EveryFrame => config.quality,
+        };
+        Ok(Session {
+            press: Press::new().map_err(|error| SendError::Resources(error.to_string()))?,
+            quality: Quality::new(min_quality, config.quality),
+            pace: Pace::new(Duration::from_secs_f64(1.0 / config.fps)),
+            config,
+            feed,
+            counters,
+            stop,
+            tell,
+            backoff: Backoff::default(),
+            sent: 0,
+            deadline: None,
+            unencodable: 0,
+        })
+    }
+
+    /// Sends until the source ends, enough is sent, or somebody stops it.
+    pub fn run(&mut self) -> Result<(), SendError> {
+        let mut standing = None;
+        let mut connections = 0u64;
+        while let Some(stream) = match standing.take() {
+            Some(stream) => Some(stream),
+            None => self.connect()?,
+        } {
+            connections += 1;
+            self.counters
+                .reconnects
+                .store(connections - 1, Ordering::Relaxed);
+            self.feed.link_stands();
+            match self.stream(stream)? {
+                Next::Over => break,
+                Next::Redial => {}
+                Next::MoveTo(stream) => standing = Some(stream),
+            }
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        self.stop.is_asked()
+            || self.config.frames.is_some_and(|frames| self.sent >= frames)
+            || self
+                .deadline
+                .is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// Dials until a connection stands; `None` when it is over before that.
+    fn connect(&mut self) -> Result<Option<TcpStream>, SendError> {
+        let dialer = Dialer::new(self.config.target.clone());
+        let mut told: Option<DialError> = None;
+        let mut next = Instant::now() + self.backoff.delay_first();
+        let mut under_way = 0;
+        loop {
+            let now = Instant::now();
+            let source_ended = self.feed.slot().wait(Some(now)) == Wake::Closed;
+            if self.is_over() || source_ended {
+                return Ok(None);
+            }
+            if now >= next && under_way < MAX_ATTEMPTS && (self.config.retry || under_way == 0) {
+                dialer.attempt();
+                under_way += 1;
+                next = now + self.backoff.pause();
+            }
+            match dialer.wait(next.clamp(now + LOOK / 10, now + LOOK)) {
+                None => {}
+                Some(Ok(stream)) => return Ok(Some(stream)),
+                Some(Err(error)) if !self.config.retry => {
+                    return Err(SendError::Unreachable(self.config.target.clone(), error));
+                }
+                Some(Err(error)) => {
+                    under_way -= 1;
+                    if !told.as_ref().is_some_and(|told| told.is_like(&error)) {
+                        told = Some(copy_of(&error));
+                        (self.tell)(Event::Unreachable(self.config.target.clone(), error));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends on one connection until it, or everything, is over.
+    fn stream(&mut self, stream: TcpStream) -> Result<Next, SendError> {
+        let Ok(peer) = stream.peer_addr() else {
+            // It was gone before we looked.
+            self.backoff.fruitless();
+            return Ok(Next::Redial);
+        };
+        let mut connection = Connection::open(stream, &self.config.target, &self.feed, &self.stop)
+            .map_err(|error| SendError::Resources(format!("cannot set up {peer}: {error}")))?;
+        (self.tell)(Event::Connected(peer));
+        self.counters
+            .set_link(Some((peer, Arc::clone(&connection.acks))));
+        let outcome = self.pump(&mut connection);
+        self.counters.set_link(None);
+        if connection.acks.account().last_ack.is_some() || connection.carried_for_a_while() {
+            self.backoff.fruitful();
+        } else {
+            self.backoff.fruitless();
+        }
+        match outcome {
+            Ok(()) => {
+                connection.finish(if self.stop.is_asked() {
+                    PATIENCE_WHEN_STOPPED
+                } else {
+                    PATIENCE_AT_END
+                });
+                Ok(Next::Over)
+            }
+            Err(Broken::Unencodable(why)) => {
+                connection.finish(PATIENCE_AT_END);
+                Err(SendError::Unencodable(why))
+            }
+            Err(Broken::Lost(loss)) => self.lost(connection, peer, loss),
+        }
+    }
+
+    fn lost(
+        &mut self,
+        connection: Connection,
+        peer: SocketAddr,
+        loss: Loss,
+    ) -> Result<Next, SendError> {
+        let second = connection.lifeline.take_second();
+        link::abort(&connection.stream);
+        drop(connection);
+        match second {
+            Some(stream) => {
+                (self.tell)(Event::Moved(peer));
+                Ok(Next::MoveTo(stream))
+            }
+            None if self.is_over() => Ok(Next::Over),
+            None if !self.config.retry => Err(SendError::Lost(peer, loss)),
+            None => {
+                (self.tell)(Event::Lost(peer, loss));
+                Ok(Next::Redial)
+            }
+        }
+    }
+
+    /// Pulls, encodes, writes; `Ok` when nothing more is to be sent.
+    fn pump(&mut self, connection: &mut Connection) -> Result<(), Broken> {
+        loop {
+            let patience = Instant::now() + LOOK;
+            match self.feed.slot().wait(Some(patience)) {
+                Wake::Full => {}
+                Wake::Closed => return Ok(()),
+                Wake::Nudged | Wake::TimedOut => {
+                    connection.check()?;
+                    if self.is_over() {
+                        return Ok(());
+                    }
+                    continue;
+                }
+            }
+            if !self.pass_gate(connection)? {
+                return Ok(());
+            }
+            let Some(captured) = self.feed.slot().take() else {
+                continue;
+            };
+            self.pace.learn(captured.at, self.feed.captured());
+            self.send(connection, captured)?;
+        }
+    }
+
+    /// Waits until the connection can take a frame; `false` when it is over before that.
+    fn pass_gate(&mut self, connection: &mut Connection) -> Result<bool, Broken> {
+        let came = Instant::now();
+        let mut acks = connection.acks.account();
+        let opened = loop {
+            connection.check()?;
+            if self.is_over() {
+                return Ok(false);
+            }
+            let (path, now) = (path::look(&connection.stream), Instant::now());
+            if connection.gate.is_open(path, acks, self.pace.interval, now) {
+                break now;
+            }
+            acks = connection.acks.wait(gate::LOOK);
+        };
+        if let Some((started, bytes)) = connection.last_frame.take() {
+            let carried = Carried {
+                bytes,
+                took: opened.duration_since(started),
+                waited: opened.duration_since(came),
+            };
+            self.quality.learn(carried, self.pace.interval, opened);
+        }
+        Ok(true)
+    }
+
+    fn send(&mut self, connection: &mut Connection, captured: Captured) -> Result<(), Broken> {
+        let at = captured.at;
+        let pressed = match self.press.press(captured, self.quality.get()) {
+            Ok(pressed) => pressed,
+            Err(error) => return self.skip(error.to_string()),
+        };
+        self.unencodable = 0;
+        let stamp = Stamp {
+            seq: connection.next_seq(),
+            captured_unix_us: connection.clock.unix_us(at),
+            latency_us: connection.acks.last_latency().map(|l| l.as_micros() as u64),
+            quality: pressed.quality,
+            ack: true,
+            name: Some(self.config.name.clone()),
+        };
+        let bytes = connection.write(&pressed.jpeg, &stamp, at)?;
+        self.sent += 1;
+        self.counters.frames.fetch_add(1, Ordering::Relaxed);
+        self.counters
+            .bytes
+            .fetch_add(bytes as u64, Ordering::Relaxed);
+        self.counters
+            .quality
+            .store(pressed.quality.unwrap_or(0), Ordering::Relaxed);
+        if let (None, Some(duration)) = (self.deadline, self.config.duration) {
+            self.deadline = Some(Instant::now() + duration);
+        }
+        Ok(())
+    }
+
+    fn skip(&mut self, why: String) -> Result<(), Broken> {
+        self.unencodable += 1;
+        if self.unencodable >= MAX_UNENCODABLE {
+            return Err(Broken::Unencodable(why));
+        }
+        if self.unencodable == 1 {
+            (self.tell)(Event::Unencodable(why));
+        }
+        Ok(())
+    }
+}
+
+/// Why pumping ended early.
+enum Broken {
+    Lost(Loss),
+    Unencodable(String),
+}
+
+/// One connection and all that is known of it.
+struct Connection {
+    stream: TcpStream,
+    acks: Arc<Acks>,
+    lifeline: Lifeline,
+    gate: Gate,
+    clock: Clock,
+    opened: Instant,
+    seq: u64,
+    last_frame: Option<(Instant, usize)>,
+}
+
+impl Connection {
+    fn open(
+        stream: TcpStream,
+        target: &Target,
+        feed: &Arc<Feed>,
+        stop: &Arc<Stop>,
+    ) -> io::Result<Connection> {
+        link::tune_sender(&stream)?;
+        let acks = Arc::new(Acks::default());
+        thread::Builder::new().name("acks".into()).spawn({
+            let (stream, acks, feed) = (stream.try_clone()?, Arc::clone(&acks), Arc::clone(feed));
+            move || {
+                read_acks(&stream, &acks);
+                feed.slot().nudge();
+            }
+        })?;
+        Ok(Connection {
+            lifeline: Lifeline::watch(stream.try_clone()?, target.clone(), Arc::clone(stop))?,
+            acks,
+            gate: Gate::default(),
+            clock: Clock::now(),
+            opened: Instant::now(),
+            seq: 0,
+            last_frame: None,
+            stream,
+        })
+    }
+
+    fn next_seq(&mut self) -> u64 {
+        self.seq += 1;
+        self.seq
+    }
+
+    fn check(&self) -> Result<(), Broken> {
+        if self.acks.account().closed {
+            return Err(Broken::Lost(Loss::Closed));
+        }
+        Ok(())
+    }
+
+    /// Whether it did more than open and close: what a receiver without acks can show.
+    fn carried_for_a_while(&self) -> bool {
+        self.seq > 0 && self.opened.elapsed() > Duration::from_secs(1)
+    }
+
+    /// Writes a frame whole, or breaks the connection.
+    fn write(&mut self, jpeg: &[u8], stamp: &Stamp, captured: Instant) -> Result<usize, Broken> {
+        let stamp_bytes = stamp.emit();
+        let [head, middle, tail] = stamp::places(jpeg);
+        let pieces = [&jpeg[head], &stamp_bytes, &jpeg[middle], &jpeg[tail]];
+        let bytes = pieces.iter().map(|piece| piece.len()).sum();
+        let started = Instant::now();
+        self.acks.note(stamp.seq, captured, bytes, started);
+        wire::write_frame(&mut &self.stream, &pieces).map_err(|error| {
+            Broken::Lost(match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                    Loss::Silent(link::USER_TIMEOUT)
+                }
+                _ => Loss::Failed(error),
+            })
+        })?;
+        self.acks.written(Instant::now());
+        self.last_frame = Some((started, bytes));
+        Ok(bytes)
+    }
+
+    /// The end: its marker, then no more from us, then whatever the receiver still says, until it
+    /// closes. A socket closed with unread bytes would reset the connection, and destroy frames that
+    /// are on their way.
+    fn finish(self, patience: Duration) {
+        if wire::write_end(&mut &self.stream).is_err() {
+            return;
+        }
+        let _ = self.stream.shutdown(Shutdown::Write);
+        let until = Instant::now() + patience;
+        while !self.acks.account().closed && Instant::now() < until {
+            self.acks.wait(LOOK);
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // Also ends the thread "acks".
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+/// The thread "acks": reads what the receiver says until it closes.
+fn read_acks(stream: &TcpStream, acks: &Acks) {
+    let mut from = stream;
+    while let Ok(Some(ack)) = Ack::read(&mut from) {
+        acks.acked(ack, path::look(stream), Instant::now());
+    }
+    acks.close();
+}
+
+/// The wall clock of one connection: the monotonic clock plus an offset, so that a step of the system's
+/// clock does not make time run backwards.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    instant: Instant,
+    unix: Duration,
+}
+
+impl Clock {
+    fn now() -> Self {
+        Clock {
+            instant: Instant::now(),
+            unix: SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .unwrap_or_default(),
+        }
+    }
+
+    fn unix_us(&self, at: Instant) -> u64 {
+        let unix = match at.checked_duration_since(self.instant) {
+            Some(later) => self.unix + later,
+            None => self.unix.saturating_sub(self.instant.duration_since(at)),
+        };
+        unix.as_micros() as u64
+    }
+}
+
+/// How often pictures come: as asked at first, then as seen.
+#[derive(Debug)]
+struct Pace {
+    interval: Duration,
+    last: Option<(Instant, u64)>,
+}
+
+impl Pace {
+    /// How much of a new interval is believed at once.
+    const BELIEF: f64 = 0.1;
+
+    fn new(interval: Duration) -> Self {
+        Pace {
+            interval,
+            last: None,
+        }
+    }
+
+    /// A picture was captured at `at`, the source's `count`-th.
+    fn learn(&mut self, at: Instant, count: u64) {
+        if let Some((last_at, last_count)) = self.last.replace((at, count)) {
+            let pictures = count.saturating_sub(last_count);
+            if pictures > 0 {
+                let seen = at.saturating_duration_since(last_at).as_secs_f64() / pictures as f64;
+                let known = self.interval.as_secs_f64();
+                self.interval = Duration::from_secs_f64(known + Self::BELIEF * (seen - known));
+            }
+        }
+    }
+}
+
+/// An error that can be remembered beside the one that is told.
+fn copy_of(error: &DialError) -> DialError {
+    match error {
+        DialError::Unresolved(e) => DialError::Unresolved(e.kind().into()),
+        DialError::Refused(address) => DialError::Refused(*address),
+        DialError::NoAnswer(address) => DialError::NoAnswer(*address),
+        DialError::Failed(address, e) => DialError::Failed(*address, e.kind().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wall_clock_follows_the_monotonic_one_both_ways() {
+        let clock = Clock::now();
+        let second = Duration::from_secs(1);
+        let now = clock.unix_us(clock.instant);
+        assert_eq!(clock.unix_us(clock.instant + second), now + 1_000_000);
+        if let Some(earlier) = clock.instant.checked_sub(second) {
+            assert_eq!(clock.unix_us(earlier), now - 1_000_000);
+        }
+    }
+
+    #[test]
+    fn the_pace_is_that_of_the_source_whatever_was_sent() {
+        let (start, ms) = (Instant::now(), Duration::from_millis);
+        let mut pace = Pace::new(ms(33));
+        for i in 0..200 {
+            // Every third picture of a source that gives 100 a second.
+            pace.learn(start + ms(30 * i), 3 * i);
+        }
+        assert_eq!(pace.interval.as_millis(), 10);
+    }
+}
