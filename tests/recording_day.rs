@@ -70,7 +70,7 @@ fn record_a_day(config: Config) -> u64 {
     while recorder.status().running {
         std::thread::yield_now();
     }
-    let status = recorder.finish();
+    let status = recorder.finish(Instant::now());
     assert_eq!((status.recorded, status.record_dropped), (DAY, 0));
     growth
 }

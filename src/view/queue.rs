@@ -212,16 +212,17 @@ impl Worker {
         ended.recv_timeout(at_most) == Err(mpsc::RecvTimeoutError::Disconnected)
     }
 
-    /// The end of a sink within 1.2 s: the queue is closed, what it holds is taken for a while, and
-    /// given up then. Says whether the thread has ended.
-    pub fn finish<T>(&self, queue: &Queue<T>) -> bool {
-        // SIGTERM ends the program within 1.5 s, whatever the disk or the pipe does.
+    /// The end of a sink, `until` then at the latest: the queue is closed, what it holds is taken for
+    /// a while, and given up then. Says whether the thread has ended.
+    pub fn finish<T>(&self, queue: &Queue<T>, until: Instant) -> bool {
         queue.close();
-        if self.wait(Duration::from_millis(800)) {
+        let left = || until.saturating_duration_since(Instant::now());
+        // The last third is for closing what is open.
+        if self.wait(left() * 2 / 3) {
             return true;
         }
         queue.abandon();
-        self.wait(Duration::from_millis(400))
+        self.wait(left())
     }
 }
 
@@ -322,7 +323,7 @@ mod tests {
             let _ = held.recv();
         })
         .unwrap();
-        assert!(!worker.finish(&queue));
+        assert!(!worker.finish(&queue, Instant::now() + Duration::from_millis(30)));
         drop(release);
         assert!(worker.wait(Duration::from_secs(10)));
     }

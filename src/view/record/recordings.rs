@@ -4,6 +4,7 @@
 //! puts, the window starts and stops; nobody waits for the disk but [`Recordings::finish`].
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 use super::config::Config;
 use super::{Notice, RecordError, Recorder, Status};
@@ -79,18 +80,18 @@ impl Recordings {
         all
     }
 
-    /// Ends all and waits for the disk, 1.2 s at most for the last.
-    pub fn finish(&self) -> Status {
-        let last = {
+    /// Ends all and waits for the disk, `until` then at the latest.
+    pub fn finish(&self, until: Instant) -> Status {
+        let ended = {
             let mut state = self.lock();
             state.stop();
-            state.ended.pop()
+            std::mem::take(&mut state.ended)
         };
         // Outside the lock: the reader may still put.
-        if let Some(last) = last {
-            last.finish();
-            self.lock().ended.push(last);
+        for recorder in &ended {
+            recorder.finish(until);
         }
+        self.lock().ended.splice(0..0, ended);
         self.status()
     }
 
