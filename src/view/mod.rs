@@ -16,3 +16,4 @@ pub mod seat;
 pub mod snapshot;
 pub mod window;
 pub mod window_options;
+mod worker;

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use super::queue::{Limits, Queue, SlowTeller, Taken, Worker, weight};
+use super::queue::{Limits, Queue, SlowTeller, Taken, weight};
 use super::received::Received;
+use super::worker::Worker;
 use crate::stop::{Reason, Stop};
 
 /// What the output has to say; each is a line.

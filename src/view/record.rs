@@ -10,6 +10,7 @@
 pub mod config;
 mod ebml;
 mod growing;
+mod index;
 mod matroska;
 mod mjpeg;
 mod notice;
@@ -27,8 +28,9 @@ pub use self::notice::{Next, Notice, RecordError};
 pub use self::recordings::Recordings;
 use self::segments::{OpenFile, Segments};
 use self::timeline::{Step, Timeline};
-use super::queue::{Limits, Queue, SlowTeller, Taken, Worker, weight};
+use super::queue::{Limits, Queue, SlowTeller, Taken, weight};
 use super::received::Received;
+use super::worker::Worker;
 use crate::stamp;
 
 /// How long written frames may wait for stable storage.

@@ -13,8 +13,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::files;
-use super::queue::{Limits, Queue, Taken, Worker, weight};
+use super::queue::{Limits, Queue, Taken, weight};
 use super::received::Received;
+use super::worker::Worker;
 use crate::frame::Turn;
 use crate::jpeg::orientation;
 use crate::stamp;
