@@ -205,6 +205,11 @@ impl<R: Read> FrameReader<R> {
         &self.inner
     }
 
+    /// The stream below; what is read from it past this reader is lost to it.
+    pub fn get_mut(&mut self) -> &mut R {
+        &mut self.inner
+    }
+
     fn failed(&self, source: io::Error) -> ReadError {
         ReadError::Io {
             at: self.at,

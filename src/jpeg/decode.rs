@@ -33,7 +33,7 @@ pub struct Decoder {
     crew: Crew,
     layout: Layout,
     /// What `image` gives, three bytes a pixel or one; a buffer for each strip.
-    samples: Vec<Vec<u8>>,
+    pub(super) samples: Vec<Vec<u8>>,
     /// The fewest pixels of a strip.
     pub(super) strip_pixels: usize,
 }

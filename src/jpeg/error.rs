@@ -118,3 +118,47 @@ impl fmt::Display for EncodeError {
 
 #[cfg(feature = "send")]
 impl std::error::Error for EncodeError {}
+
+/// Why a JPEG was not turned.
+#[cfg(feature = "send")]
+#[derive(Debug)]
+pub enum TurnError {
+    /// It does not decode.
+    Decode(DecodeError),
+    /// It cannot be encoded again.
+    Encode(EncodeError),
+}
+
+#[cfg(feature = "send")]
+impl fmt::Display for TurnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TurnError::Decode(_) => f.write_str("the JPEG to be turned does not decode"),
+            TurnError::Encode(_) => f.write_str("the turned picture cannot be encoded"),
+        }
+    }
+}
+
+#[cfg(feature = "send")]
+impl std::error::Error for TurnError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            TurnError::Decode(error) => Some(error),
+            TurnError::Encode(error) => Some(error),
+        }
+    }
+}
+
+#[cfg(feature = "send")]
+impl From<DecodeError> for TurnError {
+    fn from(error: DecodeError) -> Self {
+        TurnError::Decode(error)
+    }
+}
+
+#[cfg(feature = "send")]
+impl From<EncodeError> for TurnError {
+    fn from(error: EncodeError) -> Self {
+        TurnError::Encode(error)
+    }
+}

@@ -18,14 +18,18 @@ mod standard_tables;
 mod tests;
 #[cfg(feature = "send")]
 mod turbo;
+#[cfg(feature = "send")]
+mod turner;
 
 pub use decode::Decoder;
 #[cfg(feature = "send")]
 pub use encode::Encoder;
 pub use error::DecodeError;
 #[cfg(feature = "send")]
-pub use error::EncodeError;
+pub use error::{EncodeError, TurnError};
 pub use header::{Coding, Header, MAX_PIXELS, MAX_PIXELS_IN_SCANS, MAX_SCANS, inspect};
+#[cfg(feature = "send")]
+pub use turner::Turner;
 
 /// The most strips of one picture: beyond eight threads memory, not computing, is what it waits for.
 const MAX_STRIPS: usize = 8;

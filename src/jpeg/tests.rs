@@ -1,5 +1,10 @@
 //! The encoder and the decoder against each other and against a picture that is known by its formula.
 
+mod foreign;
+mod hostile;
+mod strips;
+mod turned;
+
 use std::num::NonZeroUsize;
 
 use super::*;

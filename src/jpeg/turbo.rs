@@ -1,7 +1,7 @@
-//! libjpeg-turbo, as far as its safe wrapper does not go: one JPEG out of planes or packed pixels,
-//! with a restart marker after each MCU row.
+//! libjpeg-turbo, as far as its safe wrapper does not go: a JPEG out of planes or packed pixels, or out
+//! of a JPEG by turning it, with a restart marker after each MCU row.
 //!
-//! All of the encoder's `unsafe` is here. The wrapper crate has no setter for `TJPARAM_RESTARTROWS`,
+//! All of encoding's `unsafe` is here. The wrapper crate has no setter for `TJPARAM_RESTARTROWS`,
 //! panics on grayscale planes, and cannot write into the unused end of a `Vec`; the library below it
 //! can do all three. Every size is checked here before a pointer leaves Rust, so nothing that a
 //! caller passes can make the library read or write outside of the slices.
@@ -13,7 +13,9 @@ use std::ptr;
 
 use turbojpeg::{libc::c_int, raw};
 
+use super::header::MAX_SCANS;
 use super::markers::MAX_SIDE;
+use crate::frame::Turn;
 
 /// How a JPEG's chroma is thinned out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,22 +99,11 @@ pub(super) struct Settings {
 
 /// A compressor with its tables.
 #[derive(Debug)]
-pub(super) struct Compressor {
-    handle: raw::tjhandle,
-}
-
-// SAFETY: a handle has no ties to the thread that made it; it must only not be used by two at once,
-// which `&mut self` sees to.
-unsafe impl Send for Compressor {}
+pub(super) struct Compressor(Handle);
 
 impl Compressor {
     pub(super) fn new() -> Result<Self, String> {
-        // SAFETY: no arguments to get wrong; the result is checked.
-        let handle = unsafe { raw::tj3Init(raw::TJINIT_TJINIT_COMPRESS as c_int) };
-        if handle.is_null() {
-            return Err("libjpeg-turbo could not start a compressor".to_owned());
-        }
-        Ok(Compressor { handle })
+        Handle::new(raw::TJINIT_TJINIT_COMPRESS).map(Compressor)
     }
 
     /// Encodes into `jpeg`, whose content it replaces. Huffman tables are the standard's own, so that
@@ -127,13 +118,15 @@ impl Compressor {
             return Err("the picture's planes are shorter than its size asks for".to_owned());
         }
         let (width, height) = (int(settings.width)?, int(settings.height)?);
-        self.set(raw::TJPARAM_TJPARAM_QUALITY, settings.quality.into())?;
-        self.set(
+        self.0
+            .set(raw::TJPARAM_TJPARAM_QUALITY, settings.quality.into())?;
+        self.0.set(
             raw::TJPARAM_TJPARAM_SUBSAMP,
             settings.sampling.raw() as c_int,
         )?;
-        self.set(raw::TJPARAM_TJPARAM_RESTARTROWS, settings.restarts.into())?;
-        self.set(raw::TJPARAM_TJPARAM_NOREALLOC, 1)?;
+        self.0
+            .set(raw::TJPARAM_TJPARAM_RESTARTROWS, settings.restarts.into())?;
+        self.0.set(raw::TJPARAM_TJPARAM_NOREALLOC, 1)?;
 
         jpeg.clear();
         // Only what is written ever becomes memory: the rest of the worst case stays address space.
@@ -148,7 +141,7 @@ impl Compressor {
                 // with NOREALLOC it writes at most `length` bytes to `place`, which is the vector's.
                 unsafe {
                     raw::tj3CompressFromYUVPlanes8(
-                        self.handle,
+                        self.0.raw,
                         planes.as_ptr(),
                         width,
                         strides.as_ptr(),
@@ -163,7 +156,7 @@ impl Compressor {
                 // SAFETY: as above.
                 unsafe {
                     raw::tj3Compress8(
-                        self.handle,
+                        self.0.raw,
                         pixels.as_ptr(),
                         width,
                         stride,
@@ -175,17 +168,140 @@ impl Compressor {
                 }
             }
         };
-        if failed != 0 || !ptr::eq(place, jpeg.as_ptr()) || length as usize > jpeg.capacity() {
-            return Err(self.message());
+        if failed != 0 {
+            return Err(self.0.message());
         }
-        // SAFETY: the library has written `length` bytes, and they fit.
-        unsafe { jpeg.set_len(length as usize) };
-        Ok(())
+        // SAFETY: the library has just written there.
+        unsafe { take_written(jpeg, place, length) }
+    }
+}
+
+/// What turns coded pictures without decoding their samples.
+#[derive(Debug)]
+pub(super) struct Transformer(Handle);
+
+impl Transformer {
+    pub(super) fn new() -> Result<Self, String> {
+        Handle::new(raw::TJINIT_TJINIT_TRANSFORM).map(Transformer)
+    }
+
+    /// Turns a JPEG whose size is known to be `width` by `height` into `turned`, whose content it
+    /// replaces, with nothing lost, or says why not: the size is not made of whole units, or the JPEG
+    /// is damaged. Comments and application segments are left out: what they say of the picture's
+    /// orientation is no longer so.
+    pub(super) fn transform(
+        &mut self,
+        jpeg: &[u8],
+        (width, height): (u32, u32),
+        turn: Turn,
+        restarts: bool,
+        turned: &mut Vec<u8>,
+    ) -> Result<(), String> {
+        self.0
+            .set(raw::TJPARAM_TJPARAM_RESTARTROWS, restarts.into())?;
+        self.0.set(raw::TJPARAM_TJPARAM_NOREALLOC, 1)?;
+        self.0
+            .set(raw::TJPARAM_TJPARAM_SCANLIMIT, int(MAX_SCANS)?)?;
+        turned.clear();
+        // The bound for 4:4:4 is that of every other sampling, too.
+        turned.reserve(worst_case(&Settings {
+            width: width as usize,
+            height: height as usize,
+            sampling: Sampling::Full,
+            quality: 100,
+            restarts,
+        })?);
+        let mut place = turned.as_mut_ptr();
+        let mut length = turned.capacity() as raw::size_t;
+        let transform = raw::tjtransform {
+            r: raw::tjregion {
+                x: 0,
+                y: 0,
+                w: 0,
+                h: 0,
+            },
+            op: operation(turn) as c_int,
+            options: (raw::TJXOPT_PERFECT | raw::TJXOPT_COPYNONE) as c_int,
+            data: ptr::null_mut(),
+            customFilter: None,
+        };
+        // SAFETY: the source is read within its length; with NOREALLOC at most `length` bytes are
+        // written to `place`, which is the vector's; there is one transform and one destination.
+        let failed = unsafe {
+            raw::tj3Transform(
+                self.0.raw,
+                jpeg.as_ptr(),
+                jpeg.len() as raw::size_t,
+                1,
+                &mut place,
+                &mut length,
+                &transform,
+            )
+        };
+        if failed != 0 {
+            return Err(self.0.message());
+        }
+        // SAFETY: the library has just written there.
+        unsafe { take_written(turned, place, length) }
+    }
+}
+
+/// The library's name for a turn.
+fn operation(turn: Turn) -> raw::TJXOP {
+    match (turn.mirror, turn.quarters % 4) {
+        (false, 0) => raw::TJXOP_TJXOP_NONE,
+        (false, 1) => raw::TJXOP_TJXOP_ROT90,
+        (false, 2) => raw::TJXOP_TJXOP_ROT180,
+        (false, _) => raw::TJXOP_TJXOP_ROT270,
+        (true, 0) => raw::TJXOP_TJXOP_HFLIP,
+        // Mirrored, then a quarter clockwise: over the diagonal from the upper right.
+        (true, 1) => raw::TJXOP_TJXOP_TRANSVERSE,
+        (true, 2) => raw::TJXOP_TJXOP_VFLIP,
+        (true, _) => raw::TJXOP_TJXOP_TRANSPOSE,
+    }
+}
+
+/// Lets `jpeg` have the bytes that the library wrote into its capacity.
+///
+/// # Safety
+/// The library has written `length` bytes to `place`.
+unsafe fn take_written(
+    jpeg: &mut Vec<u8>,
+    place: *mut u8,
+    length: raw::size_t,
+) -> Result<(), String> {
+    let length = length as usize;
+    if !ptr::eq(place, jpeg.as_ptr()) || length > jpeg.capacity() {
+        return Err("libjpeg-turbo wrote elsewhere than asked".to_owned());
+    }
+    // SAFETY: they are in the vector's own memory, as was just seen, and written, as the caller says.
+    unsafe { jpeg.set_len(length) };
+    Ok(())
+}
+
+/// One of the library's instances.
+#[derive(Debug)]
+struct Handle {
+    raw: raw::tjhandle,
+}
+
+// SAFETY: an instance has no ties to the thread that made it; it must only not be used by two at once,
+// which `&mut self` sees to.
+unsafe impl Send for Handle {}
+
+impl Handle {
+    fn new(kind: raw::TJINIT) -> Result<Self, String> {
+        // SAFETY: no arguments to get wrong; the result is checked.
+        let raw = unsafe { raw::tj3Init(kind as c_int) };
+        if raw.is_null() {
+            return Err("it could not start: no memory".to_owned());
+        }
+        Ok(Handle { raw })
     }
 
     fn set(&mut self, parameter: raw::TJPARAM, value: c_int) -> Result<(), String> {
         // SAFETY: the handle is live; parameter and value are plain numbers that the library checks.
-        match unsafe { raw::tj3Set(self.handle, parameter as c_int, value) } {
+        match unsafe { raw::tj3Set(self.raw, parameter as c_int, value) } {
             0 => Ok(()),
             _ => Err(self.message()),
         }
@@ -194,15 +310,15 @@ impl Compressor {
     fn message(&mut self) -> String {
         // SAFETY: the handle is live; the library returns a terminated string of its own, which is
         // copied before the next call.
-        let text = unsafe { CStr::from_ptr(raw::tj3GetErrorStr(self.handle)) };
+        let text = unsafe { CStr::from_ptr(raw::tj3GetErrorStr(self.raw)) };
         text.to_string_lossy().into_owned()
     }
 }
 
-impl Drop for Compressor {
+impl Drop for Handle {
     fn drop(&mut self) {
         // SAFETY: the handle is live and is not used again.
-        unsafe { raw::tj3Destroy(self.handle) };
+        unsafe { raw::tj3Destroy(self.raw) };
     }
 }
 

@@ -7,11 +7,12 @@ use std::num::NonZeroUsize;
 use std::thread;
 
 use crate::frame::{Captured, Content, Pooled, Turn};
-use crate::jpeg::{EncodeError, Encoder};
+use crate::jpeg::{EncodeError, Encoder, TurnError, Turner};
 
 /// Encoder, turner and the buffer that they fill.
 pub struct Press {
     encoder: Encoder,
+    turner: Turner,
     buffer: Vec<u8>,
 }
 
@@ -47,19 +48,24 @@ impl Press {
         let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         Ok(Press {
             encoder: Encoder::new(threads)?,
+            turner: Turner::new(threads)?,
             buffer: Vec::new(),
         })
     }
 
     /// Presses one picture. What it was captured in is free again when this returns, except where it
     /// is passed through.
-    pub fn press(&mut self, captured: Captured, quality: u8) -> Result<Pressed<'_>, EncodeError> {
+    pub fn press(&mut self, captured: Captured, quality: u8) -> Result<Pressed<'_>, TurnError> {
         match captured.content {
             Content::Jpeg(jpeg) if captured.turn == Turn::NONE => Ok(Pressed {
                 jpeg: Bytes::Passed(jpeg),
                 quality: None,
             }),
-            Content::Jpeg(_) => todo!(),
+            Content::Jpeg(jpeg) => {
+                self.turner
+                    .turn(&jpeg, captured.turn, quality, &mut self.buffer)?;
+                Ok(self.pressed(None))
+            }
             Content::Pixels(pixels) => {
                 let picture = pixels.picture();
                 self.encoder

@@ -28,6 +28,9 @@ const IDLE_AT_LEAST: Duration = Duration::from_secs(5);
 /// camera: 11 minutes are possible, some seconds are usual), so that slow is not taken for dead.
 const IDLE_AT_FIRST: Duration = Duration::from_secs(60);
 
+/// That others wait is told no more often than this.
+const TELL_BUSY_EVERY: Duration = Duration::from_secs(30);
+
 /// When a session is given up for silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdleTimeout {
@@ -86,6 +89,11 @@ impl Sitter {
         }
     }
 
+    /// How far apart its frames are, once that is known.
+    pub fn interval(&self) -> Option<Duration> {
+        self.pace().interval
+    }
+
     /// Whether somebody else sits now.
     pub fn is_replaced(&self) -> bool {
         self.replaced.load(Ordering::Relaxed)
@@ -131,6 +139,7 @@ pub struct Seat {
 struct State {
     sitter: Option<Arc<Sitter>>,
     sessions: u64,
+    told_busy: Option<Instant>,
 }
 
 impl Seat {
@@ -146,6 +155,26 @@ impl Seat {
     /// When a session is given up for silence.
     pub fn idle_timeout(&self) -> IdleTimeout {
         self.timeout
+    }
+
+    /// Whether a connection of this address would get the seat.
+    pub fn is_to_be_had(&self, peer: SocketAddr, now: Instant) -> bool {
+        self.lock()
+            .sitter
+            .as_ref()
+            .is_none_or(|old| old.gives_way_to(peer.ip(), self.timeout, now))
+    }
+
+    /// Whether it is time to tell that somebody waits for the seat; now and then it is.
+    pub fn may_tell_busy(&self, now: Instant) -> bool {
+        let mut state = self.lock();
+        let due = state
+            .told_busy
+            .is_none_or(|told| now.saturating_duration_since(told) >= TELL_BUSY_EVERY);
+        if due {
+            state.told_busy = Some(now);
+        }
+        due
     }
 
     /// Sits down if the seat is free or its sitter gives way at `now`.

@@ -11,7 +11,7 @@ use super::{Notice, RecordError, Recorder, Status};
 use crate::view::received::Received;
 
 /// All recordings of a program, one after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recordings {
     state: Mutex<State>,
 }
@@ -27,12 +27,17 @@ struct State {
 }
 
 impl Recordings {
-    /// Nothing is recorded yet.
-    pub fn new() -> Self {
-        Self::default()
+    /// Begins with this recording (`--record`), or with none.
+    pub fn new(first: Option<Recorder>) -> Self {
+        Recordings {
+            state: Mutex::new(State {
+                current: first,
+                ..State::default()
+            }),
+        }
     }
 
-    /// Starts a recording; one that goes on is stopped.
+    /// Starts a recording; one that goes on is stopped. Blocks on the disk, but no putter.
     pub fn start(
         &self,
         config: Config,

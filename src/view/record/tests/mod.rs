@@ -189,7 +189,7 @@ fn a_place_that_takes_no_files_is_refused_at_the_start() {
 #[test]
 fn recordings_go_on_and_off_and_count_together() {
     let dir = tempfile::tempdir().unwrap();
-    let recordings = Recordings::new();
+    let recordings = Recordings::new(None);
     let (tell, told) = mpsc::channel();
     let frame = Frame::default().build();
     recordings.put(&frame);

@@ -1,0 +1,116 @@
+//! Where every frame goes, whatever the window does: recording, snapshots, standard output.
+//!
+//! Each sink has a bounded queue and a thread of its own; putting never blocks. A recording can start
+//! and stop while frames come.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::files;
+use super::host::Recording;
+use super::output::Output;
+use super::received::Received;
+use super::record::config::Config;
+use super::record::{self, Recorder, Recordings};
+use super::snapshot::Snapshots;
+use crate::frame::Turn;
+use crate::stamp::Name;
+
+/// How long the end waits for disks and pipes: a signal ends the program within 1.5 s.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What recorders say, to whom it may concern.
+pub type Notices = Arc<dyn Fn(record::Notice) + Send + Sync>;
+
+/// All sinks.
+pub struct Sinks {
+    recordings: Recordings,
+    snapshots: Snapshots,
+    output: Option<Output>,
+    turn: Turn,
+    notices: Notices,
+}
+
+impl Sinks {
+    /// Puts the sinks together; `turn` is what time lapse's snapshots are turned by.
+    pub fn new(
+        recorder: Option<Recorder>,
+        snapshots: Snapshots,
+        output: Option<Output>,
+        turn: Turn,
+        notices: Notices,
+    ) -> Self {
+        Sinks {
+            recordings: Recordings::new(recorder),
+            snapshots,
+            output,
+            turn,
+            notices,
+        }
+    }
+
+    /// Gives a frame to all of them; never blocks.
+    pub fn put(&self, frame: &Arc<Received>) {
+        self.recordings.put(frame);
+        self.snapshots.put(frame, self.turn);
+        if let Some(output) = &self.output {
+            output.put(frame);
+        }
+    }
+
+    /// Keeps this frame.
+    pub fn snapshot(&self, frame: &Arc<Received>, turn: Turn) {
+        self.snapshots.snapshot(frame, turn);
+    }
+
+    /// Starts a recording, or ends the one that runs; one line that says which.
+    pub fn toggle_recording(&self, name: Option<&Name>) -> Result<String, String> {
+        let status = self.recordings.status();
+        if status.running {
+            self.recordings.stop();
+            return Ok(match status.path {
+                Some(path) => format!("recorded {}", path.display()),
+                None => "recording ended before there was a frame".into(),
+            });
+        }
+        let config = Config::in_videos(name, SystemTime::now());
+        let line = format!("recording to {}", config.path.display());
+        fs::create_dir_all(files::parent(&config.path)).map_err(|error| error.to_string())?;
+        let notices = Arc::clone(&self.notices);
+        self.recordings
+            .start(config, move |notice| notices(notice))
+            .map_err(|error| error.to_string())?;
+        Ok(line)
+    }
+
+    /// The recording that runs.
+    pub fn recording(&self) -> Option<Recording> {
+        let status = self.recordings.status();
+        status.running.then(|| Recording {
+            since: status.since.unwrap_or_else(Instant::now),
+            path: status.path.unwrap_or_else(PathBuf::new),
+        })
+    }
+
+    /// Frames recorded, and frames that a disk was too slow for.
+    pub fn recorded(&self) -> (u64, u64) {
+        let status = self.recordings.status();
+        (status.recorded, status.record_dropped)
+    }
+
+    /// Ends them all within [`PATIENCE`]: files are completed, the pipe gets what is there.
+    pub fn finish(&self) {
+        let until = Instant::now() + PATIENCE;
+        // All of them end at the same time, and one that hangs costs the others nothing.
+        self.recordings.stop();
+        self.snapshots.stop();
+        if let Some(output) = &self.output {
+            output.stop();
+            output.finish(until);
+        }
+        self.recordings.finish(until);
+        self.snapshots.finish(until);
+    }
+}
