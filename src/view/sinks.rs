@@ -4,7 +4,6 @@
 //! and stop while frames come.
 
 use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -90,7 +89,7 @@ impl Sinks {
         let status = self.recordings.status();
         status.running.then(|| Recording {
             since: status.since.unwrap_or_else(Instant::now),
-            path: status.path.unwrap_or_else(PathBuf::new),
+            path: status.path.unwrap_or_default(),
         })
     }
 
