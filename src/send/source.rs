@@ -37,6 +37,8 @@ pub struct Shot {
     pub gain: Option<f32>,
     /// Lens position in dioptres.
     pub lens_position: Option<f32>,
+    /// Frames that the camera took and had no buffer for, since it started, by its own count.
+    pub missed: u64,
 }
 
 /// The way from a source to the sending thread. Shared between the two by `Arc`.
