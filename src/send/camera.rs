@@ -46,9 +46,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from
 /// in use in a process at any time, listing included: libcamera ends the process otherwise.
 pub fn run(config: &CameraConfig, feed: &Feed, notice: &dyn Fn(Notice)) -> Result<(), CameraError> {
     quieten();
-    let ended = keep(config, feed, notice);
-    feed.slot().close();
-    ended
+    let _closed = feed.close_at_end();
+    keep(config, feed, notice)
 }
 
 fn keep(config: &CameraConfig, feed: &Feed, notice: &dyn Fn(Notice)) -> Result<(), CameraError> {

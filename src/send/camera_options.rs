@@ -36,11 +36,11 @@ pub struct CameraArgs {
     pub tuning_file: Option<PathBuf>,
 
     /// Exposure time, in microseconds, or with a unit: 10ms, 2s [default: automatic]
-    #[arg(long, value_name = "MICROSECONDS", value_parser = micros)]
+    #[arg(long, value_name = "MICROSECONDS", allow_negative_numbers = true, value_parser = micros)]
     pub shutter: Option<f64>,
 
     /// Gain of the sensor, as a factor [default: automatic]
-    #[arg(long, visible_alias = "analoggain", value_name = "FACTOR", value_parser = factor)]
+    #[arg(long, visible_alias = "analoggain", value_name = "FACTOR", allow_negative_numbers = true, value_parser = factor)]
     pub gain: Option<f64>,
 
     /// Exposure compensation, in stops, -8 to 8
@@ -60,15 +60,15 @@ pub struct CameraArgs {
     pub brightness: Option<f64>,
 
     /// Contrast, where 1 is normal
-    #[arg(long, value_name = "FACTOR", value_parser = plain)]
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true, value_parser = plain)]
     pub contrast: Option<f64>,
 
     /// Saturation, where 1 is normal and 0 is grey
-    #[arg(long, value_name = "FACTOR", value_parser = plain)]
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true, value_parser = plain)]
     pub saturation: Option<f64>,
 
     /// Sharpness, where 1 is normal
-    #[arg(long, value_name = "FACTOR", value_parser = plain)]
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true, value_parser = plain)]
     pub sharpness: Option<f64>,
 
     /// Noise reduction: auto, off, cdn_off, cdn_fast, cdn_hq [default: auto, which is cdn_fast]
@@ -100,7 +100,7 @@ pub struct CameraArgs {
     pub autofocus_window: Option<Window>,
 
     /// Fixed focus, in dioptres (1 / metres; 0 is infinity), or "default"
-    #[arg(long, value_name = "DIOPTRES", value_parser = lens)]
+    #[arg(long, value_name = "DIOPTRES", allow_negative_numbers = true, value_parser = lens)]
     pub lens_position: Option<Lens>,
 
     /// Digital zoom: the part that is shown, as shares of the whole, for instance 0.25,0.25,0.5,0.5
@@ -113,7 +113,7 @@ pub struct CameraArgs {
     pub hdr: Option<Hdr>,
 
     /// Period of the lamps' flicker, in microseconds, or with a unit: 10000 for 50 Hz, 8333 for 60 Hz
-    #[arg(long, value_name = "MICROSECONDS", value_parser = micros)]
+    #[arg(long, value_name = "MICROSECONDS", allow_negative_numbers = true, value_parser = micros)]
     pub flicker_period: Option<f64>,
 
     /// Any other control, by libcamera's name, from --list-cameras; repeatable

@@ -103,7 +103,7 @@ impl Feed {
 
     /// Closes the slot when what it gives is dropped, even where the source panics: the sending
     /// thread must not wait for a source that is no more.
-    fn close_at_end(&self) -> CloseAtEnd<'_> {
+    pub(super) fn close_at_end(&self) -> CloseAtEnd<'_> {
         CloseAtEnd(self)
     }
 
@@ -118,7 +118,7 @@ impl Feed {
     }
 }
 
-struct CloseAtEnd<'a>(&'a Feed);
+pub(super) struct CloseAtEnd<'a>(&'a Feed);
 
 impl Drop for CloseAtEnd<'_> {
     fn drop(&mut self) {

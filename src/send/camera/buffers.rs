@@ -210,6 +210,22 @@ impl Buffer {
         }
     }
 
+    /// The rows of the first plane, `width` bytes each: a planar picture's luma.
+    pub(super) fn luma<T>(
+        &self,
+        width: usize,
+        read: impl FnOnce(&mut dyn Iterator<Item = &u8>) -> T,
+    ) -> T {
+        let began: Vec<bool> = self.mappings.iter().map(Mapping::begin_reading).collect();
+        let plane = self.plane(0);
+        let rows = plane.data.chunks(plane.stride.max(1));
+        let answer = read(&mut rows.flat_map(|row| &row[..width.min(row.len())]));
+        for (mapping, _) in self.mappings.iter().zip(began).filter(|(_, began)| *began) {
+            mapping.end_reading();
+        }
+        answer
+    }
+
     /// Copies the first `length` bytes: a JPEG.
     pub(super) fn copy_to(&self, length: usize, out: &mut Vec<u8>) {
         out.clear();

@@ -46,8 +46,8 @@ fn read(clock: ClockId) -> Duration {
 #[derive(Debug)]
 pub(super) struct Thinner {
     interval: Duration,
-    /// The camera's own interval, smoothed.
-    measured: Option<Duration>,
+    /// The camera's own interval, smoothed; at first, what was asked for.
+    measured: Duration,
     last: Option<Instant>,
     due: Option<Instant>,
 }
@@ -57,7 +57,7 @@ impl Thinner {
     pub(super) fn new(interval: Duration) -> Thinner {
         Thinner {
             interval,
-            measured: None,
+            measured: interval,
             last: None,
             due: None,
         }
@@ -70,12 +70,9 @@ impl Thinner {
     pub(super) fn wants(&mut self, at: Instant) -> bool {
         if let Some(last) = self.last.replace(at) {
             let gap = at.saturating_duration_since(last).min(self.interval * 2);
-            let measured = self.measured.unwrap_or(gap);
-            self.measured = Some((measured * 7 + gap) / 8);
+            self.measured = (self.measured * 7 + gap) / 8;
         }
-        let faster = self
-            .measured
-            .is_some_and(|measured| measured < self.interval * 4 / 5);
+        let faster = self.measured < self.interval * 4 / 5;
         // A quarter of an interval early is on time: that is jitter.
         let early = at + self.interval / 4;
         match self.due {

@@ -65,7 +65,7 @@ impl Table {
         let mut entries: Vec<Entry> = ids
             .into_iter()
             .flatten()
-            .filter_map(|(key, id)| Some(entry(key, id, map)?))
+            .filter_map(|(key, id)| entry(key, id, map))
             .collect();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Table(entries)

@@ -4,10 +4,11 @@
 //! thread, before the camera starts; what is not in its hands is told to the caller.
 //!
 //! **Whom to believe.** libcamera's virtual pipeline says that it turns pictures, and does not, and says
-//! BT.709 where its pixels are BT.601 of limited range. It is known by having no device in the kernel: every
-//! camera of a device names it (the property SystemDevices), and only the virtual pipeline has none. All
-//! others are believed: on a Raspberry Pi the sensor and the ISP turn, and uvcvideo and vimc say honestly
-//! that they did not; what was refused is left to software.
+//! BT.709 of limited range where its pixels are BT.601: of limited range in its test patterns, of full range
+//! where it shows JPEGs ([`virtual_range`]). It is known by having no device in the kernel: every camera of a
+//! device names it (the property SystemDevices), and only the virtual pipeline has none. All others are
+//! believed: on a Raspberry Pi the sensor and the ISP turn, and uvcvideo and vimc say honestly that they did
+//! not; what was refused is left to software.
 
 use libcamera::camera::{ActiveCamera, Camera, CameraConfiguration, Orientation};
 use libcamera::color_space::{self, ColorSpace, YcbcrEncoding};
@@ -222,6 +223,22 @@ fn colours(believed: bool, space: Option<ColorSpace>) -> (Range, Matrix) {
     (range, matrix)
 }
 
+/// The range of the virtual pipeline's pixels, by the luma of a picture.
+///
+/// It draws its test patterns with libyuv's ARGBToNV12, which gives limited range, and takes JPEGs over with
+/// MJPGToNV12, which leaves them as they are; nothing but the picture tells which. The patterns are known:
+/// eight bars in the colours of the screen, or lines in the first and the last of them.
+pub(super) fn virtual_range<'a>(mut luma: impl Iterator<Item = &'a u8>) -> Range {
+    const BARS: [u8; 8] = [235, 210, 170, 145, 107, 82, 41, 16];
+    // libyuv's versions for different processors round differently.
+    let is_pattern = luma.all(|sample| BARS.iter().any(|bar| bar.abs_diff(*sample) <= 2));
+    if is_pattern {
+        Range::Limited
+    } else {
+        Range::Full
+    }
+}
+
 /// The part of a turn that cameras can do. Quarter turns are software's, and software then does it all in
 /// its one pass.
 fn asked_of_camera(turn: Turn) -> Turn {
@@ -364,6 +381,16 @@ mod tests {
         );
         assert_eq!(colours(true, Some(rec709)), (Range::Full, Matrix::Bt709));
         assert_eq!(colours(true, None), (Range::Limited, Matrix::Bt601));
+    }
+
+    #[test]
+    fn the_virtual_cameras_patterns_are_of_limited_range_and_its_jpegs_of_full() {
+        assert_eq!(
+            virtual_range([235, 234, 209, 16, 83].iter()),
+            Range::Limited
+        );
+        assert_eq!(virtual_range([235, 0, 16].iter()), Range::Full);
+        assert_eq!(virtual_range([235, 119, 16].iter()), Range::Full);
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub(super) struct Session {
     controls: Vec<Given>,
     names: Names,
     believed: bool,
+    /// Whether the virtual camera's first picture has told its range.
+    looked_at: bool,
     queued: usize,
     /// How long a frame may take, by what was asked.
     interval: Duration,
@@ -178,6 +180,7 @@ impl Session {
             controls,
             names,
             believed,
+            looked_at: false,
             queued: 0,
             interval: rate.longest,
             thinner: Thinner::new(Duration::from_secs_f64(1.0 / config.fps)),
@@ -301,6 +304,11 @@ impl Session {
         let Some(buffer) = self.buffers.get(cookie as usize).cloned() else {
             return Ok(false);
         };
+        if !self.believed && !std::mem::replace(&mut self.looked_at, true) {
+            let width = self.agreed.width as usize;
+            let range = buffer.luma(width, |luma| negotiate::virtual_range(luma));
+            Arc::make_mut(&mut self.agreed).range = range;
+        }
         let content = if self.agreed.layout == Layout::Jpeg {
             let mut jpeg = self.jpegs.get();
             buffer.copy_to(filled.map_or(0, |filled| filled.bytes), &mut jpeg);
