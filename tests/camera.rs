@@ -38,6 +38,16 @@ fn every_size_comes_at_its_rate_without_a_gap_while_others_load_the_machine() {
             assert_eq!(run.value("size"), format!("{width}x{height}"));
             assert_eq!(run.value("missed"), "0", "{width}x{height} at {fps}");
             assert_eq!(run.value("backwards"), "0");
+            // 60 pictures; a machine that gives each of us half of its time is allowed for.
+            let seconds: f64 = run.value("seconds").parse().unwrap();
+            assert!(
+                seconds < 2.0 * 60.0 / f64::from(fps),
+                "{seconds} s at {fps}"
+            );
+            let oldest: u64 = run.value("oldest_ms").parse().unwrap();
+            // The camera stamps a picture before it draws it: it cannot be of this very moment.
+            assert!((1..10_000).contains(&oldest), "{oldest} ms old");
+            println!("{width}x{height} at {fps}: {seconds:.2} s, {oldest} ms old at most");
         }
     }
 }

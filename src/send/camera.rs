@@ -22,6 +22,7 @@ mod negotiate;
 mod notice;
 mod select;
 mod session;
+mod tuning;
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ use libcamera::logging::{self, LoggingTarget};
 pub use error::{CameraError, Devices};
 pub use list::list;
 pub use notice::Notice;
+pub use tuning::use_tuning_file;
 
 use crate::send::camera_options::CameraConfig;
 use crate::send::source::Feed;
@@ -51,16 +53,18 @@ pub fn run(config: &CameraConfig, feed: &Feed, notice: &dyn Fn(Notice)) -> Resul
 }
 
 fn keep(config: &CameraConfig, feed: &Feed, notice: &dyn Fn(Notice)) -> Result<(), CameraError> {
-    let (mut session, memory) = open_first(config, notice)?;
+    let (mut session, mut memory) = open_first(config, notice)?;
     let id = session.id().to_owned();
+    let mut pictures = false;
     loop {
-        let mut back = || {
+        let mut first = || {
+            pictures = true;
             if feed.lost().is_some() {
                 feed.report_lost(None);
                 notice(Notice::Back);
             }
         };
-        let why = match session.serve(feed, &mut back) {
+        let why = match session.serve(feed, &mut first) {
             End::Asked => return Ok(()),
             End::Lost(why) => why,
         };
@@ -69,6 +73,10 @@ fn keep(config: &CameraConfig, feed: &Feed, notice: &dyn Fn(Notice)) -> Result<(
         if feed.lost().is_none() {
             feed.report_lost(Some(why.to_string()));
             notice(Notice::Lost(why));
+        }
+        if !pictures {
+            // Some devices take a heap's buffers and fail to fill them.
+            memory = Memory::Allocator;
         }
         session = match open_again(config, &id, memory, feed) {
             Some(session) => session,

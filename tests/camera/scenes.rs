@@ -119,6 +119,7 @@ fn with_pixels<T>(captured: &Captured, read: impl FnOnce(Picture<'_>) -> T) -> T
 fn frames() -> Result<(), CameraError> {
     let count: u32 = setting("count").unwrap().parse().unwrap();
     let (mut seen, mut backwards, mut first) = (0, 0, None);
+    let mut oldest = Duration::ZERO;
     let mut last: Option<Instant> = None;
     run(|captured, feed| {
         seen += 1;
@@ -127,6 +128,7 @@ fn frames() -> Result<(), CameraError> {
             last.replace(captured.at)
                 .is_some_and(|last| captured.at <= last),
         );
+        oldest = oldest.max(captured.at.elapsed());
         with_pixels(&captured, |picture| {
             println!("\nsize: {}x{}", picture.width, picture.height);
         });
@@ -135,10 +137,10 @@ fn frames() -> Result<(), CameraError> {
             "missed: {}",
             feed.shot().map_or(u64::MAX, |shot| shot.missed)
         );
-        // Looked at here as well as between pictures: a loss is over once the next picture is there.
         seen < count
     })?;
     println!("backwards: {backwards}");
+    println!("oldest_ms: {}", oldest.as_millis());
     println!(
         "seconds: {}",
         first.map_or(0.0, |first| first.elapsed().as_secs_f64())

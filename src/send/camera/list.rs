@@ -8,15 +8,15 @@ use std::fmt::Write as _;
 use libcamera::camera::ActiveCamera;
 use libcamera::camera_manager::CameraManager;
 use libcamera::control_value::ControlValue;
-use libcamera::geometry::Size;
+use libcamera::geometry::{Size, SizeRange};
 use libcamera::pixel_format::PixelFormat;
 use libcamera::properties;
-use libcamera::stream::StreamRole;
 use serde::Serialize;
 
 use super::controls::{Entry, Table, numbers, show};
 use super::error::CameraError;
 use super::mode::{self, SensorMode};
+use super::negotiate::ROLES;
 use super::select::Names;
 use super::session::{acquire, cameras};
 use crate::send::camera_options::ListFormat;
@@ -42,7 +42,7 @@ struct Format {
     name: String,
     /// The sizes that the camera names.
     sizes: Vec<Offer>,
-    /// The smallest and the largest size, where any between them will do.
+    /// The smallest and the largest size, where any between them will do; null where only the sizes will.
     range: Option<[[u32; 2]; 2]>,
 }
 
@@ -117,7 +117,7 @@ fn look(manager: &CameraManager, index: usize, names: Names) -> Result<Camera, C
     match acquire(&camera) {
         Ok(mut active) => {
             listed.modes = mode::modes(&mut active);
-            listed.formats = formats(&mut active);
+            listed.formats = formats(&mut active, !listed.modes.is_empty());
             listed.controls = controls(&active);
         }
         Err(CameraError::Busy { .. }) => {
@@ -133,35 +133,32 @@ fn look(manager: &CameraManager, index: usize, names: Names) -> Result<Camera, C
     Ok(listed)
 }
 
-fn formats(camera: &mut ActiveCamera<'_>) -> Vec<Format> {
-    let roles = [StreamRole::VideoRecording, StreamRole::ViewFinder];
-    let Some((config, _)) = camera.generate_first_supported_configuration(&roles) else {
+/// The camera's formats. One with sensor modes scales to any size within a range, and its rates are those of
+/// the modes; one without has sizes, each with rates of its own. (The virtual camera names a range as well, and
+/// then takes a few sizes of it only: so each is tried.)
+fn formats(camera: &mut ActiveCamera<'_>, scales: bool) -> Vec<Format> {
+    let Some((config, _)) = camera.generate_first_supported_configuration(&ROLES) else {
         return Vec::new();
     };
     let Some(stream) = config.get(0) else {
         return Vec::new();
     };
     let mut left = LOOKED_UP;
-    let offered: Vec<PixelFormat> = stream.formats().pixel_formats().into_iter().collect();
-    offered
-        .into_iter()
-        .map(|fourcc| {
-            let range = stream.formats().range(fourcc);
-            let (min, max) = (range.min, range.max);
-            let free = (min.width, min.height) != (max.width, max.height)
-                && range.h_step > 0
-                && range.v_step > 0;
-            let sizes = stream.formats().sizes(fourcc);
-            Format {
-                name: fourcc.to_string(),
-                sizes: sizes
-                    .into_iter()
-                    .filter_map(|size| offer(camera, fourcc, size, &mut left))
-                    .collect(),
-                range: free.then_some([[min.width, min.height], [max.width, max.height]]),
+    let mut listed = Vec::new();
+    for fourcc in &*stream.formats().pixel_formats() {
+        let name = fourcc.to_string();
+        let (mut sizes, mut range) = (Vec::new(), None);
+        if scales {
+            let SizeRange { min, max, .. } = stream.formats().range(fourcc);
+            range = Some([[min.width, min.height], [max.width, max.height]]);
+        } else {
+            for size in stream.formats().sizes(fourcc) {
+                sizes.extend(offer(camera, fourcc, size, &mut left));
             }
-        })
-        .collect()
+        }
+        listed.push(Format { name, sizes, range });
+    }
+    listed
 }
 
 /// A size with its rates; `None` where the camera, asked for it, gives another one.
@@ -180,8 +177,7 @@ fn offer(
         return Some(offer);
     }
     *left -= 1;
-    let roles = [StreamRole::VideoRecording, StreamRole::ViewFinder];
-    let (mut config, _) = camera.generate_first_supported_configuration(&roles)?;
+    let (mut config, _) = camera.generate_first_supported_configuration(&ROLES)?;
     if let Some(mut stream) = config.get_mut(0) {
         stream.set_pixel_format(fourcc);
         stream.set_size(size);
@@ -195,7 +191,7 @@ fn offer(
     }
     if camera.configure(&mut config).is_ok() {
         offer.fps = mode::frame_durations(camera)
-            .map(|(shortest, longest)| [1e6 / longest as f64, 1e6 / shortest as f64]);
+            .map(|(shortest, longest)| [mode::rate(longest), mode::rate(shortest)]);
     }
     Some(offer)
 }
@@ -225,8 +221,18 @@ fn json(value: &ControlValue) -> serde_json::Value {
         (ControlValue::String(_), _) => show(value).into(),
         (ControlValue::Bool(bits), [_]) => bits[0].into(),
         (_, []) => serde_json::Value::Null,
-        (_, [number]) => (*number).into(),
-        (_, numbers) => numbers.to_vec().into(),
+        (_, [number]) => json_number(*number),
+        (_, numbers) => numbers.iter().copied().map(json_number).collect(),
+    }
+}
+
+/// Whole numbers without a fraction, as libcamera has them.
+fn json_number(number: f64) -> serde_json::Value {
+    // Below 2^53 every whole number is exact.
+    if number.fract() == 0.0 && number.abs() < 9e15 {
+        (number as i64).into()
+    } else {
+        number.into()
     }
 }
 

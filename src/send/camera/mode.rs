@@ -74,7 +74,7 @@ pub(super) fn modes(camera: &mut ActiveCamera<'_>) -> Vec<SensorMode> {
             width: size.width,
             height: size.height,
             bits,
-            fps: frame_durations(camera).map(|(shortest, _)| 1e6 / shortest as f64),
+            fps: frame_durations(camera).map(|(shortest, _)| rate(shortest)),
             crop: field(camera, size),
         });
     }
@@ -100,6 +100,11 @@ pub(super) fn frame_durations(camera: &ActiveCamera<'_>) -> Option<(i64, i64)> {
         _ => None,
     };
     Some((first(limits.min())?, first(limits.max())?))
+}
+
+/// A frame's duration in microseconds as frames a second, to a hundredth: the microseconds are rounded, too.
+pub(super) fn rate(duration_us: i64) -> f64 {
+    (1e8 / duration_us as f64).round() / 100.0
 }
 
 /// What the mode shows: the largest crop that the scaler could take from it.

@@ -80,6 +80,9 @@ const FORMATS: [(Fourcc, Layout); 19] = [
     (formats::R8, Layout::Pixels(PixelFormat::Gray)),
 ];
 
+/// What the stream is for, in the order in which a camera is asked: moving pictures.
+pub(super) const ROLES: [StreamRole; 2] = [StreamRole::VideoRecording, StreamRole::ViewFinder];
+
 /// One picture is encoded, one waits in the slot; the others are the camera's, so that it never waits for
 /// us: rpicam-vid's number.
 const BUFFERS: u32 = 6;
@@ -103,10 +106,7 @@ pub(super) fn configure(
         offered,
     };
     let (mut config, _) = camera
-        .generate_first_supported_configuration(&[
-            StreamRole::VideoRecording,
-            StreamRole::ViewFinder,
-        ])
+        .generate_first_supported_configuration(&ROLES)
         .ok_or_else(|| refused(Vec::new()))?;
     if let Some(sensor) = sensor {
         let size = Size::new(sensor.width, sensor.height);

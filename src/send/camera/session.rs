@@ -26,6 +26,7 @@ use super::notice::Notice;
 use super::select::{self, Names};
 use super::{mode, patience};
 use crate::frame::{Captured, Content, Pool};
+use crate::jpeg::markers;
 use crate::send::camera_options::{CameraConfig, Need, Setting, Value};
 use crate::send::source::{Feed, Shot};
 
@@ -313,7 +314,8 @@ impl Session {
             let mut jpeg = self.jpegs.get();
             buffer.copy_to(filled.map_or(0, |filled| filled.bytes), &mut jpeg);
             self.queue_again(request)?;
-            if jpeg.is_empty() {
+            // Frames that lost their beginning on the bus are the bus's affair.
+            if !jpeg.starts_with(&[0xFF, markers::SOI]) {
                 return Ok(false);
             }
             Content::Jpeg(jpeg)
@@ -427,8 +429,7 @@ fn rate(config: &CameraConfig, durations: Option<(i64, i64)>) -> Rate {
             need: Need::IfThere,
         }),
         longest: Duration::from_secs_f64(within(longest) / 1e6),
-        possible: durations
-            .map(|(shortest, longest)| (1e6 / longest as f64, 1e6 / shortest as f64)),
+        possible: durations.map(|(shortest, longest)| (mode::rate(longest), mode::rate(shortest))),
     }
 }
 
