@@ -14,6 +14,7 @@ pub mod jpeg;
 pub mod link;
 #[cfg(feature = "send")]
 pub mod send;
+pub mod shell;
 pub mod slot;
 pub mod stamp;
 pub mod stop;

@@ -173,12 +173,27 @@ pub fn places(jpeg: &[u8]) -> [Range<usize>; 3] {
     [0..lead, lead..old.start, old.end..jpeg.len()]
 }
 
-/// The JPEG as recordings keep it: its stamp's `ack` cleared, everything else as it came. `None`
-/// where there is nothing to clear.
+/// The JPEG as recordings keep it: its stamp's `ack` taken out, every other byte as it came (keys
+/// that we do not know included). `None` where there is nothing to clear.
 pub fn without_ack(jpeg: &[u8]) -> Option<Vec<u8>> {
-    let mut stamp = Stamp::find(jpeg).filter(|stamp| stamp.ack)?;
-    stamp.ack = false;
-    Some(stamped(jpeg, &stamp))
+    let (place, body) = comments(jpeg).find(|(_, body)| Stamp::parse(body).is_some())?;
+    Stamp::parse(body).filter(|stamp| stamp.ack)?;
+    let kept: Vec<&[u8]> = body
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.starts_with(b"ack="))
+        .collect();
+    let text = kept.join(&b' ');
+    let length = u16::try_from(text.len() + 2).expect("shorter than the comment that it was");
+    let head = place.end - body.len() - 2;
+    Some(
+        [
+            &jpeg[..head],
+            &length.to_be_bytes(),
+            &text,
+            &jpeg[place.end..],
+        ]
+        .concat(),
+    )
 }
 
 /// A copy of the JPEG that bears this stamp, and no other.
@@ -273,6 +288,17 @@ mod tests {
             })
         );
         assert_eq!(without_ack(&kept), None);
+    }
+
+    #[test]
+    fn clearing_the_ack_leaves_every_other_byte_alone() {
+        let asks = b"pi-stream/1 ack=1 seq=1 new=thing t=2  name=%41 ack=1";
+        let kept = b"pi-stream/1 seq=1 new=thing t=2  name=%41";
+        // Behind other segments, where we would not put it.
+        let wrap = |text: &[u8]| jpeg(&[(0xE0, b"JFIF\0"), (0xDB, b"table"), (COM, text)]);
+        assert_eq!(without_ack(&wrap(asks)), Some(wrap(kept)));
+        assert_eq!(without_ack(&wrap(kept)), None);
+        assert_eq!(without_ack(b"no picture"), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 
-use byteorder::{ByteOrder, LE, ReadBytesExt, WriteBytesExt};
+use byteorder::{ByteOrder, LE, WriteBytesExt};
 
 /// The longest frame that is accepted where nobody says otherwise: a 24-megapixel JPEG of the best
 /// quality stays below it.
@@ -205,6 +205,11 @@ impl<R: Read> FrameReader<R> {
         &self.inner
     }
 
+    /// The stream below; what is read from it past this reader is lost to it.
+    pub fn get_mut(&mut self) -> &mut R {
+        &mut self.inner
+    }
+
     fn failed(&self, source: io::Error) -> ReadError {
         ReadError::Io {
             at: self.at,
@@ -278,14 +283,12 @@ impl Ack {
     /// Reads one; `None` where the stream ends, even within an ack: acks are hints, and a torn one
     /// says no more than none.
     pub fn read<R: Read>(from: &mut R) -> io::Result<Option<Ack>> {
-        let read = |from: &mut R| -> io::Result<Ack> {
-            Ok(Ack {
-                seq: from.read_u32::<LE>()?,
-                held_us: from.read_u32::<LE>()?,
-            })
-        };
-        match read(from) {
-            Ok(ack) => Ok(Some(ack)),
+        let mut bytes = [0; ACK_BYTES];
+        match from.read_exact(&mut bytes) {
+            Ok(()) => Ok(Some(Ack {
+                seq: LE::read_u32(&bytes[..4]),
+                held_us: LE::read_u32(&bytes[4..]),
+            })),
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
             Err(e) => Err(e),
         }

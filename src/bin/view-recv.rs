@@ -1,1 +1,306 @@
-fn main() {}
+//! view-recv: shows what pi-send, or the Python recipe's client, sends.
+//!
+//! Parse, run, report, exit. The main thread is the window's; headless it waits for the end.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use pi_stream::link::dial::DEFAULT_PORT;
+use pi_stream::link::listen::{self, Bind};
+use pi_stream::shell::{self, Console, Stats};
+use pi_stream::stop::{Reason, Stop};
+use pi_stream::view::allow::Allowed;
+use pi_stream::view::decoder;
+use pi_stream::view::desk::{self, Desk};
+use pi_stream::view::door::Door;
+use pi_stream::view::hub::Hub;
+use pi_stream::view::listener;
+use pi_stream::view::options::Options;
+use pi_stream::view::output::Output;
+use pi_stream::view::reader::Limits;
+use pi_stream::view::record::Recorder;
+use pi_stream::view::seat::{IdleTimeout, Seat};
+use pi_stream::view::sinks::{Notices, Sinks};
+use pi_stream::view::snapshot::Snapshots;
+use pi_stream::view::stats::{Rates, report};
+use pi_stream::view::window;
+use pi_stream::view::window_options::WindowConfig;
+
+/// How often figures are told.
+const REPORT: Duration = Duration::from_secs(1);
+
+/// How long the last frames have to be decoded and shown at the end.
+const PATIENCE_AT_END: Duration = Duration::from_millis(300);
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    if let Err(error) = options.check() {
+        error.exit();
+    }
+    let console = Arc::new(Console::new("view-recv"));
+    match run(options, &console) {
+        Ok(Ending::Asked(reason)) => shell::exit(reason),
+        Ok(Ending::Vanished) => ExitCode::FAILURE,
+        Err(error) => {
+            console.clear_status();
+            console.say(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How it ended.
+enum Ending {
+    Asked(Option<Reason>),
+    /// With `--once`: the sender went away without an end marker.
+    Vanished,
+}
+
+fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
+    let stop = Arc::new(Stop::new());
+    shell::heed_signals(Arc::clone(&stop))?;
+    let mut stdout = Some(shell::take_stdout()?);
+    let listeners = listen::listen(options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT }))?;
+    let bound: Vec<SocketAddr> = listeners
+        .iter()
+        .map(TcpListener::local_addr)
+        .collect::<Result<_, _>>()?;
+
+    let desk = Arc::new(OnceLock::<Desk>::new());
+    let window = WindowConfig::from(options.window.clone());
+    let sinks = sinks(&options, &window, &mut stdout, &stop, console, &desk)?;
+    let seat = Seat::new(options.idle_timeout.unwrap_or(IdleTimeout::ByPace));
+    let tell = Box::new({
+        let console = Arc::clone(console);
+        move |event: pi_stream::view::event::Event| console.say(&event.to_string())
+    });
+    let mut hub = Hub::new(seat, sinks, Arc::clone(&stop), tell);
+    hub.headless = options.headless;
+    hub.once = options.once;
+    hub.frames = options.frames;
+    let hub = Arc::new(hub);
+
+    let lines = say_where(&bound, console);
+    let port = bound[0].port();
+    desk.get_or_init(|| {
+        let snapshots = options.pictures.snapshots();
+        Desk::new(Arc::clone(&hub), lines, port, snapshots, Instant::now())
+    });
+    start(&hub, listeners, &options)?;
+    let over = Arc::new(Stop::new());
+    let figures = thread::Builder::new().name("figures".into()).spawn({
+        let figures = Figures {
+            stats: Stats::or_default(options.stats),
+            hub: Arc::clone(&hub),
+            over: Arc::clone(&over),
+            console: Arc::clone(console),
+            stdout,
+            port,
+            until: (!options.duration.is_zero()).then(|| Instant::now() + options.duration),
+        };
+        move || figures.run()
+    })?;
+
+    let shown = if options.headless {
+        while !stop.sleep(Duration::from_secs(3600)) {}
+        Ok(())
+    } else {
+        let desk = desk.get().expect("it was set above");
+        window::run(&window, &hub.decoded, desk, &stop)
+    };
+    stop.ask(Reason::Done);
+    end(&hub);
+    over.ask(Reason::Done);
+    let _ = figures.join();
+    shown?;
+    let vanished = options.once && hub.last_end().is_some_and(|end| !end.proper);
+    Ok(if vanished && stop.reason() == Some(Reason::Done) {
+        Ending::Vanished
+    } else {
+        Ending::Asked(stop.reason())
+    })
+}
+
+/// Every frame's other ways: recording, snapshots, standard output.
+fn sinks(
+    options: &Options,
+    window: &WindowConfig,
+    stdout: &mut Option<File>,
+    stop: &Arc<Stop>,
+    console: &Arc<Console>,
+    desk: &Arc<OnceLock<Desk>>,
+) -> anyhow::Result<Sinks> {
+    let say: Arc<dyn Fn(String) + Send + Sync> = Arc::new({
+        let (console, desk) = (Arc::clone(console), Arc::clone(desk));
+        move |line: String| {
+            console.say(&line);
+            if let Some(desk) = desk.get() {
+                desk.notice(line);
+            }
+        }
+    });
+    let notices: Notices = Arc::new({
+        let say = Arc::clone(&say);
+        move |notice| say(notice.to_string())
+    });
+    let recorder = match options.pictures.recording() {
+        None => None,
+        Some(config) => {
+            let notices = Arc::clone(&notices);
+            Some(Recorder::start(config, move |notice| notices(notice))?)
+        }
+    };
+    let snapshots = Snapshots::start(options.pictures.snapshots(), {
+        let say = Arc::clone(&say);
+        move |notice| {
+            if let Err(error) = notice.saved {
+                say(error.to_string());
+            }
+        }
+    })?;
+    let output = match options.pictures.output {
+        None => None,
+        Some(_) => {
+            let pipe = stdout.take().expect("nobody has taken it before");
+            Some(Output::start(pipe, Arc::clone(stop), move |notice| {
+                say(notice.to_string());
+            })?)
+        }
+    };
+    Ok(Sinks::new(
+        recorder,
+        snapshots,
+        output,
+        window.turn,
+        notices,
+    ))
+}
+
+/// Says where it listens, and what to type on the Pi; gives those lines.
+fn say_where(bound: &[SocketAddr], console: &Console) -> Vec<String> {
+    for address in bound {
+        console.say(&format!("listening on {address}"));
+    }
+    let mut ips: Vec<_> = bound
+        .iter()
+        .flat_map(|address| listen::reachable(*address))
+        .collect();
+    let mut seen = std::collections::HashSet::new();
+    ips.retain(|ip| seen.insert(*ip));
+    let lines: Vec<String> = ips
+        .iter()
+        .map(|ip| match (bound[0].port(), ip) {
+            (DEFAULT_PORT, ip) => format!("pi-send --host {ip}"),
+            (port, std::net::IpAddr::V6(ip)) => format!("pi-send --host [{ip}]:{port}"),
+            (port, ip) => format!("pi-send --host {ip}:{port}"),
+        })
+        .collect();
+    if !lines.is_empty() {
+        console.say(&format!("on the Pi, type: {}", lines.join("   or: ")));
+    }
+    lines
+}
+
+/// Starts the threads that bring and decode frames.
+fn start(hub: &Arc<Hub>, listeners: Vec<TcpListener>, options: &Options) -> io::Result<()> {
+    let door = Arc::new(Door::default());
+    let allowed = Allowed(options.allow.clone());
+    let limits = Limits {
+        max_frame_bytes: options.max_frame_bytes,
+    };
+    thread::Builder::new().name("decoder".into()).spawn({
+        let hub = Arc::clone(hub);
+        move || decoder::run(&hub)
+    })?;
+    for listener in listeners {
+        let (hub, door, allowed) = (Arc::clone(hub), Arc::clone(&door), allowed.clone());
+        thread::Builder::new()
+            .name("listener".into())
+            .spawn(move || listener::run(&listener, &hub, &door, &allowed, limits))?;
+    }
+    Ok(())
+}
+
+/// Lets the readers come to an end, then completes the files.
+fn end(hub: &Hub) {
+    let until = Instant::now() + PATIENCE_AT_END;
+    while hub.seat.sitter().is_some() && Instant::now() < until {
+        hub.seat
+            .wait(until.saturating_duration_since(Instant::now()));
+    }
+    hub.received.close();
+    hub.sinks.finish();
+}
+
+/// The thread "figures": tells them once a second and once at the end, and knows the time.
+struct Figures {
+    stats: Stats,
+    hub: Arc<Hub>,
+    over: Arc<Stop>,
+    console: Arc<Console>,
+    /// `None` where stdout carries frames.
+    stdout: Option<File>,
+    port: u16,
+    until: Option<Instant>,
+}
+
+impl Figures {
+    fn run(mut self) {
+        let start = Instant::now();
+        let mut hint_at = Some(start + desk::HINT_AFTER);
+        let mut rates = Rates::new(start);
+        let mut next = start + REPORT;
+        loop {
+            let wake = self.until.map_or(next, |until| until.min(next));
+            let last = self.over.sleep_until(wake);
+            let now = Instant::now();
+            if self.until.is_some_and(|until| now >= until) {
+                self.until = None;
+                self.hub.stop.ask(Reason::Done);
+            }
+            if hint_at.is_some_and(|at| now >= at) {
+                hint_at = None;
+                if self.hub.seat.sessions() == 0 {
+                    self.console.say(&desk::hint(self.port));
+                }
+            }
+            if last || now >= next {
+                next += REPORT;
+                if self.tell(&mut rates, now, last).is_err() {
+                    // Whoever read the figures has gone.
+                    self.hub.stop.ask(Reason::Done);
+                    return;
+                }
+            }
+            if last {
+                return;
+            }
+        }
+    }
+
+    fn tell(&mut self, rates: &mut Rates, now: Instant, last: bool) -> io::Result<()> {
+        let report = report(&self.hub, rates, now, last);
+        match self.stats {
+            Stats::Off => {}
+            Stats::Line if last => {
+                self.console.clear_status();
+                self.console.say(&report.line());
+            }
+            Stats::Line => self.console.status(&report.line()),
+            Stats::Json => {
+                let line = serde_json::to_string(&report).expect("plain fields") + "\n";
+                match &mut self.stdout {
+                    Some(stdout) => stdout.write_all(line.as_bytes())?,
+                    None => io::stderr().write_all(line.as_bytes())?,
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -134,10 +134,7 @@ impl Dialer {
     /// Waits until then for an attempt to end; `None` if none did.
     pub fn wait(&self, until: Instant) -> Option<Result<TcpStream, DialError>> {
         let left = until.saturating_duration_since(Instant::now());
-        match self.reports.recv_timeout(left) {
-            Ok(report) => Some(report),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.reports.recv_timeout(left).ok()
     }
 }
 

@@ -173,10 +173,23 @@ mod tests {
             delivery_rate: 0,
         };
         assert!(is_outstanding(&path));
-        assert!(!is_outstanding(&Path { unacked_segments: 0, ..path }));
-        assert!(is_outstanding(&Path { unacked_segments: 0, probes: 3, ..path }));
-        assert!(!is_outstanding(&Path { in_flight: 0, ..path }));
-        let satellite = Path { round_trip: Duration::from_millis(600), ..path };
+        assert!(!is_outstanding(&Path {
+            unacked_segments: 0,
+            ..path
+        }));
+        assert!(is_outstanding(&Path {
+            unacked_segments: 0,
+            probes: 3,
+            ..path
+        }));
+        assert!(!is_outstanding(&Path {
+            in_flight: 0,
+            ..path
+        }));
+        let satellite = Path {
+            round_trip: Duration::from_millis(600),
+            ..path
+        };
         assert!(patience(&satellite) > patience(&path));
     }
 }

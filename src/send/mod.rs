@@ -1,10 +1,21 @@
 //! The sending side: sources make pictures, one thread encodes the newest and writes it.
+//!
+//! [`source`] is where pictures come from, [`session`] pulls them through the [`press`] and the
+//! [`gate`] onto a link, [`acks`] and [`lifeline`] watch what becomes of them, [`options`] is the command
+//! line, [`stats`] the figures.
 
 pub mod acks;
+mod backoff;
 #[cfg(all(feature = "camera", target_os = "linux"))]
 pub mod camera;
 pub mod camera_options;
+pub mod event;
 pub mod gate;
+mod lifeline;
+pub mod options;
+mod press;
 pub mod quality;
+pub mod session;
 pub mod source;
+pub mod stats;
 pub mod windowed;

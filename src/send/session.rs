@@ -84,7 +84,10 @@ impl fmt::Display for SendError {
             SendError::Unreachable(target, error) => write!(f, "{target}: {error}"),
             SendError::Lost(peer, loss) => write!(f, "lost {peer}: {loss}"),
             SendError::Unencodable(why) => {
-                write!(f, "{MAX_UNENCODABLE} pictures in a row could not be encoded: {why}")
+                write!(
+                    f,
+                    "{MAX_UNENCODABLE} pictures in a row could not be encoded: {why}"
+                )
             }
             SendError::Resources(why) => f.write_str(why),
         }
@@ -155,7 +158,9 @@ impl<'a> Session<'a> {
             None => self.connect()?,
         } {
             connections += 1;
-            self.counters.reconnects.store(connections - 1, Ordering::Relaxed);
+            self.counters
+                .reconnects
+                .store(connections - 1, Ordering::Relaxed);
             self.feed.link_stands();
             match self.stream(stream)? {
                 Next::Over => break,
@@ -169,7 +174,9 @@ impl<'a> Session<'a> {
     fn is_over(&self) -> bool {
         self.stop.is_asked()
             || self.config.frames.is_some_and(|frames| self.sent >= frames)
-            || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+            || self
+                .deadline
+                .is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// Dials until a connection stands; `None` when it is over before that.
@@ -216,7 +223,8 @@ impl<'a> Session<'a> {
         let mut connection = Connection::open(stream, &self.config.target, &self.feed, &self.stop)
             .map_err(|error| SendError::Resources(format!("cannot set up {peer}: {error}")))?;
         (self.tell)(Event::Connected(peer));
-        self.counters.set_link(Some((peer, Arc::clone(&connection.acks))));
+        self.counters
+            .set_link(Some((peer, Arc::clone(&connection.acks))));
         let outcome = self.pump(&mut connection);
         self.counters.set_link(None);
         if connection.acks.account().last_ack.is_some() || connection.carried_for_a_while() {
@@ -334,7 +342,9 @@ impl<'a> Session<'a> {
         let bytes = connection.write(&pressed.jpeg, &stamp, at)?;
         self.sent += 1;
         self.counters.frames.fetch_add(1, Ordering::Relaxed);
-        self.counters.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.counters
+            .bytes
+            .fetch_add(bytes as u64, Ordering::Relaxed);
         self.counters
             .quality
             .store(pressed.quality.unwrap_or(0), Ordering::Relaxed);

@@ -12,12 +12,106 @@ pub mod stream;
 pub mod test;
 pub mod y4m;
 
+use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use crate::frame::Captured;
+use self::error::SourceError;
+use crate::frame::{Captured, Turn};
 use crate::slot::Slot;
-use crate::stop::Stop;
+use crate::stop::{Reason, Stop};
+
+/// How often a source that waits for the link looks whether it shall end.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Where pictures come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// The camera.
+    Camera(Shape),
+    /// The test picture.
+    Test(Shape),
+    /// A file or standard input.
+    Stream(stream::Input, stream::Options),
+}
+
+/// What a source that makes pictures to measure is asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shape {
+    /// In pixels, before turning.
+    pub width: u32,
+    /// In pixels, before turning.
+    pub height: u32,
+    /// Pictures a second.
+    pub fps: f64,
+    /// How the picture shall be turned.
+    pub turn: Turn,
+}
+
+/// Runs a source on this thread until it ends or the feed says stop; it tells what a user wants to know
+/// line by line.
+pub fn run(source: &Source, feed: &Feed, tell: &dyn Fn(String)) -> Result<(), Failure> {
+    match source {
+        Source::Camera(_) => Err(Failure::NoCamera),
+        Source::Test(shape) => {
+            let Shape {
+                width,
+                height,
+                fps,
+                turn,
+            } = *shape;
+            test::run(width, height, fps, turn, feed).map_err(Failure::Source)
+        }
+        Source::Stream(input, options) => {
+            let skipped = stream::run(input, *options, feed).map_err(Failure::Source)?;
+            if skipped.bytes > 0 {
+                tell(format!(
+                    "{} bytes of the input were skipped, {} torn frames among them",
+                    skipped.bytes, skipped.torn
+                ));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Why there are no (more) pictures.
+#[derive(Debug)]
+pub enum Failure {
+    /// The test picture, or a stream.
+    Source(SourceError),
+    /// This program was built without the camera.
+    NoCamera,
+}
+
+impl Failure {
+    /// Whether it is the command line that was wrong.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Failure::Source(SourceError::Size { .. }))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Source(error) => error.fmt(f),
+            Failure::NoCamera => f.write_str(
+                "this pi-send was built without the camera: build it with 'cargo build --release --features camera' \
+                 (needs libcamera-dev and libclang-dev), or take --source test, a FILE or -",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Failure::Source(error) => Some(error),
+            Failure::NoCamera => None,
+        }
+    }
+}
 
 /// What happens to a picture for which the link has no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +143,7 @@ pub struct Feed {
     captured: AtomicU64,
     shot: Mutex<Option<Shot>>,
     lost: Mutex<Option<String>>,
+    link: Stop,
     stop: Stop,
 }
 
@@ -61,6 +156,7 @@ impl Feed {
             captured: AtomicU64::new(0),
             shot: Mutex::default(),
             lost: Mutex::default(),
+            link: Stop::new(),
             stop: Stop::new(),
         }
     }
@@ -76,9 +172,37 @@ impl Feed {
         !self.stop.is_asked()
     }
 
+    /// What happens to a picture for which the link has no room.
+    pub fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+
+    /// Says that a first connection stands.
+    pub fn link_stands(&self) {
+        self.link.ask(Reason::Done);
+    }
+
+    /// Waits for the first connection: a recording shall not play to nobody. `false` where the source
+    /// shall end.
+    pub fn wait_for_link(&self) -> bool {
+        while !self.link.sleep(LOOK) {
+            if self.stop.is_asked() {
+                return false;
+            }
+        }
+        true
+    }
+
     /// The source's own flag to end, to look at and to sleep by.
     pub fn stop(&self) -> &Stop {
         &self.stop
+    }
+
+    /// Ends it from the sending side: nothing more is wanted.
+    pub fn end(&self) {
+        self.stop.ask(Reason::Done);
+        self.slot.close();
+        drop(self.slot.take());
     }
 
     /// Says what the camera reports of its last picture.

@@ -114,7 +114,9 @@ impl Reporter {
         let link = self.counters.link.lock().expect(POISON).clone();
         let quality = self.counters.quality.load(Ordering::Relaxed);
         let shot = self.feed.shot().unwrap_or_default();
-        let latency = link.as_ref().and_then(|(_, acks)| acks.take_median_latency());
+        let latency = link
+            .as_ref()
+            .and_then(|(_, acks)| acks.take_median_latency());
         let report = Report {
             state: match (&link, self.feed.lost()) {
                 (_, Some(_)) => State::CameraLost,

@@ -57,8 +57,16 @@ pub fn run(input: &Input, options: Options, feed: &Feed) -> Result<Skipped, Sour
         return Ok(pass.skipped);
     };
     pass.paced = true;
+    // A name that cannot be opened is told at once, not when a viewer is there.
+    let mut first = Some(File::open(path).map_err(SourceError::Open)?);
+    if !feed.wait_for_link() {
+        return Ok(pass.skipped);
+    }
     loop {
-        let file = File::open(path).map_err(SourceError::Open)?;
+        let file = match first.take() {
+            Some(file) => file,
+            None => File::open(path).map_err(SourceError::Open)?,
+        };
         let end = pass.read_through(file)?;
         if end == End::Stopped || !options.repeat {
             return Ok(pass.skipped);

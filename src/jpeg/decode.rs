@@ -1,0 +1,254 @@
+//! A JPEG into the pixels of a window, on as many threads as it is worth.
+//!
+//! `image` decodes; this room cuts. A JPEG whose restart interval is whole rows of units (MCUs) is cut
+//! into strips, each made a JPEG of its own (the same header with another height) and decoded straight
+//! into its rows of the bitmap. `image` smooths chroma vertically, so a strip of a JPEG with halved
+//! chroma is decoded with a row of units more on each side, which is thrown away: then it is, pixel for
+//! pixel, what the whole would have been. Any other JPEG is one strip.
+//!
+//! What comes in is hostile: it is walked and bounded before `image` sees it (`header.rs`), and a panic
+//! in `image` ends at the strip. Runs on the caller's thread and the crew's; blocks on nothing but the
+//! crew. Keeps its buffers, and gives back what a much larger picture left behind.
+
+mod pack;
+mod splice;
+
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::panic::{self, AssertUnwindSafe};
+
+use image::codecs::jpeg::JpegDecoder;
+use image::{ColorType, ImageDecoder, Limits};
+
+use super::crew::Crew;
+use super::error::DecodeError;
+use super::header::{Header, Layout};
+use super::{MAX_STRIPS, STRIP_PIXELS};
+use crate::frame::Bitmap;
+use splice::Splice;
+
+/// Decodes one JPEG after the other.
+#[derive(Debug)]
+pub struct Decoder {
+    crew: Crew,
+    layout: Layout,
+    /// What `image` gives, three bytes a pixel or one; a buffer for each strip.
+    pub(super) samples: Vec<Vec<u8>>,
+    /// The fewest pixels of a strip.
+    pub(super) strip_pixels: usize,
+}
+
+/// A strip's rows of units: those that are wanted, and those that are decoded for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Cut {
+    wanted: Range<u32>,
+    decoded: Range<u32>,
+}
+
+/// A strip on its way.
+struct Strip<'a> {
+    /// Decoded rows of pixels.
+    height: u32,
+    /// The first of them that is wanted.
+    skip: u32,
+    splice: Splice<'a>,
+    samples: &'a mut Vec<u8>,
+    pixels: &'a mut [u32],
+    outcome: Result<(), DecodeError>,
+}
+
+impl Decoder {
+    /// A decoder that uses up to `threads` threads, the caller's included.
+    pub fn new(threads: NonZeroUsize) -> Self {
+        let crew = Crew::new(threads);
+        let samples = vec![Vec::new(); crew.threads().min(MAX_STRIPS)];
+        Decoder {
+            crew,
+            layout: Layout::default(),
+            samples,
+            strip_pixels: STRIP_PIXELS,
+        }
+    }
+
+    /// Decodes `jpeg` into `into`, whose size and content it replaces and whose memory it uses again.
+    /// Bytes after the JPEG's end are ignored. After an error `into` holds something of its old or its
+    /// new size, and the decoder is as good as before.
+    pub fn decode(&mut self, jpeg: &[u8], into: &mut Bitmap) -> Result<(), DecodeError> {
+        let header = self.layout.read(jpeg)?;
+        let (width, height) = (header.width as usize, header.height as usize);
+        resize(&mut into.pixels, width * height);
+        (into.width, into.height) = (width, height);
+
+        let pixels = width * height;
+        let most = (pixels / self.strip_pixels).min(self.samples.len());
+        let cuts = Cuts::plan(&header, self.layout.starts.len(), most);
+        let layout = &self.layout;
+        let mut rest = into.pixels.as_mut_slice();
+        let mut strips: [Option<Strip<'_>>; MAX_STRIPS] = [const { None }; MAX_STRIPS];
+        let buffers = self.samples.iter_mut();
+        for ((strip, samples), index) in strips.iter_mut().zip(buffers).zip(0..cuts.count) {
+            let cut = cuts.cut(index);
+            let until = |row: u32| (row * header.unit.1).min(header.height);
+            let rows = until(cut.wanted.end) - until(cut.wanted.start);
+            let (pixels, others) = rest.split_at_mut(rows as usize * width);
+            rest = others;
+            let height = until(cut.decoded.end) - until(cut.decoded.start);
+            *strip = Some(Strip {
+                height,
+                skip: until(cut.wanted.start) - until(cut.decoded.start),
+                splice: Splice::new(layout, height, coded(jpeg, layout, &cuts, &cut)),
+                samples,
+                pixels,
+                outcome: Ok(()),
+            });
+        }
+        self.crew
+            .for_each(&mut strips[..cuts.count as usize], |strip| {
+                if let Some(strip) = strip {
+                    strip.outcome = strip.decode(width);
+                }
+            });
+        strips
+            .into_iter()
+            .flatten()
+            .try_for_each(|strip| strip.outcome)
+    }
+}
+
+/// The coded data of the rows that a strip decodes.
+fn coded<'a>(jpeg: &'a [u8], layout: &Layout, cuts: &Cuts, cut: &Cut) -> &'a [u8] {
+    let of = |row: u32| layout.starts.get((row / cuts.rows_an_interval) as usize);
+    let start = *of(cut.decoded.start).expect("a strip starts with an interval that was found");
+    let end = match of(cut.decoded.end.next_multiple_of(cuts.rows_an_interval)) {
+        // Without the restart marker itself.
+        Some(next) if cut.decoded.end < cuts.rows => next - 2,
+        _ => layout.end,
+    };
+    &jpeg[start..end]
+}
+
+/// How a JPEG is cut.
+#[derive(Debug, Clone, Copy)]
+struct Cuts {
+    /// How many strips.
+    count: u32,
+    /// Rows of units in the picture.
+    rows: u32,
+    /// Rows of units from one restart marker to the next.
+    rows_an_interval: u32,
+    /// Intervals in the picture.
+    intervals: u32,
+    /// Rows of units that a strip needs of its neighbours.
+    context: u32,
+}
+
+impl Cuts {
+    /// As many strips as pay, at most `most`.
+    fn plan(header: &Header, intervals: usize, most: usize) -> Cuts {
+        let rows = header.unit_rows();
+        let whole = Cuts {
+            count: 1,
+            rows,
+            rows_an_interval: rows.max(1),
+            intervals: 1,
+            context: 0,
+        };
+        let across = header.units_across();
+        if most < 2
+            || intervals < 2
+            || header.restart_interval % across != 0
+            || !known_sampling(header)
+        {
+            return whole;
+        }
+        let count = most.min(intervals) as u32;
+        let cuts = Cuts {
+            count,
+            rows,
+            rows_an_interval: header.restart_interval / across,
+            intervals: intervals as u32,
+            context: u32::from(header.unit.1 > 8),
+        };
+        // Strips that decode nearly everything gain nothing.
+        let longest = (0..count)
+            .map(|index| cuts.cut(index).decoded.len() as u32)
+            .max();
+        match longest {
+            Some(longest) if count > 1 && longest * 4 <= rows * 3 => cuts,
+            _ => whole,
+        }
+    }
+
+    /// The rows of strip `index`.
+    fn cut(&self, index: u32) -> Cut {
+        let border = |index: u32| {
+            let interval = u64::from(self.intervals) * u64::from(index) / u64::from(self.count);
+            (interval as u32 * self.rows_an_interval).min(self.rows)
+        };
+        let wanted = border(index)..border(index + 1);
+        let before = wanted.start.saturating_sub(self.context);
+        // Decoding starts with an interval; it may end anywhere.
+        let start = before - before % self.rows_an_interval;
+        let end = (wanted.end + self.context).min(self.rows);
+        Cut {
+            wanted,
+            decoded: start..end,
+        }
+    }
+}
+
+/// Whether the sampling is one for which strips are known (and tested) to give what the whole gives.
+fn known_sampling(header: &Header) -> bool {
+    match header.components {
+        1 => header.sampling[0] == (1, 1),
+        _ => {
+            header.sampling[1..] == [(1, 1); 2]
+                && matches!(header.sampling[0], (1, 1) | (2, 1) | (1, 2) | (2, 2))
+        }
+    }
+}
+
+impl Strip<'_> {
+    /// Decodes and packs; a panic is an error like any other.
+    fn decode(&mut self, width: usize) -> Result<(), DecodeError> {
+        panic::catch_unwind(AssertUnwindSafe(|| self.decode_and_pack(width)))
+            .unwrap_or(Err(DecodeError::Panicked))
+    }
+
+    fn decode_and_pack(&mut self, width: usize) -> Result<(), DecodeError> {
+        let mut decoder = JpegDecoder::new(&mut self.splice).map_err(DecodeError::Image)?;
+        let mut limits = Limits::no_limits();
+        limits.max_image_width = Some(width as u32);
+        limits.max_image_height = Some(self.height);
+        decoder.set_limits(limits).map_err(DecodeError::Image)?;
+        if decoder.dimensions() != (width as u32, self.height) {
+            return Err(DecodeError::Damaged("it is not of the size that it says"));
+        }
+        let color = decoder.color_type();
+        let bytes = match color {
+            ColorType::L8 => 1,
+            ColorType::Rgb8 => 3,
+            _ => return Err(DecodeError::Unsupported("colours with transparency")),
+        };
+        resize(self.samples, width * self.height as usize * bytes);
+        decoder
+            .read_image(self.samples)
+            .map_err(DecodeError::Image)?;
+        let wanted = &self.samples[self.skip as usize * width * bytes..];
+        match color {
+            ColorType::L8 => pack::gray(wanted, self.pixels),
+            _ => pack::rgb(wanted, self.pixels),
+        }
+        Ok(())
+    }
+}
+
+/// Makes `buffer` that long without clearing it first, and gives memory back that a picture of more
+/// than four times the size left behind.
+fn resize<T: Clone + Default>(buffer: &mut Vec<T>, length: usize) {
+    if buffer.capacity() / 4 > length {
+        buffer.clear();
+        buffer.shrink_to(length);
+    }
+    buffer.resize(length, T::default());
+}

@@ -1,0 +1,52 @@
+//! Samples as `image` gives them into the window's pixels, `0x00RRGGBB`.
+//!
+//! One load, one byte swap and one store a pixel, which is as fast as memory takes it.
+
+/// Three bytes a pixel, R first; as many pixels as `pixels` takes.
+pub(super) fn rgb(samples: &[u8], pixels: &mut [u32]) {
+    let Some((last, most)) = pixels.split_last_mut() else {
+        return;
+    };
+    // Four bytes are read for three, which the last pixel does not have.
+    let with_next = samples.windows(4).step_by(3);
+    for (pixel, bytes) in most.iter_mut().zip(with_next) {
+        *pixel = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) >> 8;
+    }
+    let at = most.len() * 3;
+    if let Some([r, g, b]) = samples.get(at..at + 3) {
+        *last = u32::from_be_bytes([0, *r, *g, *b]);
+    }
+}
+
+/// One byte a pixel.
+pub(super) fn gray(samples: &[u8], pixels: &mut [u32]) {
+    for (pixel, luma) in pixels.iter_mut().zip(samples) {
+        *pixel = u32::from(*luma) * 0x0001_0101;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pixel_has_its_own_colours() {
+        for count in 0..20_u8 {
+            let samples: Vec<u8> = (0..count * 3).collect();
+            let mut pixels = vec![0; count.into()];
+            rgb(&samples, &mut pixels);
+            let expected: Vec<u32> = samples
+                .chunks_exact(3)
+                .map(|c| u32::from_be_bytes([0, c[0], c[1], c[2]]))
+                .collect();
+            assert_eq!(pixels, expected);
+        }
+    }
+
+    #[test]
+    fn gray_is_the_same_in_all_colours() {
+        let mut pixels = [0; 2];
+        gray(&[0x12, 0xFF], &mut pixels);
+        assert_eq!(pixels, [0x0012_1212, 0x00FF_FFFF]);
+    }
+}

@@ -1,0 +1,306 @@
+//! The Exif orientation: how a JPEG says that it is to be shown turned, without a second encoding.
+//!
+//! Pure bytes in, bytes out. An Exif segment that is there keeps everything it says but the
+//! orientation; its directory is copied to its end where there was none to overwrite, so that every
+//! offset in it stays true. Whatever of it does not add up is replaced. No crate: those that write
+//! Exif re-emit the whole of it, and lose what they do not know.
+
+use crate::frame::Turn;
+use crate::jpeg::markers::{self, APP0, Segment};
+
+/// The application segment that carries Exif.
+const APP1: u8 = 0xE1;
+/// What its content starts with; a TIFF file follows.
+const EXIF: &[u8] = b"Exif\0\0";
+/// The tag of the orientation.
+const ORIENTATION: u16 = 0x0112;
+/// A field of unsigned 16-bit numbers.
+const SHORT: u16 = 3;
+/// Bytes of one field in a TIFF directory.
+const FIELD: usize = 12;
+/// A segment's content and its length field, together at most.
+const MAX_SEGMENT: usize = 0xFFFF;
+
+/// A copy of the JPEG that is shown with this turn by whoever honours Exif. Replaces an orientation
+/// that is there; what is no JPEG comes back as it is.
+pub fn turned(jpeg: &[u8], turn: Turn) -> Vec<u8> {
+    if !jpeg.starts_with(&[0xFF, markers::SOI]) {
+        return jpeg.to_vec();
+    }
+    let value = orientation(turn);
+    let old = markers::header_segments(jpeg).find(is_exif);
+    let tiff = old
+        .and_then(|segment| with_orientation(&segment.body[EXIF.len()..], value))
+        .filter(|tiff| 2 + EXIF.len() + tiff.len() <= MAX_SEGMENT)
+        .unwrap_or_else(|| fresh(value));
+    // Exif wants to be first, and so does JFIF: behind JFIF is what cameras' and viewers' files have.
+    let place = old.map_or_else(
+        || {
+            let lead = markers::header_segments(jpeg)
+                .take_while(|segment| segment.marker == APP0)
+                .last();
+            let end = lead.map_or(2, |segment| segment.end);
+            end..end
+        },
+        |segment| segment.start..segment.end,
+    );
+    let length = u16::try_from(2 + EXIF.len() + tiff.len()).expect("filtered above, or 34");
+    [
+        &jpeg[..place.start],
+        &[0xFF, APP1],
+        &length.to_be_bytes(),
+        EXIF,
+        &tiff,
+        &jpeg[place.end..],
+    ]
+    .concat()
+}
+
+/// The number that Exif has for a turn: the eight ways to lay a rectangle down, 1 to 8.
+fn orientation(turn: Turn) -> u16 {
+    let numbers = if turn.mirror {
+        [2, 7, 4, 5]
+    } else {
+        [1, 6, 3, 8]
+    };
+    numbers[usize::from(turn.quarters % 4)]
+}
+
+fn is_exif(segment: &Segment<'_>) -> bool {
+    segment.marker == APP1 && segment.body.starts_with(EXIF)
+}
+
+/// A TIFF file with one directory with one field.
+fn fresh(value: u16) -> Vec<u8> {
+    let mut tiff = b"II*\0\x08\0\0\0".to_vec();
+    tiff.extend(1u16.to_le_bytes());
+    tiff.extend(ByteOrder::Little.field(value));
+    tiff.extend([0; 4]);
+    tiff
+}
+
+/// The TIFF file with this orientation in its first directory. `None` where it does not add up.
+fn with_orientation(tiff: &[u8], value: u16) -> Option<Vec<u8>> {
+    let order = ByteOrder::of(tiff)?;
+    let start = usize::try_from(order.u32(tiff, 4)?).ok()?;
+    let count = order.u16(tiff, start)?;
+    let fields = start + 2;
+    let end = fields + usize::from(count) * FIELD;
+    let next = tiff.get(end..end + 4)?;
+    let tags = || (fields..end).step_by(FIELD).map(|at| order.u16(tiff, at));
+    let mut out = tiff.to_vec();
+    if let Some(index) = tags().position(|tag| tag == Some(ORIENTATION)) {
+        let at = fields + index * FIELD;
+        out[at..at + FIELD].copy_from_slice(&order.field(value));
+        return Some(out);
+    }
+    // Fields are sorted by tag, and a directory starts on an even byte.
+    let before = tags().take_while(|tag| *tag < Some(ORIENTATION)).count();
+    let cut = fields + before * FIELD;
+    out.resize(out.len().next_multiple_of(2), 0);
+    let moved = u32::try_from(out.len()).ok()?;
+    out.extend(order.bytes_16(count.checked_add(1)?));
+    out.extend(&tiff[fields..cut]);
+    out.extend(order.field(value));
+    out.extend(&tiff[cut..end]);
+    out.extend(next);
+    out[4..8].copy_from_slice(&order.bytes_32(moved));
+    Some(out)
+}
+
+#[derive(Debug, Clone, Copy)]
+enum ByteOrder {
+    Little,
+    Big,
+}
+
+impl ByteOrder {
+    fn of(tiff: &[u8]) -> Option<ByteOrder> {
+        match tiff.get(..4)? {
+            b"II*\0" => Some(ByteOrder::Little),
+            b"MM\0*" => Some(ByteOrder::Big),
+            _ => None,
+        }
+    }
+
+    fn u16(self, bytes: &[u8], at: usize) -> Option<u16> {
+        let bytes = bytes.get(at..)?.first_chunk()?;
+        Some(match self {
+            ByteOrder::Little => u16::from_le_bytes(*bytes),
+            ByteOrder::Big => u16::from_be_bytes(*bytes),
+        })
+    }
+
+    fn u32(self, bytes: &[u8], at: usize) -> Option<u32> {
+        let bytes = bytes.get(at..)?.first_chunk()?;
+        Some(match self {
+            ByteOrder::Little => u32::from_le_bytes(*bytes),
+            ByteOrder::Big => u32::from_be_bytes(*bytes),
+        })
+    }
+
+    fn bytes_16(self, value: u16) -> [u8; 2] {
+        match self {
+            ByteOrder::Little => value.to_le_bytes(),
+            ByteOrder::Big => value.to_be_bytes(),
+        }
+    }
+
+    fn bytes_32(self, value: u32) -> [u8; 4] {
+        match self {
+            ByteOrder::Little => value.to_le_bytes(),
+            ByteOrder::Big => value.to_be_bytes(),
+        }
+    }
+
+    /// The field of one orientation: tag, type, count, and the value in the first half of its four
+    /// bytes.
+    fn field(self, value: u16) -> [u8; FIELD] {
+        let mut field = [0; FIELD];
+        field[0..2].copy_from_slice(&self.bytes_16(ORIENTATION));
+        field[2..4].copy_from_slice(&self.bytes_16(SHORT));
+        field[4..8].copy_from_slice(&self.bytes_32(1));
+        field[8..10].copy_from_slice(&self.bytes_16(value));
+        field
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::metadata::Orientation;
+    use image::{ImageDecoder, codecs::jpeg::JpegDecoder};
+    use std::io::Cursor;
+
+    const QUARTER: Turn = Turn {
+        quarters: 1,
+        mirror: false,
+    };
+
+    fn jpeg() -> Vec<u8> {
+        let mut jpeg = Vec::new();
+        image::codecs::jpeg::JpegEncoder::new(&mut jpeg)
+            .encode_image(&image::RgbImage::new(8, 16))
+            .unwrap();
+        jpeg
+    }
+
+    fn read(jpeg: &[u8]) -> Orientation {
+        let mut decoder = JpegDecoder::new(Cursor::new(jpeg)).unwrap();
+        decoder.orientation().unwrap()
+    }
+
+    fn with_exif(tiff: &[u8]) -> Vec<u8> {
+        let plain = jpeg();
+        let length = (2 + EXIF.len() + tiff.len()) as u16;
+        [
+            &plain[..2],
+            &[0xFF, APP1],
+            &length.to_be_bytes(),
+            EXIF,
+            tiff,
+            &plain[2..],
+        ]
+        .concat()
+    }
+
+    /// One field of camera-like Exif: a make of 8 bytes, which lie behind the directory.
+    fn camera(order: ByteOrder, tag: u16) -> Vec<u8> {
+        let mut tiff = match order {
+            ByteOrder::Little => b"II*\0".to_vec(),
+            ByteOrder::Big => b"MM\0*".to_vec(),
+        };
+        tiff.extend(order.bytes_32(8));
+        tiff.extend(order.bytes_16(1));
+        tiff.extend(order.bytes_16(tag));
+        tiff.extend(order.bytes_16(2));
+        tiff.extend(order.bytes_32(8));
+        tiff.extend(order.bytes_32(26));
+        tiff.extend([0; 4]);
+        tiff.extend(b"camera!\0");
+        tiff
+    }
+
+    #[test]
+    fn every_turn_reads_back_as_the_pixels_would_lie() {
+        let mut marks = image::RgbImage::new(3, 2);
+        marks.put_pixel(0, 0, image::Rgb([255, 0, 0]));
+        marks.put_pixel(2, 1, image::Rgb([0, 255, 0]));
+        for quarters in 0..4 {
+            for mirror in [false, true] {
+                let turn = Turn { quarters, mirror };
+                let mut expected = marks.clone();
+                if mirror {
+                    image::imageops::flip_horizontal_in_place(&mut expected);
+                }
+                for _ in 0..quarters {
+                    expected = image::imageops::rotate90(&expected);
+                }
+                let mut shown = image::DynamicImage::from(marks.clone());
+                shown.apply_orientation(read(&turned(&jpeg(), turn)));
+                assert_eq!(shown.to_rgb8(), expected, "{turn:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_rest_of_the_jpeg_stays_byte_for_byte() {
+        let plain = jpeg();
+        let out = turned(&plain, QUARTER);
+        let exif = markers::header_segments(&out).find(is_exif).unwrap();
+        assert_eq!([&out[..exif.start], &out[exif.end..]].concat(), plain);
+        let first = markers::header_segments(&out).next().unwrap();
+        assert_eq!(first.marker, APP0);
+    }
+
+    #[test]
+    fn an_orientation_that_is_there_is_replaced() {
+        let once = turned(&jpeg(), QUARTER);
+        let twice = turned(&once, Turn::from_flips(2, false, false));
+        assert_eq!(read(&twice), Orientation::Rotate180);
+        assert_eq!(twice.len(), once.len());
+    }
+
+    #[test]
+    fn exif_without_an_orientation_keeps_what_it_says() {
+        for order in [ByteOrder::Little, ByteOrder::Big] {
+            for tag in [0x010F, 0x0131] {
+                let out = turned(&with_exif(&camera(order, tag)), QUARTER);
+                assert_eq!(read(&out), Orientation::Rotate90);
+                let exif = markers::header_segments(&out).find(is_exif).unwrap();
+                let tiff = &exif.body[EXIF.len()..];
+                let directory = order.u32(tiff, 4).unwrap() as usize;
+                assert_eq!(order.u16(tiff, directory), Some(2));
+                let at = directory + 2 + if tag < ORIENTATION { 0 } else { FIELD };
+                assert_eq!(order.u16(tiff, at), Some(tag));
+                let text = order.u32(tiff, at + 8).unwrap() as usize;
+                assert_eq!(&tiff[text..text + 8], b"camera!\0");
+            }
+        }
+    }
+
+    #[test]
+    fn exif_of_any_content_does_no_harm() {
+        let full = camera(ByteOrder::Big, 0x010F);
+        for cut in 0..full.len() {
+            assert_eq!(
+                read(&turned(&with_exif(&full[..cut]), QUARTER)),
+                Orientation::Rotate90
+            );
+        }
+        for at in 0..full.len() {
+            for value in [0, 1, 0x7F, 0xFF] {
+                let mut bad = full.clone();
+                bad[at] = value;
+                turned(&with_exif(&bad), QUARTER);
+            }
+        }
+        let mut large = full;
+        large.resize(MAX_SEGMENT - 2 - EXIF.len(), 0);
+        assert_eq!(
+            read(&turned(&with_exif(&large), QUARTER)),
+            Orientation::Rotate90
+        );
+        assert_eq!(turned(b"no picture", QUARTER), b"no picture");
+    }
+}

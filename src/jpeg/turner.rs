@@ -1,0 +1,93 @@
+//! A JPEG turned: without loss where its size is made of whole units, else decoded and encoded again.
+//!
+//! For cameras that make MJPEG themselves. What comes in is from a camera or a file and is bounded as
+//! what comes from the network is (`header.rs`) before libjpeg-turbo sees it. Runs on the caller's
+//! thread; only decoding and encoding use the threads. Buffers are kept.
+
+use std::num::NonZeroUsize;
+
+use super::header::{MAX_PIXELS_IN_SCANS, inspect};
+use super::markers;
+use super::turbo::{Transformer, as_bytes};
+use super::{DecodeError, Decoder, EncodeError, Encoder, STRIP_PIXELS, TurnError};
+use crate::frame::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
+
+/// Turns one JPEG after the other.
+#[derive(Debug)]
+pub struct Turner {
+    transformer: Transformer,
+    decoder: Decoder,
+    encoder: Encoder,
+    bitmap: Bitmap,
+}
+
+impl Turner {
+    /// A turner whose decoder and encoder use up to `threads` threads, the caller's included.
+    pub fn new(threads: NonZeroUsize) -> Result<Self, EncodeError> {
+        Ok(Turner {
+            transformer: Transformer::new().map_err(EncodeError::Turbo)?,
+            decoder: Decoder::new(threads),
+            encoder: Encoder::new(threads)?,
+            bitmap: Bitmap::default(),
+        })
+    }
+
+    /// Turns `jpeg` into `turned`, whose content it replaces and whose memory it uses again.
+    ///
+    /// Nothing is lost where the picture's edges that move are at whole units (MCUs: 8 or 16 pixels);
+    /// 4:2:2 turned by a quarter becomes 4:4:0 then. Where they are not, the picture is decoded and
+    /// encoded again with `quality`, 1 to 100, in 4:2:0. Comments and application segments are left out.
+    pub fn turn(
+        &mut self,
+        jpeg: &[u8],
+        turn: Turn,
+        quality: u8,
+        turned: &mut Vec<u8>,
+    ) -> Result<(), TurnError> {
+        let header = inspect(jpeg)?;
+        let pixels = u64::from(header.width) * u64::from(header.height);
+        // A lossless turn holds all coefficients, as the decoder does for a JPEG of several scans.
+        if pixels <= MAX_PIXELS_IN_SCANS {
+            let length = markers::whole_length(jpeg).ok_or(DecodeError::Truncated)?;
+            let size = (header.width, header.height);
+            let restarts = pixels >= 2 * STRIP_PIXELS as u64;
+            let lossless =
+                self.transformer
+                    .transform(&jpeg[..length], size, turn, restarts, turned);
+            if lossless.is_ok() {
+                return Ok(());
+            }
+        }
+        self.decode_and_encode(jpeg, turn, quality, turned)
+    }
+
+    fn decode_and_encode(
+        &mut self,
+        jpeg: &[u8],
+        turn: Turn,
+        quality: u8,
+        turned: &mut Vec<u8>,
+    ) -> Result<(), TurnError> {
+        self.decoder.decode(jpeg, &mut self.bitmap)?;
+        let Bitmap {
+            width,
+            height,
+            pixels,
+        } = &mut self.bitmap;
+        // B, G, R in memory; nothing to do where the low byte is the first.
+        pixels.iter_mut().for_each(|pixel| *pixel = pixel.to_le());
+        let plane = Plane {
+            data: as_bytes(pixels),
+            stride: 4 * *width,
+        };
+        let picture = Picture {
+            width: *width as u32,
+            height: *height as u32,
+            format: PixelFormat::Bgrx,
+            range: Range::Full,
+            matrix: Matrix::Bt601,
+            planes: [plane, Plane::default(), Plane::default()],
+        };
+        Ok(self.encoder.encode(&picture, turn, quality, turned)?)
+    }
+}

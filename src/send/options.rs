@@ -1,0 +1,435 @@
+//! pi-send's command line: what can be said, and what it means once checked.
+//!
+//! clap parses into [`Options`]; [`Options::check`] makes plain types of it or says, with clap's usage
+//! error (exit status 2), which value was wrong, what was expected and what to do.
+
+use std::net::Ipv6Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+
+use super::session;
+use super::source::{Delivery, Shape, Source, stream};
+use crate::frame::Turn;
+use crate::link::dial::{DEFAULT_PORT, Target};
+use crate::shell::Stats;
+use crate::stamp::Name;
+
+/// The longest side of a picture: JPEG's own limit in libjpeg-turbo.
+const MAX_SIDE: u32 = 65_500;
+
+/// Bounds of `--fps`: a picture every hundred seconds, and more than any sensor gives.
+const FPS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
+
+/// Send a camera's pictures to view-recv on another machine, live.
+#[derive(Debug, Parser)]
+#[command(name = "pi-send", version, max_term_width = 100, after_help = EXAMPLES)]
+pub struct Options {
+    /// Where view-recv listens: a name, an IPv4 address or [IPv6], with :PORT if you like
+    #[arg(long, value_name = "HOST[:PORT]", help_heading = "Where")]
+    pub host: Option<String>,
+
+    /// The TCP port [default: 8000]
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Where")]
+    pub port: Option<u16>,
+
+    /// End with status 1 when the host cannot be reached or the connection is lost
+    #[arg(long, help_heading = "Where")]
+    pub no_retry: bool,
+
+    /// What this sender is called: letters, digits, '.', '_', '-' [default: the host's name]
+    #[arg(long, help_heading = "Where")]
+    pub name: Option<Name>,
+
+    /// camera; test (a moving test picture); FILE or - (standard input): MJPEG or YUV4MPEG2
+    #[arg(
+        long,
+        value_name = "camera|test|FILE|-",
+        default_value = "camera",
+        help_heading = "What"
+    )]
+    pub source: String,
+
+    /// Begin a FILE again at its end
+    #[arg(long = "loop", help_heading = "What")]
+    pub repeat: bool,
+
+    /// With FILE or -: wait for the link instead of dropping pictures, at a fixed quality
+    #[arg(long, help_heading = "What")]
+    pub every_frame: bool,
+
+    /// The picture's size in pixels: WIDTHxHEIGHT, vga, 720p or 1080p [default: 640x480]
+    #[arg(long, value_name = "WxH", value_parser = size, help_heading = "Picture")]
+    pub res: Option<(u32, u32)>,
+
+    /// The picture's width in pixels, together with --height
+    #[arg(long, value_name = "PIXELS", requires = "height", conflicts_with = "res", value_parser = side, help_heading = "Picture")]
+    pub width: Option<u32>,
+
+    /// The picture's height in pixels, together with --width
+    #[arg(long, value_name = "PIXELS", requires = "width", conflicts_with = "res", value_parser = side, help_heading = "Picture")]
+    pub height: Option<u32>,
+
+    /// Pictures a second, 0.01 to 1000 [default: 30, for a YUV4MPEG2 FILE what it says]
+    #[arg(long, alias = "framerate", value_name = "N", value_parser = fps, help_heading = "Picture")]
+    pub fps: Option<f64>,
+
+    /// Mirror left to right
+    #[arg(long, help_heading = "Picture")]
+    pub hflip: bool,
+
+    /// Turn upside down (mirror top to bottom)
+    #[arg(long, help_heading = "Picture")]
+    pub vflip: bool,
+
+    /// Turn clockwise by so many degrees, after any flip: 0, 90, 180 or 270
+    #[arg(long, value_name = "DEGREES", default_value = "0", value_parser = quarters, help_heading = "Picture")]
+    pub rotation: u8,
+
+    /// The JPEG quality, 1 to 100
+    #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u8).range(1..=100), help_heading = "Picture")]
+    pub quality: u8,
+
+    /// How far the quality may fall where the link is slow, 1 to --quality (equal: fixed) [default: 30]
+    #[arg(long, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(1..=100), help_heading = "Picture")]
+    pub min_quality: Option<u8>,
+
+    /// End so many seconds after the first picture was sent; 0 goes on for ever
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds, help_heading = "End")]
+    pub duration: Duration,
+
+    /// End after so many pictures
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "End")]
+    pub frames: Option<u64>,
+
+    /// rpicam's name for something else
+    #[arg(long, hide = true, value_name = "MILLISECONDS", value_parser = no_timeout)]
+    timeout: Option<String>,
+
+    /// Figures: off, line (on stderr), json (an object a second, on stdout) [default: line on a terminal]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "off|line|json",
+        hide_possible_values = true,
+        help_heading = "Figures"
+    )]
+    pub stats: Option<Stats>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  pi-send --host 192.168.1.159 --res 640x480 --vflip    the camera, upside down
+  pi-send --host desktop:9000 --source test             a test picture, no camera needed
+  ffmpeg -re -i film.mp4 -f yuv4mpegpipe - | pi-send --host 192.168.1.159 --source -
+
+Exit status: 0 ended as asked, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.";
+
+/// What pi-send shall do, checked.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Where pictures come from.
+    pub source: Source,
+    /// What happens to those for which the link has no room.
+    pub delivery: Delivery,
+    /// How to send them.
+    pub session: session::Config,
+}
+
+/// Pictures a second where nobody says otherwise.
+const DEFAULT_FPS: f64 = 30.0;
+
+impl Options {
+    /// Makes a plan of what was said, or a usage error.
+    pub fn check(&self) -> Result<Plan, clap::Error> {
+        let target = self.target()?;
+        if self.min_quality.is_some_and(|min| min > self.quality) {
+            return Err(usage(format!(
+                "--min-quality {} is above --quality {}: give at most {} (equal keeps the quality fixed)",
+                self.min_quality.unwrap_or_default(),
+                self.quality,
+                self.quality
+            )));
+        }
+        let source = self.source()?;
+        let is_stream = matches!(source, Source::Stream(..));
+        if !is_stream && (self.every_frame || self.repeat) {
+            let option = if self.repeat {
+                "--loop"
+            } else {
+                "--every-frame"
+            };
+            return Err(usage(format!(
+                "{option} is for --source FILE{}, and the source is '{}'",
+                if self.repeat { "" } else { " or -" },
+                self.source
+            )));
+        }
+        Ok(Plan {
+            source,
+            delivery: if self.every_frame {
+                Delivery::EveryFrame
+            } else {
+                Delivery::NewestWins
+            },
+            session: session::Config {
+                target,
+                retry: !self.no_retry,
+                name: self.name.clone().unwrap_or_else(own_name),
+                fps: self.fps.unwrap_or(DEFAULT_FPS),
+                quality: self.quality,
+                min_quality: self.min_quality.unwrap_or(30).min(self.quality),
+                duration: (!self.duration.is_zero()).then_some(self.duration),
+                frames: self.frames,
+            },
+        })
+    }
+
+    fn target(&self) -> Result<Target, clap::Error> {
+        let Some(text) = &self.host else {
+            return Err(usage(
+                "--host is missing: give the address that view-recv prints, as in --host 192.168.1.159"
+                    .into(),
+            ));
+        };
+        let (host, port) = split_host(text).ok_or_else(|| {
+            usage(format!(
+                "--host {text:?} was not understood: give HOST, HOST:PORT or [IPv6]:PORT"
+            ))
+        })?;
+        match (port, self.port) {
+            (Some(in_host), Some(port)) => Err(usage(format!(
+                "--port {port} beside --host {text}, which names port {in_host}: give the port once"
+            ))),
+            (given, port) => Ok(Target {
+                host,
+                port: given.or(port).unwrap_or(DEFAULT_PORT),
+            }),
+        }
+    }
+
+    fn source(&self) -> Result<Source, clap::Error> {
+        let turn = Turn::from_flips(self.rotation, self.hflip, self.vflip);
+        let asked = self.res.or(self.width.zip(self.height));
+        let (width, height) = asked.unwrap_or((640, 480));
+        let fps = self.fps.unwrap_or(DEFAULT_FPS);
+        let shape = Shape {
+            width,
+            height,
+            fps,
+            turn,
+        };
+        let input = match self.source.as_str() {
+            "camera" => return Ok(Source::Camera(shape)),
+            "test" => return Ok(Source::Test(shape)),
+            "" => {
+                return Err(usage(
+                    "--source is empty: give camera, test, a file's name, or - for standard input"
+                        .into(),
+                ));
+            }
+            "-" => stream::Input::Stdin,
+            path => stream::Input::File(PathBuf::from(path)),
+        };
+        if asked.is_some() {
+            return Err(usage(format!(
+                "a size was given (--res), and --source {} brings its own: leave the size out",
+                self.source
+            )));
+        }
+        if self.repeat && input == stream::Input::Stdin {
+            return Err(usage(
+                "--loop is for --source FILE, and standard input cannot be read twice".into(),
+            ));
+        }
+        let options = stream::Options {
+            fps: self.fps,
+            repeat: self.repeat,
+            turn,
+        };
+        Ok(Source::Stream(input, options))
+    }
+}
+
+/// A usage error in clap's words: exit status 2.
+fn usage(message: String) -> clap::Error {
+    Options::command().error(ErrorKind::ValueValidation, message)
+}
+
+/// HOST, HOST:PORT, \[IPv6\], \[IPv6\]:PORT; a bare IPv6 address too.
+fn split_host(text: &str) -> Option<(String, Option<u16>)> {
+    let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']')?;
+        // A zone (%eth0) may follow the address itself.
+        host.split('%').next()?.parse::<Ipv6Addr>().ok()?;
+        match rest {
+            "" => (host, None),
+            _ => (host, Some(rest.strip_prefix(':')?)),
+        }
+    } else if text.matches(':').count() > 1 {
+        text.split('%').next()?.parse::<Ipv6Addr>().ok()?;
+        (text, None)
+    } else {
+        match text.split_once(':') {
+            None => (text, None),
+            Some((host, port)) => (host, Some(port)),
+        }
+    };
+    let plain = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control());
+    let port = match port {
+        None => None,
+        Some(port) => Some(port.parse::<u16>().ok().filter(|port| *port > 0)?),
+    };
+    plain.then(|| (host.to_owned(), port))
+}
+
+/// The host's name, reduced to what a name may have.
+fn own_name() -> Name {
+    Name::reduced(&gethostname::gethostname().to_string_lossy())
+        .unwrap_or_else(|| "pi".parse().expect("a valid name"))
+}
+
+fn side(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(side) if (1..=MAX_SIDE).contains(&side) => Ok(side),
+        _ => Err(format!("expected 1 to {MAX_SIDE} pixels")),
+    }
+}
+
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let expected =
+        || format!("expected WIDTHxHEIGHT (1 to {MAX_SIDE} pixels each), vga, 720p or 1080p");
+    match text {
+        "vga" => Ok((640, 480)),
+        "720p" => Ok((1280, 720)),
+        "1080p" => Ok((1920, 1080)),
+        _ => {
+            let (width, height) = text.split_once('x').ok_or_else(expected)?;
+            let side = |text| side(text).map_err(|_| expected());
+            Ok((side(width)?, side(height)?))
+        }
+    }
+}
+
+fn fps(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(fps) if FPS.contains(&fps) => Ok(fps),
+        _ => Err(format!(
+            "expected {} to {} pictures a second",
+            FPS.start(),
+            FPS.end()
+        )),
+    }
+}
+
+fn quarters(text: &str) -> Result<u8, String> {
+    match text {
+        "0" => Ok(0),
+        "90" => Ok(1),
+        "180" => Ok(2),
+        "270" => Ok(3),
+        _ => Err("expected 0, 90, 180 or 270 degrees".into()),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|duration| *duration <= Duration::from_secs(u32::MAX.into()))
+        .ok_or_else(|| "expected seconds, as in 10 or 0.5; 0 goes on for ever".into())
+}
+
+fn no_timeout(_: &str) -> Result<String, String> {
+    Err("rpicam counts milliseconds here; pi-send takes --duration SECONDS".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(line: &str) -> Result<Plan, clap::Error> {
+        Options::try_parse_from(["pi-send"].into_iter().chain(line.split_whitespace()))?.check()
+    }
+
+    #[test]
+    fn the_command_tree_is_sound() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn hosts_are_understood_with_and_without_ports() {
+        let split = |text| split_host(text).map(|(host, port)| format!("{host} {port:?}"));
+        assert_eq!(split("pi").as_deref(), Some("pi None"));
+        assert_eq!(
+            split("10.0.0.1:9000").as_deref(),
+            Some("10.0.0.1 Some(9000)")
+        );
+        assert_eq!(split("[::1]:9000").as_deref(), Some("::1 Some(9000)"));
+        assert_eq!(split("fe80::1%eth0").as_deref(), Some("fe80::1%eth0 None"));
+        for bad in [
+            "", ":8000", "pi:0", "pi:x", "pi:", "[::1", "[::1]9", "a:b:c", "a b",
+        ] {
+            assert_eq!(split(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn wrong_usage_names_the_value_and_what_was_expected() {
+        for (line, words) in [
+            ("--source test", "--host"),
+            ("--host a:1 --port 2", "--port 2"),
+            ("--host a --port 0", "--port"),
+            ("--host a --res 640", "WIDTHxHEIGHT"),
+            ("--host a --res 0x480", "WIDTHxHEIGHT"),
+            ("--host a --width 640", "--height"),
+            ("--host a --fps 0", "0.01"),
+            ("--host a --fps nan", "0.01"),
+            ("--host a --rotation 45", "90"),
+            ("--host a --quality 101", "100"),
+            ("--host a --quality 50 --min-quality 60", "--min-quality 60"),
+            ("--host a --duration -1", "seconds"),
+            ("--host a --frames 0", "--frames"),
+            ("--host a --timeout 5000", "--duration"),
+            ("--host a --source - --res vga", "--res"),
+            ("--host a --source f.mjpeg --width 3 --height 3", "--res"),
+            ("--host a --source - --loop", "--loop"),
+            ("--host a --source test --every-frame", "--every-frame"),
+            ("--host a --name ../x", "letters"),
+            ("--host a --stats xml", "--stats"),
+            ("--host a --source ", "--source"),
+        ] {
+            let error = plan(line).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+            assert!(error.to_string().contains(words), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_help() {
+        let plan = plan("--host a").unwrap();
+        assert_eq!(
+            plan.session.target,
+            Target {
+                host: "a".into(),
+                port: 8000
+            }
+        );
+        assert_eq!((plan.session.quality, plan.session.min_quality), (80, 30));
+        assert!(plan.session.retry && plan.session.duration.is_none());
+        let Source::Camera(shape) = plan.source else {
+            panic!()
+        };
+        assert_eq!((shape.width, shape.height, shape.fps), (640, 480, 30.0));
+    }
+
+    #[test]
+    fn a_low_quality_lowers_the_least_one() {
+        assert_eq!(
+            plan("--host a --quality 20").unwrap().session.min_quality,
+            20
+        );
+    }
+}

@@ -1,0 +1,59 @@
+//! The decoder: takes the newest frame, brings its picture. One thread of its own ("decoder"), which
+//! blocks on the slot of frames; its pool of strips works for it.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::hub::Hub;
+use super::received::{Decoded, Received};
+use crate::frame::{Bitmap, Pool};
+use crate::jpeg::Decoder;
+use crate::slot::Wake;
+
+/// A frame that has lain here for so long was held up with the whole program; a newer one is near.
+const STALE: Duration = Duration::from_millis(400);
+
+/// Bitmaps that are kept: being decoded, in the slot, in the window, one to spare.
+const SPARE_BITMAPS: usize = 3;
+
+/// Decodes until the slot is closed.
+pub fn run(hub: &Hub) {
+    let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let mut decoder = Decoder::new(threads);
+    let bitmaps = Pool::<Bitmap>::new(SPARE_BITMAPS);
+    let mut passed_over = false;
+    while hub.received.wait(None) != Wake::Closed {
+        let Some(frame) = hub.received.take() else {
+            continue;
+        };
+        // One at most in a row: a machine that is always late shall show something, too.
+        passed_over = !passed_over && frame.arrived.elapsed() > STALE;
+        if passed_over {
+            hub.passed_over(&frame);
+            continue;
+        }
+        decode(hub, &mut decoder, &bitmaps, frame);
+    }
+}
+
+fn decode(hub: &Hub, decoder: &mut Decoder, bitmaps: &Pool<Bitmap>, frame: Arc<Received>) {
+    let mut bitmap = bitmaps.get();
+    let decoded = decoder.decode(&frame.jpeg, &mut bitmap);
+    let sitter = hub.seat.session(frame.session);
+    match decoded {
+        Ok(()) => {
+            if let Some(sitter) = sitter {
+                sitter.note(true);
+            }
+            hub.picture(Decoded { bitmap, frame });
+        }
+        Err(_) => {
+            if let Some(sitter) = sitter {
+                hub.corrupt(&sitter);
+            }
+            hub.settle(&frame, std::time::Instant::now());
+        }
+    }
+}

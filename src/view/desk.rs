@@ -1,0 +1,146 @@
+//! The desk: what the window sees of the program, and what its keys do.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::host::{Host, State, Status};
+use super::hub::Hub;
+use super::received::Received;
+use super::snapshot;
+use super::stats::{self, Rates};
+use crate::frame::Turn;
+
+/// How often rates are taken anew for the window.
+const RATES_EVERY: Duration = Duration::from_secs(1);
+
+/// How long a notice stays in the window.
+const NOTICE: Duration = Duration::from_secs(5);
+
+/// How long to wait for a first sender before there is a hint.
+pub const HINT_AFTER: Duration = Duration::from_secs(15);
+
+/// What to try while no sender comes.
+pub const HINT: &str = "Nothing has come yet. Are both machines on the same network? A firewall here must \
+let the port in: 'sudo ufw allow PORT/tcp' with ufw; on Windows allow view-recv on private networks when \
+asked, or: netsh advfirewall firewall add rule name=view-recv dir=in action=allow protocol=TCP localport=PORT";
+
+/// [`HINT`] for a port.
+pub fn hint(port: u16) -> String {
+    HINT.replace("PORT", &port.to_string())
+}
+
+/// A [`Host`] out of a [`Hub`].
+pub struct Desk {
+    hub: Arc<Hub>,
+    typed: Vec<String>,
+    port: u16,
+    snapshots: snapshot::Config,
+    opened: Instant,
+    rates: Mutex<(Rates, Instant, f64, f64)>,
+    notice: Mutex<Option<(Instant, String)>>,
+}
+
+impl Desk {
+    /// `typed` are the lines to type on the Pi, the likeliest first.
+    pub fn new(
+        hub: Arc<Hub>,
+        typed: Vec<String>,
+        port: u16,
+        snapshots: snapshot::Config,
+        now: Instant,
+    ) -> Self {
+        Desk {
+            hub,
+            typed,
+            port,
+            snapshots,
+            opened: now,
+            rates: Mutex::new((Rates::new(now), now, 0.0, 0.0)),
+            notice: Mutex::default(),
+        }
+    }
+
+    /// Puts a line into the window for a while.
+    pub fn notice(&self, line: String) {
+        *self.notice.lock().expect(POISON) = Some((Instant::now() + NOTICE, line));
+    }
+
+    fn rates(&self, now: Instant) -> (f64, f64) {
+        let (rates, taken, fps, mbit_s) = &mut *self.rates.lock().expect(POISON);
+        if now.saturating_duration_since(*taken) >= RATES_EVERY {
+            (*fps, *mbit_s) = rates.look(&self.hub.counters, now);
+            *taken = now;
+        }
+        (*fps, *mbit_s)
+    }
+
+    fn state(&self, last_frame: Option<Instant>, now: Instant) -> State {
+        let stalled = |why| State::Stalled {
+            since: last_frame.unwrap_or(now),
+            why,
+        };
+        match (stats::state(&self.hub, now), last_frame) {
+            (stats::State::Receiving, _) => State::Receiving,
+            (_, None) => State::Waiting,
+            (stats::State::Stalled, _) => stalled("no frames come".into()),
+            (stats::State::Waiting, _) => stalled(match self.hub.last_end() {
+                Some(end) => format!("{} {}", end.peer, end.why),
+                None => "the sender went away".into(),
+            }),
+        }
+    }
+}
+
+impl Host for Desk {
+    fn status(&self) -> Status {
+        let now = Instant::now();
+        let counters = &self.hub.counters;
+        let newest = counters.newest().clone();
+        let sitter = self.hub.seat.sitter();
+        let (fps, mbit_s) = self.rates(now);
+        let waits = newest.at.is_none() && now.saturating_duration_since(self.opened) >= HINT_AFTER;
+        let mut notice = self.notice.lock().expect(POISON);
+        notice.take_if(|(until, _)| *until <= now);
+        Status {
+            state: self.state(newest.at, now),
+            peer: sitter
+                .map(|sitter| sitter.peer)
+                .or_else(|| self.hub.last_end().map(|end| end.peer))
+                .map(|peer| peer.to_string()),
+            name: newest.name.as_ref().map(ToString::to_string),
+            width: newest.width,
+            height: newest.height,
+            fps,
+            mbit_s,
+            quality: newest.quality,
+            latency: newest.latency_us.map(Duration::from_micros),
+            shown: counters.shown.load(Ordering::Relaxed),
+            dropped: counters.dropped.load(Ordering::Relaxed),
+            recording: self.hub.sinks.recording(),
+            typed: self.typed.clone(),
+            hint: waits.then(|| hint(self.port)),
+            notice: notice.as_ref().map(|(_, line)| line.clone()),
+        }
+    }
+
+    fn shown(&self, frame: &Arc<Received>, at: Instant) {
+        self.hub.shown(frame, at);
+    }
+
+    fn passed_over(&self, frame: &Arc<Received>) {
+        self.hub.passed_over(frame);
+    }
+
+    fn snapshot(&self, frame: &Arc<Received>, turn: Turn) -> Result<PathBuf, String> {
+        snapshot::save(&self.snapshots.dir, frame, turn).map_err(|error| error.to_string())
+    }
+
+    fn toggle_recording(&self, _turn: Turn) -> Result<String, String> {
+        let name = self.hub.counters.newest().name.clone();
+        self.hub.sinks.toggle_recording(name.as_ref())
+    }
+}
+
+const POISON: &str = "nothing panics while it holds a part of the desk";

@@ -1,0 +1,106 @@
+//! Whether a frame still shows what is now.
+//!
+//! When the viewer itself was held up (its process stopped, the laptop asleep), what its kernel took
+//! meanwhile is old, and so is the frame that the sender was stuck in. For a moment after such a stall,
+//! frames that are much later than the best of the session are passed over. Only then: on a slow link
+//! every frame is late, and late is better than none.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::received::Received;
+
+/// A read that takes so much longer than its time-out was held up by no network.
+const STALL: Duration = Duration::from_millis(300);
+
+/// How long after a stall frames are looked at for their age.
+const CATCH_UP: Duration = Duration::from_secs(1);
+
+/// How much later than the session's best a frame may be while catching up.
+const LATE: Duration = Duration::from_millis(150);
+
+/// Follows one session; clocks: the monotonic one for stalls of the process, the wall clock for sleep,
+/// which the monotonic one does not see.
+#[derive(Debug, Default)]
+pub struct Freshness {
+    /// Arrival less capture, in microseconds, at best: the clocks' difference and the shortest way.
+    best_us: Option<i128>,
+    catching_up_until: Option<Instant>,
+}
+
+impl Freshness {
+    /// To be kept for [`Freshness::after_reading`].
+    pub fn before_reading(&self) -> (Instant, SystemTime) {
+        (Instant::now(), SystemTime::now())
+    }
+
+    /// A read that waits `patience` at most has come back.
+    pub fn after_reading(&mut self, before: (Instant, SystemTime), patience: Duration) {
+        let now = Instant::now();
+        let wall = SystemTime::now()
+            .duration_since(before.1)
+            .unwrap_or_default();
+        let took = wall.max(now.saturating_duration_since(before.0));
+        self.note(took.saturating_sub(patience), now);
+    }
+
+    fn note(&mut self, held_up: Duration, now: Instant) {
+        if held_up >= STALL {
+            self.catching_up_until = Some(now + CATCH_UP);
+        }
+    }
+
+    /// Whether the frame is worth showing; learns from it.
+    pub fn is_current(&mut self, frame: &Received) -> bool {
+        let Some(stamp) = &frame.stamp else {
+            return true;
+        };
+        let arrived = frame
+            .arrived_at
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let way = arrived.as_micros() as i128 - i128::from(stamp.captured_unix_us);
+        self.judge(way, frame.arrived)
+    }
+
+    fn judge(&mut self, way_us: i128, now: Instant) -> bool {
+        let best = self.best_us.map_or(way_us, |best| best.min(way_us));
+        self.best_us = Some(best);
+        let Some(until) = self.catching_up_until else {
+            return true;
+        };
+        let is_late = way_us - best > LATE.as_micros() as i128;
+        if now >= until || !is_late {
+            self.catching_up_until = None;
+            return true;
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_stall_old_frames_are_passed_over_until_one_is_new() {
+        let (now, mut freshness) = (Instant::now(), Freshness::default());
+        assert!(freshness.judge(1_000, now));
+        assert!(
+            freshness.judge(400_000, now),
+            "late without a stall is a slow link"
+        );
+        freshness.note(Duration::from_secs(5), now);
+        assert!(!freshness.judge(5_000_000, now));
+        assert!(freshness.judge(2_000, now));
+        assert!(freshness.judge(5_000_000, now), "caught up");
+    }
+
+    #[test]
+    fn catching_up_has_an_end() {
+        let (now, mut freshness) = (Instant::now(), Freshness::default());
+        freshness.judge(0, now);
+        freshness.note(STALL, now);
+        assert!(!freshness.judge(9_000_000, now));
+        assert!(freshness.judge(9_000_000, now + CATCH_UP));
+    }
+}

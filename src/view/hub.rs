@@ -1,0 +1,187 @@
+//! The hub: what the viewer's threads share, and where a frame goes.
+//!
+//! Readers bring frames, the decoder takes the newest and brings pictures, the window (or nobody,
+//! headless) takes the newest of those; the recorder and its like get every frame. Each frame is
+//! acknowledged once it is shown or passed over. Nothing here blocks: slots and bounded queues take what
+//! comes.
+
+use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+use super::event::{End, Event};
+use super::received::{Decoded, Received};
+use super::seat::{Seat, Sitter};
+use super::sinks::Sinks;
+use super::stats::Counters;
+use crate::slot::Slot;
+use crate::stop::{Reason, Stop};
+use crate::wire::Ack;
+
+/// What tells the user.
+pub type Tell = Box<dyn Fn(Event) + Send + Sync>;
+
+/// What the threads share.
+pub struct Hub {
+    /// Frames on their way to the decoder.
+    pub received: Slot<Arc<Received>>,
+    /// Pictures on their way to the window.
+    pub decoded: Slot<Decoded>,
+    /// Who is the session.
+    pub seat: Seat,
+    /// Where every frame goes.
+    pub sinks: Sinks,
+    /// What happened so far.
+    pub counters: Counters,
+    /// The wish to end.
+    pub stop: Arc<Stop>,
+    /// `--headless`: nobody takes pictures.
+    pub headless: bool,
+    /// `--once`: the first session's end is the program's.
+    pub once: bool,
+    /// `--frames`.
+    pub frames: Option<u64>,
+    tell: Tell,
+    last_wanted: Mutex<Option<Arc<Received>>>,
+    last_end: Mutex<Option<LastEnd>>,
+}
+
+/// How the last session ended.
+#[derive(Debug, Clone)]
+pub struct LastEnd {
+    /// Whose it was.
+    pub peer: SocketAddr,
+    /// In words.
+    pub why: String,
+    /// Whether with an end marker.
+    pub proper: bool,
+    /// When.
+    pub at: Instant,
+}
+
+impl Hub {
+    /// Puts the parts together.
+    pub fn new(seat: Seat, sinks: Sinks, stop: Arc<Stop>, tell: Tell) -> Self {
+        Hub {
+            received: Slot::new(),
+            decoded: Slot::new(),
+            seat,
+            sinks,
+            counters: Counters::default(),
+            stop,
+            headless: false,
+            once: false,
+            frames: None,
+            tell,
+            last_wanted: Mutex::default(),
+            last_end: Mutex::default(),
+        }
+    }
+
+    /// Tells the user.
+    pub fn tell(&self, event: Event) {
+        (self.tell)(event);
+    }
+
+    /// A frame has come. `is_newest` says whether nothing newer is known to be there already.
+    /// Gives `false` once no more are wanted.
+    pub fn frame(&self, frame: Arc<Received>, is_newest: bool) -> bool {
+        let count = self.counters.frame(&frame);
+        self.sinks.put(&frame);
+        let is_last = self.frames.is_some_and(|frames| count >= frames);
+        if is_last {
+            *lock(&self.last_wanted) = Some(Arc::clone(&frame));
+        }
+        let passed_over = if is_newest || is_last {
+            self.received.put(frame)
+        } else {
+            Some(frame)
+        };
+        if let Some(frame) = passed_over {
+            self.passed_over(&frame);
+        }
+        !is_last
+    }
+
+    /// A frame did not decode (or could not have).
+    pub fn corrupt(&self, sitter: &Sitter) {
+        self.counters.corrupt.fetch_add(1, Ordering::Relaxed);
+        sitter.note(false);
+    }
+
+    /// The frame's picture is ready.
+    pub fn picture(&self, decoded: Decoded) {
+        if self.headless {
+            return self.shown(&decoded.frame, Instant::now());
+        }
+        if let Some(older) = self.decoded.put(decoded) {
+            self.passed_over(&older.frame);
+        }
+    }
+
+    /// The frame is on the screen since `at` (headless: decoded).
+    pub fn shown(&self, frame: &Arc<Received>, at: Instant) {
+        self.counters.shown.fetch_add(1, Ordering::Relaxed);
+        self.settle(frame, at);
+    }
+
+    /// The frame will not be shown: a newer one was there.
+    pub fn passed_over(&self, frame: &Arc<Received>) {
+        self.counters.dropped.fetch_add(1, Ordering::Relaxed);
+        self.settle(frame, Instant::now());
+    }
+
+    /// Acknowledges a frame that is dealt with.
+    pub fn settle(&self, frame: &Arc<Received>, at: Instant) {
+        let wants_ack = frame.stamp.as_ref().filter(|stamp| stamp.ack);
+        if let (Some(stamp), Some(sitter)) = (wants_ack, self.seat.session(frame.session)) {
+            let held = at.saturating_duration_since(frame.arrived);
+            sitter.acker.ack(Ack {
+                seq: stamp.seq as u32,
+                held_us: held.as_micros().try_into().unwrap_or(u32::MAX),
+            });
+        }
+        let mut last = lock(&self.last_wanted);
+        if last.as_ref().is_some_and(|last| Arc::ptr_eq(last, frame)) {
+            *last = None;
+            drop(last);
+            self.stop.ask(Reason::Done);
+        }
+    }
+
+    /// A session is over.
+    pub fn over(&self, sitter: &Sitter, why: End) {
+        self.seat.leave(sitter);
+        let replaced = matches!(why, End::Replaced);
+        if !replaced {
+            *lock(&self.last_end) = Some(LastEnd {
+                peer: sitter.peer,
+                why: why.to_string(),
+                proper: why.is_proper(),
+                at: Instant::now(),
+            });
+        }
+        let by_us = matches!(why, End::Stopped);
+        if !by_us {
+            self.tell(Event::Over {
+                peer: sitter.peer,
+                why,
+            });
+        }
+        if self.once && !replaced {
+            self.stop.ask(Reason::Done);
+        }
+    }
+
+    /// How the last session ended, if one did.
+    pub fn last_end(&self) -> Option<LastEnd> {
+        lock(&self.last_end).clone()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .expect("nothing panics while it holds a part of the hub")
+}

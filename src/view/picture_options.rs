@@ -1,0 +1,208 @@
+//! view-recv's options on what becomes of the pictures: `--record`, `--segment`, `--keep`,
+//! `--snapshot-dir`, `--snapshot-every`, `--output`.
+//!
+//! Parsed by clap, which says value and expectation where one does not fit (exit status 2), and
+//! turned into the plain configurations of the sinks. No I/O.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::{OsStringValueParser, PathBufValueParser, TypedValueParser, ValueParser};
+
+use super::files;
+use super::record::config::{Config, Container};
+use super::snapshot;
+
+/// The shortest `--segment`, in seconds: a file that is younger is not worth its name.
+const MIN_SEGMENT: f64 = 1.0;
+/// The shortest `--snapshot-every`, in seconds: below, `--record FILE.mjpeg` serves better.
+const MIN_EVERY: f64 = 0.1;
+/// The longest of either, in seconds: a year.
+const MAX_SECONDS: f64 = 366.0 * 86_400.0;
+
+/// What becomes of the pictures, as typed.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Pictures")]
+pub struct PictureOptions {
+    /// Record every frame: Matroska (.mkv), each at its time, or plain JPEGs (.mjpeg). Nothing is
+    /// overwritten: where FILE is there already, and from the second file on, a number is added.
+    /// After kill -9 all frames but the last moment's are there, after a power cut all but 5 seconds'
+    #[arg(long, value_name = "FILE", value_parser = record_file())]
+    pub record: Option<PathBuf>,
+
+    /// Start a new file (FILE_000001.mkv, FILE_000002.mkv, ...) after so many seconds
+    #[arg(long, value_name = "SECONDS", requires = "record", value_parser = segment_seconds)]
+    pub segment: Option<Duration>,
+
+    /// Keep the last N numbered files of this recording, also of earlier runs, and delete older ones
+    #[arg(long, value_name = "N", requires = "record", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep: Option<u32>,
+
+    /// Where snapshots go (S key, --snapshot-every); created if it is not there [default: your
+    /// pictures folder]
+    #[arg(long, value_name = "DIR", value_parser = PathBufValueParser::new())]
+    pub snapshot_dir: Option<PathBuf>,
+
+    /// Time lapse: save a frame as JPEG every so many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = lapse_seconds)]
+    pub snapshot_every: Option<Duration>,
+
+    /// "-": write the JPEGs as they came to standard output, an MJPEG stream for a pipe
+    #[arg(long, value_name = "-", allow_hyphen_values = true, value_parser = output_target())]
+    pub output: Option<Target>,
+}
+
+/// Where `--output` writes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Standard output.
+    Stdout,
+}
+
+impl PictureOptions {
+    /// The recording that is asked for.
+    pub fn recording(&self) -> Option<Config> {
+        let path = self.record.clone()?;
+        let container = Container::of(&path)?;
+        Some(Config {
+            path,
+            container,
+            segment: self.segment,
+            keep: self.keep.map(|keep| keep as usize),
+        })
+    }
+
+    /// Where snapshots go, whether by key or by time.
+    pub fn snapshots(&self) -> snapshot::Config {
+        snapshot::Config {
+            dir: self
+                .snapshot_dir
+                .clone()
+                .unwrap_or_else(files::pictures_dir),
+            every: self.snapshot_every,
+        }
+    }
+}
+
+fn record_file() -> ValueParser {
+    PathBufValueParser::new()
+        .try_map(|path| {
+            if Container::of(&path).is_some() {
+                Ok(path)
+            } else {
+                Err("expected a file name that ends in .mkv (Matroska) or .mjpeg (plain JPEGs)")
+            }
+        })
+        .into()
+}
+
+fn output_target() -> ValueParser {
+    OsStringValueParser::new()
+        .try_map(|text| {
+            if text == OsStr::new("-") {
+                Ok(Target::Stdout)
+            } else {
+                Err("expected '-', standard output; for a file there is --record FILE.mjpeg")
+            }
+        })
+        .into()
+}
+
+fn segment_seconds(text: &str) -> Result<Duration, String> {
+    seconds(text, MIN_SEGMENT)
+}
+
+fn lapse_seconds(text: &str) -> Result<Duration, String> {
+    seconds(text, MIN_EVERY)
+}
+
+fn seconds(text: &str, least: f64) -> Result<Duration, String> {
+    text.parse::<f64>()
+        .ok()
+        .filter(|seconds| (least..=MAX_SECONDS).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("expected seconds, {least} to {MAX_SECONDS}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        pictures: PictureOptions,
+    }
+
+    fn parse(line: &str) -> Result<PictureOptions, String> {
+        let words = std::iter::once("view-recv").chain(line.split_whitespace());
+        Cli::try_parse_from(words)
+            .map(|cli| cli.pictures)
+            .map_err(|e| {
+                assert_eq!(e.exit_code(), 2);
+                e.to_string()
+            })
+    }
+
+    #[test]
+    fn a_ring_of_recordings_is_three_options() {
+        let options = parse("--record dir/cam.MKV --segment 600 --keep 10").unwrap();
+        let config = Config {
+            path: "dir/cam.MKV".into(),
+            container: Container::Matroska,
+            segment: Some(Duration::from_secs(600)),
+            keep: Some(10),
+        };
+        assert_eq!(options.recording(), Some(config));
+    }
+
+    #[test]
+    fn nothing_is_recorded_unasked_and_snapshots_have_a_place() {
+        let options = parse("").unwrap();
+        assert_eq!(options.recording(), None);
+        assert_eq!(options.output, None);
+        assert_eq!(options.snapshots().dir, files::pictures_dir());
+        let options = parse("--snapshot-dir lapse --snapshot-every 0.5 --output -").unwrap();
+        let expected = snapshot::Config {
+            dir: "lapse".into(),
+            every: Some(Duration::from_millis(500)),
+        };
+        assert_eq!(options.snapshots(), expected);
+        assert_eq!(options.output, Some(Target::Stdout));
+    }
+
+    #[test]
+    fn wrong_usage_names_the_value_and_what_was_expected() {
+        for (line, parts) in [
+            (
+                "--record cam.avi",
+                &["cam.avi", "--record", ".mkv", ".mjpeg"][..],
+            ),
+            ("--record cam", &["'cam'", ".mkv"]),
+            ("--record .mkv", &["'.mkv'", "ends in"]),
+            ("--segment 60", &["--record"]),
+            ("--keep 3", &["--record"]),
+            (
+                "--record a.mkv --segment 0",
+                &["'0'", "--segment", "seconds, 1 to"],
+            ),
+            ("--record a.mkv --segment NaN", &["NaN", "seconds"]),
+            ("--record a.mkv --keep 0", &["--keep", "0", "1.."]),
+            ("--record a.mkv --keep -1", &["-1"]),
+            ("--snapshot-every fast", &["fast", "seconds, 0.1 to"]),
+            ("--snapshot-every 1e300", &["1e300", "seconds"]),
+            ("--output out.mjpeg", &["out.mjpeg", "'-'", "--record"]),
+        ] {
+            let message = parse(line).unwrap_err();
+            for part in parts {
+                assert!(
+                    message.contains(part),
+                    "{line}: {part:?} is not in {message}"
+                );
+            }
+        }
+    }
+}

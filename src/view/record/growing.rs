@@ -1,0 +1,91 @@
+//! A file that grows by whole pieces.
+//!
+//! A piece is written wholly or the file is cut back to the piece before, so that a full disk leaves
+//! nothing half. Blocks on the disk; knows no format.
+
+use std::fs::File;
+use std::io::{self, IoSlice, Seek, SeekFrom, Write};
+
+/// A file, and how long it is.
+#[derive(Debug)]
+pub struct Growing {
+    file: File,
+    length: u64,
+}
+
+impl Growing {
+    /// Starts on an empty file.
+    pub fn new(file: File) -> Self {
+        Growing { file, length: 0 }
+    }
+
+    /// Bytes so far; where the next piece goes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Appends the parts as one piece. After an error the file ends with the piece before.
+    pub fn append(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+        let written = self.write_all(parts);
+        match written {
+            Ok(bytes) => self.length += bytes,
+            Err(_) => {
+                // The first error is the one to tell; if cutting fails too, readers meet half a
+                // piece at the end, which they can skip.
+                let _ = self.file.set_len(self.length);
+                let _ = self.file.seek(SeekFrom::Start(self.length));
+            }
+        }
+        written.map(|_| ())
+    }
+
+    fn write_all(&mut self, parts: &[&[u8]]) -> io::Result<u64> {
+        let mut slices: Vec<_> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        let mut slices = &mut slices[..];
+        let mut total = 0;
+        IoSlice::advance_slices(&mut slices, 0);
+        while !slices.is_empty() {
+            match self.file.write_vectored(slices) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(bytes) => {
+                    total += bytes as u64;
+                    IoSlice::advance_slices(&mut slices, bytes);
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(total)
+    }
+
+    /// Overwrites what was written there before.
+    pub fn patch(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        debug_assert!(at + bytes.len() as u64 <= self.length);
+        self.file.seek(SeekFrom::Start(at))?;
+        let written = self.file.write_all(bytes);
+        self.file.seek(SeekFrom::Start(self.length))?;
+        written
+    }
+
+    /// Waits until what was written is on stable storage.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_and_patches_land_where_they_belong() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let mut file = Growing::new(File::create_new(&path).unwrap());
+        file.append(&[b"one", b"", b"two"]).unwrap();
+        file.patch(1, b"NE").unwrap();
+        file.append(&[b"three"]).unwrap();
+        assert_eq!(file.length(), 11);
+        assert_eq!(std::fs::read(&path).unwrap(), b"oNEtwothree");
+    }
+}

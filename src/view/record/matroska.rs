@@ -1,0 +1,335 @@
+//! Matroska with one track of JPEGs (V_MJPEG), written so that it plays at any moment.
+//!
+//! ```text
+//! EBML header
+//! Segment (size unknown)
+//!   Void  → SeekHead at the end           Info: name, date, Void → Duration
+//!   Tracks: one, V_MJPEG                  Cluster (size unknown → its size) { Timestamp SimpleBlock* } *
+//!   Cues at the end
+//! ```
+//!
+//! What is behind an arrow is patched once it is known; a file that ends before (kill -9, a power
+//! cut) is whole up to its last block. Each block goes to the kernel as it comes, a cluster holds at
+//! most a second. Blocks on the disk, on the recorder's thread.
+
+use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::ebml;
+use super::growing::Growing;
+
+/// One tick of the file: a tenth of a millisecond, so that times are within 0.05 ms of the stamps,
+/// and a block's 16 bits still reach over a cluster three times.
+const TICK: Duration = Duration::from_micros(100);
+
+/// The most that a cluster shows.
+const CLUSTER_TICKS: u64 = 10_000;
+
+/// Room for the list of what is where, patched in at the end: four entries of at most 23 bytes.
+const SEEK_HEAD_ROOM: usize = 104;
+
+/// Room for the duration: an id of two bytes, a size of one, a number of eight.
+const DURATION_ROOM: usize = 11;
+
+/// The most entries of the index; then every second one is let go, and half as many are made. A day
+/// has 86,400 clusters: one in eight stays, and players seek to it.
+const MAX_CUES: usize = 16_384;
+
+/// Matroska counts its dates from the start of 2001, UTC.
+const MILLENNIUM: Duration = Duration::from_secs(978_307_200);
+
+const EBML: u32 = 0x1A45_DFA3;
+const SEGMENT: u32 = 0x1853_8067;
+const SEEK_HEAD: u32 = 0x114D_9B74;
+const INFO: u32 = 0x1549_A966;
+const DURATION: u32 = 0x4489;
+const TRACKS: u32 = 0x1654_AE6B;
+const CLUSTER: u32 = 0x1F43_B675;
+const TIMESTAMP: u32 = 0xE7;
+const SIMPLE_BLOCK: u32 = 0xA3;
+const CUES: u32 = 0x1C53_BB6B;
+
+/// What the head of a file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head<'a> {
+    /// Who sent it.
+    pub title: Option<&'a str>,
+    /// When its first frame was captured.
+    pub date: SystemTime,
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
+}
+
+/// A Matroska file that is being written.
+#[derive(Debug)]
+pub struct Matroska {
+    file: Growing,
+    places: Places,
+    cluster: Option<Cluster>,
+    cues: Index,
+    /// The last frame's tick, and how long it lasts as far as the frames before tell.
+    last: Option<(u64, u64)>,
+}
+
+/// Where in the file the patches go.
+#[derive(Debug)]
+struct Places {
+    /// Behind the segment's size: positions in a segment count from here.
+    segment: u64,
+    seek_head: u64,
+    info: u64,
+    duration: u64,
+    tracks: u64,
+}
+
+#[derive(Debug)]
+struct Cluster {
+    /// Where it starts.
+    at: u64,
+    /// The tick of its first frame.
+    tick: u64,
+}
+
+impl Cluster {
+    /// Bytes from a cluster's start to its body.
+    const HEAD: u64 = 4 + ebml::SIZE_BYTES as u64;
+}
+
+impl Matroska {
+    /// Writes the head.
+    pub fn create(mut file: Growing, head: &Head<'_>) -> io::Result<Matroska> {
+        let mut out = Vec::new();
+        ebml::master(&mut out, EBML, |out| {
+            ebml::uint(out, 0x4286, 1); // EBMLVersion
+            ebml::uint(out, 0x42F7, 1); // EBMLReadVersion
+            ebml::uint(out, 0x42F2, 4); // EBMLMaxIDLength
+            ebml::uint(out, 0x42F3, 8); // EBMLMaxSizeLength
+            ebml::binary(out, 0x4282, b"matroska"); // DocType
+            ebml::uint(out, 0x4287, 4); // DocTypeVersion
+            ebml::uint(out, 0x4285, 2); // DocTypeReadVersion
+        });
+        ebml::id(&mut out, SEGMENT);
+        out.extend(ebml::UNKNOWN_SIZE);
+        let segment = out.len() as u64;
+        ebml::void(&mut out, SEEK_HEAD_ROOM);
+        let info = out.len() as u64;
+        // The duration's room comes last in the info, so that its place is known.
+        ebml::master(&mut out, INFO, |out| info_body(out, head));
+        let tracks = out.len() as u64;
+        ebml::master(&mut out, TRACKS, |out| track(out, head));
+        let places = Places {
+            segment: file.length() + segment,
+            seek_head: file.length() + segment,
+            info: file.length() + info,
+            duration: file.length() + tracks - DURATION_ROOM as u64,
+            tracks: file.length() + tracks,
+        };
+        file.append(&[&out])?;
+        Ok(Matroska {
+            file,
+            places,
+            cluster: None,
+            cues: Index::default(),
+            last: None,
+        })
+    }
+
+    /// Appends a frame that is shown `at` after the file's first. Times go forward: one that does not
+    /// is shown a tick after the frame before.
+    pub fn write(&mut self, at: Duration, jpeg: &[u8]) -> io::Result<()> {
+        let half = TICK / 2;
+        let tick = u64::try_from((at + half).as_micros() / TICK.as_micros()).unwrap_or(u64::MAX);
+        let tick = self.last.map_or(tick, |(last, _)| tick.max(last + 1));
+        let full = |cluster: &Cluster| tick - cluster.tick >= CLUSTER_TICKS;
+        if self.cluster.as_ref().is_some_and(full) {
+            self.close_cluster()?;
+        }
+        let place = self.file.length();
+        let mut out = Vec::with_capacity(40);
+        let base = self.cluster.as_ref().map_or_else(
+            || {
+                // The cluster's head is one piece with its first block: none is ever empty.
+                ebml::id(&mut out, CLUSTER);
+                out.extend(ebml::UNKNOWN_SIZE);
+                ebml::uint(&mut out, TIMESTAMP, tick);
+                tick
+            },
+            |cluster| cluster.tick,
+        );
+        let offset = i16::try_from(tick - base).expect("a cluster is shorter than i16 reaches");
+        ebml::id(&mut out, SIMPLE_BLOCK);
+        ebml::size(&mut out, 4 + jpeg.len() as u64);
+        out.push(0x81); // Track 1.
+        out.extend(offset.to_be_bytes());
+        out.push(0x80); // A key frame, as every JPEG is.
+        self.file.append(&[&out, jpeg])?;
+        if self.cluster.is_none() {
+            self.cues.put(tick, place - self.places.segment);
+            self.cluster = Some(Cluster { at: place, tick });
+        }
+        let lasts = self.last.map_or(0, |(last, _)| tick - last);
+        self.last = Some((tick, lasts));
+        Ok(())
+    }
+
+    /// Writes down the size of the cluster and the duration so far: if the file ends here, readers
+    /// know both.
+    fn close_cluster(&mut self) -> io::Result<()> {
+        let Some(cluster) = self.cluster.take() else {
+            return Ok(());
+        };
+        let body = self.file.length() - cluster.at - Cluster::HEAD;
+        self.file.patch(cluster.at + 4, &ebml::long_size(body))?;
+        let (tick, lasts) = self.last.unwrap_or_default();
+        let mut duration = Vec::with_capacity(DURATION_ROOM);
+        ebml::float(&mut duration, DURATION, (tick + lasts) as f64);
+        self.file.patch(self.places.duration, &duration)
+    }
+
+    /// Waits until what was written is on stable storage.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.file.sync()
+    }
+
+    /// Completes the file: sizes, duration and index. What can be done is done also where a step
+    /// fails (a full disk has no room for the index, but for the patches); the first error comes back.
+    pub fn finish(&mut self) -> io::Result<()> {
+        let closed = self.close_cluster();
+        let cues_at = self.file.length();
+        let indexed = self.file.append(&[&self.cues.emit()]);
+        let seek_head = self.seek_head(indexed.is_ok().then_some(cues_at));
+        let found = self.file.patch(self.places.seek_head, &seek_head);
+        let size = ebml::long_size(self.file.length() - self.places.segment);
+        let at = self.places.segment - size.len() as u64;
+        let sized = self.file.patch(at, &size);
+        closed.and(indexed).and(found).and(sized)
+    }
+
+    fn seek_head(&self, cues_at: Option<u64>) -> Vec<u8> {
+        let entries = [
+            (INFO, Some(self.places.info)),
+            (TRACKS, Some(self.places.tracks)),
+            (CUES, cues_at),
+        ];
+        let mut out = Vec::with_capacity(SEEK_HEAD_ROOM);
+        ebml::master(&mut out, SEEK_HEAD, |out| {
+            for (id, at) in entries.into_iter().filter_map(|(id, at)| Some((id, at?))) {
+                ebml::master(out, 0x4DBB, |out| {
+                    ebml::binary(out, 0x53AB, &id.to_be_bytes()); // SeekID
+                    ebml::uint(out, 0x53AC, at - self.places.segment); // SeekPosition
+                });
+            }
+        });
+        let rest = SEEK_HEAD_ROOM - out.len();
+        ebml::void(&mut out, rest);
+        out
+    }
+}
+
+fn info_body(out: &mut Vec<u8>, head: &Head<'_>) {
+    const WRITER: &str = concat!("pi-stream ", env!("CARGO_PKG_VERSION"));
+    ebml::uint(out, 0x002A_D7B1, TICK.as_nanos() as u64); // TimestampScale
+    if let Some(title) = head.title {
+        ebml::binary(out, 0x7BA9, title.as_bytes()); // Title
+    }
+    let unix = head.date.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let date = i64::try_from(unix.as_nanos())
+        .unwrap_or(i64::MAX)
+        .saturating_sub(MILLENNIUM.as_nanos() as i64);
+    ebml::binary(out, 0x4461, &date.to_be_bytes()); // DateUTC
+    ebml::binary(out, 0x4D80, WRITER.as_bytes()); // MuxingApp
+    ebml::binary(out, 0x5741, WRITER.as_bytes()); // WritingApp
+    ebml::void(out, DURATION_ROOM);
+}
+
+fn track(out: &mut Vec<u8>, head: &Head<'_>) {
+    ebml::master(out, 0xAE, |out| {
+        ebml::uint(out, 0xD7, 1); // TrackNumber
+        ebml::uint(out, 0x73C5, 1); // TrackUID
+        ebml::uint(out, 0x83, 1); // TrackType: video
+        ebml::uint(out, 0x9C, 0); // FlagLacing
+        ebml::binary(out, 0x0022_B59C, b"und"); // Language
+        ebml::binary(out, 0x86, b"V_MJPEG"); // CodecID
+        ebml::master(out, 0xE0, |out| {
+            ebml::uint(out, 0x9A, 2); // FlagInterlaced: progressive
+            ebml::uint(out, 0xB0, u64::from(head.width)); // PixelWidth
+            ebml::uint(out, 0xBA, u64::from(head.height)); // PixelHeight
+        });
+    });
+}
+
+/// Where the clusters start, thinned out as the file grows.
+#[derive(Debug)]
+struct Index {
+    entries: Vec<(u64, u64)>,
+    /// One cluster in so many is kept.
+    stride: u64,
+    /// Clusters seen.
+    seen: u64,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Index {
+            entries: Vec::new(),
+            stride: 1,
+            seen: 0,
+        }
+    }
+}
+
+impl Index {
+    /// A cluster starts at this tick and this position in the segment.
+    fn put(&mut self, tick: u64, position: u64) {
+        if self.seen % self.stride == 0 {
+            self.entries.push((tick, position));
+        }
+        self.seen += 1;
+        if self.entries.len() == MAX_CUES {
+            let mut even = false;
+            self.entries.retain(|_| {
+                even = !even;
+                even
+            });
+            self.stride *= 2;
+        }
+    }
+
+    fn emit(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        ebml::master(&mut out, CUES, |out| {
+            for (tick, position) in &self.entries {
+                ebml::master(out, 0xBB, |out| {
+                    ebml::uint(out, 0xB3, *tick); // CueTime
+                    ebml::master(out, 0xB7, |out| {
+                        ebml::uint(out, 0xF7, 1); // CueTrack
+                        ebml::uint(out, 0xF1, *position); // CueClusterPosition
+                    });
+                });
+            }
+        });
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_index_of_a_month_is_bounded_and_evenly_spread() {
+        let mut index = Index::default();
+        let month = 31 * 86_400;
+        for second in 0..month {
+            index.put(second, second);
+        }
+        assert!(index.entries.len() < MAX_CUES);
+        assert!(index.entries.capacity() <= 2 * MAX_CUES);
+        let gaps = index.entries.windows(2).map(|pair| pair[1].0 - pair[0].0);
+        assert!(gaps.into_iter().all(|gap| gap == index.stride));
+        assert!(index.stride <= 512, "{}", index.stride);
+        assert!(month - index.entries.last().unwrap().0 <= index.stride);
+    }
+}

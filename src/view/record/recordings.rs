@@ -1,0 +1,122 @@
+//! Recording on and off at run time: the V key's side of the recorder.
+//!
+//! At most one recording goes on; the counts are those of all since the program started. The reader
+//! puts, the window starts and stops; nobody waits for the disk but [`Recordings::finish`].
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::config::Config;
+use super::{Notice, RecordError, Recorder, Status};
+use crate::view::received::Received;
+
+/// All recordings of a program, one after the other.
+#[derive(Debug, Default)]
+pub struct Recordings {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    current: Option<Recorder>,
+    /// Stopped, and perhaps still writing what was put before.
+    ended: Vec<Recorder>,
+    /// What is in neither of the two any more.
+    recorded: u64,
+    record_dropped: u64,
+}
+
+impl Recordings {
+    /// Nothing is recorded yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Starts a recording; one that goes on is stopped.
+    pub fn start(
+        &self,
+        config: Config,
+        notice: impl Fn(Notice) + Send + 'static,
+    ) -> Result<(), RecordError> {
+        let recorder = Recorder::start(config, notice)?;
+        let mut state = self.lock();
+        state.stop();
+        state.current = Some(recorder);
+        Ok(())
+    }
+
+    /// Stops the recording that goes on, without waiting for the disk: [`Notice::Finished`] says
+    /// when its file is complete.
+    pub fn stop(&self) {
+        self.lock().stop();
+    }
+
+    /// Takes a frame; never waits for the disk.
+    pub fn put(&self, frame: &Arc<Received>) {
+        if let Some(recorder) = &self.lock().current {
+            recorder.put(frame);
+        }
+    }
+
+    /// The recording that goes on (or the last one, with `running` false), its counts those of all.
+    pub fn status(&self) -> Status {
+        let state = self.lock();
+        let mut all = state
+            .current
+            .as_ref()
+            .or(state.ended.last())
+            .map(Recorder::status)
+            .unwrap_or_default();
+        all.running &= state.current.is_some();
+        let each = state
+            .ended
+            .iter()
+            .chain(&state.current)
+            .map(Recorder::status);
+        (all.recorded, all.record_dropped) = each.fold(
+            (state.recorded, state.record_dropped),
+            |(recorded, dropped), one| (recorded + one.recorded, dropped + one.record_dropped),
+        );
+        all
+    }
+
+    /// Ends all and waits for the disk, 1.2 s at most for the last.
+    pub fn finish(&self) -> Status {
+        let last = {
+            let mut state = self.lock();
+            state.stop();
+            state.ended.pop()
+        };
+        // Outside the lock: the reader may still put.
+        if let Some(last) = last {
+            last.finish();
+            self.lock().ended.push(last);
+        }
+        self.status()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .expect("nothing panics while it switches a recording")
+    }
+}
+
+impl State {
+    fn stop(&mut self) {
+        let Some(current) = self.current.take() else {
+            return;
+        };
+        current.stop();
+        // Those that have ended are numbers only, but for the last, whose path is still asked for.
+        for ended in std::mem::take(&mut self.ended) {
+            let status = ended.status();
+            if status.running {
+                self.ended.push(ended);
+            } else {
+                self.recorded += status.recorded;
+                self.record_dropped += status.record_dropped;
+            }
+        }
+        self.ended.push(current);
+    }
+}

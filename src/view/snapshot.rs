@@ -1,0 +1,270 @@
+//! Snapshots: single frames kept as JPEG files, by the S key and by `--snapshot-every`.
+//!
+//! A snapshot is the JPEG as it was sent (its stamp asks for no ack); a turned picture bears the turn
+//! in its Exif orientation, so that nothing is encoded twice. Files are written on a thread of its
+//! own, which blocks on its queue and the disk; the window and the reader only put.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::files;
+use super::queue::{Limits, Queue, Taken, Worker, weight};
+use super::received::Received;
+use crate::frame::Turn;
+use crate::jpeg::orientation;
+use crate::stamp;
+
+/// Where snapshots go, and how often one is taken by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The directory; created with its parents when the first snapshot is taken.
+    pub dir: PathBuf,
+    /// Time lapse: the time from one snapshot to the next, by arrival.
+    pub every: Option<Duration>,
+}
+
+/// Why a snapshot was not kept.
+#[derive(Debug)]
+pub struct SnapshotError {
+    dir: PathBuf,
+    source: io::Error,
+}
+
+impl fmt::Display for SnapshotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "no snapshot in {}: {}; choose another place with --snapshot-dir",
+            self.dir.display(),
+            self.source
+        )
+    }
+}
+
+impl std::error::Error for SnapshotError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// What came of a wish for a snapshot.
+#[derive(Debug)]
+pub struct Notice {
+    /// Whether somebody asked for it, rather than time lapse.
+    pub asked: bool,
+    /// The file, or why there is none.
+    pub saved: Result<PathBuf, SnapshotError>,
+}
+
+/// Writes the frame into `dir`; blocks on the disk. Returns the file's path.
+pub fn save(dir: &Path, frame: &Received, turn: Turn) -> Result<PathBuf, SnapshotError> {
+    let kept = stamp::without_ack(&frame.jpeg).map_or(Cow::Borrowed(&**frame.jpeg), Cow::Owned);
+    let jpeg = if turn == Turn::NONE {
+        kept
+    } else {
+        Cow::Owned(orientation::turned(&kept, turn))
+    };
+    write(dir, &files::stem(frame), &jpeg).map_err(|source| SnapshotError {
+        dir: dir.to_owned(),
+        source,
+    })
+}
+
+fn write(dir: &Path, stem: &str, jpeg: &[u8]) -> io::Result<PathBuf> {
+    fs::create_dir_all(dir)?;
+    let (path, mut file) = files::create(dir, stem, "jpg")?;
+    if let Err(e) = file.write_all(jpeg) {
+        drop(file);
+        // Half a picture is none. What stands in the way of deleting it is in `e`, too.
+        let _ = fs::remove_file(&path);
+        return Err(e);
+    }
+    Ok(path)
+}
+
+#[derive(Debug)]
+struct Job {
+    frame: Arc<Received>,
+    turn: Turn,
+    asked: bool,
+}
+
+/// The thread that writes snapshots.
+#[derive(Debug)]
+pub struct Snapshots {
+    queue: Arc<Queue<Job>>,
+    lapse: Option<Mutex<Lapse>>,
+    worker: Worker,
+}
+
+impl Snapshots {
+    /// Few wait at a time: a snapshot is a wish of a person or of a clock.
+    const LIMITS: Limits = Limits {
+        items: 64,
+        bytes: 32 << 20,
+    };
+
+    /// Starts the thread, on which `notice` is called once a snapshot.
+    pub fn start(
+        config: Config,
+        notice: impl Fn(Notice) + Send + 'static,
+    ) -> io::Result<Snapshots> {
+        let queue = Arc::new(Queue::<Job>::new(Self::LIMITS));
+        let worker = Worker::start("snapshots", {
+            let queue = Arc::clone(&queue);
+            let dir = config.dir;
+            move || {
+                while let Taken::Item(job) = queue.take(None) {
+                    let saved = save(&dir, &job.frame, job.turn);
+                    notice(Notice {
+                        asked: job.asked,
+                        saved,
+                    });
+                }
+            }
+        })?;
+        Ok(Snapshots {
+            queue,
+            lapse: config.every.map(|every| Mutex::new(Lapse::new(every))),
+            worker,
+        })
+    }
+
+    /// Takes every frame that arrives, and keeps those that time lapse asks for; never blocks.
+    pub fn put(&self, frame: &Arc<Received>, turn: Turn) {
+        let due = self.lapse.as_ref().is_some_and(|lapse| {
+            let mut lapse = lapse.lock().expect("nothing panics while it reads a clock");
+            lapse.due(frame.arrived)
+        });
+        if due {
+            self.enqueue(frame, turn, false);
+        }
+    }
+
+    /// Keeps this frame; never blocks.
+    pub fn snapshot(&self, frame: &Arc<Received>, turn: Turn) {
+        self.enqueue(frame, turn, true);
+    }
+
+    fn enqueue(&self, frame: &Arc<Received>, turn: Turn, asked: bool) {
+        let job = Job {
+            frame: Arc::clone(frame),
+            turn,
+            asked,
+        };
+        self.queue.put(job, weight(frame));
+    }
+
+    /// Snapshots that a slow disk left no room for.
+    pub fn dropped(&self) -> u64 {
+        self.queue.dropped()
+    }
+
+    /// Writes what is there, within 1.2 s.
+    pub fn finish(&self) {
+        self.worker.finish(&self.queue);
+    }
+}
+
+/// When the next snapshot of a time lapse is due.
+#[derive(Debug)]
+struct Lapse {
+    every: Duration,
+    next: Option<Instant>,
+}
+
+impl Lapse {
+    fn new(every: Duration) -> Self {
+        Lapse { every, next: None }
+    }
+
+    /// Whether the frame that arrived then is to be kept. The steps stay on the first frame's grid,
+    /// so that a day has as many pictures as it should; steps without a frame are left out.
+    fn due(&mut self, arrived: Instant) -> bool {
+        let next = *self.next.get_or_insert(arrived);
+        let Some(late) = arrived.checked_duration_since(next) else {
+            return false;
+        };
+        let into_step =
+            Duration::from_nanos((late.as_nanos() % self.every.as_nanos().max(1)) as u64);
+        self.next = (arrived - into_step).checked_add(self.every);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stamp::Stamp;
+    use crate::view::fixture::Frame;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_snapshot_is_the_jpeg_as_it_was_sent() {
+        let dir = tempfile::tempdir().unwrap();
+        let within = dir.path().join("made/on/the/way");
+        let frame = Frame::default().name("garden").build();
+        let path = save(&within, &frame, Turn::NONE).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), **frame.jpeg);
+        assert_eq!(path.extension().unwrap(), "jpg");
+        let again = save(&within, &frame, Turn::NONE).unwrap();
+        assert_ne!(path, again);
+    }
+
+    #[test]
+    fn a_snapshot_asks_for_no_ack() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut frame = Frame::default();
+        frame.stamp.as_mut().unwrap().ack = true;
+        let path = save(dir.path(), &frame.build(), Turn::NONE).unwrap();
+        let kept = Stamp::find(&fs::read(path).unwrap()).unwrap();
+        assert_eq!((kept.ack, kept.seq), (false, 0));
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        let e = save(&file.join("dir"), &Frame::default().build(), Turn::NONE).unwrap_err();
+        assert!(e.to_string().contains("--snapshot-dir"), "{e}");
+    }
+
+    #[test]
+    fn time_lapse_takes_one_a_step_and_leaves_empty_steps_out() {
+        let mut lapse = Lapse::new(Duration::from_secs(10));
+        let start = Instant::now();
+        let taken: Vec<u64> = [0, 1, 9, 10, 12, 21, 29, 55, 59, 60, 69, 70]
+            .into_iter()
+            .filter(|s| lapse.due(start + Duration::from_secs(*s)))
+            .collect();
+        assert_eq!(taken, [0, 10, 21, 55, 60, 70]);
+    }
+
+    #[test]
+    fn asked_and_lapsed_snapshots_are_written_and_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = Config {
+            dir: dir.path().to_owned(),
+            every: Some(Duration::from_secs(1)),
+        };
+        let (tell, told) = mpsc::channel();
+        let snapshots = Snapshots::start(config, move |notice| drop(tell.send(notice))).unwrap();
+        let mut frame = Frame::default();
+        for _ in 0..30 {
+            snapshots.put(&frame.build(), Turn::NONE);
+            frame = frame.after(Duration::from_millis(100));
+        }
+        snapshots.snapshot(&frame.build(), Turn::from_flips(1, false, false));
+        snapshots.finish();
+        let told: Vec<_> = told.iter().collect();
+        let asked: Vec<_> = told.iter().map(|notice| notice.asked).collect();
+        assert_eq!(asked, [false, false, false, true]);
+        assert!(told.iter().all(|n| n.saved.as_ref().unwrap().is_file()));
+    }
+}
