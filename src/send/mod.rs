@@ -6,6 +6,9 @@
 
 pub mod acks;
 mod backoff;
+#[cfg(all(feature = "camera", target_os = "linux"))]
+pub mod camera;
+pub mod camera_options;
 pub mod event;
 pub mod gate;
 mod lifeline;

@@ -143,6 +143,8 @@ pub struct Shot {
     pub gain: Option<f32>,
     /// Lens position in dioptres.
     pub lens_position: Option<f32>,
+    /// Frames that the camera took and had no buffer for, since it started, by its own count.
+    pub missed: u64,
 }
 
 /// The way from a source to the sending thread. Shared between the two by `Arc`.
@@ -237,7 +239,7 @@ impl Feed {
 
     /// Closes the slot when what it gives is dropped, even where the source panics: the sending
     /// thread must not wait for a source that is no more.
-    fn close_at_end(&self) -> CloseAtEnd<'_> {
+    pub(super) fn close_at_end(&self) -> CloseAtEnd<'_> {
         CloseAtEnd(self)
     }
 
@@ -252,7 +254,7 @@ impl Feed {
     }
 }
 
-struct CloseAtEnd<'a>(&'a Feed);
+pub(super) struct CloseAtEnd<'a>(&'a Feed);
 
 impl Drop for CloseAtEnd<'_> {
     fn drop(&mut self) {

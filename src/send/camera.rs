@@ -1,0 +1,157 @@
+//! The camera as a source, through libcamera: opened, kept, lost and found again.
+//!
+//! Runs on the source's own thread, which owns all that is libcamera's (its manager and cameras cannot change
+//! threads), and puts each picture into the [`Feed`] without copying it. A camera that fails at the first start
+//! is an error; one that is lost later is said once, released, and tried again until it is back. It knows no
+//! socket and no JPEG. It blocks on the camera, at most 100 ms at a time, and never on the network.
+//!
+//! ```text
+//! libcamera's thread ──▶ channel ──▶ camera's thread ──▶ Feed ──▶ sending thread
+//!                           ▲        parks the request               reads, drops
+//!                           └──────────── word that a buffer is home ──────┘
+//! ```
+
+mod buffers;
+mod clock;
+mod controls;
+mod error;
+mod list;
+mod memory;
+mod mode;
+mod negotiate;
+mod notice;
+mod select;
+mod session;
+mod tuning;
+
+use std::time::Duration;
+
+use libcamera::logging::{self, LoggingTarget};
+
+pub use error::{CameraError, Devices};
+pub use list::list;
+pub use notice::Notice;
+pub use tuning::use_tuning_file;
+
+use crate::send::camera_options::CameraConfig;
+use crate::send::source::Feed;
+use session::{End, Memory, Session};
+
+/// The shortest and the longest pause between attempts to get a lost camera back. A camera on USB needs
+/// about a second to come up; asking more often costs a scan of the devices each.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+
+/// Puts the camera's pictures into the feed until the feed's [`stop`](Feed::stop) is asked, and closes the feed.
+///
+/// Lines for the user go to `notice`. Returns an error where the camera cannot be opened and started the
+/// first time; [`CameraError::is_usage`] tells whether the command line is at fault. Only one camera may be
+/// in use in a process at any time, listing included: libcamera ends the process otherwise.
+pub fn run(config: &CameraConfig, feed: &Feed, notice: &dyn Fn(Notice)) -> Result<(), CameraError> {
+    quieten();
+    let _closed = feed.close_at_end();
+    keep(config, feed, notice)
+}
+
+fn keep(config: &CameraConfig, feed: &Feed, notice: &dyn Fn(Notice)) -> Result<(), CameraError> {
+    let (mut session, mut memory) = open_first(config, notice)?;
+    let id = session.id().to_owned();
+    let mut pictures = false;
+    loop {
+        let mut first = || {
+            pictures = true;
+            if feed.lost().is_some() {
+                feed.report_lost(None);
+                notice(Notice::Back);
+            }
+        };
+        let why = match session.serve(feed, &mut first) {
+            End::Asked => return Ok(()),
+            End::Lost(why) => why,
+        };
+        drop(session);
+        // A camera that fails again before its first picture has been reported already.
+        if feed.lost().is_none() {
+            feed.report_lost(Some(why.to_string()));
+            notice(Notice::Lost(why));
+        }
+        if !pictures {
+            // Some devices take a heap's buffers and fail to fill them.
+            memory = Memory::Allocator;
+        }
+        session = match open_again(config, &id, memory, feed) {
+            Some(session) => session,
+            None => return Ok(()),
+        };
+    }
+}
+
+/// Opens the camera; where it does not take buffers from a heap, with its own.
+fn open_first(
+    config: &CameraConfig,
+    notice: &dyn Fn(Notice),
+) -> Result<(Session, Memory), CameraError> {
+    let asked = config.camera.as_deref();
+    match Session::open(config, asked, Memory::Heaps, notice) {
+        Ok(session) => Ok((session, Memory::Heaps)),
+        Err(CameraError::Library { .. }) => {
+            let session = Session::open(config, asked, Memory::Allocator, &|_| {})?;
+            Ok((session, Memory::Allocator))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Tries to open the camera until it is there; `None` once somebody asks to end.
+///
+/// The same camera is meant, which keeps its id where it keeps its socket; else whichever the command line
+/// names. Each attempt starts libcamera anew, so that it looks for devices again.
+fn open_again(config: &CameraConfig, id: &str, memory: Memory, feed: &Feed) -> Option<Session> {
+    let (mut pause, longest) = PAUSES;
+    loop {
+        if feed.stop().sleep(pause) {
+            return None;
+        }
+        pause = (pause * 2).min(longest);
+        let asked = config.camera.as_deref();
+        let opened = match Session::open(config, Some(id), memory, &|_| {}) {
+            Err(CameraError::Unknown { .. }) => Session::open(config, asked, memory, &|_| {}),
+            opened => opened,
+        };
+        if let Ok(session) = opened {
+            return Some(session);
+        }
+    }
+}
+
+/// How long to wait for a frame: three of them, and at least two seconds; longer for the first one, for
+/// which the camera sets its exposure and drops what it does not like.
+fn patience(frame_time: Duration, seen: bool) -> Duration {
+    if seen {
+        (frame_time * 3).max(Duration::from_secs(2))
+    } else {
+        (frame_time * 10).max(Duration::from_secs(5))
+    }
+}
+
+/// Silences libcamera's own messages, unless the user wants them: errors come as [`CameraError`]s, in one
+/// line, and a level cannot be set for all of its categories at once.
+fn quieten() {
+    let wanted = ["LIBCAMERA_LOG_LEVELS", "LIBCAMERA_LOG_FILE"];
+    if wanted.iter().all(|name| std::env::var_os(name).is_none()) {
+        // Refused only for targets that do not exist.
+        let _ = logging::log_set_target(LoggingTarget::None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stall_is_three_frames_and_at_least_two_seconds() {
+        let seconds = Duration::from_secs;
+        assert_eq!(patience(Duration::from_millis(33), true), seconds(2));
+        assert_eq!(patience(seconds(6), true), seconds(18));
+        assert!(patience(seconds(6), false) > patience(seconds(6), true));
+    }
+}

@@ -1,0 +1,141 @@
+//! The camera's time: when a picture was taken, and which pictures `--fps` leaves out.
+//!
+//! Sensors' time stamps come in nanoseconds of one of the kernel's clocks and leave as [`Instant`]; a
+//! camera that is faster than `--fps` and cannot be slowed down is thinned out evenly. Nothing here blocks.
+
+use std::time::{Duration, Instant};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// A stamp that is older than this is no stamp: sensors expose for minutes at most (IMX477: 11).
+const OLDEST: Duration = Duration::from_secs(3600);
+
+/// When a picture with this stamp (nanoseconds) was taken; now, where the stamp makes no sense.
+pub(super) fn taken_at(stamp_ns: u64) -> Instant {
+    let now = Instant::now();
+    let age = age(
+        Duration::from_nanos(stamp_ns),
+        read(ClockId::Monotonic),
+        read(ClockId::Boottime),
+    );
+    age.and_then(|age| now.checked_sub(age)).unwrap_or(now)
+}
+
+/// How long ago the stamp was.
+///
+/// libcamera promises CLOCK_BOOTTIME, but hands on what the kernel's drivers give, and those use
+/// CLOCK_MONOTONIC. The two differ by the time that the machine slept. A stamp that the monotonic clock has
+/// not reached yet can only be of the other clock.
+fn age(stamp: Duration, monotonic: Duration, boottime: Duration) -> Option<Duration> {
+    let age = match monotonic.checked_sub(stamp) {
+        Some(age) => age,
+        None => boottime.checked_sub(stamp)?,
+    };
+    (age <= OLDEST && !stamp.is_zero()).then_some(age)
+}
+
+fn read(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
+}
+
+/// Leaves out pictures of a camera that is faster than asked.
+#[derive(Debug)]
+pub(super) struct Thinner {
+    interval: Duration,
+    /// The camera's own interval, smoothed; at first, what was asked for.
+    measured: Duration,
+    last: Option<Instant>,
+    due: Option<Instant>,
+}
+
+impl Thinner {
+    /// For one picture every `interval`.
+    pub(super) fn new(interval: Duration) -> Thinner {
+        Thinner {
+            interval,
+            measured: interval,
+            last: None,
+            due: None,
+        }
+    }
+
+    /// Whether the picture taken at that time is to be shown.
+    ///
+    /// A camera within a fifth of the wanted rate is left alone: its clock and ours never agree, and a
+    /// picture left out every few seconds would be seen.
+    pub(super) fn wants(&mut self, at: Instant) -> bool {
+        if let Some(last) = self.last.replace(at) {
+            let gap = at.saturating_duration_since(last).min(self.interval * 2);
+            self.measured = (self.measured * 7 + gap) / 8;
+        }
+        let faster = self.measured < self.interval * 4 / 5;
+        // A quarter of an interval early is on time: that is jitter.
+        let early = at + self.interval / 4;
+        match self.due {
+            Some(due) if faster && early < due => false,
+            Some(due) => {
+                // On the grid where the camera keeps up with it, else from here.
+                self.due = Some((due + self.interval).max(at + self.interval / 2));
+                true
+            }
+            None => {
+                self.due = Some(at + self.interval);
+                true
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_stamp_of_either_clock_gives_the_age() {
+        let (monotonic, boottime) = (100 * SECOND, 5000 * SECOND);
+        assert_eq!(age(99 * SECOND, monotonic, boottime), Some(SECOND));
+        assert_eq!(age(4999 * SECOND, monotonic, boottime), Some(SECOND));
+    }
+
+    #[test]
+    fn a_stamp_of_neither_clock_is_no_stamp() {
+        let (monotonic, boottime) = (10_000 * SECOND, 20_000 * SECOND);
+        assert_eq!(age(20_001 * SECOND, monotonic, boottime), None);
+        assert_eq!(age(SECOND, monotonic, boottime), None);
+        assert_eq!(age(Duration::ZERO, SECOND, SECOND), None);
+    }
+
+    /// How many of `count` pictures are shown that come every `gap_us`, with `jitter_us` to and fro.
+    fn shown(wanted_fps: u32, gap_us: u64, jitter_us: u64, count: u64) -> usize {
+        let start = Instant::now();
+        let mut thinner = Thinner::new(SECOND / wanted_fps);
+        (0..count)
+            .filter(|i| {
+                let at = i * gap_us + if i % 2 == 0 { jitter_us } else { 0 };
+                thinner.wants(start + Duration::from_micros(at))
+            })
+            .count()
+    }
+
+    #[test]
+    fn a_camera_at_the_wanted_rate_loses_nothing() {
+        assert_eq!(shown(30, 33_333, 0, 1000), 1000);
+        assert_eq!(shown(30, 33_333, 15_000, 1000), 1000);
+        assert_eq!(shown(30, 31_000, 0, 1000), 1000);
+        assert_eq!(shown(30, 100_000, 0, 1000), 1000);
+    }
+
+    #[test]
+    fn a_faster_camera_is_thinned_to_the_wanted_rate() {
+        for (fps, gap_us, count, expected) in [(30, 16_667, 1200, 600), (5, 33_333, 900, 150)] {
+            let shown = shown(fps, gap_us, 2_000, count);
+            assert!(shown.abs_diff(expected) <= 4, "{shown} of {expected}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Settings against tables of cameras as they are.
+
+use super::*;
+
+fn entry(name: &str, kind: ControlType, shape: Shape, min: f64, max: f64) -> Entry {
+    let mut entry = Entry {
+        id: 1,
+        name: name.into(),
+        kind,
+        shape: Shape::Single,
+        min: ControlValue::None,
+        max: ControlValue::None,
+        default: ControlValue::None,
+        choices: Vec::new(),
+        values: Vec::new(),
+    };
+    entry.min = make(&entry, &[min]).unwrap();
+    entry.max = make(&entry, &[max]).unwrap();
+    entry.default = make(&entry, &[min]).unwrap();
+    entry.shape = shape;
+    entry
+}
+
+/// Some of what a Camera Module 3 has.
+fn table() -> Table {
+    let mut crop = entry("ScalerCrop", ControlType::Float, Shape::Single, 0.0, 0.0);
+    crop.kind = ControlType::Rectangle;
+    crop.min = make(&crop, &[0.0, 0.0, 64.0, 64.0]).unwrap();
+    crop.max = make(&crop, &[16.0, 24.0, 4608.0, 2592.0]).unwrap();
+    let mut windows = entry("AfWindows", ControlType::Float, Shape::Single, 0.0, 0.0);
+    windows.kind = ControlType::Rectangle;
+    windows.shape = Shape::Any;
+    (windows.min, windows.max) = (ControlValue::None, ControlValue::None);
+    let mut awb = entry("AwbMode", ControlType::Int32, Shape::Single, 0.0, 7.0);
+    awb.values = (0..6).map(ControlValue::from).collect();
+    awb.choices = vec![
+        (0, "AwbAuto".into()),
+        (5, "AwbDaylight".into()),
+        (7, "AwbCustom".into()),
+    ];
+    Table(vec![
+        crop,
+        windows,
+        awb,
+        entry("AnalogueGain", ControlType::Float, Shape::Single, 1.0, 16.0),
+        entry(
+            "ExposureTime",
+            ControlType::Int32,
+            Shape::Single,
+            1.0,
+            220_416_802.0,
+        ),
+        entry(
+            "ColourGains",
+            ControlType::Float,
+            Shape::Fixed(2),
+            0.0,
+            32.0,
+        ),
+        entry("AeEnable", ControlType::Bool, Shape::Single, 0.0, 1.0),
+    ])
+}
+
+fn resolve(control: &str, value: Value) -> Result<ControlValue, String> {
+    let setting = Setting {
+        asked: format!("--{control}"),
+        control: control.into(),
+        value,
+        need: Need::Required,
+    };
+    match table().resolve(&[setting]) {
+        Ok(given) => Ok(given[0].1.clone()),
+        Err(error) => {
+            assert!(error.is_usage());
+            Err(error.to_string())
+        }
+    }
+}
+
+fn number(control: &str, number: f64) -> Result<ControlValue, String> {
+    resolve(control, Value::Numbers(vec![number]))
+}
+
+fn text(control: &str, text: &str) -> Result<ControlValue, String> {
+    resolve(control, Value::Text(text.into()))
+}
+
+#[test]
+fn values_come_in_the_controls_type() {
+    assert!(matches!(number("AnalogueGain", 2.5), Ok(ControlValue::Float(v)) if v[..] == [2.5]));
+    assert!(matches!(number("ExposureTime", 2e4), Ok(ControlValue::Int32(v)) if v[..] == [20_000]));
+    assert!(matches!(text("AeEnable", "false"), Ok(ControlValue::Bool(v)) if v[..] == [false]));
+    assert!(matches!(text("AwbMode", "AwbDaylight"), Ok(ControlValue::Int32(v)) if v[..] == [5]));
+    assert!(
+        matches!(text("ColourGains", "1.5,2"), Ok(ControlValue::Float(v)) if v[..] == [1.5, 2.0])
+    );
+}
+
+#[test]
+fn what_is_out_of_range_is_answered_with_the_range() {
+    let message = number("AnalogueGain", 99.0).unwrap_err();
+    assert!(message.contains("1 to 16"), "{message}");
+    let message = number("AwbMode", 7.0).unwrap_err();
+    assert!(message.contains("AwbDaylight (5)"), "{message}");
+    let message = resolve("ColourGains", Value::Numbers(vec![1.0, 40.0])).unwrap_err();
+    assert!(message.contains("0 to 32"), "{message}");
+}
+
+#[test]
+fn a_control_that_the_camera_does_not_have_is_answered_with_those_that_it_has() {
+    let message = number("LensPosition", 1.0).unwrap_err();
+    assert!(message.contains("no control LensPosition"), "{message}");
+    assert!(message.contains("AnalogueGain"), "{message}");
+    let setting = Setting {
+        asked: "LensPosition".into(),
+        control: "LensPosition".into(),
+        value: Value::Numbers(vec![1.0]),
+        need: Need::IfThere,
+    };
+    assert_eq!(table().resolve(&[setting]).unwrap().len(), 0);
+}
+
+#[test]
+fn a_value_of_the_wrong_shape_never_reaches_libcamera() {
+    for (control, wrong) in [
+        ("AnalogueGain", "1,2"),
+        ("ColourGains", "1"),
+        ("ColourGains", "1,2,3"),
+        ("AeEnable", "2"),
+        ("ExposureTime", "1.5"),
+        ("ExposureTime", "99999999999"),
+        ("ExposureTime", "soon"),
+        ("ScalerCrop", "0,0,10"),
+        ("AfWindows", "0,0,-1,4"),
+        ("AwbMode", "AwbMoon"),
+        ("AnalogueGain", "NaN"),
+    ] {
+        assert!(text(control, wrong).is_err(), "{control}={wrong}");
+    }
+}
+
+#[test]
+fn a_window_is_a_share_of_the_sensors_field() {
+    let half = Value::Window(Window([0.25, 0.5, 0.5, 0.5]));
+    let Ok(ControlValue::Rectangle(area)) = resolve("ScalerCrop", half.clone()) else {
+        panic!("a rectangle was expected");
+    };
+    let area = area[0];
+    assert_eq!(
+        (area.x, area.y, area.width, area.height),
+        (16 + 1152, 24 + 1296, 2304, 1296)
+    );
+    // One window would end the process in an assertion of libcamera's: it is given twice.
+    assert!(matches!(resolve("AfWindows", half), Ok(ControlValue::Rectangle(v)) if v.len() == 2));
+}
+
+#[test]
+fn a_crop_beyond_the_sensor_is_refused() {
+    assert!(text("ScalerCrop", "16,24,4608,2592").is_ok());
+    let message = text("ScalerCrop", "0,0,5000,2592").unwrap_err();
+    assert!(message.contains("within 16,24,4608,2592"), "{message}");
+}

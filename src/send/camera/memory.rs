@@ -1,0 +1,261 @@
+//! A camera's buffers as memory: where they come from, how they are mapped, when the CPU may look.
+//!
+//! The one room of the camera with `unsafe` in it: two ioctls of the kernel that no crate wraps, `mmap`,
+//! and one descriptor that the binding forgets. On a Raspberry Pi the buffers of libcamera's own allocator
+//! are not cached for the CPU, and reading them is many times slower than reading memory; those of a
+//! dma-heap are cached, and must be bracketed by `DMA_BUF_IOCTL_SYNC` while the CPU reads. It knows
+//! nothing of formats, requests or threads. Nothing here blocks, but for a kernel that cleans its caches.
+//!
+//! The calls go through libc on purpose (not through raw system calls): on machines without dma-heaps the
+//! tests preload a library that emulates them.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr::NonNull;
+
+use libcamera::framebuffer::{FrameBufferPlane, OwnedFrameBuffer};
+
+/// Where cached buffers come from, best first: what Raspberry Pi OS names for this use, the contiguous
+/// memory that the older Pis need, and any memory, which a Pi 5 can use.
+const HEAPS: [&str; 3] = [
+    "/dev/dma_heap/vidbuf_cached",
+    "/dev/dma_heap/linux,cma",
+    "/dev/dma_heap/system",
+];
+
+/// `count` buffers of `length` bytes from the first heap that gives them all; `None` where none does.
+pub(super) fn from_heaps(count: usize, length: usize) -> Option<Vec<OwnedFd>> {
+    HEAPS.iter().find_map(|path| {
+        let heap = OpenOptions::new().read(true).write(true).open(path).ok()?;
+        (0..count)
+            .map(|_| heap_buffer(&heap, length))
+            .collect::<io::Result<_>>()
+            .ok()
+    })
+}
+
+/// `struct dma_heap_allocation_data` of linux/dma-heap.h.
+#[repr(C)]
+struct HeapAllocation {
+    len: u64,
+    fd: u32,
+    fd_flags: u32,
+    heap_flags: u64,
+}
+
+/// `DMA_HEAP_IOCTL_ALLOC`, as asm-generic (x86, ARM, RISC-V) encodes it.
+const HEAP_ALLOC: u32 = 0xC018_4800;
+
+fn heap_buffer(heap: &File, length: usize) -> io::Result<OwnedFd> {
+    let mut allocation = HeapAllocation {
+        len: length as u64,
+        fd: 0,
+        fd_flags: (libc::O_CLOEXEC | libc::O_RDWR) as u32,
+        heap_flags: 0,
+    };
+    // SAFETY: the kernel reads and writes one structure of this layout, which outlives the call.
+    if unsafe { libc::ioctl(heap.as_raw_fd(), HEAP_ALLOC as _, &raw mut allocation) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call succeeded, so this is a new descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(allocation.fd as RawFd) })
+}
+
+/// Gives libcamera a buffer of ours: `planes` are offset and length of each plane in it.
+///
+/// The binding hands each descriptor to libcamera, which keeps a duplicate, and then forgets the one that it
+/// was given (0.7.0; one leaked for each plane). It is taken back here, but only where it is still open and
+/// still the same buffer, so that a binding that closes it one day does no harm.
+pub(super) fn import(
+    buffer: BorrowedFd<'_>,
+    planes: &[(u32, u32)],
+    cookie: u64,
+) -> io::Result<OwnedFrameBuffer> {
+    let mut given = Vec::with_capacity(planes.len());
+    let mut parts = Vec::with_capacity(planes.len());
+    for &(offset, length) in planes {
+        let fd = buffer.try_clone_to_owned()?;
+        given.push(fd.as_raw_fd());
+        parts.push(FrameBufferPlane { fd, offset, length });
+    }
+    let imported = OwnedFrameBuffer::new(parts, Some(cookie))?;
+    let ours = identity(buffer.as_raw_fd());
+    for fd in given {
+        if ours.is_some() && identity(fd) == ours {
+            // SAFETY: we opened this number above and the binding forgot it; it still is that buffer.
+            drop(unsafe { OwnedFd::from_raw_fd(fd) });
+        }
+    }
+    Ok(imported)
+}
+
+/// Which file a descriptor stands for: device and inode; `None` where it is not open.
+pub(super) fn identity(fd: RawFd) -> Option<(u64, u64)> {
+    // SAFETY: all zeroes is a valid `stat`.
+    let mut stat = unsafe { std::mem::zeroed::<libc::stat>() };
+    // SAFETY: the kernel checks the number and writes one `stat`, which outlives the call.
+    let answer = unsafe { libc::fstat(fd, &raw mut stat) };
+    (answer == 0).then_some((stat.st_dev as u64, stat.st_ino as u64))
+}
+
+/// Keeps a descriptor that libcamera owns: a duplicate of our own.
+pub(super) fn keep(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: any number may be asked for; the kernel refuses those that are not open.
+    let copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) };
+    if copy < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call succeeded, so this is a new descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// A buffer, mapped for reading. It stays readable for as long as this lives, whatever becomes of the camera.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    address: NonNull<u8>,
+    length: usize,
+    fd: OwnedFd,
+}
+
+// SAFETY: the mapping is read-only and belongs to no thread; the address stays valid until it is dropped.
+unsafe impl Send for Mapping {}
+// SAFETY: as above; several threads may read at once.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps the first `length` bytes of the buffer.
+    pub(super) fn new(fd: OwnedFd, length: usize) -> io::Result<Mapping> {
+        let file = File::from(fd);
+        // A dma-buf may not tell its size here (0); one that does must be long enough, or reading would
+        // be a bus error.
+        let size = file.metadata()?.len();
+        if length == 0 || (size != 0 && size < length as u64) {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                format!("a buffer of {size} bytes where {length} were expected"),
+            ));
+        }
+        // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing of ours.
+        let address = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                length,
+                libc::PROT_READ,
+                libc::MAP_SHARED,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        match NonNull::new(address.cast::<u8>()) {
+            Some(address) if address.as_ptr().cast() != libc::MAP_FAILED => Ok(Mapping {
+                address,
+                length,
+                fd: file.into(),
+            }),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// The mapped bytes. The camera writes them as long as its request is queued: whoever asks holds the
+    /// request back until the bytes have been read (and has called [`Mapping::begin_reading`]).
+    pub(super) fn bytes(&self) -> &[u8] {
+        // SAFETY: mapped for reading, this long, until `self` is dropped.
+        unsafe { std::slice::from_raw_parts(self.address.as_ptr(), self.length) }
+    }
+
+    /// Makes what the camera wrote visible to the CPU; says whether [`Mapping::end_reading`] has to follow.
+    pub(super) fn begin_reading(&self) -> bool {
+        self.sync(SYNC_START | SYNC_READ)
+    }
+
+    /// The CPU has read.
+    pub(super) fn end_reading(&self) {
+        self.sync(SYNC_END | SYNC_READ);
+    }
+
+    /// `false` for memory that is no dma-buf: nothing to do there.
+    fn sync(&self, flags: u64) -> bool {
+        loop {
+            // SAFETY: the kernel reads one u64 (`struct dma_buf_sync`), which outlives the call.
+            let answer =
+                unsafe { libc::ioctl(self.fd.as_raw_fd(), BUF_SYNC as _, &raw const flags) };
+            if answer == 0 {
+                return true;
+            }
+            let error = io::Error::last_os_error().raw_os_error();
+            if error != Some(libc::EINTR) && error != Some(libc::EAGAIN) {
+                return false;
+            }
+        }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `new`, and nothing borrows from it any more.
+        unsafe { libc::munmap(self.address.as_ptr().cast(), self.length) };
+    }
+}
+
+/// `DMA_BUF_IOCTL_SYNC`, as asm-generic encodes it.
+const BUF_SYNC: u32 = 0x4008_6200;
+const SYNC_READ: u64 = 1;
+const SYNC_START: u64 = 0;
+const SYNC_END: u64 = 1 << 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::os::fd::AsFd;
+
+    /// A file without a name in the temporary directory.
+    fn buffer(content: &[u8]) -> OwnedFd {
+        let path = std::env::temp_dir().join(format!(
+            "pi-stream-buffer-{}-{:?}",
+            std::process::id(),
+            std::thread::current().id()
+        ));
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .unwrap();
+        std::fs::remove_file(path).unwrap();
+        file.write_all(content).unwrap();
+        file.into()
+    }
+
+    #[test]
+    fn a_mapped_buffer_is_read_where_it_lies() {
+        let mapping = Mapping::new(buffer(b"pixels"), 6).unwrap();
+        assert_eq!(mapping.bytes(), b"pixels");
+    }
+
+    #[test]
+    fn a_buffer_that_is_too_short_is_refused() {
+        assert!(Mapping::new(buffer(b"pixels"), 7).is_err());
+        assert!(Mapping::new(buffer(b""), 0).is_err());
+    }
+
+    #[test]
+    fn memory_that_is_no_dma_buf_needs_no_sync() {
+        assert!(!Mapping::new(buffer(b"pixels"), 6).unwrap().begin_reading());
+    }
+
+    #[test]
+    fn importing_leaks_no_descriptor() {
+        let buffer = buffer(&[0; 6]);
+        let count = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let once = || drop(import(buffer.as_fd(), &[(0, 4), (4, 2)], 1).unwrap());
+        once();
+        // Other tests open and close files at the same time: a leak of two a turn stands out of that.
+        let before = count();
+        for _ in 0..100 {
+            once();
+        }
+        assert!(count() < before + 100);
+    }
+}

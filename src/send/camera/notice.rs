@@ -1,0 +1,105 @@
+//! What a camera has to say to its user while it works, one line each.
+
+use std::fmt;
+
+use super::error::CameraError;
+use super::mode::SensorMode;
+use super::negotiate::Agreed;
+use super::select::Names;
+
+/// Something that a user wants to know; `Display` is the line.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Notice {
+    /// The camera is open, and what it gives.
+    #[allow(private_interfaces, reason = "the line is what is public")]
+    Opened {
+        /// Which camera.
+        names: Names,
+        /// What it gives.
+        agreed: Agreed,
+        /// The sensor's mode, where it has modes.
+        sensor: Option<SensorMode>,
+    },
+    /// The camera gives another size than asked: width and height.
+    Size {
+        /// What was asked for.
+        asked: (u32, u32),
+        /// What it gives.
+        given: (u32, u32),
+    },
+    /// The picture shows a part of the field only.
+    #[allow(private_interfaces, reason = "the line is what is public")]
+    Cropped {
+        /// The sensor's mode.
+        mode: SensorMode,
+        /// How much of the field, 0 to 1, a side.
+        share: f64,
+    },
+    /// The camera cannot reach the rate, in frames a second.
+    Rate {
+        /// What was asked for.
+        asked: f64,
+        /// The least that it can do.
+        slowest: f64,
+        /// The most that it can do.
+        fastest: f64,
+    },
+    /// The camera was lost; it is tried again.
+    Lost(CameraError),
+    /// The camera is back.
+    Back,
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::Opened {
+                names,
+                agreed,
+                sensor,
+            } => {
+                write!(
+                    f,
+                    "camera {}: {}x{} {}",
+                    names.model, agreed.width, agreed.height, agreed.name
+                )?;
+                match sensor {
+                    Some(mode) => {
+                        write!(
+                            f,
+                            ", sensor mode {}:{}:{}",
+                            mode.width, mode.height, mode.bits
+                        )
+                    }
+                    None => Ok(()),
+                }
+            }
+            Notice::Size { asked, given } => write!(
+                f,
+                "the camera gives {}x{} where {}x{} was asked for (--list-cameras shows its sizes)",
+                given.0, given.1, asked.0, asked.1
+            ),
+            Notice::Cropped { mode, share } => write!(
+                f,
+                "the picture shows the middle {:.0} % of the field, a side, in sensor mode {}:{}:{}; a lower \
+                 --fps or another --mode shows more (--list-cameras shows them)",
+                share * 100.0,
+                mode.width,
+                mode.height,
+                mode.bits
+            ),
+            Notice::Rate {
+                asked,
+                slowest,
+                fastest,
+            } => write!(
+                f,
+                "the camera gives {slowest:.1} to {fastest:.1} frames a second in this mode where --fps {asked} \
+                 was asked for"
+            ),
+            Notice::Lost(why) => write!(f, "{why}; trying again"),
+            Notice::Back => write!(f, "the camera is back"),
+        }
+    }
+}

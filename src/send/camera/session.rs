@@ -1,0 +1,465 @@
+//! One life of a camera: opened, configured, started, served until it ends, released.
+//!
+//! Everything of libcamera's lives in [`Session`], on the camera's thread, and is dropped in the order of its
+//! fields: dropping the manager before a camera, or a request after it, crashes in safe Rust. libcamera's own
+//! thread calls back with the binding's lock held, so the callbacks only send. The thread blocks on that one
+//! channel, where completed requests and buffers that come home meet; it looks for the wish to end every
+//! [`LOOK`].
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use libcamera::camera::{ActiveCamera, Camera};
+use libcamera::camera_manager::CameraManager;
+use libcamera::controls;
+use libcamera::framebuffer::FrameMetadataStatus;
+use libcamera::request::{Request, RequestStatus, ReuseFlag};
+use libcamera::stream::Stream;
+
+use super::buffers::{self, Buffer, Lent};
+use super::clock::{Thinner, taken_at};
+use super::controls::{Given, Table};
+use super::error::{CameraError, library, look_at_devices};
+use super::negotiate::{self, Agreed, Layout};
+use super::notice::Notice;
+use super::select::{self, Names};
+use super::{mode, patience};
+use crate::frame::{Captured, Content, Pool};
+use crate::jpeg::markers;
+use crate::send::camera_options::{CameraConfig, Need, Setting, Value};
+use crate::send::source::{Feed, Shot};
+
+/// How long the wish to end may go unseen.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// JPEGs of a webcam that are under way at once: one encoded, one in the slot, one being filled.
+const JPEGS: usize = 3;
+
+/// What the camera's thread waits for.
+pub(super) enum Event {
+    /// libcamera has finished a request.
+    Done(Request),
+    /// A lent buffer is back; its request's cookie.
+    Home(u64),
+    /// The device went away.
+    Unplugged,
+}
+
+/// An open camera. The order of the fields is the order in which they are dropped.
+pub(super) struct Session {
+    /// Requests that are not queued, by cookie: those whose buffer is lent.
+    parked: Vec<Option<Request>>,
+    events: Receiver<Event>,
+    active: ActiveCamera<'static>,
+    /// Keeps the camera itself alive until its requests are gone: those that an unplugged camera never
+    /// completed are dropped with `active`, and look at the camera once more.
+    _camera: Camera<'static>,
+    _manager: CameraManager,
+    home: Sender<Event>,
+    stream: Stream,
+    buffers: Vec<Arc<Buffer>>,
+    agreed: Arc<Agreed>,
+    controls: Vec<Given>,
+    names: Names,
+    believed: bool,
+    /// Whether the virtual camera's first picture has told its range.
+    looked_at: bool,
+    queued: usize,
+    /// How long a frame may take, by what was asked.
+    interval: Duration,
+    thinner: Thinner,
+    jpegs: Pool<Vec<u8>>,
+    /// The last frame's number, by the camera's count.
+    sequence: Option<u32>,
+    missed: u64,
+}
+
+/// How a session ended.
+pub(super) enum End {
+    /// Somebody asked.
+    Asked,
+    /// The camera was lost.
+    Lost(CameraError),
+}
+
+/// Where buffers may come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// A dma-heap where there is one and the camera gains by it.
+    Heaps,
+    /// libcamera's allocator only.
+    Allocator,
+}
+
+/// The manager, with the cameras in the order in which they are counted.
+pub(super) fn cameras() -> Result<(CameraManager, Vec<Names>), CameraError> {
+    let manager = CameraManager::new().map_err(library("start"))?;
+    let mut names: Vec<Names> = manager
+        .cameras()
+        .iter()
+        .map(|camera| Names {
+            id: camera.id().into(),
+            model: model(&camera),
+        })
+        .collect();
+    if names.is_empty() {
+        return Err(CameraError::NoCamera(look_at_devices()));
+    }
+    select::sort(&mut names);
+    Ok((manager, names))
+}
+
+fn model(camera: &Camera<'_>) -> String {
+    let model = camera.properties().get::<libcamera::properties::Model>();
+    model.map_or_else(|_| camera.id().into(), |model| model.0)
+}
+
+/// Takes the camera for this process alone.
+pub(super) fn acquire(camera: &Camera<'static>) -> Result<ActiveCamera<'static>, CameraError> {
+    camera
+        .acquire()
+        .map_err(|source| match source.raw_os_error() {
+            Some(libc::EBUSY) => CameraError::Busy {
+                id: camera.id().into(),
+            },
+            _ => library("take the camera")(source),
+        })
+}
+
+impl Session {
+    /// Opens the camera that is meant, and starts it.
+    pub(super) fn open(
+        config: &CameraConfig,
+        asked: Option<&str>,
+        memory: Memory,
+        notice: &dyn Fn(Notice),
+    ) -> Result<Session, CameraError> {
+        let (manager, mut names) = cameras()?;
+        let names = names.swap_remove(select::choose(&names, asked)?);
+        let camera = manager.get(&names.id).ok_or(CameraError::Unplugged)?;
+        let mut active = acquire(&camera)?;
+        let believed = !negotiate::is_virtual(&camera);
+
+        let modes = mode::modes(&mut active);
+        let size = (config.width, config.height);
+        let choice = mode::choose(&modes, config.mode, size, config.fps)?;
+        let sensor = choice.map(|choice| choice.mode);
+        let (agreed, configuration) = negotiate::configure(&mut active, config, sensor)?;
+        let table = Table::read(active.controls());
+        let durations = mode::frame_durations(&active);
+        let rate = rate(config, durations);
+        let mut settings: Vec<Setting> = rate.setting.into_iter().collect();
+        settings.extend(config.settings.iter().cloned());
+        let controls = table.resolve(&settings)?;
+
+        notice(Notice::Opened {
+            names: names.clone(),
+            agreed: agreed.clone(),
+            sensor,
+        });
+        for remark in remarks(config, &agreed, choice, rate.possible) {
+            notice(remark);
+        }
+
+        let stream = configuration.get(0).and_then(|stream| stream.stream());
+        let stream = stream.ok_or(CameraError::Unplugged)?;
+        let heaps =
+            memory == Memory::Heaps && agreed.layout != Layout::Jpeg && !select::is_usb(&names.id);
+        let frames = buffers::allocate(&active, &stream, &agreed, heaps)?;
+        let (home, events) = mpsc::channel();
+        let mut session = Session {
+            parked: Vec::new(),
+            events,
+            active,
+            _camera: camera,
+            _manager: manager,
+            home,
+            stream,
+            buffers: Vec::with_capacity(frames.len()),
+            agreed: Arc::new(agreed),
+            controls,
+            names,
+            believed,
+            looked_at: false,
+            queued: 0,
+            interval: rate.longest,
+            thinner: Thinner::new(Duration::from_secs_f64(1.0 / config.fps)),
+            jpegs: Pool::new(JPEGS),
+            sequence: None,
+            missed: 0,
+        };
+        session.start(frames)?;
+        Ok(session)
+    }
+
+    /// The camera's id, by which it is found again.
+    pub(super) fn id(&self) -> &str {
+        &self.names.id
+    }
+
+    fn start(&mut self, frames: Vec<(buffers::Frame, Arc<Buffer>)>) -> Result<(), CameraError> {
+        let done = self.home.clone();
+        self.active.on_request_completed(move |request| {
+            // The session is gone: so is what would be done with the request.
+            let _ = done.send(Event::Done(request));
+        });
+        let unplugged = self.home.clone();
+        self.active.on_disconnected(move || {
+            let _ = unplugged.send(Event::Unplugged);
+        });
+        let mut requests = Vec::with_capacity(frames.len());
+        for (i, (frame, buffer)) in frames.into_iter().enumerate() {
+            let mut request = self
+                .active
+                .create_request(Some(i as u64))
+                .ok_or(CameraError::Unplugged)?;
+            frame
+                .attach(&mut request, &self.stream)
+                .map_err(library("prepare a request"))?;
+            // Some pipelines (uvcvideo) look at the controls of requests only. Once set they stay set.
+            set(request.controls_mut(), &self.controls);
+            self.buffers.push(buffer);
+            self.parked.push(None);
+            requests.push(request);
+        }
+        let mut list = libcamera::control::ControlList::new();
+        set(&mut list, &self.controls);
+        self.active
+            .start(Some(&list))
+            .map_err(library("start the camera"))?;
+        for request in requests {
+            self.queue(request)?;
+        }
+        Ok(())
+    }
+
+    /// Gives the camera's pictures to the feed until somebody asks to end or the camera is lost. `first` is
+    /// called with the first picture.
+    pub(super) fn serve(&mut self, feed: &Feed, first: &mut dyn FnMut()) -> End {
+        let mut seen = false;
+        let mut last = Instant::now();
+        let mut frame_time = self.interval;
+        loop {
+            if feed.stop().is_asked() {
+                return End::Asked;
+            }
+            match self.events.recv_timeout(LOOK) {
+                Ok(Event::Done(request)) => {
+                    self.queued -= 1;
+                    last = Instant::now();
+                    if request.status() == RequestStatus::Cancelled {
+                        return End::Lost(CameraError::Cancelled);
+                    }
+                    if let Some(duration) = frame_duration(&request) {
+                        frame_time = duration.max(self.interval);
+                    }
+                    match self.give(request, feed) {
+                        Ok(true) if !seen => {
+                            seen = true;
+                            first();
+                        }
+                        Ok(_) => {}
+                        Err(error) => return End::Lost(error),
+                    }
+                }
+                Ok(Event::Home(cookie)) => {
+                    let request = self.parked.get_mut(cookie as usize).and_then(Option::take);
+                    if let Some(Err(error)) = request.map(|request| self.queue_again(request)) {
+                        return End::Lost(error);
+                    }
+                }
+                Ok(Event::Unplugged) => return End::Lost(CameraError::Unplugged),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    unreachable!("the session holds a sender itself")
+                }
+            }
+            if self.queued == 0 {
+                // Every buffer is lent: the camera has nothing to fill.
+                last = Instant::now();
+            } else if last.elapsed() > patience(frame_time, seen) {
+                return End::Lost(CameraError::Stalled(last.elapsed()));
+            }
+        }
+    }
+
+    /// Gives a completed request's picture to the feed; says whether there was one.
+    fn give(&mut self, request: Request, feed: &Feed) -> Result<bool, CameraError> {
+        let cookie = request.cookie();
+        let filled = buffers::filled(&request, &self.stream);
+        if let Some(filled) = filled {
+            let expected = self.sequence.map(|last| last.wrapping_add(1));
+            let gap = expected.map_or(0, |expected| filled.sequence.wrapping_sub(expected));
+            // A number that goes back is a count that began anew.
+            self.missed += u64::from(if gap < u32::MAX / 2 { gap } else { 0 });
+            self.sequence = Some(filled.sequence);
+        }
+        let good = filled.is_none_or(|filled| filled.status == FrameMetadataStatus::Success);
+        let at = self.taken_at(&request, filled.map_or(0, |filled| filled.stamp_ns));
+        if !good || !self.thinner.wants(at) {
+            self.queue_again(request)?;
+            return Ok(false);
+        }
+        feed.report_shot(shot(&request, self.missed));
+        let Some(buffer) = self.buffers.get(cookie as usize).cloned() else {
+            return Ok(false);
+        };
+        if !self.believed && !std::mem::replace(&mut self.looked_at, true) {
+            let width = self.agreed.width as usize;
+            let range = buffer.luma(width, |luma| negotiate::virtual_range(luma));
+            Arc::make_mut(&mut self.agreed).range = range;
+        }
+        let content = if self.agreed.layout == Layout::Jpeg {
+            let mut jpeg = self.jpegs.get();
+            buffer.copy_to(filled.map_or(0, |filled| filled.bytes), &mut jpeg);
+            self.queue_again(request)?;
+            // Frames that lost their beginning on the bus are the bus's affair.
+            if !jpeg.starts_with(&[0xFF, markers::SOI]) {
+                return Ok(false);
+            }
+            Content::Jpeg(jpeg)
+        } else {
+            self.parked[cookie as usize] = Some(request);
+            let agreed = Arc::clone(&self.agreed);
+            Content::Pixels(Box::new(Lent::new(
+                buffer,
+                agreed,
+                cookie,
+                self.home.clone(),
+            )))
+        };
+        feed.put(Captured {
+            at,
+            turn: self.agreed.left,
+            content,
+        });
+        Ok(true)
+    }
+
+    /// When the sensor was exposed; now, where nobody says.
+    ///
+    /// The virtual pipeline stamps a request when it is queued, long before it draws the picture; its
+    /// buffer's own time is the right one.
+    fn taken_at(&self, request: &Request, buffer_ns: u64) -> Instant {
+        let sensor = request.metadata().get::<controls::SensorTimestamp>();
+        let sensor_ns = sensor.ok().and_then(|stamp| u64::try_from(stamp.0).ok());
+        match sensor_ns {
+            Some(stamp) if self.believed => taken_at(stamp),
+            _ => taken_at(buffer_ns),
+        }
+    }
+
+    fn queue_again(&mut self, mut request: Request) -> Result<(), CameraError> {
+        request.reuse(ReuseFlag::REUSE_BUFFERS);
+        self.queue(request)
+    }
+
+    fn queue(&mut self, request: Request) -> Result<(), CameraError> {
+        let queued = self.active.queue_request(request);
+        queued.map_err(|(_, source)| library("queue a request")(source))?;
+        self.queued += 1;
+        Ok(())
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Stopping completes what is queued, as cancelled; all of it has arrived when this returns. A camera
+        // that was unplugged may refuse: what it holds is dropped with `active`.
+        let _ = self.active.stop();
+        while self.events.try_recv().is_ok() {}
+    }
+}
+
+fn set(list: &mut libcamera::control::ControlList, controls: &[Given]) {
+    for (id, value) in controls {
+        // Always Ok in this binding; what the camera takes was checked before.
+        let _ = list.set_raw(*id, value.clone());
+    }
+}
+
+/// How long the camera says that the frame took.
+fn frame_duration(request: &Request) -> Option<Duration> {
+    let duration = request.metadata().get::<controls::FrameDuration>().ok()?;
+    u64::try_from(duration.0).ok().map(Duration::from_micros)
+}
+
+fn shot(request: &Request, missed: u64) -> Shot {
+    let metadata = request.metadata();
+    let exposure = metadata.get::<controls::ExposureTime>().ok();
+    Shot {
+        exposure_us: exposure.and_then(|time| u32::try_from(time.0).ok()),
+        gain: metadata
+            .get::<controls::AnalogueGain>()
+            .ok()
+            .map(|gain| gain.0),
+        lens_position: metadata
+            .get::<controls::LensPosition>()
+            .ok()
+            .map(|lens| lens.0),
+        missed,
+    }
+}
+
+/// What is to be done for `--fps`.
+struct Rate {
+    setting: Option<Setting>,
+    /// The longest that a frame may take.
+    longest: Duration,
+    /// Frames a second that the camera can do, slowest and fastest, where it says so.
+    possible: Option<(f64, f64)>,
+}
+
+/// `--fps` as limits of a frame's duration. A longer exposure stretches the frame: it was asked for, too.
+fn rate(config: &CameraConfig, durations: Option<(i64, i64)>) -> Rate {
+    let wanted = 1e6 / config.fps;
+    // The sensor reads out a few rows longer than it exposes.
+    let exposed = config.shutter_us.unwrap_or(0.0) * 1.01 + 1000.0;
+    let longest = if exposed > wanted { exposed } else { wanted };
+    let within = |us: f64| match durations {
+        Some((shortest, longest)) => us.clamp(shortest as f64, longest.max(shortest) as f64),
+        None => us,
+    };
+    Rate {
+        setting: durations.map(|_| Setting {
+            asked: format!("--fps {}", config.fps),
+            control: "FrameDurationLimits".into(),
+            value: Value::Numbers(vec![within(wanted).round(), within(longest).round()]),
+            need: Need::IfThere,
+        }),
+        longest: Duration::from_secs_f64(within(longest) / 1e6),
+        possible: durations.map(|(shortest, longest)| (mode::rate(longest), mode::rate(shortest))),
+    }
+}
+
+/// What differs from what was asked, a line each.
+fn remarks(
+    config: &CameraConfig,
+    agreed: &Agreed,
+    choice: Option<mode::Choice>,
+    possible: Option<(f64, f64)>,
+) -> Vec<Notice> {
+    let mut remarks = Vec::new();
+    let (asked, given) = ((config.width, config.height), (agreed.width, agreed.height));
+    if asked != given {
+        remarks.push(Notice::Size { asked, given });
+    }
+    if let Some(choice) = choice.filter(mode::Choice::is_cropped) {
+        remarks.push(Notice::Cropped {
+            mode: choice.mode,
+            share: choice.share,
+        });
+    }
+    if let Some((slowest, fastest)) = possible {
+        // Slower than the camera can is done by leaving pictures out.
+        if config.fps > fastest * 1.005 {
+            remarks.push(Notice::Rate {
+                asked: config.fps,
+                slowest,
+                fastest,
+            });
+        }
+    }
+    remarks
+}

@@ -1,0 +1,174 @@
+//! The camera's command line.
+
+use clap::Parser;
+
+use super::*;
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    camera: CameraArgs,
+}
+
+fn parse(args: &[&str]) -> Result<CameraArgs, String> {
+    Line::try_parse_from(["pi-send"].iter().chain(args))
+        .map(|line| line.camera)
+        .map_err(|error| error.to_string())
+}
+
+fn settings(args: &[&str]) -> Vec<Setting> {
+    parse(args).unwrap().settings()
+}
+
+/// The numbers that a control is given.
+fn given(args: &[&str], control: &str) -> Option<(Vec<f64>, Need)> {
+    let setting = settings(args)
+        .into_iter()
+        .find(|setting| setting.control == control)?;
+    match setting.value {
+        Value::Numbers(numbers) => Some((numbers, setting.need)),
+        other => panic!("{control} is {other:?}"),
+    }
+}
+
+#[test]
+fn the_command_line_is_sound() {
+    use clap::CommandFactory;
+    Line::command().debug_assert();
+}
+
+#[test]
+fn names_and_units_are_those_of_rpicam_vid() {
+    let expected = [
+        (["--shutter", "20000"], "ExposureTime", 20_000.0),
+        (["--shutter", "20ms"], "ExposureTime", 20_000.0),
+        (["--shutter", "6s"], "ExposureTime", 6_000_000.0),
+        (["--shutter", "1sec"], "ExposureTime", 1_000_000.0),
+        (["--gain", "2.5"], "AnalogueGain", 2.5),
+        (["--analoggain", "2.5"], "AnalogueGain", 2.5),
+        (["--ev", "-0.5"], "ExposureValue", -0.5),
+        (["--awb", "daylight"], "AwbMode", 5.0),
+        (["--brightness", "-0.2"], "Brightness", -0.2),
+        (["--denoise", "cdn_hq"], "NoiseReductionMode", 2.0),
+        (["--metering", "average"], "AeMeteringMode", 2.0),
+        (["--exposure", "sport"], "AeExposureMode", 1.0),
+        (["--autofocus-range", "macro"], "AfRange", 1.0),
+        (["--autofocus-speed", "fast"], "AfSpeed", 1.0),
+        (["--lens-position", "2"], "LensPosition", 2.0),
+        (["--flicker-period", "10000"], "AeFlickerPeriod", 10_000.0),
+    ];
+    for (args, control, number) in expected {
+        let found = given(&args, control);
+        assert_eq!(found, Some((vec![number], Need::Required)), "{args:?}");
+    }
+    assert_eq!(
+        given(&["--awbgains", "1.5,1.2"], "ColourGains").unwrap().0,
+        [1.5, 1.2]
+    );
+    assert_eq!(given(&["--hdr=single-exp"], "HdrMode").unwrap().0, [3.0]);
+    assert_eq!(given(&["--hdr"], "HdrMode").unwrap().1, Need::IfThere);
+}
+
+#[test]
+fn a_fixed_value_comes_with_the_mode_that_makes_it_fixed() {
+    let names = |args: &[&str]| {
+        settings(args)
+            .into_iter()
+            .map(|s| s.control)
+            .collect::<Vec<_>>()
+    };
+    assert!(names(&["--shutter", "1ms"]).contains(&"ExposureTimeMode".to_string()));
+    assert!(names(&["--gain", "2"]).contains(&"AnalogueGainMode".to_string()));
+    assert_eq!(
+        given(&["--lens-position", "default"], "AfMode").unwrap().0,
+        [0.0]
+    );
+    assert_eq!(
+        given(&["--autofocus-mode", "auto"], "AfTrigger").unwrap().0,
+        [0.0]
+    );
+}
+
+#[test]
+fn a_lens_that_can_move_follows_the_scene_unless_it_is_told_where_to_stand() {
+    assert_eq!(given(&[], "AfMode"), Some((vec![2.0], Need::IfThere)));
+    assert_eq!(
+        given(&["--lens-position", "1"], "AfMode"),
+        Some((vec![0.0], Need::IfThere))
+    );
+}
+
+#[test]
+fn nothing_is_asked_of_a_camera_that_nobody_asked_for() {
+    let required = settings(&[])
+        .into_iter()
+        .filter(|setting| setting.need == Need::Required);
+    assert_eq!(required.count(), 0);
+    assert_eq!(parse(&[]).unwrap().first_given(), None);
+    assert_eq!(
+        parse(&["--gain", "2"]).unwrap().first_given().as_deref(),
+        Some("--gain 2")
+    );
+    assert_eq!(
+        parse(&["--camera", "1"]).unwrap().first_given().as_deref(),
+        Some("--camera 1")
+    );
+}
+
+#[test]
+fn any_control_goes_through_by_name() {
+    let last = settings(&[
+        "--control",
+        "AeEnable=false",
+        "--control",
+        "ExposureValue=-1",
+    ])
+    .pop();
+    let last = last.unwrap();
+    assert_eq!(last.control, "ExposureValue");
+    assert_eq!(last.value, Value::Text("-1".into()));
+    assert_eq!(last.asked, "--control ExposureValue=-1");
+}
+
+#[test]
+fn a_mode_is_a_size_with_or_without_bits() {
+    let mode = |text| parse(&["--mode", text]).unwrap().mode.unwrap();
+    assert_eq!(mode("1640:1232").bits, None);
+    assert_eq!(
+        mode("1640:1232:10:P"),
+        Mode {
+            width: 1640,
+            height: 1232,
+            bits: Some(10)
+        }
+    );
+}
+
+#[test]
+fn wrong_values_are_answered_with_what_was_expected() {
+    let wrong = [
+        (["--shutter", "soon"], "microseconds"),
+        (["--shutter", "0"], "above 0"),
+        (["--gain", "-1"], "above 0"),
+        (["--ev", "NaN"], "number"),
+        (["--awb", "sunny"], "daylight"),
+        (["--awbgains", "1"], "two numbers"),
+        (["--roi", "0.5,0,0.6,1"], "within 0 to 1"),
+        (["--lens-position", "-1"], "dioptres"),
+        (["--mode", "1640x1232"], "W:H"),
+        (["--hdr=sensor", "--hdr=sensor"], "wide_dynamic_range"),
+        (["--control", "Sharpness"], "NAME=VALUE"),
+    ];
+    for (args, expected) in wrong {
+        let message = parse(&args).unwrap_err();
+        assert!(message.contains(expected), "{args:?}: {message}");
+    }
+}
+
+#[test]
+fn cameras_are_listed_as_a_table_or_as_json() {
+    let listed = |args: &[&str]| parse(args).unwrap().list_cameras;
+    assert_eq!(listed(&["--list-cameras"]), Some(ListFormat::Table));
+    assert_eq!(listed(&["--list-cameras=json"]), Some(ListFormat::Json));
+    assert_eq!(listed(&[]), None);
+}
