@@ -28,7 +28,7 @@ const FPS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
 #[derive(Debug, Parser)]
 #[command(name = "pi-send", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Options {
-    /// Where view-recv listens: a name, an IPv4 address or [IPv6], with :PORT if you like
+    /// Where view-recv listens: a name, an IPv4 address or \[IPv6\], with :PORT if you like
     #[arg(long, value_name = "HOST[:PORT]", help_heading = "Where")]
     pub host: Option<String>,
 
@@ -101,7 +101,7 @@ pub struct Options {
     pub camera: CameraArgs,
 
     /// End so many seconds after the first picture was sent; 0 goes on for ever
-    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds, help_heading = "End")]
+    #[arg(long, value_name = "SECONDS", default_value = "0", allow_negative_numbers = true, value_parser = seconds, help_heading = "End")]
     pub duration: Duration,
 
     /// End after so many pictures
@@ -271,7 +271,7 @@ fn usage(message: String) -> clap::Error {
     Options::command().error(ErrorKind::ValueValidation, message)
 }
 
-/// HOST, HOST:PORT, \[IPv6\], \[IPv6\]:PORT; a bare IPv6 address too.
+/// `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT`; a bare IPv6 address too.
 fn split_host(text: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, rest) = rest.split_once(']')?;
