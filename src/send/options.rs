@@ -432,7 +432,7 @@ mod tests {
         );
         assert_eq!((plan.session.quality, plan.session.min_quality), (80, 30));
         assert!(plan.session.retry && plan.session.duration.is_none());
-        let Source::Camera(shape) = plan.source else {
+        let Source::Camera(config) = plan.source else {
             panic!()
         };
         assert_eq!((config.width, config.height, config.fps), (640, 480, 30.0));
