@@ -65,7 +65,7 @@ impl ReadError {
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ReadError::Io { at, source } => write!(f, "reading failed at byte {at}: {source}"),
+            ReadError::Io { at, .. } => write!(f, "reading failed at byte {at}"),
             ReadError::TooLong { at, length, max } => write!(
                 f,
                 "a frame of {length} bytes was announced at byte {at}, and at most {max} are accepted (--max-frame-bytes)"

@@ -11,6 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use pi_stream::send::camera_options::ListFormat;
 use pi_stream::send::event::Event;
 use pi_stream::send::options::{Options, Plan};
 use pi_stream::send::session::Session;
@@ -27,17 +28,48 @@ const PATIENCE_WITH_SOURCE: Duration = Duration::from_millis(400);
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    if let Some(format) = options.camera.list_cameras {
+        return list(format);
+    }
     let plan = options.check().unwrap_or_else(|error| error.exit());
     let console = Arc::new(Console::new("pi-send"));
-    match run(plan, Stats::or_default(options.stats), &console) {
+    let sent = use_tuning_file(&plan)
+        .map_err(anyhow::Error::from)
+        .and_then(|()| run(plan, Stats::or_default(options.stats), &console));
+    match sent {
         Ok(reason) => shell::exit(reason),
-        Err(error) => {
-            console.clear_status();
-            console.say(&format!("{error:#}"));
-            let is_usage = error.downcast_ref().is_some_and(Failure::is_usage);
-            ExitCode::from(if is_usage { 2 } else { 1 })
+        Err(error) => failed(&console, &error),
+    }
+}
+
+/// Says what failed; the exit status for it.
+fn failed(console: &Console, error: &anyhow::Error) -> ExitCode {
+    console.clear_status();
+    console.say(&format!("{error:#}"));
+    let is_usage = error.downcast_ref().is_some_and(Failure::is_usage);
+    ExitCode::from(if is_usage { 2 } else { 1 })
+}
+
+/// `--list-cameras`.
+fn list(format: ListFormat) -> ExitCode {
+    let listed = source::list_cameras(format).map_err(anyhow::Error::from);
+    match listed.and_then(|text| Ok(io::stdout().write_all(text.as_bytes())?)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&Console::new("pi-send"), &error),
+    }
+}
+
+/// `--tuning-file`, before there is any thread.
+fn use_tuning_file(plan: &Plan) -> Result<(), Failure> {
+    #[cfg(feature = "camera")]
+    if let Source::Camera(config) = &plan.source {
+        if let Some(file) = &config.tuning_file {
+            return pi_stream::send::camera::use_tuning_file(file).map_err(Failure::Camera);
         }
     }
+    #[cfg(not(feature = "camera"))]
+    let _ = plan;
+    Ok(())
 }
 
 /// Sends until it is over; why it ended, or what failed.

@@ -252,3 +252,49 @@ fn resize<T: Clone + Default>(buffer: &mut Vec<T>, length: usize) {
     }
     buffer.resize(length, T::default());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jpeg::Coding;
+
+    /// A 4:2:0 picture of 1920 by 1080 with a restart marker after `rows` rows of units.
+    fn header(rows: u32) -> Header {
+        Header {
+            width: 1920,
+            height: 1080,
+            components: 3,
+            sampling: [(2, 2), (1, 1), (1, 1)],
+            coding: Coding::Sequential,
+            unit: (16, 16),
+            restart_interval: rows * 120,
+        }
+    }
+
+    #[test]
+    fn strips_cover_the_picture_and_a_row_more_on_each_side() {
+        let cuts = Cuts::plan(&header(1), 68, 2);
+        assert_eq!(cuts.count, 2);
+        let (upper, lower) = (cuts.cut(0), cuts.cut(1));
+        assert_eq!((upper.wanted, upper.decoded), (0..34, 0..35));
+        assert_eq!((lower.wanted, lower.decoded), (34..68, 33..68));
+    }
+
+    #[test]
+    fn decoding_starts_with_a_restart_interval() {
+        let cuts = Cuts::plan(&header(3), 23, 2);
+        assert_eq!(cuts.cut(1).wanted, 33..68);
+        assert_eq!(cuts.cut(1).decoded, 30..68);
+    }
+
+    #[test]
+    fn nothing_is_cut_that_would_not_gain() {
+        // One interval; intervals of part of a row; intervals so long that strips decode nearly all.
+        let mut ragged = header(1);
+        ragged.restart_interval = 100;
+        for (header, intervals) in [(header(0), 1), (ragged, 82), (header(40), 2)] {
+            assert_eq!(Cuts::plan(&header, intervals, 2).count, 1);
+        }
+        assert_eq!(Cuts::plan(&header(1), 68, 1).count, 1);
+    }
+}

@@ -59,7 +59,7 @@ impl Encoder {
     /// An encoder that uses up to `threads` threads, the caller's included.
     pub fn new(threads: NonZeroUsize) -> Result<Self, EncodeError> {
         let crew = Crew::new(threads);
-        let strips = (0..crew.threads().min(MAX_STRIPS))
+        let strips = (0..MAX_STRIPS)
             .map(|_| Strip::new())
             .collect::<Result<_, _>>()?;
         Ok(Encoder {
@@ -73,8 +73,8 @@ impl Encoder {
     /// memory it uses again: a standard baseline JPEG, full-range BT.601.
     ///
     /// Chroma stays as thin as the picture's own: 4:2:0, 4:2:2, 4:4:4 or none; RGB becomes 4:2:0, and
-    /// so does 4:2:2 that is turned by a quarter (what it would become, 4:4:0, is a JPEG that some
-    /// decoders show wrongly or not at all; two rows are averaged into one). `quality` is 1 to 100.
+    /// so does 4:2:2 that is turned by a quarter (the 4:4:0 that it would become is rare enough that
+    /// hardware decoders lack it; two rows of chroma are averaged into one). `quality` is 1 to 100.
     /// Pictures large enough for strips bear restart markers, whatever the number of threads here, so
     /// that a viewer with more of them can use them.
     pub fn encode(
@@ -104,7 +104,9 @@ impl Encoder {
         };
         let unit_height = 8 * job.settings.sampling.factors().1;
         let unit_rows = height.div_ceil(unit_height);
-        let count = worth.min(self.strips.len()).min(unit_rows);
+        // More strips than threads: a thread that others slow down gets fewer, and the buffer of a
+        // strip stays in the cache between the pass and the encoder. A strip's own header costs 10 µs.
+        let count = worth.min(unit_rows);
         let strips = &mut self.strips[..count];
         for (index, strip) in strips.iter_mut().enumerate() {
             let border = |index: usize| (unit_rows * index / count * unit_height).min(height);

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
+use super::camera_options::CameraArgs;
 use super::session;
 use super::source::{Delivery, Shape, Source, stream};
 use crate::frame::Turn;
@@ -27,7 +28,7 @@ const FPS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
 #[derive(Debug, Parser)]
 #[command(name = "pi-send", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Options {
-    /// Where view-recv listens: a name, an IPv4 address or [IPv6], with :PORT if you like
+    /// Where view-recv listens: a name, an IPv4 address or \[IPv6\], with :PORT if you like
     #[arg(long, value_name = "HOST[:PORT]", help_heading = "Where")]
     pub host: Option<String>,
 
@@ -96,8 +97,11 @@ pub struct Options {
     #[arg(long, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(1..=100), help_heading = "Picture")]
     pub min_quality: Option<u8>,
 
+    #[command(flatten)]
+    pub camera: CameraArgs,
+
     /// End so many seconds after the first picture was sent; 0 goes on for ever
-    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds, help_heading = "End")]
+    #[arg(long, value_name = "SECONDS", default_value = "0", allow_negative_numbers = true, value_parser = seconds, help_heading = "End")]
     pub duration: Duration,
 
     /// End after so many pictures
@@ -154,6 +158,12 @@ impl Options {
             )));
         }
         let source = self.source()?;
+        if let (false, Some(option)) = (self.source == "camera", self.camera.first_given()) {
+            return Err(usage(format!(
+                "{option} is for the camera, and the source is '{}': leave one of them out",
+                self.source
+            )));
+        }
         let is_stream = matches!(source, Source::Stream(..));
         if !is_stream && (self.every_frame || self.repeat) {
             let option = if self.repeat {
@@ -222,7 +232,10 @@ impl Options {
             turn,
         };
         let input = match self.source.as_str() {
-            "camera" => return Ok(Source::Camera(shape)),
+            "camera" => {
+                let config = self.camera.config(width, height, fps, turn);
+                return Ok(Source::Camera(Box::new(config)));
+            }
             "test" => return Ok(Source::Test(shape)),
             "" => {
                 return Err(usage(
@@ -258,7 +271,7 @@ fn usage(message: String) -> clap::Error {
     Options::command().error(ErrorKind::ValueValidation, message)
 }
 
-/// HOST, HOST:PORT, \[IPv6\], \[IPv6\]:PORT; a bare IPv6 address too.
+/// `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT`; a bare IPv6 address too.
 fn split_host(text: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, rest) = rest.split_once(']')?;
@@ -399,7 +412,7 @@ mod tests {
             ("--host a --source test --every-frame", "--every-frame"),
             ("--host a --name ../x", "letters"),
             ("--host a --stats xml", "--stats"),
-            ("--host a --source ", "--source"),
+            ("--host a --source test --gain 2", "--gain 2"),
         ] {
             let error = plan(line).expect_err(line);
             assert_eq!(error.exit_code(), 2, "{line}");
@@ -422,7 +435,7 @@ mod tests {
         let Source::Camera(shape) = plan.source else {
             panic!()
         };
-        assert_eq!((shape.width, shape.height, shape.fps), (640, 480, 30.0));
+        assert_eq!((config.width, config.height, config.fps), (640, 480, 30.0));
     }
 
     #[test]

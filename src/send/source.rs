@@ -18,6 +18,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use self::error::SourceError;
+#[cfg(feature = "camera")]
+use super::camera;
+use super::camera_options::{CameraConfig, ListFormat};
 use crate::frame::{Captured, Turn};
 use crate::slot::Slot;
 use crate::stop::{Reason, Stop};
@@ -29,7 +32,7 @@ const LOOK: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone)]
 pub enum Source {
     /// The camera.
-    Camera(Shape),
+    Camera(Box<CameraConfig>),
     /// The test picture.
     Test(Shape),
     /// A file or standard input.
@@ -53,7 +56,13 @@ pub struct Shape {
 /// line by line.
 pub fn run(source: &Source, feed: &Feed, tell: &dyn Fn(String)) -> Result<(), Failure> {
     match source {
-        Source::Camera(_) => Err(Failure::NoCamera),
+        #[cfg(not(feature = "camera"))]
+        Source::Camera(_) => Err(Failure::NotBuilt),
+        #[cfg(feature = "camera")]
+        Source::Camera(config) => {
+            let told = camera::run(config, feed, &|notice| tell(notice.to_string()));
+            told.map_err(Failure::Camera)
+        }
         Source::Test(shape) => {
             let Shape {
                 width,
@@ -61,10 +70,13 @@ pub fn run(source: &Source, feed: &Feed, tell: &dyn Fn(String)) -> Result<(), Fa
                 fps,
                 turn,
             } = *shape;
-            test::run(width, height, fps, turn, feed).map_err(Failure::Source)
+            test::run(width, height, fps, turn, feed).map_err(Failure::Test)
         }
         Source::Stream(input, options) => {
-            let skipped = stream::run(input, *options, feed).map_err(Failure::Source)?;
+            let skipped = stream::run(input, *options, feed).map_err(|error| Failure::Stream {
+                input: input.clone(),
+                error,
+            })?;
             if skipped.bytes > 0 {
                 tell(format!(
                     "{} bytes of the input were skipped, {} torn frames among them",
@@ -76,27 +88,56 @@ pub fn run(source: &Source, feed: &Feed, tell: &dyn Fn(String)) -> Result<(), Fa
     }
 }
 
+/// The cameras of this machine, as text.
+pub fn list_cameras(format: ListFormat) -> Result<String, Failure> {
+    #[cfg(feature = "camera")]
+    return camera::list(format).map_err(Failure::Camera);
+    #[cfg(not(feature = "camera"))]
+    {
+        let _ = format;
+        Err(Failure::NotBuilt)
+    }
+}
+
 /// Why there are no (more) pictures.
 #[derive(Debug)]
 pub enum Failure {
-    /// The test picture, or a stream.
-    Source(SourceError),
+    /// The test picture.
+    Test(SourceError),
+    /// A file or standard input.
+    Stream {
+        /// Which.
+        input: stream::Input,
+        /// What is wrong with it.
+        error: SourceError,
+    },
+    /// The camera.
+    #[cfg(feature = "camera")]
+    Camera(camera::CameraError),
     /// This program was built without the camera.
-    NoCamera,
+    NotBuilt,
 }
 
 impl Failure {
     /// Whether it is the command line that was wrong.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Failure::Source(SourceError::Size { .. }))
+        match self {
+            Failure::Test(error) => matches!(error, SourceError::Size { .. }),
+            #[cfg(feature = "camera")]
+            Failure::Camera(error) => error.is_usage(),
+            Failure::Stream { .. } | Failure::NotBuilt => false,
+        }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Source(error) => error.fmt(f),
-            Failure::NoCamera => f.write_str(
+            Failure::Test(error) => error.fmt(f),
+            Failure::Stream { input, error } => write!(f, "--source {input}: {error}"),
+            #[cfg(feature = "camera")]
+            Failure::Camera(error) => error.fmt(f),
+            Failure::NotBuilt => f.write_str(
                 "this pi-send was built without the camera: build it with 'cargo build --release --features camera' \
                  (needs libcamera-dev and libclang-dev), or take --source test, a FILE or -",
             ),
@@ -107,8 +148,11 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Failure::Source(error) => Some(error),
-            Failure::NoCamera => None,
+            // The error itself is told already; what is behind it is not.
+            Failure::Test(error) | Failure::Stream { error, .. } => error.source(),
+            #[cfg(feature = "camera")]
+            Failure::Camera(error) => error.source(),
+            Failure::NotBuilt => None,
         }
     }
 }

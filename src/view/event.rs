@@ -71,6 +71,9 @@ impl fmt::Display for End {
             End::Broken(ReadError::Ended { wanted: 0, .. }) => {
                 f.write_str("went away without an end marker")
             }
+            End::Broken(ReadError::Io { at, source }) => {
+                write!(f, "was lost at byte {at}: {source}")
+            }
             End::Broken(error) => write!(f, "was lost: {error}"),
             End::Idle(idle) => write!(
                 f,

@@ -27,3 +27,4 @@ pub mod snapshot;
 pub mod stats;
 pub mod window;
 pub mod window_options;
+mod worker;

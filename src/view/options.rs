@@ -61,7 +61,7 @@ pub struct Options {
     pub frames: Option<u64>,
 
     /// End after so many seconds; 0 goes on for ever
-    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds, help_heading = "End")]
+    #[arg(long, value_name = "SECONDS", default_value = "0", allow_negative_numbers = true, value_parser = seconds, help_heading = "End")]
     pub duration: Duration,
 
     /// Figures: off, line (on stderr), json (an object a second, on stdout, or on stderr where stdout

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use super::queue::{Limits, Queue, SlowTeller, Taken, Worker, weight};
+use super::queue::{Limits, Queue, SlowTeller, Taken, weight};
 use super::received::Received;
+use super::worker::Worker;
 use crate::stop::{Reason, Stop};
 
 /// What the output has to say; each is a line.
@@ -97,11 +98,22 @@ impl Output {
         }
     }
 
-    /// Writes what is there, within 1.2 s; what a stalled pipe does not take until then is counted
-    /// as dropped.
-    pub fn finish(&self) -> Status {
-        self.worker.finish(&self.queue);
+    /// Takes no more, and does not wait for what was put to be written.
+    pub fn stop(&self) {
+        self.queue.close();
+    }
+
+    /// Takes no more, and waits `until` then at the latest for what was put to be written; what a
+    /// stalled pipe has not taken is counted as dropped.
+    pub fn finish(&self, until: Instant) -> Status {
+        self.worker.finish(&self.queue, until);
         self.status()
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
@@ -130,6 +142,11 @@ mod tests {
     use std::io::Read;
     use std::os::unix::net::UnixStream;
     use std::sync::mpsc;
+    use std::time::Duration;
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(10)
+    }
 
     fn start(
         pipe: impl Write + Send + 'static,
@@ -154,7 +171,7 @@ mod tests {
             expected.extend_from_slice(&frame.jpeg);
             output.put(&frame);
         }
-        let status = output.finish();
+        let status = output.finish(soon());
         assert_eq!((status.written, status.dropped), (100, 0));
         assert_eq!(reader.join().unwrap().unwrap(), expected);
     }
@@ -166,7 +183,7 @@ mod tests {
         let stop = Arc::default();
         let (output, told) = start(write, &stop);
         output.put(&Frame::default().build());
-        output.finish();
+        output.finish(soon());
         assert_eq!(stop.reason(), Some(Reason::Done));
         assert!(told.try_recv().is_err());
     }
@@ -186,7 +203,7 @@ mod tests {
         let (output, told) = start(Broken, &stop);
         output.put(&Frame::default().build());
         assert!(matches!(told.recv(), Ok(Notice::Failed(_))));
-        assert_eq!(output.finish().written, 0);
+        assert_eq!(output.finish(soon()).written, 0);
         assert_eq!(stop.reason(), None);
     }
 
@@ -199,7 +216,7 @@ mod tests {
         for _ in 0..count {
             output.put(&frame);
         }
-        let status = output.finish();
+        let status = output.finish(Instant::now() + Duration::from_millis(300));
         // One frame is in the writer's hands, neither written nor dropped.
         assert!(status.dropped > 0);
         assert_eq!(status.written + status.dropped, count - 1);

@@ -4,8 +4,11 @@
 //! for every frame that cannot be shown as it is. Everything is clipped, whatever the sizes.
 
 pub mod fit;
+pub mod panels;
 pub mod scale;
+pub mod text;
 pub mod turn;
+pub mod words;
 
 use self::fit::Area;
 

@@ -3,12 +3,10 @@
 //! Bounded by a count and by bytes. Putting never blocks: what does not fit is dropped and counted,
 //! so that a slow disk or a stalled pipe costs its own frames and never the live picture. One taker
 //! blocks on a condition variable; a put, a close or its deadline wakes it. The queue knows nothing
-//! of what it carries; [`Worker`] is the taker's thread, which can be waited for with a bound.
+//! of what it carries.
 
 use std::collections::VecDeque;
-use std::io;
-use std::sync::{Condvar, Mutex, MutexGuard, mpsc};
-use std::thread;
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::received::Received;
@@ -180,55 +178,11 @@ impl SlowTeller {
     }
 }
 
-/// A sink's thread, which can be waited for with a bound.
-///
-/// A thread that hangs in a dead disk or a full pipe cannot be joined; it is left behind, and ends
-/// with the program.
-#[derive(Debug)]
-pub struct Worker {
-    // Nothing is ever sent: the thread's end drops the sender. The lock makes the worker shareable.
-    ended: Mutex<mpsc::Receiver<()>>,
-}
-
-impl Worker {
-    /// Starts the thread, which bears its stage's name.
-    pub fn start(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<Worker> {
-        let (alive, ended) = mpsc::channel();
-        thread::Builder::new().name(name.into()).spawn(move || {
-            let _alive: mpsc::Sender<()> = alive;
-            run();
-        })?;
-        Ok(Worker {
-            ended: Mutex::new(ended),
-        })
-    }
-
-    /// Waits for the thread's end; says whether it came in time.
-    pub fn wait(&self, at_most: Duration) -> bool {
-        let ended = self
-            .ended
-            .lock()
-            .expect("nothing panics while it waits for a worker");
-        ended.recv_timeout(at_most) == Err(mpsc::RecvTimeoutError::Disconnected)
-    }
-
-    /// The end of a sink within 1.2 s: the queue is closed, what it holds is taken for a while, and
-    /// given up then. Says whether the thread has ended.
-    pub fn finish<T>(&self, queue: &Queue<T>) -> bool {
-        // SIGTERM ends the program within 1.5 s, whatever the disk or the pipe does.
-        queue.close();
-        if self.wait(Duration::from_millis(800)) {
-            return true;
-        }
-        queue.abandon();
-        self.wait(Duration::from_millis(400))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::Arc;
+    use std::thread;
 
     const SMALL: Limits = Limits {
         items: 3,
@@ -312,18 +266,5 @@ mod tests {
         assert_eq!(teller.due(50, start + Duration::from_secs(9)), None);
         assert_eq!(teller.due(60, start + SlowTeller::PAUSE), Some(55));
         assert_eq!(teller.due(60, start + 9 * SlowTeller::PAUSE), None);
-    }
-
-    #[test]
-    fn a_worker_that_hangs_is_left_behind() {
-        let (release, held) = mpsc::channel::<()>();
-        let queue = Queue::<()>::new(SMALL);
-        let worker = Worker::start("hangs", move || {
-            let _ = held.recv();
-        })
-        .unwrap();
-        assert!(!worker.finish(&queue));
-        drop(release);
-        assert!(worker.wait(Duration::from_secs(10)));
     }
 }

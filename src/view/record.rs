@@ -4,12 +4,13 @@
 //! of one session and one size whose time runs forward; anything else starts the next file. Each
 //! frame is handed to the kernel whole as it comes, and asked onto stable storage every
 //! [`SYNC_EVERY`]: a killed program loses the frames still in the queue, a power cut five seconds.
-//! What a container looks like is known in [`matroska`] and [`mjpeg`]; when a file ends, in
-//! [`timeline`]; what files are called, in [`files`](super::files).
+//! What a container looks like is known in `matroska` and `mjpeg`; when a file ends, in `timeline`;
+//! what files are called, in [`files`](super::files).
 
 pub mod config;
 mod ebml;
 mod growing;
+mod index;
 mod matroska;
 mod mjpeg;
 mod notice;
@@ -27,8 +28,9 @@ pub use self::notice::{Next, Notice, RecordError};
 pub use self::recordings::Recordings;
 use self::segments::{OpenFile, Segments};
 use self::timeline::{Step, Timeline};
-use super::queue::{Limits, Queue, SlowTeller, Taken, Worker, weight};
+use super::queue::{Limits, Queue, SlowTeller, Taken, weight};
 use super::received::Received;
+use super::worker::Worker;
 use crate::stamp;
 
 /// How long written frames may wait for stable storage.
@@ -106,10 +108,10 @@ impl Recorder {
         self.queue.close();
     }
 
-    /// Ends the recording and waits for it, 1.2 s at most; what a slow disk has not taken until then
+    /// Ends the recording and waits for it, `until` then at the latest; what a slow disk has not taken
     /// is counted as dropped. A file that could not be completed plays as far as it goes.
-    pub fn finish(&self) -> Status {
-        self.worker.finish(&self.queue);
+    pub fn finish(&self, until: Instant) -> Status {
+        self.worker.finish(&self.queue, until);
         self.status()
     }
 }

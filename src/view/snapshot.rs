@@ -13,8 +13,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::files;
-use super::queue::{Limits, Queue, Taken, Worker, weight};
+use super::queue::{Limits, Queue, Taken, weight};
 use super::received::Received;
+use super::worker::Worker;
 use crate::frame::Turn;
 use crate::jpeg::orientation;
 use crate::stamp;
@@ -165,9 +166,20 @@ impl Snapshots {
         self.queue.dropped()
     }
 
-    /// Writes what is there, within 1.2 s.
-    pub fn finish(&self) {
-        self.worker.finish(&self.queue);
+    /// Takes no more, and does not wait for what was put to be written.
+    pub fn stop(&self) {
+        self.queue.close();
+    }
+
+    /// Takes no more, and waits `until` then at the latest for what was put to be written.
+    pub fn finish(&self, until: Instant) {
+        self.worker.finish(&self.queue, until);
+    }
+}
+
+impl Drop for Snapshots {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
@@ -261,7 +273,7 @@ mod tests {
             frame = frame.after(Duration::from_millis(100));
         }
         snapshots.snapshot(&frame.build(), Turn::from_flips(1, false, false));
-        snapshots.finish();
+        snapshots.finish(Instant::now() + Duration::from_secs(10));
         let told: Vec<_> = told.iter().collect();
         let asked: Vec<_> = told.iter().map(|notice| notice.asked).collect();
         assert_eq!(asked, [false, false, false, true]);

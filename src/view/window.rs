@@ -6,11 +6,22 @@
 //! from the host. This room alone names minifb.
 
 mod keys;
+#[cfg_attr(target_os = "linux", path = "window/native_linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "window/native_other.rs")]
+mod native;
+mod place;
 mod scene;
+#[cfg(target_os = "linux")]
+mod shm;
 mod surface;
+#[cfg(target_os = "linux")]
+mod x11;
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use self::keys::Action;
@@ -22,11 +33,11 @@ use super::window_options::WindowConfig;
 use crate::slot::{Slot, Wake};
 use crate::stop::{Reason, Stop};
 
-/// The window before the first picture.
-const WAITING_SIZE: (usize, usize) = (640, 480);
+/// How often events are heard where nothing wakes the loop for them.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// How often events are heard while no picture comes.
-const PUMP_EVERY: Duration = Duration::from_millis(10);
+/// How often the close button and `stop` are looked at where something does.
+const LOOK_SELDOM: Duration = Duration::from_millis(50);
 
 /// How often the host is asked how things stand, for the title and the words.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
@@ -95,7 +106,8 @@ impl Error for WindowError {
 }
 
 /// Shows the pictures until the window is closed, which asks `stop` to end ([`Reason::Done`]), or until
-/// somebody else asked. To be called on the main thread: macOS and Windows want it so.
+/// somebody else asked. To be called on the main thread: macOS and Windows want it so. A slot that
+/// is closed does not end it: the last picture can still be looked at.
 pub fn run(
     config: &WindowConfig,
     pictures: &Slot<Decoded>,
@@ -105,23 +117,39 @@ pub fn run(
     let size = config.size.map(|(w, h)| (w as usize, h as usize));
     let scene = Scene::new(config.turn, host.status());
     let title = scene.title(config.title.as_deref());
-    let surface = Surface::open(&title, size.unwrap_or(WAITING_SIZE), config.on_top)?;
-    let now = Instant::now();
-    let mut viewer = Viewer {
-        config,
-        pictures,
-        host,
-        stop,
-        surface,
-        scene,
-        title,
-        status_due: now,
-        redraw_due: now,
-    };
-    while !stop.is_asked() {
-        viewer.turn_once()?;
+    let mut surface = Surface::open(&title, size, config.on_top)?;
+    if config.fullscreen {
+        surface.set_full_screen(true);
     }
-    Ok(())
+    let uncovered = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let watch = surface.watch().and_then(|watch| {
+            let watching = || watch.run(pictures, &uncovered);
+            thread::Builder::new()
+                .name("window events".into())
+                .spawn_scoped(scope, watching)
+                .ok()
+        });
+        let now = Instant::now();
+        let mut viewer = Viewer {
+            config,
+            pictures,
+            host,
+            stop,
+            look_every: watch.map_or(LOOK_EVERY, |_| LOOK_SELDOM),
+            uncovered: &uncovered,
+            surface,
+            scene,
+            title,
+            status_due: now + STATUS_EVERY,
+            redraw_due: now,
+        };
+        while !stop.is_asked() {
+            viewer.turn_once()?;
+        }
+        Ok(())
+        // The surface goes here, and with its window the watch ends.
+    })
 }
 
 /// The window and all that it is connected to.
@@ -130,6 +158,8 @@ struct Viewer<'a> {
     pictures: &'a Slot<Decoded>,
     host: &'a dyn Host,
     stop: &'a Stop,
+    look_every: Duration,
+    uncovered: &'a AtomicBool,
     surface: Surface,
     scene: Scene,
     title: String,
@@ -155,10 +185,10 @@ impl Viewer<'_> {
         if now >= self.status_due {
             self.ask_status(now);
         }
-        if now >= self.redraw_due {
+        if self.uncovered.swap(false, Ordering::Relaxed) || now >= self.redraw_due {
             self.draw(now)?;
         }
-        self.wait(now);
+        self.wait();
         Ok(())
     }
 
@@ -173,22 +203,71 @@ impl Viewer<'_> {
         if self.scene.status().state != State::Receiving {
             self.ask_status(now);
         }
-        let frame = std::sync::Arc::clone(&decoded.frame);
+        let first = self.scene.frame().is_none();
+        let frame = Arc::clone(&decoded.frame);
         self.scene.put(decoded);
+        if first {
+            self.suit_first_picture()?;
+        }
         self.draw(now)?;
         self.host.shown(&frame, Instant::now());
         Ok(())
     }
 
+    /// The first picture sets the window's size, unless the user has.
+    fn suit_first_picture(&mut self) -> Result<(), WindowError> {
+        match self.scene.picture_size() {
+            Some(size) if self.config.size.is_none() => self.surface.suit(size, &self.title),
+            _ => Ok(()),
+        }
+    }
+
     fn obey(&mut self, action: Action) {
+        let now = Instant::now();
         match action {
-            Action::Quit | Action::Escape => self.stop.ask(Reason::Done),
+            Action::Quit => self.stop.ask(Reason::Done),
+            Action::Escape => self.escape(),
+            Action::Overlay => self.scene.toggle_overlay(),
+            Action::Help => self.scene.toggle_help(),
             Action::Freeze => self.scene.toggle_freeze(),
             Action::Turn => self.scene.turn_right(),
             Action::Mirror => self.scene.mirror(),
-            _ => {}
+            Action::Snapshot => {
+                let saved = self.snapshot();
+                self.scene.say(saved, now);
+            }
+            Action::Record => {
+                let said = self.host.toggle_recording(self.scene.turn());
+                self.scene.say(said, now);
+                // The red dot comes and goes with the key.
+                self.status_due = now;
+            }
+            Action::FullScreen => {
+                let full = self.surface.is_full_screen();
+                if !self.surface.set_full_screen(!full) {
+                    let way = "No full screen here: the window's own button makes it large.";
+                    self.scene.say(Err(way.into()), now);
+                }
+            }
         }
-        self.redraw_due = Instant::now();
+        self.redraw_due = now;
+    }
+
+    /// Leaves the innermost of help, full screen and the program.
+    fn escape(&mut self) {
+        if self.scene.leave_help() {
+            return;
+        }
+        let left = self.surface.is_full_screen() && self.surface.set_full_screen(false);
+        if !left {
+            self.stop.ask(Reason::Done);
+        }
+    }
+
+    fn snapshot(&self) -> Result<String, String> {
+        let frame = self.scene.frame().ok_or("No picture to save yet.")?;
+        let path = self.host.snapshot(frame, self.scene.turn())?;
+        Ok(format!("Saved {}", path.display()))
     }
 
     fn ask_status(&mut self, now: Instant) {
@@ -203,16 +282,21 @@ impl Viewer<'_> {
 
     fn draw(&mut self, now: Instant) -> Result<(), WindowError> {
         self.redraw_due = now + REDRAW_EVERY;
+        let density = self.surface.density();
         match self.scene.plain(self.surface.size()) {
             Some(bitmap) => self.surface.show(bitmap),
-            None => self.surface.paint(|canvas| self.scene.draw(canvas)),
+            None => self
+                .surface
+                .paint(|canvas| self.scene.draw(canvas, density, now)),
         }
     }
 
-    fn wait(&self, now: Instant) {
-        let deadline = (now + PUMP_EVERY).min(self.status_due).min(self.redraw_due);
+    fn wait(&self) {
+        let deadline = (Instant::now() + self.look_every)
+            .min(self.status_due)
+            .min(self.redraw_due);
         if self.pictures.wait(Some(deadline)) == Wake::Closed {
-            // No picture will come; the last one is still there to be looked at.
+            // No picture will come; the slot would not make us wait any more.
             self.stop.sleep_until(deadline);
         }
     }

@@ -15,14 +15,7 @@ const SAMPLINGS: [raw::TJSAMP; 6] = [
     raw::TJSAMP_TJSAMP_411,
 ];
 
-const SIZES: [(usize, usize); 6] = [
-    (160, 128),
-    (161, 129),
-    (97, 143),
-    (16, 200),
-    (7, 90),
-    (250, 33),
-];
+const SIZES: [(usize, usize); 5] = [(80, 128), (81, 143), (16, 200), (7, 90), (130, 33)];
 
 fn decoded(decoder: &mut Decoder, jpeg: &[u8], what: &str) -> Bitmap {
     let mut bitmap = Bitmap::default();
@@ -35,7 +28,7 @@ fn decoded(decoder: &mut Decoder, jpeg: &[u8], what: &str) -> Bitmap {
 #[test]
 fn a_jpeg_in_strips_is_the_whole_jpeg_pixel_for_pixel() {
     let mut whole = decoder(1, 1);
-    let mut in_strips = [decoder(2, 1), decoder(3, 1), decoder(8, 1)];
+    let mut in_strips = [decoder(2, 1), decoder(8, 1)];
     let rows = |count| (raw::TJPARAM_TJPARAM_RESTARTROWS, count);
     let settings: [&[_]; 9] = [
         &[],

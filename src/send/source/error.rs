@@ -1,7 +1,7 @@
 //! Why a source ends with no more pictures than it gave: values, positions and what to do.
 //!
-//! Positions count bytes from the start of the stream. The binary adds the source's name and prints
-//! the line; nothing here prints.
+//! Positions count bytes from the start of the stream. What the system said is the error's source, not
+//! its text. Whoever knows the source's name adds it; nothing here prints.
 
 use std::fmt;
 use std::io;
@@ -47,8 +47,8 @@ impl fmt::Display for SourceError {
                 f,
                 "a test picture of {width}x{height} was asked for; each side can have 1 to {MAX_SIDE} pixels"
             ),
-            SourceError::Open(source) => write!(f, "it cannot be opened: {source}"),
-            SourceError::Read { at, source } => write!(f, "reading failed at byte {at}: {source}"),
+            SourceError::Open(_) => f.write_str("it cannot be opened"),
+            SourceError::Read { at, .. } => write!(f, "reading failed at byte {at}"),
             SourceError::NoFrame { bytes } => write!(
                 f,
                 "no whole frame in {bytes} bytes; MJPEG or YUV4MPEG2 was expected \
@@ -64,8 +64,8 @@ impl std::error::Error for SourceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             SourceError::Open(source) | SourceError::Read { source, .. } => Some(source),
-            SourceError::Mjpeg(e) => Some(e),
-            SourceError::Y4m(e) => Some(e),
+            // What the readers say is told whole, and nothing is behind it.
+            SourceError::Mjpeg(_) | SourceError::Y4m(_) => None,
             SourceError::Size { .. } | SourceError::NoFrame { .. } => None,
         }
     }

@@ -10,9 +10,12 @@
 use std::fmt;
 
 use crate::jpeg::markers::{EOI, SOI, SOS};
+use crate::stamp::MAX_TEXT;
+use crate::wire::DEFAULT_MAX_FRAME_BYTES;
 
-/// The longest frame, in bytes: what a receiver accepts where nobody tells it otherwise.
-pub const MAX_FRAME_BYTES: usize = crate::wire::DEFAULT_MAX_FRAME_BYTES as usize;
+/// The longest frame, in bytes: with a stamp (marker, length and text) it is what a receiver accepts
+/// where nobody tells it otherwise.
+pub const MAX_FRAME_BYTES: usize = DEFAULT_MAX_FRAME_BYTES as usize - (4 + MAX_TEXT);
 
 /// How many bytes may pass without one whole frame in them: a frame of full length that turns out
 /// torn, and as much again to find the next. Beyond that it is no MJPEG.

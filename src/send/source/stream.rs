@@ -8,6 +8,7 @@
 //! this thread then. The formats are in [`super::mjpeg`] and [`super::y4m`]; memory is one read, one
 //! frame and what is on its way.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
@@ -35,6 +36,15 @@ pub enum Input {
     Stdin,
 }
 
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Input::File(path) => path.display().fmt(f),
+            Input::Stdin => f.write_str("-"),
+        }
+    }
+}
+
 /// How a stream is given on.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Options {
@@ -58,19 +68,17 @@ pub fn run(input: &Input, options: Options, feed: &Feed) -> Result<Skipped, Sour
     };
     pass.paced = true;
     // A name that cannot be opened is told at once, not when a viewer is there.
-    let mut first = Some(File::open(path).map_err(SourceError::Open)?);
+    let mut file = File::open(path).map_err(SourceError::Open)?;
     if !feed.wait_for_link() {
         return Ok(pass.skipped);
     }
     loop {
-        let file = match first.take() {
-            Some(file) => file,
-            None => File::open(path).map_err(SourceError::Open)?,
-        };
         let end = pass.read_through(file)?;
         if end == End::Stopped || !options.repeat {
             return Ok(pass.skipped);
         }
+        // Anew rather than from its start: a named pipe has none.
+        file = File::open(path).map_err(SourceError::Open)?;
     }
 }
 

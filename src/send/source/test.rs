@@ -5,7 +5,8 @@
 //! the frame's number ([`number_in`]). Where things are depends on the size alone ([`Layout`]); what
 //! does not fit into a small picture is left out, the bars last. Runs on the source's thread and
 //! blocks on its clock. What stands still is drawn once; per frame the moving parts are copied from
-//! there and drawn over: 1920x1080 takes 0.3 ms on a desktop of 2020.
+//! there and drawn over: 0.05 ms at
+//! 640x480, 0.12 ms at 1920x1080 on one core of a 2-core x86 server.
 
 mod canvas;
 mod layout;

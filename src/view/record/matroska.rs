@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::ebml;
 use super::growing::Growing;
+use super::index::{CUES, Index};
 
 /// One tick of the file: a tenth of a millisecond, so that times are within 0.05 ms of the stamps,
 /// and a block's 16 bits still reach over a cluster three times.
@@ -31,10 +32,6 @@ const SEEK_HEAD_ROOM: usize = 104;
 /// Room for the duration: an id of two bytes, a size of one, a number of eight.
 const DURATION_ROOM: usize = 11;
 
-/// The most entries of the index; then every second one is let go, and half as many are made. A day
-/// has 86,400 clusters: one in eight stays, and players seek to it.
-const MAX_CUES: usize = 16_384;
-
 /// Matroska counts its dates from the start of 2001, UTC.
 const MILLENNIUM: Duration = Duration::from_secs(978_307_200);
 
@@ -47,7 +44,6 @@ const TRACKS: u32 = 0x1654_AE6B;
 const CLUSTER: u32 = 0x1F43_B675;
 const TIMESTAMP: u32 = 0xE7;
 const SIMPLE_BLOCK: u32 = 0xA3;
-const CUES: u32 = 0x1C53_BB6B;
 
 /// What the head of a file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -258,78 +254,4 @@ fn track(out: &mut Vec<u8>, head: &Head<'_>) {
             ebml::uint(out, 0xBA, u64::from(head.height)); // PixelHeight
         });
     });
-}
-
-/// Where the clusters start, thinned out as the file grows.
-#[derive(Debug)]
-struct Index {
-    entries: Vec<(u64, u64)>,
-    /// One cluster in so many is kept.
-    stride: u64,
-    /// Clusters seen.
-    seen: u64,
-}
-
-impl Default for Index {
-    fn default() -> Self {
-        Index {
-            entries: Vec::new(),
-            stride: 1,
-            seen: 0,
-        }
-    }
-}
-
-impl Index {
-    /// A cluster starts at this tick and this position in the segment.
-    fn put(&mut self, tick: u64, position: u64) {
-        if self.seen % self.stride == 0 {
-            self.entries.push((tick, position));
-        }
-        self.seen += 1;
-        if self.entries.len() == MAX_CUES {
-            let mut even = false;
-            self.entries.retain(|_| {
-                even = !even;
-                even
-            });
-            self.stride *= 2;
-        }
-    }
-
-    fn emit(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        ebml::master(&mut out, CUES, |out| {
-            for (tick, position) in &self.entries {
-                ebml::master(out, 0xBB, |out| {
-                    ebml::uint(out, 0xB3, *tick); // CueTime
-                    ebml::master(out, 0xB7, |out| {
-                        ebml::uint(out, 0xF7, 1); // CueTrack
-                        ebml::uint(out, 0xF1, *position); // CueClusterPosition
-                    });
-                });
-            }
-        });
-        out
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_index_of_a_month_is_bounded_and_evenly_spread() {
-        let mut index = Index::default();
-        let month = 31 * 86_400;
-        for second in 0..month {
-            index.put(second, second);
-        }
-        assert!(index.entries.len() < MAX_CUES);
-        assert!(index.entries.capacity() <= 2 * MAX_CUES);
-        let gaps = index.entries.windows(2).map(|pair| pair[1].0 - pair[0].0);
-        assert!(gaps.into_iter().all(|gap| gap == index.stride));
-        assert!(index.stride <= 512, "{}", index.stride);
-        assert!(month - index.entries.last().unwrap().0 <= index.stride);
-    }
 }

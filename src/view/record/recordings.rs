@@ -4,13 +4,14 @@
 //! puts, the window starts and stops; nobody waits for the disk but [`Recordings::finish`].
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 use super::config::Config;
 use super::{Notice, RecordError, Recorder, Status};
 use crate::view::received::Received;
 
 /// All recordings of a program, one after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recordings {
     state: Mutex<State>,
 }
@@ -26,12 +27,17 @@ struct State {
 }
 
 impl Recordings {
-    /// Nothing is recorded yet.
-    pub fn new() -> Self {
-        Self::default()
+    /// Begins with this recording (`--record`), or with none.
+    pub fn new(first: Option<Recorder>) -> Self {
+        Recordings {
+            state: Mutex::new(State {
+                current: first,
+                ..State::default()
+            }),
+        }
     }
 
-    /// Starts a recording; one that goes on is stopped.
+    /// Starts a recording; one that goes on is stopped. Blocks on the disk, but no putter.
     pub fn start(
         &self,
         config: Config,
@@ -79,18 +85,18 @@ impl Recordings {
         all
     }
 
-    /// Ends all and waits for the disk, 1.2 s at most for the last.
-    pub fn finish(&self) -> Status {
-        let last = {
+    /// Ends all and waits for the disk, `until` then at the latest.
+    pub fn finish(&self, until: Instant) -> Status {
+        let ended = {
             let mut state = self.lock();
             state.stop();
-            state.ended.pop()
+            std::mem::take(&mut state.ended)
         };
         // Outside the lock: the reader may still put.
-        if let Some(last) = last {
-            last.finish();
-            self.lock().ended.push(last);
+        for recorder in &ended {
+            recorder.finish(until);
         }
+        self.lock().ended.splice(0..0, ended);
         self.status()
     }
 

@@ -46,7 +46,8 @@ struct Last {
 }
 
 impl Timeline {
-    /// Before the first frame. No file shows more than `limit`.
+    /// Before the first frame. A file shows `limit` at most (more only where the sender's clock runs
+    /// at twice the speed of ours).
     pub fn new(limit: Option<Duration>) -> Self {
         Timeline { limit, last: None }
     }
@@ -55,7 +56,9 @@ impl Timeline {
     pub fn step(&mut self, frame: &Received) -> Step {
         let step = self.last.as_ref().map_or(Step::Next(Next::First), |last| {
             let (at, change) = last.follow(frame);
-            let due = self.limit.filter(|limit| at >= *limit);
+            let age = frame.arrived.saturating_duration_since(last.file_since);
+            // Half of it by our clock, too: stamps that run fast make no flood of files.
+            let due = self.limit.filter(|limit| at >= *limit && age >= *limit / 2);
             match (change, due) {
                 (Some(why), _) => Step::Next(why),
                 (None, Some(limit)) => Step::Next(Next::Segment(limit)),
@@ -196,6 +199,20 @@ mod tests {
             files += u32::from(matches!(step, Step::Next(_)));
         }
         assert!((9..=11).contains(&files), "{files}");
+    }
+
+    #[test]
+    fn stamps_that_run_fast_make_no_flood_of_segments() {
+        let mut timeline = Timeline::new(Some(SECOND));
+        let mut frame = Frame::default();
+        let mut files = 0;
+        for _ in 0..300 {
+            let arrived = frame.arrived + FRAME;
+            frame = frame.after(10 * SECOND);
+            frame.arrived = arrived;
+            files += u32::from(matches!(timeline.step(&frame.build()), Step::Next(_)));
+        }
+        assert!((15..=20).contains(&files), "{files}");
     }
 
     #[test]

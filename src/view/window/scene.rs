@@ -1,20 +1,28 @@
 //! What the window shows now: the last picture, how it lies, and what is said about it.
 //!
-//! Plain state and drawing; no window, no minifb. The window's thread owns it.
+//! Plain state and drawing; no window, no minifb, no clock of its own. The window's thread owns it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::frame::{Bitmap, Turn};
 use crate::view::host::{State, Status};
 use crate::view::paint::Canvas;
 use crate::view::paint::fit;
+use crate::view::paint::panels::Panels;
 use crate::view::paint::scale::Scaler;
 use crate::view::paint::turn::turn;
-use crate::view::received::Decoded;
+use crate::view::paint::words;
+use crate::view::received::{Decoded, Received};
 
 /// Beside a letter-boxed picture.
 const BARS: u32 = 0;
 
 /// How much of a picture's light is left while no newer one comes, of 256.
 const OLD: u32 = 96;
+
+/// How long the window says what a key did. Long enough to read a path.
+const NOTICE_FOR: Duration = Duration::from_secs(5);
 
 /// What is in the window.
 pub struct Scene {
@@ -26,6 +34,16 @@ pub struct Scene {
     turned: Bitmap,
     scaler: Scaler,
     status: Status,
+    overlay: bool,
+    help: bool,
+    notice: Option<Notice>,
+}
+
+/// What a key did, for a while.
+struct Notice {
+    text: String,
+    wrong: bool,
+    until: Instant,
 }
 
 impl Scene {
@@ -39,6 +57,9 @@ impl Scene {
             turned: Bitmap::default(),
             scaler: Scaler::default(),
             status,
+            overlay: false,
+            help: false,
+            notice: None,
         }
     }
 
@@ -57,6 +78,22 @@ impl Scene {
         self.picture = Some(picture);
     }
 
+    /// The size of the picture as it lies, in pixels.
+    pub fn picture_size(&self) -> Option<(usize, usize)> {
+        let bitmap = &self.picture.as_ref()?.bitmap;
+        let size = (bitmap.width, bitmap.height);
+        Some(if self.turn.swaps_sides() {
+            (size.1, size.0)
+        } else {
+            size
+        })
+    }
+
+    /// The frame that is to be seen.
+    pub fn frame(&self) -> Option<&Arc<Received>> {
+        self.picture.as_ref().map(|picture| &picture.frame)
+    }
+
     /// A picture to show when the frozen one is let go.
     pub fn keep_back(&mut self, picture: Decoded) {
         self.kept_back = Some(picture);
@@ -67,43 +104,71 @@ impl Scene {
         self.frozen
     }
 
-    /// Freezes the picture, or goes on with the newest.
+    /// Freezes the picture, or goes on with the newest. Without a picture there is nothing to freeze.
     pub fn toggle_freeze(&mut self) {
-        self.frozen = !self.frozen;
+        self.frozen = !self.frozen && self.picture.is_some();
         if let Some(newest) = self.kept_back.take() {
             self.picture = Some(newest);
         }
     }
 
-    /// Turns by a quarter, clockwise.
-    pub fn turn_right(&mut self) {
-        self.turn = self.turn.then(Turn {
-            quarters: 1,
-            mirror: false,
-        });
+    /// How the picture lies.
+    pub fn turn(&self) -> Turn {
+        self.turn
     }
 
-    /// Mirrors left to right.
+    /// Turns what is seen by a quarter, clockwise.
+    pub fn turn_right(&mut self) {
+        let quarter = Turn {
+            quarters: 1,
+            mirror: false,
+        };
+        self.turn = self.turn.then(quarter);
+    }
+
+    /// Mirrors what is seen, left to right.
     pub fn mirror(&mut self) {
-        self.turn = self.turn.then(Turn {
+        let mirror = Turn {
             quarters: 0,
             mirror: true,
+        };
+        self.turn = self.turn.then(mirror);
+    }
+
+    /// Shows or hides the figures.
+    pub fn toggle_overlay(&mut self) {
+        self.overlay = !self.overlay;
+    }
+
+    /// Shows or hides the help.
+    pub fn toggle_help(&mut self) {
+        self.help = !self.help;
+    }
+
+    /// Hides the help; says whether it was there.
+    pub fn leave_help(&mut self) -> bool {
+        std::mem::take(&mut self.help)
+    }
+
+    /// Says for a while what a key did, or why it could not.
+    pub fn say(&mut self, said: Result<String, String>, now: Instant) {
+        let wrong = said.is_err();
+        let (Ok(text) | Err(text)) = said;
+        self.notice = Some(Notice {
+            text,
+            wrong,
+            until: now + NOTICE_FOR,
         });
     }
 
     /// Name, size and frames a second, in a line.
     pub fn title(&self, given: Option<&str>) -> String {
         let name = given.or(self.status.name.as_deref()).unwrap_or("view-recv");
+        let (width, height) = (self.status.width, self.status.height);
         let mut title = match self.status.state {
             State::Waiting => format!("{name} - waiting for a camera"),
-            State::Receiving => format!(
-                "{name} - {}x{} - {:.0} fps",
-                self.status.width, self.status.height, self.status.fps
-            ),
-            State::Stalled { .. } => format!(
-                "{name} - {}x{} - no picture",
-                self.status.width, self.status.height
-            ),
+            State::Receiving => format!("{name} - {width}x{height} - {:.0} fps", self.status.fps),
+            State::Stalled { .. } => format!("{name} - {width}x{height} - no picture"),
         };
         title.retain(|c| !c.is_control());
         title
@@ -111,31 +176,61 @@ impl Scene {
 
     /// The picture, where it can go to a window of that size just as it is.
     pub fn plain(&self, size: (usize, usize)) -> Option<&Bitmap> {
-        let live = self.status.state == State::Receiving && !self.frozen;
         let bitmap = &self.picture.as_ref()?.bitmap;
         let fits = (bitmap.width, bitmap.height) == size && self.turn == Turn::NONE;
-        (live && fits).then_some(bitmap)
+        let words = self.frozen || self.overlay || self.help || self.notice.is_some();
+        let hosts_words = self.status.recording.is_some() || self.status.notice.is_some();
+        let live = self.status.state == State::Receiving;
+        (fits && live && !words && !hosts_words).then_some(bitmap)
     }
 
-    /// Draws everything.
-    pub fn draw(&mut self, canvas: &mut Canvas<'_>) {
+    /// Draws everything, on a screen where `density` pixels make one of a common screen's.
+    pub fn draw(&mut self, canvas: &mut Canvas<'_>, density: usize, now: Instant) {
+        self.notice.take_if(|notice| notice.until <= now);
+        let size = (canvas.width(), canvas.height());
+        self.draw_picture(canvas);
+        let mut panels = Panels::new(canvas, density);
+        if let Some(notice) = &self.notice {
+            panels.stack(&[words::notice(&notice.text, notice.wrong)]);
+        }
+        if let Some(notice) = &self.status.notice {
+            panels.stack(&[words::notice(notice, true)]);
+        }
+        if self.frozen {
+            panels.stack(&[words::frozen()]);
+        }
+        if self.picture.is_some() {
+            panels.stack(&words::stalled(&self.status, now));
+        } else {
+            panels.waiting(&words::waiting(&self.status));
+        }
+        if let Some(recording) = &self.status.recording {
+            panels.recording(&words::recording_time(recording.since, now));
+        }
+        if self.help {
+            panels.help(&words::help());
+        } else if self.overlay && self.picture.is_some() {
+            panels.overlay(&words::overlay(&self.status, size));
+        }
+    }
+
+    fn draw_picture(&mut self, canvas: &mut Canvas<'_>) {
         let whole = canvas.area();
-        match &self.picture {
-            None => canvas.fill(whole, BARS),
-            Some(picture) => {
-                let bitmap = if self.turn == Turn::NONE {
-                    &*picture.bitmap
-                } else {
-                    turn(&picture.bitmap, self.turn, &mut self.turned);
-                    &self.turned
-                };
-                let area = fit::centred((bitmap.width, bitmap.height), (whole.width, whole.height));
-                canvas.fill_around(area, BARS);
-                self.scaler.draw(bitmap, canvas, area);
-                if matches!(self.status.state, State::Stalled { .. }) {
-                    canvas.dim(area, OLD);
-                }
-            }
+        let Some(picture) = &self.picture else {
+            canvas.fill(whole, BARS);
+            return;
+        };
+        let bitmap = if self.turn == Turn::NONE {
+            &*picture.bitmap
+        } else {
+            turn(&picture.bitmap, self.turn, &mut self.turned);
+            &self.turned
+        };
+        let area = fit::centred((bitmap.width, bitmap.height), (whole.width, whole.height));
+        canvas.fill_around(area, BARS);
+        self.scaler.draw(bitmap, canvas, area);
+        if matches!(self.status.state, State::Stalled { .. }) {
+            canvas.dim(area, OLD);
         }
     }
 }

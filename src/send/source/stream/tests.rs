@@ -1,1 +1,177 @@
+use super::*;
+use crate::send::source::Delivery;
+use crate::slot::Wake;
+use crate::stop::Reason;
 
+const LIVE: Options = Options {
+    fps: None,
+    repeat: false,
+    turn: Turn::NONE,
+};
+
+fn jpeg(number: u8) -> Vec<u8> {
+    let mut out = vec![0xFF, 0xD8, 0xFF, 0xC0, 0, 3, number];
+    out.extend([0xFF, 0xDA, 0, 2, number, 0xFF, 0xD9]);
+    out
+}
+
+fn y4m(numbers: &[u8]) -> Vec<u8> {
+    let mut out = b"YUV4MPEG2 W2 H1 F1000:1 Cmono XCOLORRANGE=FULL\n".to_vec();
+    for number in numbers {
+        out.extend(b"FRAME\n");
+        out.extend([*number, 0]);
+    }
+    out
+}
+
+/// The first byte that tells frames apart.
+fn number(captured: &Captured) -> u8 {
+    match &captured.content {
+        Content::Jpeg(jpeg) => jpeg[6],
+        Content::Pixels(pixels) => pixels.picture().planes[0].data[0],
+    }
+}
+
+/// Takes from the feed until it closes, or until `enough` came; then the source is stopped as the
+/// session does it.
+fn take(feed: &Feed, enough: usize) -> Vec<u8> {
+    let mut got = Vec::new();
+    while got.len() < enough && feed.slot().wait(None) == Wake::Full {
+        got.extend(feed.slot().take().as_ref().map(number));
+    }
+    feed.stop().ask(Reason::Done);
+    feed.slot().close();
+    got
+}
+
+/// Gives a byte a call.
+struct Trickle<'a>(&'a [u8]);
+
+impl Read for Trickle<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let one = buffer.len().min(1);
+        self.0.read(&mut buffer[..one])
+    }
+}
+
+/// A file for as long as a test runs.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str, bytes: &[u8]) -> Self {
+        let path = std::env::temp_dir().join(format!("pi-stream-{}-{name}", std::process::id()));
+        std::fs::write(&path, bytes).unwrap();
+        Scratch(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn the_format_is_told_by_content_however_slowly_it_comes() {
+    let mjpeg = [jpeg(1), jpeg(2), jpeg(3)].concat();
+    for stream in [mjpeg, y4m(&[1, 2, 3])] {
+        let feed = Feed::new(Delivery::EveryFrame);
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let _closing = feed.close_at_end();
+                Pass::new(LIVE, &feed).read_through(Trickle(&stream))
+            });
+            assert_eq!(take(&feed, usize::MAX), [1, 2, 3]);
+            assert_eq!(reader.join().unwrap().unwrap(), End::Input);
+        });
+    }
+}
+
+#[test]
+fn a_live_stream_is_read_to_its_end_without_a_taker_and_the_newest_wins() {
+    let feed = Feed::new(Delivery::NewestWins);
+    let stream: Vec<u8> = (0..200).flat_map(jpeg).collect();
+    Pass::new(LIVE, &feed).read_through(&*stream).unwrap();
+    assert_eq!(feed.slot().take().as_ref().map(number), Some(199));
+    assert_eq!((feed.captured(), feed.slot().dropped()), (200, 199));
+}
+
+#[test]
+fn a_file_is_repeated_until_the_feed_says_stop() {
+    let file = Scratch::new("repeat.y4m", &y4m(&[1, 2, 3]));
+    let feed = Feed::new(Delivery::EveryFrame);
+    feed.link_stands();
+    let options = Options {
+        repeat: true,
+        ..LIVE
+    };
+    std::thread::scope(|scope| {
+        let input = Input::File(file.0.clone());
+        let source = scope.spawn(|| run(&{ input }, options, &feed));
+        assert_eq!(take(&feed, 8), [1, 2, 3, 1, 2, 3, 1, 2]);
+        assert_eq!(source.join().unwrap().unwrap(), Skipped::default());
+    });
+}
+
+#[test]
+fn a_file_waits_for_the_first_connection() {
+    let file = Scratch::new("wait.y4m", &y4m(&[1]));
+    let feed = Feed::new(Delivery::NewestWins);
+    feed.stop().ask(Reason::Done);
+    run(&Input::File(file.0.clone()), LIVE, &feed).unwrap();
+    assert_eq!(feed.captured(), 0);
+}
+
+#[test]
+fn a_file_has_the_pace_that_was_asked_for() {
+    let file = Scratch::new("pace.mjpeg", &[jpeg(1), jpeg(2), jpeg(3)].concat());
+    let feed = Feed::new(Delivery::NewestWins);
+    feed.link_stands();
+    let options = Options {
+        fps: Some(200.0),
+        ..LIVE
+    };
+    let begin = Instant::now();
+    run(&Input::File(file.0.clone()), options, &feed).unwrap();
+    // Two intervals lie between three frames; how much later the machine wakes is not ours.
+    assert!(begin.elapsed().as_millis() >= 10);
+}
+
+#[test]
+fn the_turn_goes_with_each_picture() {
+    let feed = Feed::new(Delivery::NewestWins);
+    let turn = Turn::from_flips(1, true, false);
+    let options = Options { turn, ..LIVE };
+    let mut pass = Pass::new(options, &feed);
+    pass.read_through(&*y4m(&[1])).unwrap();
+    assert_eq!(feed.slot().take().unwrap().turn, turn);
+}
+
+#[test]
+fn torn_ends_are_counted() {
+    let feed = Feed::new(Delivery::NewestWins);
+    let mut pass = Pass::new(LIVE, &feed);
+    for mut stream in [[jpeg(1), jpeg(2)].concat(), y4m(&[1, 2])] {
+        stream.pop();
+        pass.read_through(&*stream).unwrap();
+    }
+    assert_eq!(pass.skipped.torn, 2);
+}
+
+#[test]
+fn what_holds_no_frame_is_an_error_that_says_what_was_expected() {
+    for stream in [&b""[..], b"GIF89a", &jpeg(1)[..9], &y4m(&[])] {
+        let feed = Feed::new(Delivery::NewestWins);
+        let error = Pass::new(LIVE, &feed).read_through(stream).unwrap_err();
+        assert!(matches!(error, SourceError::NoFrame { bytes } if bytes == stream.len() as u64));
+    }
+}
+
+#[test]
+fn a_source_that_fails_closes_its_feed() {
+    let feed = Feed::new(Delivery::NewestWins);
+    let missing = Input::File("/nowhere/at.all".into());
+    let error = run(&missing, LIVE, &feed).unwrap_err();
+    assert!(matches!(error, SourceError::Open(_)), "{error}");
+    assert_eq!(feed.slot().wait(None), Wake::Closed);
+}

@@ -102,7 +102,7 @@ impl Layout {
         }
     }
 
-    /// The cells along the lower edge that bear the number's low [`BITS`] bits, the highest first,
+    /// The cells along the lower edge that bear the number's low 24 bits, the highest first,
     /// white for one. None where they would be smaller than a block of a JPEG (below 192x128).
     pub fn cells(&self) -> impl Iterator<Item = Area> {
         self.code.into_iter().flat_map(|code| {

@@ -35,7 +35,7 @@ fn record(config: Config, frames: &[Frame]) -> (Status, Vec<Notice>) {
     }
     recorder.stop();
     let told = told.iter().collect();
-    (recorder.finish(), told)
+    (recorder.finish(soon()), told)
 }
 
 /// `count` frames, each later than the one before.
@@ -45,6 +45,11 @@ fn frames(count: usize, every: Duration) -> Vec<Frame> {
     })
     .take(count)
     .collect()
+}
+
+/// Later than any of these tests takes.
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(60)
 }
 
 fn names(dir: &Path) -> Vec<String> {
@@ -149,7 +154,7 @@ fn a_disk_that_stands_still_is_counted_told_and_never_waited_for() {
     let told: Vec<_> = told.iter().collect();
     let slow = told.iter().filter(|n| matches!(n, Notice::Slow { .. }));
     assert_eq!(slow.count(), 1);
-    let status = recorder.finish();
+    let status = recorder.finish(soon());
     assert_eq!(status.recorded + status.record_dropped, count);
     assert_eq!(status.record_dropped, dropped);
 }
@@ -164,7 +169,7 @@ fn the_end_does_not_wait_for_a_disk_that_hangs() {
     .unwrap();
     recorder.put(&Frame::default().build());
     // Comes back while the thread still hangs: nothing releases it before.
-    let status = recorder.finish();
+    let status = recorder.finish(Instant::now() + Duration::from_millis(30));
     assert!(status.running);
     drop(release);
 }
@@ -184,7 +189,7 @@ fn a_place_that_takes_no_files_is_refused_at_the_start() {
 #[test]
 fn recordings_go_on_and_off_and_count_together() {
     let dir = tempfile::tempdir().unwrap();
-    let recordings = Recordings::new();
+    let recordings = Recordings::new(None);
     let (tell, told) = mpsc::channel();
     let frame = Frame::default().build();
     recordings.put(&frame);
@@ -204,7 +209,7 @@ fn recordings_go_on_and_off_and_count_together() {
     drop(tell);
     let finished = told.iter().filter(|n| matches!(n, Notice::Finished { .. }));
     assert_eq!(finished.count(), 3);
-    let status = recordings.finish();
+    let status = recordings.finish(soon());
     assert_eq!((status.recorded, status.record_dropped), (30, 0));
     assert_eq!(status.path, Some(dir.path().join("3.mkv")));
 }

@@ -161,7 +161,7 @@ fn a_recording_that_was_killed_plays_up_to_its_last_whole_frame() {
         assert!((whole..=whole + 1).contains(&found.len()), "at {cut}");
         assert_near(&found[..whole], &expected[..whole]);
     }
-    assert_eq!(recorder.finish().recorded, 100);
+    assert_eq!(recorder.finish(soon()).recorded, 100);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn players_jump_in_a_recording_whole_or_killed() {
     }
     let killed = dir.path().join("killed.mkv");
     fs::copy(&path, &killed).unwrap();
-    recorder.finish();
+    recorder.finish(soon());
     let at = since_first(&frames);
     let index = at.iter().position(|at| *at >= 7.0).unwrap();
     let mut expected = frames[index].clone();
@@ -250,7 +250,7 @@ fn a_full_disk_stops_the_recording_and_the_file_plays() {
         };
         assert!(source.to_string().contains("free some space"), "{source}");
         recorder.put(&frame.build());
-        let status = recorder.finish();
+        let status = recorder.finish(soon());
         assert!(status.recorded > 0 && status.record_dropped > 0);
         assert!(status.recorded + status.record_dropped <= put);
         assert_eq!(times(&path).len() as u64, status.recorded);

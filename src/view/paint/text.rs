@@ -1,0 +1,249 @@
+//! Lines of text: how large, how long, and their pixels.
+//!
+//! The letters are `embedded-graphics`' fixed-width fonts (Latin-1; what they lack becomes a question mark),
+//! enlarged by whole factors where pixels are small. Fixed width makes room a matter of counting:
+//! columns and rows.
+
+use embedded_graphics::Drawable;
+use embedded_graphics::draw_target::DrawTarget;
+use embedded_graphics::geometry::{OriginDimensions, Point, Size};
+use embedded_graphics::mono_font::iso_8859_1::{FONT_6X10, FONT_8X13, FONT_10X20};
+use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
+use embedded_graphics::pixelcolor::{Rgb888, raw::RawU24};
+use embedded_graphics::prelude::{Pixel, RgbColor};
+use embedded_graphics::text::{Baseline, Text};
+
+use super::Canvas;
+use super::fit::Area;
+
+/// What a line says, by its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// What matters most.
+    Title,
+    /// A fact.
+    Plain,
+    /// What helps to read the facts.
+    Quiet,
+    /// Something to be typed as it stands.
+    Typed,
+    /// Something is wrong.
+    Alert,
+}
+
+impl Tone {
+    fn colour(self) -> Rgb888 {
+        let rgb = match self {
+            Tone::Title => 0xff_ff_ff,
+            Tone::Plain => 0xe2_e6_ea,
+            Tone::Quiet => 0x9a_a4_ae,
+            Tone::Typed => 0x9f_e0_a6,
+            Tone::Alert => 0xff_8a_7a,
+        };
+        RawU24::new(rgb).into()
+    }
+}
+
+/// A line of text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What it says.
+    pub text: String,
+    /// How it looks.
+    pub tone: Tone,
+}
+
+impl Line {
+    /// A line of that tone.
+    pub fn new(tone: Tone, text: impl Into<String>) -> Self {
+        Line {
+            text: text.into(),
+            tone,
+        }
+    }
+
+    /// An empty line.
+    pub fn empty() -> Self {
+        Line::new(Tone::Plain, "")
+    }
+
+    /// As many characters as it has.
+    pub fn columns(&self) -> usize {
+        self.text.chars().count()
+    }
+}
+
+/// A font and how many times it is enlarged.
+#[derive(Debug, Clone, Copy)]
+pub struct Type {
+    font: &'static MonoFont<'static>,
+    scale: usize,
+}
+
+impl Type {
+    /// What is easily read in a window of that size, where `density` pixels make one of a common
+    /// screen's, and leaves room for 50 columns and 18 rows from 320x240 on.
+    pub fn for_window(width: usize, height: usize, density: usize) -> Self {
+        let common = (width * 3 / 4).min(height) / density.max(1);
+        let (font, scale) = match common {
+            0..360 => (&FONT_6X10, 1),
+            360..720 => (&FONT_8X13, 1),
+            _ => (&FONT_10X20, (common / 1080).max(1)),
+        };
+        Type {
+            font,
+            scale: scale * density.max(1),
+        }
+    }
+
+    /// Width of a character in pixels.
+    pub fn column(self) -> usize {
+        self.font.character_size.width as usize * self.scale
+    }
+
+    /// From one line to the next in pixels, the space between them included.
+    pub fn row(self) -> usize {
+        let height = self.font.character_size.height as usize;
+        (height + height / 5) * self.scale
+    }
+
+    /// Draws a line with its upper left corner there.
+    pub fn draw(self, canvas: &mut Canvas<'_>, x: usize, y: usize, line: &Line) {
+        let style = MonoTextStyle::new(self.font, line.tone.colour());
+        let mut target = Enlarged {
+            canvas,
+            x,
+            y: y + self.font.character_size.height as usize / 10 * self.scale,
+            scale: self.scale,
+        };
+        let drawn = Text::with_baseline(&line.text, Point::zero(), style, Baseline::Top);
+        // Drawing on memory cannot fail: the error type has no values.
+        let Ok(_) = drawn.draw(&mut target);
+    }
+}
+
+/// Text that does not fit into the columns goes on in the next line, from a space where there is one.
+/// What goes on is set in by two.
+pub fn wrap(line: &Line, columns: usize) -> Vec<Line> {
+    let columns = columns.max(4);
+    let mut wrapped = Vec::new();
+    let mut rest: Vec<char> = line.text.chars().collect();
+    let mut indent = "";
+    while indent.len() + rest.len() > columns {
+        let room = columns - indent.len();
+        // A space right behind the last column is as good a place as one before it.
+        let space = rest[..=room].iter().rposition(|c| *c == ' ');
+        let end = space.filter(|at| *at > 0).unwrap_or(room);
+        let tail = rest.split_off(end);
+        let head: String = rest.iter().collect();
+        wrapped.push(Line::new(line.tone, format!("{indent}{head}")));
+        rest = tail.into_iter().skip_while(|c| *c == ' ').collect();
+        indent = "  ";
+    }
+    let tail: String = rest.iter().collect();
+    wrapped.push(Line::new(line.tone, format!("{indent}{tail}")));
+    wrapped
+}
+
+/// A canvas whose pixels are squares of `scale`, seen from a corner.
+struct Enlarged<'a, 'b> {
+    canvas: &'a mut Canvas<'b>,
+    x: usize,
+    y: usize,
+    scale: usize,
+}
+
+impl OriginDimensions for Enlarged<'_, '_> {
+    fn size(&self) -> Size {
+        Size::new(self.canvas.width() as u32, self.canvas.height() as u32)
+    }
+}
+
+impl DrawTarget for Enlarged<'_, '_> {
+    type Color = Rgb888;
+    type Error = std::convert::Infallible;
+
+    fn draw_iter<I>(&mut self, pixels: I) -> Result<(), Self::Error>
+    where
+        I: IntoIterator<Item = Pixel<Self::Color>>,
+    {
+        for Pixel(point, colour) in pixels {
+            let (Ok(x), Ok(y)) = (usize::try_from(point.x), usize::try_from(point.y)) else {
+                continue;
+            };
+            let square = Area {
+                x: self.x + x * self.scale,
+                y: self.y + y * self.scale,
+                width: self.scale,
+                height: self.scale,
+            };
+            let [r, g, b] = [colour.r(), colour.g(), colour.b()];
+            self.canvas.fill(square, u32::from_be_bytes([0, r, g, b]));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrapped(text: &str, columns: usize) -> Vec<String> {
+        let lines = wrap(&Line::new(Tone::Plain, text), columns);
+        lines.into_iter().map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn text_wraps_at_spaces_and_loses_no_word() {
+        let lines = wrapped("pi-send --host 192.168.1.20 --port 8001", 28);
+        assert_eq!(lines, ["pi-send --host 192.168.1.20", "  --port 8001"]);
+        assert_eq!(wrapped("one two", 7), ["one two"]);
+        assert_eq!(wrapped("", 10), [""]);
+    }
+
+    #[test]
+    fn a_word_longer_than_the_line_is_cut_and_goes_on() {
+        assert_eq!(wrapped("abcdefghij", 6), ["abcdef", "  ghij"]);
+        assert_eq!(wrapped("\u{e4}\u{f6}\u{fc}\u{df}\u{e5}", 4).len(), 2);
+    }
+
+    #[test]
+    fn every_window_has_room_for_the_words() {
+        for (width, height, density) in [
+            (320, 240, 1),
+            (640, 480, 1),
+            (1280, 960, 2),
+            (1920, 1080, 1),
+            (3840, 2160, 2),
+            (1080, 1920, 1),
+        ] {
+            let font = Type::for_window(width, height, density);
+            assert!(width / font.column() >= 50, "{width}x{height}");
+            assert!(height / font.row() >= 18, "{width}x{height}");
+        }
+    }
+
+    #[test]
+    fn letters_are_drawn_in_their_colour_and_enlarged_by_whole_factors() {
+        let mut pixels = vec![0; 100 * 60];
+        let mut canvas = Canvas::new(&mut pixels, 100, 60);
+        let font = Type::for_window(640, 480, 2);
+        font.draw(&mut canvas, 10, 4, &Line::new(Tone::Title, "H"));
+        let lit: Vec<_> = (0..6000).filter(|i| pixels[*i] != 0).collect();
+        assert!(!lit.is_empty());
+        // Squares of two by two: each lit pixel has its partner.
+        for i in lit {
+            assert_eq!(pixels[i], 0xff_ff_ff);
+            assert_ne!(pixels[i ^ 1], 0);
+        }
+    }
+
+    #[test]
+    fn text_beyond_the_edge_is_clipped() {
+        let mut pixels = vec![0; 8 * 8];
+        let mut canvas = Canvas::new(&mut pixels, 8, 8);
+        let font = Type::for_window(3840, 2160, 2);
+        font.draw(&mut canvas, 5, 5, &Line::new(Tone::Alert, "W\u{2603}W"));
+        font.draw(&mut canvas, 50, 50, &Line::new(Tone::Alert, "W"));
+    }
+}

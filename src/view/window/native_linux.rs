@@ -1,0 +1,81 @@
+//! What this platform does for a window of minifb's: on Linux, what X11 can.
+//!
+//! Each part works or does not, by itself; the surface has minifb's plainer way for what does not.
+
+use super::shm::Shm;
+use super::x11::Desktop;
+pub use super::x11::Watch;
+
+/// The platform's side of a window.
+pub struct Native {
+    window: u32,
+    desktop: Option<Desktop>,
+    shm: Option<Shm>,
+}
+
+impl Native {
+    /// Looks at what is there for this window.
+    pub fn new(window: &minifb::Window) -> Self {
+        // X11's numbers of windows have 29 bits; minifb wraps them in a pointer.
+        let id = window.get_window_handle() as usize as u32;
+        let (width, height) = window.get_size();
+        Native {
+            window: id,
+            desktop: Desktop::new(id).ok(),
+            shm: Shm::new(id, width, height),
+        }
+    }
+
+    /// How many pixels make one of a common screen's, in each direction; at least 1.
+    pub fn density(&self) -> usize {
+        self.desktop.as_ref().map_or(1, Desktop::density) as usize
+    }
+
+    /// Gives the window a size that suits the picture; `false` where that is not in its power.
+    pub fn suit(&self, picture: (u32, u32)) -> bool {
+        let suited = self.desktop.as_ref().map(|desktop| desktop.suit(picture));
+        matches!(suited, Some(Ok(_)))
+    }
+
+    /// Whether the window fills the screen.
+    pub fn is_full_screen(&self) -> bool {
+        self.desktop.as_ref().is_some_and(Desktop::is_full_screen)
+    }
+
+    /// Fills the screen, or leaves that; `false` where that is not in its power.
+    pub fn set_full_screen(&mut self, full: bool) -> bool {
+        let done = self
+            .desktop
+            .as_mut()
+            .map(|desktop| desktop.set_full_screen(full));
+        matches!(done, Some(Ok(())))
+    }
+
+    /// Stays above other windows, where the desktop knows of such a thing.
+    pub fn keep_on_top(&self) {
+        if let Some(desktop) = &self.desktop {
+            // A window that is covered is still a window.
+            let _ = desktop.keep_on_top();
+        }
+    }
+
+    /// The platform's own memory for that many pixels, where it has some.
+    pub fn pixels(&mut self, count: usize) -> Option<&mut [u32]> {
+        self.shm.as_mut()?.pixels(count)
+    }
+
+    /// Shows what is in [`Native::pixels`]; `false` where that failed, and will not be tried again.
+    pub fn put(&mut self, width: usize, height: usize) -> bool {
+        let put = self.shm.as_ref().map(|shm| shm.put(width, height));
+        let done = matches!(put, Some(Ok(())));
+        if !done {
+            self.shm = None;
+        }
+        done
+    }
+
+    /// Something that wakes the loop for the window's events; for a thread of its own.
+    pub fn watch(&self) -> Option<Watch> {
+        Watch::new(self.window)
+    }
+}

@@ -1,0 +1,362 @@
+//! Everything that reads what strangers wrote, fed with what a stranger might write: no panic, no
+//! memory beyond the bounds, and whole things come out as they went in, however they were cut.
+//!
+//! Seeded, so that a failure comes again: it names its seed. `PI_STREAM_FUZZ_INPUTS` sets how many
+//! inputs are tried (default 200,000, over all readers); `PI_STREAM_FUZZ_SEED` starts elsewhere.
+#![cfg(feature = "send")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::io::Read;
+
+use pi_stream::send::source::{mjpeg, y4m};
+use pi_stream::stamp::{self, Name, Stamp};
+use pi_stream::wire::{Ack, FrameReader, ReadError, write_end, write_frame};
+
+/// Notes the largest single allocation of each thread.
+struct Watched;
+
+thread_local! {
+    static LARGEST: Cell<usize> = const { Cell::new(0) };
+}
+
+fn note(size: usize) {
+    // A thread that ends allocates after its locals are gone.
+    let _ = LARGEST.try_with(|largest| largest.set(largest.get().max(size)));
+}
+
+// SAFETY: everything is passed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Watched {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note(layout.size());
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        note(layout.size());
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        note(size);
+        unsafe { System.realloc(at, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Watched = Watched;
+
+/// What inputs of a few kilobytes may make a reader allocate at once: the wire's step of 64 KiB,
+/// doubled.
+const MAX_ALLOCATION: usize = 128 * 1024;
+
+/// SplitMix64: small, and every seed is as good as any other.
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() % end.max(1) as u64) as usize
+    }
+
+    fn byte(&mut self) -> u8 {
+        // Half of the time one that means something in a JPEG or a length.
+        const TELLING: [u8; 14] = [
+            0x00, 0x01, 0x02, 0x7F, 0x80, 0xC0, 0xC4, 0xD0, 0xD8, 0xD9, 0xDA, 0xE1, 0xFE, 0xFF,
+        ];
+        match self.below(2) {
+            0 => TELLING[self.below(TELLING.len())],
+            _ => self.next() as u8,
+        }
+    }
+
+    fn bytes(&mut self, at_most: usize) -> Vec<u8> {
+        let length = self.below(at_most + 1);
+        (0..length).map(|_| self.byte()).collect()
+    }
+
+    /// One to eight changes: bytes set, taken out, put in, doubled, the end cut off.
+    fn mutate(&mut self, bytes: &mut Vec<u8>) {
+        for _ in 0..=self.below(8) {
+            let at = self.below(bytes.len());
+            let end = (at + 1 + self.below(32)).min(bytes.len());
+            match self.below(6) {
+                0 | 1 if !bytes.is_empty() => bytes[at] = self.byte(),
+                2 => drop(bytes.splice(at..at, self.bytes(16))),
+                3 => drop(bytes.drain(at..end)),
+                4 => {
+                    let again = bytes[at..end].to_vec();
+                    bytes.splice(at..at, again);
+                }
+                5 if self.below(4) == 0 => bytes.truncate(at),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Gives its bytes in pieces of random length, with interruptions and time-outs between.
+struct Pieces<'a> {
+    bytes: &'a [u8],
+    dice: &'a mut Dice,
+}
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self.dice.below(8) {
+            0 => Err(std::io::ErrorKind::WouldBlock.into()),
+            1 => Err(std::io::ErrorKind::Interrupted.into()),
+            _ => {
+                let length = (1 + self.dice.below(64)).min(buffer.len());
+                self.bytes.read(&mut buffer[..length])
+            }
+        }
+    }
+}
+
+/// Entropy-coded data: whatever, with each 0xFF stuffed or made a restart marker.
+fn scan_data(dice: &mut Dice) -> Vec<u8> {
+    let mut data = Vec::new();
+    for byte in dice.bytes(60) {
+        data.push(byte);
+        if byte == 0xFF {
+            data.push([0x00, 0xD0, 0xD7][dice.below(3)]);
+        }
+    }
+    data
+}
+
+/// What is a JPEG to everybody who does not decode: segments of any content, one or more scans.
+fn jpeg(dice: &mut Dice) -> Vec<u8> {
+    let mut out = vec![0xFF, 0xD8];
+    let segment = |out: &mut Vec<u8>, marker: u8, dice: &mut Dice| {
+        let body = dice.bytes(40);
+        out.extend([0xFF, marker]);
+        out.extend((body.len() as u16 + 2).to_be_bytes());
+        out.extend(body);
+    };
+    for _ in 0..dice.below(4) {
+        let marker = [0xE0, 0xE1, 0xFE, 0xDB, 0xC4][dice.below(5)];
+        segment(&mut out, marker, dice);
+    }
+    segment(&mut out, 0xC0, dice);
+    for _ in 0..=dice.below(3) {
+        segment(&mut out, 0xDA, dice);
+        out.extend(scan_data(dice));
+    }
+    out.extend([0xFF, 0xD9]);
+    out
+}
+
+fn some_stamp(dice: &mut Dice) -> Stamp {
+    Stamp {
+        seq: dice.next(),
+        captured_unix_us: dice.next(),
+        latency_us: (dice.below(2) == 0).then(|| dice.next()),
+        quality: (dice.below(2) == 0).then(|| 1 + dice.below(100) as u8),
+        ack: dice.below(2) == 0,
+        name: Name::reduced(&String::from_utf8_lossy(&dice.bytes(100))),
+    }
+}
+
+fn wire_stream(frames: &[Vec<u8>]) -> Vec<u8> {
+    let mut stream = Vec::new();
+    for frame in frames {
+        write_frame(&mut stream, &[frame]).unwrap();
+    }
+    write_end(&mut stream).unwrap();
+    stream
+}
+
+/// The frames that come off the wire, and whether the end marker did.
+fn read_wire(stream: &[u8], dice: &mut Dice) -> (Vec<Vec<u8>>, bool) {
+    let pieces = Pieces {
+        bytes: stream,
+        dice,
+    };
+    let mut reader = FrameReader::new(pieces, 4096);
+    let (mut frame, mut frames) = (Vec::new(), Vec::new());
+    loop {
+        match reader.read(&mut frame) {
+            Ok(true) => frames.push(frame.clone()),
+            Ok(false) => return (frames, true),
+            Err(e) if e.is_timeout() => {}
+            Err(e) => {
+                let at = match &e {
+                    ReadError::Io { at, .. }
+                    | ReadError::TooLong { at, .. }
+                    | ReadError::Ended { at, .. } => *at,
+                };
+                assert!(at <= stream.len() as u64, "{e}");
+                return (frames, false);
+            }
+        }
+    }
+}
+
+/// The frames that the cutter finds; checks that every byte is in one or counted.
+fn cut(stream: &[u8], dice: &mut Dice) -> (Vec<Vec<u8>>, mjpeg::Skipped) {
+    let (mut cutter, mut frame, mut frames) = (mjpeg::Cutter::new(), Vec::new(), Vec::new());
+    let mut rest = stream;
+    while !rest.is_empty() {
+        let piece = &rest[..(1 + dice.below(64)).min(rest.len())];
+        let (used, whole) = cutter.push(piece, &mut frame).unwrap();
+        assert!(used == piece.len() || whole);
+        rest = &rest[used..];
+        if whole {
+            assert!(frame.starts_with(&[0xFF, 0xD8, 0xFF]) && frame.ends_with(&[0xFF, 0xD9]));
+            frames.push(std::mem::take(&mut frame));
+        }
+    }
+    let skipped = cutter.finish(&mut frame);
+    let whole: usize = frames.iter().map(Vec::len).sum();
+    assert_eq!(whole as u64 + skipped.bytes, stream.len() as u64);
+    (frames, skipped)
+}
+
+fn y4m_stream(dice: &mut Dice) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let (chroma, samples) = [("mono", 1), ("444", 3)][dice.below(2)];
+    let (width, height) = (1 + dice.below(9), 1 + dice.below(9));
+    let mut stream = format!("YUV4MPEG2 W{width} H{height} F25:1 It C{chroma}\n").into_bytes();
+    let frames: Vec<Vec<u8>> = (0..dice.below(4))
+        .map(|_| (0..width * height * samples).map(|_| dice.byte()).collect())
+        .collect();
+    for frame in &frames {
+        stream.extend(b"FRAME\n");
+        stream.extend(frame);
+    }
+    (stream, frames)
+}
+
+/// The frames of a stream of raw pictures, up to its first fault.
+fn read_y4m(stream: &[u8], dice: &mut Dice) -> Vec<Vec<u8>> {
+    let (mut reader, mut frame, mut frames) = (y4m::Reader::new(), Vec::new(), Vec::new());
+    let mut rest = stream;
+    while !rest.is_empty() {
+        let piece = &rest[..(1 + dice.below(64)).min(rest.len())];
+        match reader.push(piece, &mut frame) {
+            Ok((used, whole)) => {
+                assert!(used == piece.len() || whole.is_some());
+                rest = &rest[used..];
+                if let Some(header) = whole {
+                    assert!(header.shape.view(&frame).is_some());
+                    frames.push(std::mem::take(&mut frame));
+                }
+            }
+            Err(e) => {
+                assert!(e.to_string().len() < 2 * y4m::MAX_LINE * 10, "{e}");
+                break;
+            }
+        }
+    }
+    frames
+}
+
+/// Runs `case` with many seeds, on both of its sides: things whole, and things changed.
+fn for_seeds(name: &str, case: impl Fn(&mut Dice)) {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let inputs: u64 = number("PI_STREAM_FUZZ_INPUTS").unwrap_or(200_000);
+    let start: u64 = number("PI_STREAM_FUZZ_SEED").unwrap_or(0);
+    // Five readers share them.
+    for seed in start..start + inputs.div_ceil(5) {
+        let failed = FailedSeed { name, seed };
+        LARGEST.set(0);
+        case(&mut Dice(seed));
+        let largest = LARGEST.get();
+        assert!(largest <= MAX_ALLOCATION, "{largest} bytes at once");
+        std::mem::forget(failed);
+    }
+}
+
+/// Names the seed where a case panics.
+struct FailedSeed<'a> {
+    name: &'a str,
+    seed: u64,
+}
+
+impl Drop for FailedSeed<'_> {
+    fn drop(&mut self) {
+        eprintln!("{}: PI_STREAM_FUZZ_SEED={}", self.name, self.seed);
+    }
+}
+
+#[test]
+fn the_wire_gives_frames_as_they_were_written_and_survives_the_rest() {
+    for_seeds("wire", |dice| {
+        let frames: Vec<Vec<u8>> = (0..dice.below(4))
+            .map(|_| dice.bytes(200))
+            .filter(|frame| !frame.is_empty())
+            .collect();
+        let mut stream = wire_stream(&frames);
+        assert_eq!(read_wire(&stream, dice), (frames, true));
+        dice.mutate(&mut stream);
+        read_wire(&stream, dice);
+    });
+}
+
+#[test]
+fn acks_come_as_they_were_written_and_torn_ones_are_none() {
+    for_seeds("ack", |dice| {
+        let ack = Ack {
+            seq: dice.next() as u32,
+            held_us: dice.next() as u32,
+        };
+        let mut bytes = ack.emit().to_vec();
+        assert_eq!(Ack::read(&mut &*bytes).unwrap(), Some(ack));
+        bytes.truncate(dice.below(8));
+        assert_eq!(Ack::read(&mut &*bytes).unwrap(), None);
+    });
+}
+
+#[test]
+fn stamps_come_as_they_were_put_and_leave_the_picture_alone() {
+    for_seeds("stamp", |dice| {
+        let plain = jpeg(dice);
+        let stamp = some_stamp(dice);
+        let mut stamped = stamp::stamped(&plain, &stamp);
+        assert_eq!(Stamp::find(&stamped), Some(stamp));
+        assert_eq!(
+            stamp::places(&stamped).map(|part| &stamped[part]).concat(),
+            plain
+        );
+        dice.mutate(&mut stamped);
+        let [head, middle, tail] = stamp::places(&stamped);
+        assert!(head.end <= middle.start && middle.end <= tail.start && tail.end == stamped.len());
+        if let Some(name) = Stamp::find(&stamped).and_then(|stamp| stamp.name) {
+            assert!(name.as_str().parse::<Name>().is_ok(), "{name}");
+        }
+        stamp::without_ack(&stamped);
+    });
+}
+
+#[test]
+fn the_cutter_gives_jpegs_as_they_are_and_survives_the_rest() {
+    for_seeds("mjpeg", |dice| {
+        let jpegs: Vec<Vec<u8>> = (0..dice.below(4)).map(|_| jpeg(dice)).collect();
+        let mut stream = jpegs.concat();
+        assert_eq!(cut(&stream, dice), (jpegs, mjpeg::Skipped::default()));
+        dice.mutate(&mut stream);
+        cut(&stream, dice);
+    });
+}
+
+#[test]
+fn raw_pictures_come_as_they_are_and_the_rest_is_survived() {
+    for_seeds("y4m", |dice| {
+        let (mut stream, frames) = y4m_stream(dice);
+        assert_eq!(read_y4m(&stream, dice), frames);
+        dice.mutate(&mut stream);
+        read_y4m(&stream, dice);
+    });
+}

@@ -1,0 +1,296 @@
+//! The window as people see it: a real X server (Xvfb), real key presses (xdotool), real pixels.
+//!
+//! A process of its own, this test binary once more, runs the window on a stand: a host that does
+//! what the test writes to its standard input, and tells on its standard output what the window told
+//! it. Needs Xvfb and xdotool, and says so where they are not. Waiting is always for something to
+//! happen; the bound on it only ends a test that has failed.
+#![cfg(all(target_os = "linux", feature = "view"))]
+
+#[path = "window/screen.rs"]
+mod screen;
+#[path = "window/stand.rs"]
+mod stand;
+
+use screen::Screen;
+use stand::Stand;
+
+const RED: u32 = 0xd0_10_10;
+const GREEN: u32 = 0x10_c0_20;
+const BLUE: u32 = 0x20_30_e0;
+const WHITE: u32 = 0xf0_f0_f0;
+
+/// The colours of a picture's quarters: upper left, upper right, lower left, lower right.
+const QUARTERS: [u32; 4] = [RED, GREEN, BLUE, WHITE];
+
+/// Not a test: the window on its stand, in a process that the tests start.
+#[test]
+#[ignore = "started by the others"]
+fn the_stand() {
+    stand::run();
+}
+
+/// The colours in the middle of each quarter of a picture of `w` by `h` in the middle of the screen.
+fn quarters(screen: &Screen, w: usize, h: usize) -> [u32; 4] {
+    let (left, top) = ((screen.width - w) / 2, (screen.height - h) / 2);
+    let pixels = screen.pixels();
+    [(1, 1), (3, 1), (1, 3), (3, 3)].map(|(x, y)| pixels.at(left + w * x / 4, top + h * y / 4))
+}
+
+/// A window that shows a live picture of that size, words and all hidden.
+fn showing(screen: &Screen, options: &[&str], w: usize, h: usize) -> Stand {
+    let mut stand = Stand::start(screen, options);
+    stand.tell("status receiving");
+    stand.show(1, w, h);
+    stand
+}
+
+#[test]
+fn the_picture_is_shown_pixel_by_pixel_in_a_window_of_its_size() {
+    let screen = Screen::start(1280, 800);
+    let mut stand = showing(&screen, &[], 640, 480);
+    let pixels = screen.pixels();
+    // The window's edges: the picture begins and ends there, and nothing of it is scaled.
+    for (x, y, colour) in [
+        (320, 160, RED),
+        (639, 399, RED),
+        (640, 399, GREEN),
+        (639, 400, BLUE),
+        (959, 639, WHITE),
+        (319, 300, 0),
+        (960, 300, 0),
+    ] {
+        assert_eq!(pixels.at(x, y), colour, "at {x},{y}");
+    }
+    stand.quit_with(&screen, "q");
+}
+
+#[test]
+fn every_picture_is_reported_as_shown_once_and_in_order() {
+    let screen = Screen::start(800, 600);
+    let mut stand = showing(&screen, &[], 320, 240);
+    for seq in 2..50 {
+        stand.show(seq, 320, 240);
+    }
+    stand.quit_with(&screen, "Escape");
+}
+
+#[test]
+fn turning_and_mirroring_move_the_colours() {
+    let screen = Screen::start(1000, 800);
+    let mut stand = showing(&screen, &[], 600, 600);
+    screen.wait("the picture", || quarters(&screen, 600, 600) == QUARTERS);
+    screen.press("r");
+    let clockwise = [BLUE, RED, WHITE, GREEN];
+    screen.wait("a quarter turn", || {
+        quarters(&screen, 600, 600) == clockwise
+    });
+    screen.press("m");
+    let mirrored = [RED, BLUE, GREEN, WHITE];
+    screen.wait("a mirror", || quarters(&screen, 600, 600) == mirrored);
+    // What is saved is what is seen.
+    screen.press("s");
+    stand.expect("snapshot 1 quarters 3 mirror true");
+    stand.quit_with(&screen, "q");
+}
+
+#[test]
+fn options_turn_the_picture_and_the_window_with_it() {
+    let screen = Screen::start(1000, 1000);
+    let mut stand = showing(&screen, &["--rotation", "90", "--vflip"], 800, 400);
+    // Flipped to [BLUE, WHITE, RED, GREEN], then turned.
+    let turned = [RED, BLUE, GREEN, WHITE];
+    screen.wait("the turned picture", || {
+        quarters(&screen, 400, 800) == turned
+    });
+    stand.quit_with(&screen, "q");
+}
+
+#[test]
+fn a_frozen_picture_stays_and_going_on_shows_the_newest() {
+    let screen = Screen::start(800, 600);
+    let mut stand = showing(&screen, &[], 640, 480);
+    let probe = || screen.pixels().at(400, 200);
+    stand.fill(2, 640, 480, RED);
+    stand.expect("shown 2");
+    screen.press("space");
+    screen.wait("the window saying that it is frozen", || {
+        screen.pixels().differ_from(80, 480, 640, 50, RED)
+    });
+    for seq in 3..6 {
+        stand.fill(seq, 640, 480, BLUE);
+        stand.expect(&format!("passed over {seq}"));
+    }
+    assert_eq!(probe(), RED);
+    // The frozen picture is the one that is saved.
+    screen.press("s");
+    stand.expect("snapshot 2 quarters 0 mirror false");
+    screen.press("space");
+    screen.wait("the newest picture", || probe() == BLUE);
+    stand.fill(6, 640, 480, GREEN);
+    stand.expect("shown 6");
+    stand.quit_with(&screen, "q");
+}
+
+#[test]
+fn the_overlay_and_the_help_come_and_go() {
+    let screen = Screen::start(800, 600);
+    let mut stand = showing(&screen, &[], 640, 480);
+    stand.fill(2, 640, 480, RED);
+    stand.expect("shown 2");
+    let corner = || screen.pixels().differ_from(90, 70, 200, 100, RED);
+    let middle = || screen.pixels().differ_from(300, 200, 200, 200, RED);
+    assert!(!corner() && !middle());
+    screen.press("i");
+    screen.wait("the overlay", corner);
+    screen.press("i");
+    screen.wait("the overlay's end", || !corner());
+    for key in ["h", "question"] {
+        screen.press(key);
+        screen.wait("the help", middle);
+        // Escape leaves the help first, and the window stays.
+        screen.press("Escape");
+        screen.wait("the help's end", || !middle());
+    }
+    stand.quit_with(&screen, "Escape");
+}
+
+#[test]
+fn a_recording_has_its_red_dot_while_it_runs() {
+    let screen = Screen::start(800, 600);
+    let mut stand = showing(&screen, &[], 640, 480);
+    stand.fill(2, 640, 480, BLUE);
+    stand.expect("shown 2");
+    let dot = || screen.pixels().contains(600, 60, 120, 60, 0xf0_32_28);
+    assert!(!dot());
+    screen.press("v");
+    stand.expect("record quarters 0 mirror false");
+    screen.wait("the red dot", dot);
+    screen.press("v");
+    stand.expect("record quarters 0 mirror false");
+    screen.wait("the red dot's end", || !dot());
+    stand.quit_with(&screen, "q");
+}
+
+#[test]
+fn full_screen_fills_the_screen_and_escape_leaves_it_first() {
+    let screen = Screen::start(1024, 768);
+    let mut stand = showing(&screen, &[], 640, 480);
+    let corner = || screen.pixels().at(0, 0);
+    assert_eq!(corner(), 0);
+    screen.press("f");
+    screen.wait("the whole screen", || corner() == RED);
+    screen.press("Escape");
+    screen.wait("the window", || {
+        corner() == 0 && quarters(&screen, 640, 480) == QUARTERS
+    });
+    screen.press("f");
+    screen.wait("the whole screen again", || corner() == RED);
+    screen.press("f");
+    screen.wait("the window again", || corner() == 0);
+    stand.quit_with(&screen, "Escape");
+}
+
+#[test]
+fn the_full_screen_option_fills_the_screen() {
+    let screen = Screen::start(1024, 768);
+    let mut stand = showing(&screen, &["--fullscreen"], 640, 480);
+    screen.wait("the whole screen", || screen.pixels().at(0, 0) == RED);
+    stand.quit_with(&screen, "q");
+}
+
+#[test]
+fn a_given_size_is_kept_and_the_picture_letter_boxed() {
+    let screen = Screen::start(1000, 1000);
+    let mut stand = showing(&screen, &["--window", "800x800"], 640, 320);
+    screen.wait("the enlarged picture", || {
+        quarters(&screen, 800, 400) == QUARTERS
+    });
+    // The bars above and below.
+    for y in [110, 290, 710, 890] {
+        assert_eq!(screen.pixels().at(500, y), 0, "at row {y}");
+    }
+    stand.quit_with(&screen, "q");
+}
+
+#[test]
+fn a_picture_larger_than_the_screen_is_fitted_to_it() {
+    let screen = Screen::start(800, 600);
+    let mut stand = showing(&screen, &[], 4056, 3040);
+    screen.wait("the fitted picture", || {
+        quarters(&screen, 800, 600) == QUARTERS
+    });
+    stand.quit_with(&screen, "q");
+}
+
+#[test]
+fn odd_and_tiny_pictures_are_shown() {
+    let screen = Screen::start(800, 600);
+    let mut stand = showing(&screen, &[], 1, 1);
+    screen.wait("the one pixel", || screen.pixels().at(400, 300) == RED);
+    for (seq, w, h) in [(2, 639, 481), (3, 500, 480), (4, 65_500, 1), (5, 1, 3000)] {
+        stand.show(seq, w, h);
+    }
+    stand.quit_with(&screen, "q");
+}
+
+#[test]
+fn a_stalled_picture_is_dimmed_and_a_new_one_ends_that() {
+    let screen = Screen::start(800, 600);
+    let mut stand = showing(&screen, &[], 640, 480);
+    let light = || screen.pixels().at(700, 100) >> 8 & 0xff;
+    assert_eq!(light(), 0xc0);
+    stand.tell("status stalled");
+    screen.wait("a darker picture", || light() < 0x60);
+    stand.tell("status receiving");
+    stand.show(2, 640, 480);
+    assert_eq!(light(), 0xc0);
+    stand.quit_with(&screen, "q");
+}
+
+#[test]
+fn the_waiting_screen_is_there_before_any_picture() {
+    let screen = Screen::start(800, 600);
+    let mut stand = Stand::start(&screen, &[]);
+    let text = || screen.pixels().contains(80, 60, 640, 480, 0x9f_e0_a6);
+    screen.wait("the line to type", text);
+    screen.press("s");
+    screen.wait("the refusal", || {
+        screen.pixels().contains(80, 400, 640, 140, 0xff_8a_7a)
+    });
+    stand.quit_with(&screen, "Escape");
+}
+
+#[test]
+fn a_window_that_was_covered_is_whole_again() {
+    let screen = Screen::start(800, 600);
+    let mut stand = showing(&screen, &[], 640, 480);
+    screen.wait("the picture", || quarters(&screen, 640, 480) == QUARTERS);
+    let mut other = Stand::start(&screen, &["--window", "800x600"]);
+    screen.wait("the other window", || {
+        quarters(&screen, 640, 480) != QUARTERS && screen.pixels().at(2, 2) != 0
+    });
+    other.tell("stop");
+    other.expect("ended Ok(())");
+    screen.wait("the picture", || quarters(&screen, 640, 480) == QUARTERS);
+    stand.quit_with(&screen, "q");
+}
+
+#[test]
+fn the_close_button_ends_it() {
+    let screen = Screen::start(800, 600);
+    let mut stand = showing(&screen, &[], 640, 480);
+    // What a window manager sends when the button is pressed.
+    screen.close_window();
+    stand.expect("ended Ok(())");
+}
+
+#[test]
+fn without_a_display_the_error_says_what_to_do() {
+    let mut stand = Stand::start_on(":99999", &[]);
+    let line = stand.next_line();
+    assert!(line.starts_with("ended Err"), "{line}");
+    assert!(
+        line.contains("DISPLAY=:99999") && line.contains("--headless"),
+        "{line}"
+    );
+}
