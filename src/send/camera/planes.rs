@@ -77,8 +77,11 @@ mod tests {
 
     #[test]
     fn the_last_row_ends_with_its_pixels() {
-        let sizes = sizes(PixelFormat::I420, [1024, 512, 512], 1000, 500);
-        assert_eq!(sizes, [1024 * 499 + 1000, 512 * 249 + 500, 512 * 249 + 500]);
+        let lengths = sizes(PixelFormat::I420, [1024, 512, 512], 1000, 500);
+        assert_eq!(
+            lengths,
+            [1024 * 499 + 1000, 512 * 249 + 500, 512 * 249 + 500]
+        );
         assert_eq!(sizes(PixelFormat::Rgb, [96, 0, 0], 31, 2), [96 + 93, 0, 0]);
     }
 }
