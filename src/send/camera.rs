@@ -20,6 +20,8 @@ mod memory;
 mod mode;
 mod negotiate;
 mod notice;
+mod planes;
+mod rate;
 mod select;
 mod session;
 mod tuning;

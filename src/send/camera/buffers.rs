@@ -19,6 +19,7 @@ use libcamera::stream::Stream;
 use super::error::{CameraError, library};
 use super::memory::{self, Mapping};
 use super::negotiate::{self, Agreed, Layout};
+use super::planes;
 use super::session::Event;
 use crate::frame::{Picture, Pixels, Plane};
 
@@ -90,7 +91,7 @@ fn imported_planes(camera: &ActiveCamera<'_>, agreed: &Agreed) -> Vec<(u32, u32)
     let whole = vec![(0, agreed.frame_size as u32)];
     match agreed.layout {
         Layout::Pixels(format) | Layout::Crossed(format) if negotiate::is_virtual(camera) => {
-            let planes = negotiate::planes(format, agreed.stride, agreed.height);
+            let planes = planes::places(format, agreed.stride, agreed.height);
             let starts: Vec<usize> = planes
                 .iter()
                 .filter(|(_, stride)| *stride > 0)
@@ -169,9 +170,9 @@ fn planes_of(agreed: &Agreed) -> [PlaneAt; 3] {
     let (Layout::Pixels(format) | Layout::Crossed(format)) = agreed.layout else {
         return [PlaneAt::default(); 3];
     };
-    let placed = negotiate::planes(format, agreed.stride, agreed.height);
+    let placed = planes::places(format, agreed.stride, agreed.height);
     let strides = placed.map(|(_, stride)| stride);
-    let lengths = negotiate::plane_sizes(format, strides, agreed.width, agreed.height);
+    let lengths = planes::sizes(format, strides, agreed.width, agreed.height);
     std::array::from_fn(|i| PlaneAt {
         mapping: 0,
         offset: placed[i].0,

@@ -23,11 +23,12 @@ use super::controls::{Given, Table};
 use super::error::{CameraError, library, look_at_devices};
 use super::negotiate::{self, Agreed, Layout};
 use super::notice::Notice;
+use super::rate::{rate, remarks};
 use super::select::{self, Names};
 use super::{mode, patience};
 use crate::frame::{Captured, Content, Pool};
 use crate::jpeg::markers;
-use crate::send::camera_options::{CameraConfig, Need, Setting, Value};
+use crate::send::camera_options::{CameraConfig, Setting};
 use crate::send::source::{Feed, Shot};
 
 /// How long the wish to end may go unseen.
@@ -400,66 +401,4 @@ fn shot(request: &Request, missed: u64) -> Shot {
             .map(|lens| lens.0),
         missed,
     }
-}
-
-/// What is to be done for `--fps`.
-struct Rate {
-    setting: Option<Setting>,
-    /// The longest that a frame may take.
-    longest: Duration,
-    /// Frames a second that the camera can do, slowest and fastest, where it says so.
-    possible: Option<(f64, f64)>,
-}
-
-/// `--fps` as limits of a frame's duration. A longer exposure stretches the frame: it was asked for, too.
-fn rate(config: &CameraConfig, durations: Option<(i64, i64)>) -> Rate {
-    let wanted = 1e6 / config.fps;
-    // The sensor reads out a few rows longer than it exposes.
-    let exposed = config.shutter_us.unwrap_or(0.0) * 1.01 + 1000.0;
-    let longest = if exposed > wanted { exposed } else { wanted };
-    let within = |us: f64| match durations {
-        Some((shortest, longest)) => us.clamp(shortest as f64, longest.max(shortest) as f64),
-        None => us,
-    };
-    Rate {
-        setting: durations.map(|_| Setting {
-            asked: format!("--fps {}", config.fps),
-            control: "FrameDurationLimits".into(),
-            value: Value::Numbers(vec![within(wanted).round(), within(longest).round()]),
-            need: Need::IfThere,
-        }),
-        longest: Duration::from_secs_f64(within(longest) / 1e6),
-        possible: durations.map(|(shortest, longest)| (mode::rate(longest), mode::rate(shortest))),
-    }
-}
-
-/// What differs from what was asked, a line each.
-fn remarks(
-    config: &CameraConfig,
-    agreed: &Agreed,
-    choice: Option<mode::Choice>,
-    possible: Option<(f64, f64)>,
-) -> Vec<Notice> {
-    let mut remarks = Vec::new();
-    let (asked, given) = ((config.width, config.height), (agreed.width, agreed.height));
-    if asked != given {
-        remarks.push(Notice::Size { asked, given });
-    }
-    if let Some(choice) = choice.filter(mode::Choice::is_cropped) {
-        remarks.push(Notice::Cropped {
-            mode: choice.mode,
-            share: choice.share,
-        });
-    }
-    if let Some((slowest, fastest)) = possible {
-        // Slower than the camera can is done by leaving pictures out.
-        if config.fps > fastest * 1.005 {
-            remarks.push(Notice::Rate {
-                asked: config.fps,
-                slowest,
-                fastest,
-            });
-        }
-    }
-    remarks
 }
