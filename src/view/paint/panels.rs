@@ -124,6 +124,8 @@ impl<'a, 'b> Panels<'a, 'b> {
             ..self.canvas.area()
         };
         self.canvas.fill(free, NIGHT);
+        let font = self.font;
+        self.font = self.reading_type(waiting);
         let rows = self.rows_in(self.bottom);
         let opening = self.wrapped(&waiting.opening);
         let closing = self.wrapped(&waiting.closing);
@@ -140,6 +142,18 @@ impl<'a, 'b> Panels<'a, 'b> {
             / 2;
         let y = self.bottom.saturating_sub(height) / 2 + self.pad();
         self.write(x, y, &lines);
+        self.font = font;
+    }
+
+    /// Twice as large as usual where all of it fits easily: it is read from another keyboard.
+    fn reading_type(&self, waiting: &Waiting) -> Type {
+        let parts = [&waiting.opening, &waiting.typed, &waiting.closing];
+        let lines = || parts.into_iter().flatten();
+        let columns = lines().map(Line::columns).max().unwrap_or(0);
+        let large = self.font.doubled();
+        let fits = columns * large.column() <= self.canvas.width() * 3 / 4
+            && lines().count() * large.row() <= self.bottom * 3 / 4;
+        if fits { large } else { self.font }
     }
 
     /// As many whole commands as fit, and how many there are besides.
