@@ -10,6 +10,8 @@ mod keys;
 #[cfg_attr(not(target_os = "linux"), path = "window/native_other.rs")]
 mod native;
 mod place;
+#[cfg(target_os = "linux")]
+mod rect;
 mod scene;
 #[cfg(target_os = "linux")]
 mod shm;

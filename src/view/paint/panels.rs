@@ -124,6 +124,8 @@ impl<'a, 'b> Panels<'a, 'b> {
             ..self.canvas.area()
         };
         self.canvas.fill(free, NIGHT);
+        let font = self.font;
+        self.font = self.reading_type(waiting);
         let rows = self.rows_in(self.bottom);
         let opening = self.wrapped(&waiting.opening);
         let closing = self.wrapped(&waiting.closing);
@@ -140,6 +142,18 @@ impl<'a, 'b> Panels<'a, 'b> {
             / 2;
         let y = self.bottom.saturating_sub(height) / 2 + self.pad();
         self.write(x, y, &lines);
+        self.font = font;
+    }
+
+    /// Twice as large as usual where all of it fits easily: it is read from another keyboard.
+    fn reading_type(&self, waiting: &Waiting) -> Type {
+        let parts = [&waiting.opening, &waiting.typed, &waiting.closing];
+        let lines = || parts.into_iter().flatten();
+        let columns = lines().map(Line::columns).max().unwrap_or(0);
+        let large = self.font.doubled();
+        let fits = columns * large.column() <= self.canvas.width() * 3 / 4
+            && lines().count() * large.row() <= self.bottom * 3 / 4;
+        if fits { large } else { self.font }
     }
 
     /// As many whole commands as fit, and how many there are besides.
@@ -235,5 +249,99 @@ impl<'a, 'b> Panels<'a, 'b> {
     /// Between a panel's edge and its text.
     fn pad(&self) -> usize {
         self.font.column() * 2 / 3
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::view::host::{State, Status};
+
+    const PAPER: u32 = 0xff_ff_ff;
+
+    fn status(now: Instant) -> Status {
+        Status {
+            state: State::Stalled {
+                since: now,
+                why: "garden (192.168.1.30) ended the stream. Waiting for the next sender.".into(),
+            },
+            peer: Some("[2001:db8:1234:5678:9abc:def0:1234:5678]:40122".into()),
+            name: Some("x".repeat(64)),
+            latency: Some(Duration::from_millis(12_345)),
+            typed: (0..9)
+                .map(|i| format!("pi-send --host 10.0.0.{i}"))
+                .collect(),
+            hint: Some("Nothing yet. Same network? On Windows: allow it in the firewall.".into()),
+            ..Status::default()
+        }
+    }
+
+    /// Every word that can be there at once, on white.
+    fn everything(width: usize, height: usize, density: usize) -> Vec<u32> {
+        let now = Instant::now();
+        let status = status(now);
+        let mut pixels = vec![PAPER; width * height];
+        let mut canvas = Canvas::new(&mut pixels, width, height);
+        let mut panels = Panels::new(&mut canvas, density);
+        let path = format!("Saved /home/someone/Pictures/{}.jpg", "y".repeat(64));
+        panels.stack(&[words::notice(&path, false)]);
+        panels.stack(&[words::notice("Disk full: the recording ended.", true)]);
+        panels.stack(&[words::frozen()]);
+        panels.stack(&words::stalled(&status, now));
+        panels.recording(&words::recording_time(
+            now,
+            now + Duration::from_secs(36_000),
+        ));
+        panels.overlay(&words::overlay(&status, (width, height)));
+        pixels
+    }
+
+    #[test]
+    fn panels_never_overlap() {
+        // Where two panels met, the paper would shine through both.
+        let through = |times: u32| (0..times).fold(0xff, |light, _| (light * THROUGH_PANEL) >> 8);
+        let twice = through(2) * 0x01_01_01;
+        assert_ne!(twice, 0);
+        for (width, height, density) in [
+            (320, 240, 1),
+            (320, 240, 2),
+            (640, 480, 1),
+            (1920, 1080, 1),
+            (3840, 2160, 2),
+            (240, 900, 1),
+        ] {
+            let pixels = everything(width, height, density);
+            assert!(pixels.contains(&(through(1) * 0x01_01_01)));
+            assert!(!pixels.contains(&twice), "{width}x{height} at {density}");
+        }
+    }
+
+    #[test]
+    fn no_window_is_too_small_to_be_drawn() {
+        for (width, height) in [(1, 1), (7, 300), (300, 7), (40, 30), (100, 60)] {
+            for density in [1, 8] {
+                everything(width, height, density);
+                let status = status(Instant::now());
+                let mut pixels = vec![0; width * height];
+                let mut canvas = Canvas::new(&mut pixels, width, height);
+                Panels::new(&mut canvas, density).waiting(&words::waiting(&status));
+                Panels::new(&mut canvas, density).help(&words::help());
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_room_to_be_typed_is_counted() {
+        let status = status(Instant::now());
+        let mut pixels = vec![0; 320 * 240];
+        let mut canvas = Canvas::new(&mut pixels, 320, 240);
+        let panels = Panels::new(&mut canvas, 1);
+        let typed = words::waiting(&status).typed;
+        let some = panels.typed(&typed, 4);
+        let last = some.last().map(|line| line.text.as_str());
+        assert_eq!((some.len(), last), (4, Some("(6 more in the terminal)")));
+        assert_eq!(panels.typed(&typed, 9), typed);
     }
 }

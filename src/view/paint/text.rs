@@ -7,7 +7,7 @@
 use embedded_graphics::Drawable;
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{OriginDimensions, Point, Size};
-use embedded_graphics::mono_font::iso_8859_1::{FONT_6X10, FONT_8X13, FONT_10X20};
+use embedded_graphics::mono_font::iso_8859_1::{FONT_6X10, FONT_8X13, FONT_9X15, FONT_10X20};
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
 use embedded_graphics::pixelcolor::{Rgb888, raw::RawU24};
 use embedded_graphics::prelude::{Pixel, RgbColor};
@@ -87,12 +87,21 @@ impl Type {
         let common = (width * 3 / 4).min(height) / density.max(1);
         let (font, scale) = match common {
             0..360 => (&FONT_6X10, 1),
-            360..720 => (&FONT_8X13, 1),
+            360..480 => (&FONT_8X13, 1),
+            480..720 => (&FONT_9X15, 1),
             _ => (&FONT_10X20, (common / 1080).max(1)),
         };
         Type {
             font,
             scale: scale * density.max(1),
+        }
+    }
+
+    /// The same, twice as large.
+    pub fn doubled(self) -> Self {
+        Type {
+            scale: self.scale * 2,
+            ..self
         }
     }
 
@@ -122,8 +131,8 @@ impl Type {
     }
 }
 
-/// Text that does not fit into the columns goes on in the next line, from a space where there is one.
-/// What goes on is set in by two.
+/// Text that does not fit into the columns goes on in the next line, set in by two: from a space where
+/// there is one, else behind a slash, else anywhere.
 pub fn wrap(line: &Line, columns: usize) -> Vec<Line> {
     let columns = columns.max(4);
     let mut wrapped = Vec::new();
@@ -131,10 +140,7 @@ pub fn wrap(line: &Line, columns: usize) -> Vec<Line> {
     let mut indent = "";
     while indent.len() + rest.len() > columns {
         let room = columns - indent.len();
-        // A space right behind the last column is as good a place as one before it.
-        let space = rest[..=room].iter().rposition(|c| *c == ' ');
-        let end = space.filter(|at| *at > 0).unwrap_or(room);
-        let tail = rest.split_off(end);
+        let tail = rest.split_off(break_at(&rest, room));
         let head: String = rest.iter().collect();
         wrapped.push(Line::new(line.tone, format!("{indent}{head}")));
         rest = tail.into_iter().skip_while(|c| *c == ' ').collect();
@@ -143,6 +149,17 @@ pub fn wrap(line: &Line, columns: usize) -> Vec<Line> {
     let tail: String = rest.iter().collect();
     wrapped.push(Line::new(line.tone, format!("{indent}{tail}")));
     wrapped
+}
+
+/// How many characters of a text longer than `room` go into the first line; at least 1.
+fn break_at(text: &[char], room: usize) -> usize {
+    // A space right behind the last column is as good a place as one before it.
+    let space = text[..=room].iter().rposition(|c| *c == ' ');
+    let slash = || text[1..room].iter().rposition(|c| *c == '/');
+    space
+        .filter(|at| *at > 0)
+        .or_else(|| slash().map(|at| at + 2))
+        .unwrap_or(room)
 }
 
 /// A canvas whose pixels are squares of `scale`, seen from a corner.
@@ -199,6 +216,15 @@ mod tests {
         assert_eq!(lines, ["pi-send --host 192.168.1.20", "  --port 8001"]);
         assert_eq!(wrapped("one two", 7), ["one two"]);
         assert_eq!(wrapped("", 10), [""]);
+    }
+
+    #[test]
+    fn a_long_path_wraps_behind_a_slash() {
+        let lines = wrapped("Saved /home/pi/Pictures/garden_0001.jpg", 24);
+        assert_eq!(
+            lines,
+            ["Saved", "  /home/pi/Pictures/", "  garden_0001.jpg"]
+        );
     }
 
     #[test]

@@ -220,15 +220,21 @@ impl Scene {
             canvas.fill(whole, BARS);
             return;
         };
-        let bitmap = if self.turn == Turn::NONE {
-            &*picture.bitmap
+        let bitmap = &*picture.bitmap;
+        let turned = self.turn.size(bitmap.width as u32, bitmap.height as u32);
+        let turned = (turned.0 as usize, turned.1 as usize);
+        let area = fit::centred(turned, (whole.width, whole.height));
+        if self.turn == Turn::NONE {
+            self.scaler.draw(bitmap, canvas, area);
+        } else if turned == (whole.width, whole.height) {
+            turn(bitmap, self.turn, canvas.pixels());
         } else {
-            turn(&picture.bitmap, self.turn, &mut self.turned);
-            &self.turned
-        };
-        let area = fit::centred((bitmap.width, bitmap.height), (whole.width, whole.height));
+            self.turned.pixels.resize(bitmap.pixels.len(), 0);
+            (self.turned.width, self.turned.height) = turned;
+            turn(bitmap, self.turn, &mut self.turned.pixels);
+            self.scaler.draw(&self.turned, canvas, area);
+        }
         canvas.fill_around(area, BARS);
-        self.scaler.draw(bitmap, canvas, area);
         if matches!(self.status.state, State::Stalled { .. }) {
             canvas.dim(area, OLD);
         }

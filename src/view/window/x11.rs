@@ -5,7 +5,7 @@
 //! manager it is asked as the desktops agreed (EWMH); without one the window is placed by hand.
 //! Nothing here is needed to show pictures: what fails is left undone.
 //!
-//! Requests run on the window's thread and wait for the server's answer; [`watch`] has a thread of
+//! Requests run on the window's thread and wait for the server's answer; a [`Watch`] has a thread of
 //! its own that blocks on the server's events, and ends when the window is gone.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,8 @@ use x11rb::resource_manager;
 use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
 
-use super::place::{Rect, window_size};
+use super::place::window_size;
+use super::rect::Rect;
 use crate::slot::Slot;
 use crate::view::window_options::SMALLEST;
 
