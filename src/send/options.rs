@@ -28,7 +28,7 @@ const FPS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
 #[derive(Debug, Parser)]
 #[command(name = "pi-send", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Options {
-    /// Where view-recv listens: a name, an IPv4 address or \[IPv6\], with :PORT if you like
+    /// Where view-recv listens: a name or an address (an IPv6 one in brackets), with :PORT if you like
     #[arg(long, value_name = "HOST[:PORT]", help_heading = "Where")]
     pub host: Option<String>,
 
