@@ -3,7 +3,7 @@
 //!
 //! One per connection. The sending thread notes each frame, the thread "acks" brings the answers, and
 //! the gate waits here for them. Acks come from the network: one for a frame that is not on its way is
-//! ignored, and nothing here grows beyond [`MAX_NOTED`].
+//! ignored, and nothing here grows beyond `MAX_NOTED`.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};

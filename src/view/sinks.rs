@@ -99,7 +99,7 @@ impl Sinks {
         (status.recorded, status.record_dropped)
     }
 
-    /// Ends them all within [`PATIENCE`]: files are completed, the pipe gets what is there.
+    /// Ends them all within `PATIENCE`: files are completed, the pipe gets what is there.
     pub fn finish(&self) {
         let until = Instant::now() + PATIENCE;
         // All of them end at the same time, and one that hangs costs the others nothing.
