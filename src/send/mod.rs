@@ -15,6 +15,7 @@ mod lifeline;
 pub mod options;
 mod press;
 pub mod quality;
+pub mod sender;
 pub mod session;
 pub mod source;
 pub mod stats;
