@@ -8,6 +8,7 @@
 // Each test file is a crate of its own and uses a part of this.
 #![allow(dead_code)]
 
+pub mod dice;
 pub mod figures;
 pub mod pictures;
 pub mod receiver;
@@ -178,6 +179,13 @@ impl Running {
             );
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Ends it without a word, as a power cut would.
+    pub fn kill(&mut self) {
+        // Fails where it has ended already.
+        let _ = self.child.kill();
+        self.wait();
     }
 
     /// Whether it has ended.
