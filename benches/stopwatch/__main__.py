@@ -40,9 +40,9 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog='scripts/bench', description=__doc__)
+    parser = argparse.ArgumentParser(prog='scripts/bench', usage='scripts/bench [OPTION]... [GROUP]... (--help says more)')
     parser.add_argument('groups', nargs='*', metavar='GROUP', help=f'{", ".join(GROUPS)} (default: all but peers)')
-    parser.add_argument('--runs', type=int, default=3, metavar='N', help='trials of each case (default 3)')
+    parser.add_argument('--runs', type=int, default=3)
     parser.add_argument('--quick', action='store_true', help='shorter trials: for development, no promise')
     parser.add_argument('--only', default='', metavar='TEXT', help='only the cases whose name contains this')
     parser.add_argument('--json', metavar='FILE', help='append a JSON line for each check and trial')

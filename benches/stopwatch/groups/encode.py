@@ -35,7 +35,7 @@ def run(bench: Bench) -> None:
 
 def _encode(threads: int, samples: int) -> tuple[float, float]:
     """Milliseconds a picture (median), and CPU seconds of the whole run."""
-    name = f'encode_i420.1920x1080, threads: {threads}$'
+    name = f'encode_i420::1920x1080, threads: {threads}'
     argv = [os.environ['JPEG_BENCH'], '--bench', '--sample-count', str(samples), '--sample-size', '5', name]
     before = os.times()
     out = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
