@@ -37,7 +37,7 @@ def _fill(command: str, values: dict[str, object]) -> list[str]:
         'pi_send': os.environ.get('PI_SEND', 'pi-send'),
         'view_recv': os.environ.get('VIEW_RECV', 'view-recv'),
         'python': sys.executable,
-        'peers_python': os.environ.get('PEERS_PYTHON', sys.executable),
+        'peers_python': os.environ.get('PEERS_PYTHON') or sys.executable,
         'here': HERE,
     }
     return shlex.split(command.format(**places, **values))

@@ -15,9 +15,11 @@ from PIL import Image
 
 from . import barcode
 
-# How many different raw backgrounds, and JPEGs, there are at most; both repeat.
+# How many different pictures there are; they repeat. Of JPEGs enough that a viewer which is ten seconds
+# behind at 30 fps is still told from one that is not, but for the large ones, which take long to make.
 BACKGROUNDS = 24
-JPEGS = 300
+SMALL_JPEGS, LARGE_JPEGS = 300, 120
+LARGE_PIXELS = 1280 * 720
 
 # Pixels by which the background moves from one picture to the next: even, for the sake of 4:2:0.
 STEP = 4
@@ -90,7 +92,7 @@ def jpegs(size: tuple[int, int], restart_rows: bool) -> tuple[bytes, ...]:
     background = _background(size)
     options = {'restart_marker_rows': 1} if restart_rows else {}
     made = []
-    for index in range(JPEGS):
+    for index in range(LARGE_JPEGS if size[0] * size[1] >= LARGE_PIXELS else SMALL_JPEGS):
         picture = np.roll(background, index * STEP % size[0], axis=1)
         code = barcode.row(index + 1, size[0])
         picture[: barcode.cell_pixels(size[0]), : len(code)] = code[:, None]

@@ -4,12 +4,13 @@ A check is a figure of several runs; its median is what counts. Knows nothing of
 """
 
 import json
+import math
 import statistics
 import time
 from dataclasses import dataclass
 from typing import TextIO
 
-COLUMNS = '{:<44} {:<26} {:>9} {:>10}  {:<7} {}'
+COLUMNS = '{:<36} {:<34} {:>8} {:>8}  {:<6} {}'
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,12 @@ class Report:
 
     def add(self, check: Check) -> None:
         """Tells a check."""
-        verdict = {None: '', True: 'ok', False: 'MISSED'}[check.passed]
+        figure = f'{check.figure}, {check.unit}' if check.unit else check.figure
         limit = '' if check.limit is None else f'{check.relation} {check.limit:g}'
+        verdict = {None: '', True: 'ok', False: 'MISSED'}[check.passed]
         runs = ' '.join(f'{run:.4g}' for run in check.runs)
-        print(COLUMNS.format(check.case, f'{check.figure}, {check.unit}', f'{check.median:.4g}', limit, verdict, runs).rstrip(), flush=True)
+        line = COLUMNS.format(check.case, figure, f'{check.median:.4g}', limit, verdict, runs)
+        print(line.rstrip(), flush=True)
         if check.passed is False:
             self.failed.append(check)
         self._write('check', vars(check) | {'median': check.median, 'passed': check.passed})
@@ -65,4 +68,13 @@ class Report:
     def _write(self, kind: str, record: dict) -> None:
         if self._record:
             head = {'kind': kind, 'time': time.strftime('%FT%T%z'), 'group': self._group}
-            print(json.dumps(head | record), file=self._record, flush=True)
+            print(json.dumps(_finite(head | record)), file=self._record, flush=True)
+
+
+def _finite(value):
+    """JSON knows no infinity and no NaN: null."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

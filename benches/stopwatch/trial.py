@@ -265,7 +265,7 @@ class _Run:
             if cpu_from is None and self._now() >= self._setup.skip_seconds:
                 cpu_from = self._cpu()
         if cpu_from:
-            viewer, sender, wall = np.subtract(self._cpu(), cpu_from)
+            viewer, sender, wall = (now - then for now, then in zip(self._cpu(), cpu_from, strict=True))
             self._trial.viewer_cpu, self._trial.sender_cpu = 100 * viewer / wall, 100 * sender / wall
 
     def _finish(self) -> None:
