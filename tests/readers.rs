@@ -5,10 +5,14 @@
 //! inputs are tried (default 200,000, over all readers); `PI_STREAM_FUZZ_SEED` starts elsewhere.
 #![cfg(feature = "send")]
 
+#[path = "common/dice.rs"]
+mod dice;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::Read;
 
+use dice::Dice;
 use pi_stream::send::source::{mjpeg, y4m};
 use pi_stream::stamp::{self, Name, Stamp};
 use pi_stream::wire::{Ack, FrameReader, ReadError, write_end, write_frame};
@@ -53,58 +57,6 @@ static ALLOCATOR: Watched = Watched;
 /// What inputs of a few kilobytes may make a reader allocate at once: the wire's step of 64 KiB,
 /// doubled.
 const MAX_ALLOCATION: usize = 128 * 1024;
-
-/// SplitMix64: small, and every seed is as good as any other.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
-
-    fn byte(&mut self) -> u8 {
-        // Half of the time one that means something in a JPEG or a length.
-        const TELLING: [u8; 14] = [
-            0x00, 0x01, 0x02, 0x7F, 0x80, 0xC0, 0xC4, 0xD0, 0xD8, 0xD9, 0xDA, 0xE1, 0xFE, 0xFF,
-        ];
-        match self.below(2) {
-            0 => TELLING[self.below(TELLING.len())],
-            _ => self.next() as u8,
-        }
-    }
-
-    fn bytes(&mut self, at_most: usize) -> Vec<u8> {
-        let length = self.below(at_most + 1);
-        (0..length).map(|_| self.byte()).collect()
-    }
-
-    /// One to eight changes: bytes set, taken out, put in, doubled, the end cut off.
-    fn mutate(&mut self, bytes: &mut Vec<u8>) {
-        for _ in 0..=self.below(8) {
-            let at = self.below(bytes.len());
-            let end = (at + 1 + self.below(32)).min(bytes.len());
-            match self.below(6) {
-                0 | 1 if !bytes.is_empty() => bytes[at] = self.byte(),
-                2 => drop(bytes.splice(at..at, self.bytes(16))),
-                3 => drop(bytes.drain(at..end)),
-                4 => {
-                    let again = bytes[at..end].to_vec();
-                    bytes.splice(at..at, again);
-                }
-                5 if self.below(4) == 0 => bytes.truncate(at),
-                _ => {}
-            }
-        }
-    }
-}
 
 /// Gives its bytes in pieces of random length, with interruptions and time-outs between.
 struct Pieces<'a> {

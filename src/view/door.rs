@@ -3,12 +3,15 @@
 //! Whoever connects waits here until its first whole frame has come. A waiting connection has no
 //! rights: a few seconds, a share of a small memory, one of a few places. When the places are taken, a
 //! newcomer gets that of whoever has brought least and waited longest, so that no number of idle
-//! connections keeps a sender out. The state is shared by the listening threads and the waiting ones.
+//! connections keeps a sender out. As long as it could not have the seat anyway, no more than a share of
+//! its bytes is read; the rest stays with its own kernel. The state is shared by the listening threads
+//! and the waiting ones.
 
 use std::io::{self, Read};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How many may wait: senders that restart together, and each costs a thread.
@@ -20,9 +23,17 @@ const MAX_OF_ONE_ADDRESS: usize = 6;
 /// How long a connection may take to bring its first frame, and then to wait for the seat.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What all that wait may hold together, in bytes, while a session runs. (While none does, one frame of
-/// the greatest length must fit.)
+/// What one may hold, in bytes, as long as it could not have the seat anyway: a usual frame. With all
+/// places taken that is 3 MiB, and twice that in buffers that double.
+const SHARE: usize = 128 * 1024;
+
+/// What those may hold together, in bytes, that could have the seat, beside one frame of the greatest
+/// length.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// A picture of more pixels than this waits for its trial behind others of that size: cameras' live
+/// pictures are smaller, and shall not wait for a stranger's 64 megapixels.
+const LARGE_PICTURE: u64 = 8 << 20;
 
 /// Strangers are told of no more often than this.
 const TELL_EVERY: Duration = Duration::from_secs(10);
@@ -34,6 +45,7 @@ pub struct Door {
     bytes: AtomicUsize,
     ids: AtomicU64,
     strangers: Mutex<Strangers>,
+    trials: [Mutex<()>; 2],
 }
 
 /// One that waits.
@@ -43,6 +55,7 @@ struct Guest {
     ip: IpAddr,
     since: Instant,
     bytes: AtomicUsize,
+    shown_out: AtomicBool,
     stream: TcpStream,
 }
 
@@ -60,6 +73,7 @@ impl Door {
             ip: peer.ip(),
             since: Instant::now(),
             bytes: AtomicUsize::new(0),
+            shown_out: AtomicBool::new(false),
             stream: stream.try_clone()?,
         });
         let mut waiting = self.waiting();
@@ -72,14 +86,53 @@ impl Door {
             None
         };
         if let Some(index) = goes {
-            // Its thread finds the connection closed.
-            let _ = waiting.remove(index).stream.shutdown(Shutdown::Both);
+            self.show_out(&waiting.remove(index));
         }
         waiting.push(Arc::clone(&guest));
         Ok(Pass {
             door: Arc::clone(self),
             guest,
         })
+    }
+
+    /// Lets one go so that another can come: whoever has brought least.
+    pub fn make_place(&self) {
+        let mut waiting = self.waiting();
+        if let Some(index) = least(&waiting, |_| true) {
+            self.show_out(&waiting.remove(index));
+        }
+    }
+
+    /// Does `trial`, the decoding of a first frame of so many pixels, when it is its turn: one at a
+    /// time, so that many strangers' pictures take no more memory than one's.
+    pub fn in_turn<T>(&self, pixels: u64, trial: impl FnOnce() -> T) -> T {
+        let turn = self.trials[usize::from(pixels > LARGE_PICTURE)].lock();
+        // Whoever panicked in its turn left nothing behind.
+        let _turn = turn.unwrap_or_else(std::sync::PoisonError::into_inner);
+        trial()
+    }
+
+    /// Lets go whoever has waited longest of those that hold more than a share.
+    fn make_room(&self) {
+        let mut waiting = self.waiting();
+        let holders = (0..waiting.len())
+            .filter(|index| waiting[*index].bytes.load(Ordering::Relaxed) > SHARE);
+        if let Some(index) = holders.min_by_key(|index| waiting[*index].since) {
+            self.show_out(&waiting.remove(index));
+        }
+    }
+
+    /// Its thread finds itself shown out, and its connection closed.
+    fn show_out(&self, guest: &Guest) {
+        guest.shown_out.store(true, Ordering::Relaxed);
+        self.discharge(guest);
+        let _ = guest.stream.shutdown(Shutdown::Both);
+    }
+
+    /// What the guest holds is counted no more.
+    fn discharge(&self, guest: &Guest) {
+        let held = guest.bytes.swap(0, Ordering::Relaxed);
+        self.bytes.fetch_sub(held, Ordering::Relaxed);
     }
 
     /// Counts a connection that brought no picture; gives the number to tell, now and then.
@@ -123,22 +176,38 @@ impl Pass {
         self.guest.since + PATIENCE
     }
 
-    /// Notes bytes that came, if there is room for them: all waiting ones share `most` or
+    /// Notes bytes that came; somebody may have to go for them. All that wait share `most` and
     /// [`MAX_BYTES`].
-    fn charge(&self, bytes: usize, most: usize) -> io::Result<()> {
+    fn charge(&self, bytes: usize, most: usize) {
         self.guest.bytes.fetch_add(bytes, Ordering::Relaxed);
         let all = self.door.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if all > most.max(MAX_BYTES) {
-            return Err(io::Error::other("the waiting connections hold too much"));
+        if all > most + MAX_BYTES {
+            self.door.make_room();
         }
-        Ok(())
+    }
+
+    /// How many more bytes may be read.
+    fn room(&self, has_prospects: bool) -> usize {
+        if has_prospects {
+            return usize::MAX;
+        }
+        SHARE.saturating_sub(self.guest.bytes.load(Ordering::Relaxed))
+    }
+
+    /// Whether its place was given to another.
+    pub fn is_shown_out(&self) -> bool {
+        self.guest.shown_out.load(Ordering::Relaxed)
+    }
+
+    /// [`Door::in_turn`].
+    pub fn in_turn<T>(&self, pixels: u64, trial: impl FnOnce() -> T) -> T {
+        self.door.in_turn(pixels, trial)
     }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        let held = self.guest.bytes.load(Ordering::Relaxed);
-        self.door.bytes.fetch_sub(held, Ordering::Relaxed);
+        self.door.discharge(&self.guest);
         self.door
             .waiting()
             .retain(|other| other.id != self.guest.id);
@@ -152,16 +221,33 @@ pub struct Metered {
     pub stream: TcpStream,
     /// Its place at the door, while it has one.
     pub pass: Option<Pass>,
-    /// What all waiting ones may hold while nobody sits.
+    /// Whether it could have the seat, if it brought a frame now.
+    pub has_prospects: bool,
+    /// The longest frame, in bytes.
     pub most: usize,
+    /// When the reader wants to look up, even from bytes that come without a pause.
+    pub look_up_at: Instant,
 }
 
 impl Read for Metered {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let got = self.stream.read(buf)?;
-        if let Some(pass) = &self.pass {
-            pass.charge(got, self.most)?;
+        let left = self.look_up_at.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::WouldBlock.into());
         }
+        let Some(pass) = &self.pass else {
+            return self.stream.read(buf);
+        };
+        let room = pass.room(self.has_prospects).min(buf.len());
+        if pass.is_shown_out() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        if room == 0 {
+            thread::sleep(left);
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let got = self.stream.read(&mut buf[..room])?;
+        pass.charge(got, self.most);
         Ok(got)
     }
 }
@@ -171,6 +257,7 @@ const POISON: &str = "nothing panics while it holds the door";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
     use std::net::TcpListener;
 
     fn pair() -> (TcpStream, TcpStream) {
@@ -197,7 +284,7 @@ mod tests {
             .map(|i| door.admit(&pairs[i].0, peer(i as u8 / 4)).unwrap())
             .collect();
         for (i, pass) in passes.iter().enumerate() {
-            pass.charge(if i == 5 { 10 } else { 100 }, 0).unwrap();
+            pass.charge(if i == 5 { 10 } else { 100 }, 0);
         }
         let newcomer = pair();
         let _pass = door.admit(&newcomer.0, peer(200)).unwrap();
@@ -222,13 +309,43 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_bounded_in_bytes() {
+    fn whoever_holds_much_and_waits_long_goes_first_when_memory_is_short() {
         let door = Arc::new(Door::default());
-        let (near, _far) = pair();
-        let pass = door.admit(&near, peer(1)).unwrap();
-        pass.charge(MAX_BYTES, 0).unwrap();
-        assert!(pass.charge(1, 0).is_err());
-        assert!(pass.charge(1, 2 * MAX_BYTES).is_ok());
+        let pairs: Vec<_> = (0..3).map(|_| pair()).collect();
+        let passes: Vec<Pass> = (0..3)
+            .map(|i| door.admit(&pairs[i].0, peer(i as u8)).unwrap())
+            .collect();
+        passes[0].charge(SHARE, 0);
+        passes[1].charge(MAX_BYTES / 2, 0);
+        passes[2].charge(MAX_BYTES / 2, 0);
+        let out: Vec<bool> = passes.iter().map(Pass::is_shown_out).collect();
+        assert_eq!(out, [false, true, false]);
+        assert_eq!(door.bytes.load(Ordering::Relaxed), SHARE + MAX_BYTES / 2);
+        assert!(is_shown_out(&pairs[1].1));
+        drop(passes);
+        assert_eq!(door.bytes.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn no_more_than_a_share_is_read_of_who_could_not_sit_anyway() {
+        let door = Arc::new(Door::default());
+        let (mut near, far) = pair();
+        let mut metered = Metered {
+            pass: Some(door.admit(&far, peer(1)).unwrap()),
+            stream: far,
+            has_prospects: false,
+            most: 1 << 20,
+            look_up_at: Instant::now() + PATIENCE,
+        };
+        let sent = thread::spawn(move || near.write_all(&vec![7; 2 * SHARE]));
+        let mut buffer = vec![0; 2 * SHARE];
+        metered.read_exact(&mut buffer[..SHARE]).unwrap();
+        metered.look_up_at = Instant::now() + Duration::from_millis(1);
+        assert!(metered.read(&mut buffer).is_err());
+        metered.has_prospects = true;
+        metered.look_up_at = Instant::now() + PATIENCE;
+        metered.read_exact(&mut buffer[..SHARE]).unwrap();
+        sent.join().unwrap().unwrap();
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub fn run(
                 hub.tell(Event::Exhausted(error.to_string()));
                 told = Some(now);
             }
+            // Those that wait must not keep a sender out by what they take up.
+            door.make_place();
             hub.stop.sleep(PAUSE);
         }
     }

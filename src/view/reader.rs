@@ -5,6 +5,7 @@
 //! hub. It blocks on the socket, for [`LOOK`] at most, and knows nothing of what becomes of frames.
 
 use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -50,7 +51,9 @@ pub fn run(hub: &Hub, stream: TcpStream, peer: SocketAddr, pass: Pass, limits: L
             Metered {
                 stream,
                 pass: Some(pass),
+                has_prospects: false,
                 most: limits.max_frame_bytes as usize,
+                look_up_at: Instant::now(),
             },
             limits.max_frame_bytes,
         ),
@@ -85,9 +88,11 @@ impl Reader<'_> {
         let until = self.frames.get_ref().pass.as_ref()?.until();
         let mut first = self.pool.get();
         loop {
-            if self.hub.stop.is_asked() || Instant::now() >= until {
+            let now = Instant::now();
+            if self.hub.stop.is_asked() || now >= until {
                 return None;
             }
+            self.frames.get_mut().has_prospects = self.hub.seat.is_to_be_had(self.peer, now);
             match self.step(&mut first) {
                 Step::Frame => break,
                 Step::Nothing => {}
@@ -95,7 +100,7 @@ impl Reader<'_> {
             }
         }
         let mut told = false;
-        while !self.hub.stop.is_asked() && Instant::now() < until {
+        while !self.hub.stop.is_asked() && !self.is_shown_out() && Instant::now() < until {
             match self.take_seat(&first) {
                 Ok(None) => {}
                 Ok(Some((sitter, header))) => {
@@ -113,6 +118,11 @@ impl Reader<'_> {
         None
     }
 
+    fn is_shown_out(&self) -> bool {
+        let pass = self.frames.get_ref().pass.as_ref();
+        pass.is_none_or(Pass::is_shown_out)
+    }
+
     /// Takes the seat if it is to be had and the frame decodes; decodes nothing for a stranger while a
     /// session runs.
     fn take_seat(
@@ -123,8 +133,13 @@ impl Reader<'_> {
         if !self.hub.seat.is_to_be_had(self.peer, Instant::now()) {
             return Ok(None);
         }
-        Decoder::new(std::num::NonZeroUsize::MIN).decode(first, &mut Bitmap::default())?;
-        let stream = &self.frames.get_ref().stream;
+        let Metered { stream, pass, .. } = self.frames.get_ref();
+        let pixels = u64::from(header.width) * u64::from(header.height);
+        let trial = || Decoder::new(NonZeroUsize::MIN).decode(first, &mut Bitmap::default());
+        match pass {
+            Some(pass) => pass.in_turn(pixels, trial)?,
+            None => trial()?,
+        }
         let Ok(way_back) = stream.try_clone() else {
             return Ok(None);
         };
@@ -246,6 +261,7 @@ impl Reader<'_> {
     }
 
     fn step(&mut self, frame: &mut Vec<u8>) -> Step {
+        self.frames.get_mut().look_up_at = Instant::now() + LOOK;
         match self.frames.read(frame) {
             Ok(true) => Step::Frame,
             Ok(false) => Step::Marker,

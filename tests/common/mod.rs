@@ -8,6 +8,8 @@
 // Each test file is a crate of its own and uses a part of this.
 #![allow(dead_code)]
 
+pub mod dice;
+pub mod figures;
 pub mod pictures;
 pub mod receiver;
 pub mod screen;
@@ -128,6 +130,13 @@ impl Running {
         self.child.id()
     }
 
+    /// Sends it a signal: `INT`, `TERM`, `KILL`, `STOP`.
+    pub fn signal(&self, signal: &str) {
+        let kill = format!("kill -s {signal} {}", self.id());
+        let status = Command::new("sh").args(["-c", &kill]).status();
+        assert!(status.expect("there is a shell").success(), "{kill}");
+    }
+
     /// Waits for the next stderr line of which `find` makes something.
     pub fn wait_line<T>(&mut self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
@@ -170,6 +179,13 @@ impl Running {
             );
             thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Ends it without a word, as a power cut would.
+    pub fn kill(&mut self) {
+        // Fails where it has ended already.
+        let _ = self.child.kill();
+        self.wait();
     }
 
     /// Whether it has ended.

@@ -1,0 +1,235 @@
+//! What is endured, as scenes with a length: the tests play them short, scripts/soak in full.
+//!
+//! A scene checks what must hold at any length, and gives back what was measured; how much of that is
+//! good enough is the caller's to say.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::hostile::{self, Kind};
+use super::network::{DESK, DESK_ADDRESS, GARDEN, Network};
+use super::stage::{Sender, Viewer, pass};
+use super::watch::{Footprint, footprint};
+use crate::common::dice::Dice;
+use crate::common::{pi_send, until, view_recv};
+
+/// Which of the two goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// pi-send.
+    Sender,
+    /// view-recv.
+    Viewer,
+}
+
+fn viewer(address: SocketAddr) -> Viewer {
+    Viewer::start(view_recv(&["--bind", &address.to_string()]))
+}
+
+fn sender(to: SocketAddr, fps: u32) -> Sender {
+    let (to, fps) = (to.to_string(), fps.to_string());
+    Sender::start(pi_send(&["--source", "test", "--host", &to, "--fps", &fps]))
+}
+
+/// Both, live, on the loopback, and where the viewer listens.
+fn pair(fps: u32) -> (Viewer, Sender, SocketAddr) {
+    let mut viewer = viewer(([127, 0, 0, 1], 0).into());
+    let address = viewer.running.listening_on();
+    let sender = sender(address, fps);
+    viewer.live(SystemTime::now());
+    (viewer, sender, address)
+}
+
+/// Waits until no thread and no descriptor is left of what has been.
+fn settles(pid: u32, before: Footprint) -> Footprint {
+    let what = format!("{before:?} again, and no more than it");
+    until(&what, || {
+        let now = footprint(pid);
+        (now.threads <= before.threads && now.descriptors <= before.descriptors).then_some(now)
+    })
+}
+
+/// What came of killing a program again and again.
+#[derive(Debug)]
+pub struct Kills {
+    /// From each restart to the first live picture.
+    pub live_after: Vec<Duration>,
+    /// The other program before the first kill and after the last.
+    pub before: Footprint,
+    /// The same.
+    pub after: Footprint,
+}
+
+/// Kills one of the two `count` times at random moments, and starts it anew after a random while.
+pub fn kills(program: Program, count: usize, seed: u64) -> Kills {
+    let mut dice = Dice(seed);
+    let (mut viewer, mut sender, address) = pair(30);
+    let survivor = match program {
+        Program::Sender => viewer.running.id(),
+        Program::Viewer => sender.running.id(),
+    };
+    let mut before = None;
+    let mut live_after = Vec::new();
+    let mut torn = 0;
+    for _ in 0..count {
+        pass(Duration::from_millis(300 + dice.below(400) as u64));
+        before = before.or_else(|| Some(footprint(survivor)));
+        let down = Duration::from_millis(dice.below(1500) as u64);
+        let restarted;
+        match program {
+            Program::Sender => {
+                sender.running.kill();
+                pass(down);
+                restarted = (Instant::now(), SystemTime::now());
+                sender = self::sender(address, 30);
+            }
+            Program::Viewer => {
+                viewer.running.kill();
+                torn += viewer.torn;
+                pass(down);
+                restarted = (Instant::now(), SystemTime::now());
+                viewer = self::viewer(address);
+            }
+        }
+        live_after.push(viewer.live(restarted.1).duration_since(restarted.0));
+    }
+    let before = before.expect("there was a kill");
+    let after = settles(survivor, before);
+    assert_eq!(torn + viewer.torn, 0, "frames were torn");
+    check_none_corrupt(&mut viewer);
+    Kills {
+        live_after,
+        before,
+        after,
+    }
+}
+
+fn check_none_corrupt(viewer: &mut Viewer) {
+    let figures = until("figures", || viewer.figures());
+    assert_eq!(figures["corrupt"], 0, "{figures}");
+}
+
+/// How long after the light the picture was live again, for each time of darkness.
+pub fn darkness(times: &[Duration]) -> Vec<Duration> {
+    let network = Network::build();
+    let (mut viewer, _sender) = hosts(&network);
+    let mut live_after = Vec::new();
+    for time in times {
+        // What is on its way when it becomes dark differs from time to time.
+        pass(Duration::from_millis(1500));
+        network.darken();
+        pass(*time);
+        network.light();
+        let light = (Instant::now(), SystemTime::now());
+        live_after.push(viewer.live(light.1).duration_since(light.0));
+    }
+    assert_eq!(viewer.torn, 0, "frames were torn");
+    check_none_corrupt(&mut viewer);
+    live_after
+}
+
+/// How long after its start a viewer on a host made anew had the picture.
+pub fn reboots(count: usize) -> Vec<Duration> {
+    let network = Network::build();
+    let (mut viewer, _sender) = hosts(&network);
+    let mut live_after = Vec::new();
+    for _ in 0..count {
+        pass(Duration::from_secs(1));
+        network.reboot_desk(viewer.running);
+        let restarted = (Instant::now(), SystemTime::now());
+        viewer = viewer_on_desk(&network);
+        live_after.push(viewer.live(restarted.1).duration_since(restarted.0));
+    }
+    live_after
+}
+
+fn viewer_on_desk(network: &Network) -> Viewer {
+    let bind = format!("{DESK_ADDRESS}:8000");
+    Viewer::start(network.on(DESK, &view_recv(&["--bind", &bind])))
+}
+
+fn hosts(network: &Network) -> (Viewer, Sender) {
+    let mut viewer = viewer_on_desk(network);
+    let sender = pi_send(&["--source", "test", "--host", DESK_ADDRESS]);
+    let sender = Sender::start(network.on(GARDEN, &sender));
+    viewer.live(SystemTime::now());
+    (viewer, sender)
+}
+
+/// What a running stream suffered from strangers.
+#[derive(Debug)]
+pub struct Siege {
+    /// Pictures that the camera gave meanwhile.
+    pub captured: u64,
+    /// Those of them that were not sent, or not shown.
+    pub lost: u64,
+    /// By how much the viewer's memory rose at most, in kilobytes.
+    pub memory_rise_kb: u64,
+    /// Lines that the viewer told its user.
+    pub lines: Vec<String>,
+    /// How long it lasted.
+    pub took: Duration,
+    /// The viewer before and after.
+    pub before: Footprint,
+    /// The same.
+    pub after: Footprint,
+}
+
+/// `count` strangers at once, of all kinds in turn, every second one from the sender's own address.
+pub fn siege(count: usize, seed: u64) -> Siege {
+    let (mut viewer, sender, address) = pair(30);
+    let pid = viewer.running.id();
+    // The first seconds' memory is that of buffers that are there for good.
+    pass(Duration::from_secs(2));
+    let lost = |viewer: &mut Viewer, sender: &Sender| {
+        let (sent, shown) = until("figures of both", || {
+            Some((sender.figures()?, viewer.figures()?))
+        });
+        let number = |value: &serde_json::Value| value.as_u64().expect("it is a number");
+        let skipped = number(&sent["skipped"]);
+        let captured = number(&sent["frames"]) + skipped;
+        assert_eq!(
+            sent["reconnects"],
+            0,
+            "the session was lost: {:#?}",
+            viewer.told()
+        );
+        assert_eq!(shown["corrupt"], 0, "{shown}");
+        (captured, skipped + number(&shown["dropped"]))
+    };
+    let (before, start) = (footprint(pid), Instant::now());
+    let (captured_before, lost_before) = lost(&mut viewer, &sender);
+    let lines_before = viewer.told().len();
+    let strangers: Vec<_> = (0..count)
+        .map(|i| {
+            let kind = Kind::ALL[i % Kind::ALL.len()];
+            let own = i / Kind::ALL.len() % 2 == 0;
+            let from = Ipv4Addr::new(127, 0, 0, if own { 1 } else { 2 + (i % 200) as u8 });
+            let visit = move || hostile::visit(kind, from, address, seed + i as u64);
+            std::thread::Builder::new()
+                .stack_size(128 * 1024)
+                .spawn(visit)
+                .expect("there are threads for strangers")
+        })
+        .collect();
+    let mut most = 0;
+    while strangers.iter().any(|stranger| !stranger.is_finished()) {
+        most = most.max(footprint(pid).memory_kb);
+        pass(Duration::from_millis(20));
+    }
+    // Figures come once a second: those of the end.
+    pass(Duration::from_millis(1100));
+    let (captured, lost) = lost(&mut viewer, &sender);
+    let (lines, took) = (viewer.told().split_off(lines_before), start.elapsed());
+    let after = settles(pid, before);
+    assert_eq!(viewer.torn, 0, "frames were torn");
+    Siege {
+        captured: captured - captured_before,
+        lost: lost - lost_before,
+        memory_rise_kb: most.saturating_sub(before.memory_kb),
+        lines,
+        took,
+        before,
+        after,
+    }
+}
