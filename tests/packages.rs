@@ -214,7 +214,9 @@ fn systemd_takes_the_service_and_finds_it_well_confined() {
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&verified.stderr);
-    assert!(verified.status.success() && told.is_empty(), "{told}");
+    // What it says of this system's own units is not ours.
+    let ours = told.lines().any(|line| line.contains("pi-send"));
+    assert!(verified.status.success() && !ours, "{told}");
     // Of 10, where 10 is what a service without any of this has; 2 is "OK" in systemd's words.
     run(Command::new("systemd-analyze")
         .args(["security", "--offline=yes", "--threshold=20"])
