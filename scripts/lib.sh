@@ -18,6 +18,11 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/pi-stream
 # The edition and the lock file need this cargo; Debian 13 and Raspberry Pi OS (trixie) have it.
 CARGO_NEEDED=1.85
 
+# The crate libcamera, which the feature camera brings, uses what the standard library has from here on; no
+# release of Debian or Raspberry Pi OS has it as its package cargo.
+# shellcheck disable=SC2034
+CARGO_NEEDED_FOR_CAMERA=1.87
+
 # apt is often busy with its own daily work on a freshly started machine: wait for it rather than fail.
 APT_LOCK_SECONDS=300
 
@@ -150,23 +155,27 @@ WINDOW_PACKAGES=(libx11-6 libxcursor1)
 # True if version $1 is at least version $2.
 version_at_least() { [[ $(printf '%s\n' "$2" "$1" | sort -V | head -n 1) == "$2" ]]; }
 
+# How to get a cargo of at least version $1.
 how_to_get_cargo() {
-    say "How to get cargo $CARGO_NEEDED or newer:"
-    say "  Debian 13, Raspberry Pi OS (trixie):  sudo apt install cargo rustfmt rust-clippy"
+    say "How to get cargo $1 or newer:"
+    [[ $1 != "$CARGO_NEEDED" ]] ||
+        say "  Debian 13, Raspberry Pi OS (trixie):  sudo apt install cargo rustfmt rust-clippy"
+    say "  Debian 13, Raspberry Pi OS (trixie):  sudo apt install rustup && rustup default stable"
     say "  anywhere:  https://rustup.rs  (one line to paste, no root needed)"
 }
 
-# Puts cargo into PATH, also where only a login shell would have it there, and checks its age. Call it
-# after drop_sudo: rustup's cargo is its owner's alone.
+# Puts cargo into PATH, also where only a login shell would have it there, and checks its age: at least $1,
+# or what the project needs without the camera; $2 is what else would help. Call it after drop_sudo: rustup's
+# cargo is its owner's alone.
 require_cargo() {
+    local needed=${1:-$CARGO_NEEDED} version
     command -v cargo >/dev/null || PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
     if ! command -v cargo >/dev/null; then
-        how_to_get_cargo
+        how_to_get_cargo "$needed"
         die "there is no cargo"
     fi
-    local version
     version=$(cargo --version | cut -d' ' -f2)
-    version_at_least "$version" "$CARGO_NEEDED" && return
-    how_to_get_cargo
-    die "cargo $version is too old: $CARGO_NEEDED or newer is needed"
+    version_at_least "$version" "$needed" && return
+    how_to_get_cargo "$needed"
+    die "cargo $version is too old: $needed or newer is needed${2:+; $2}"
 }

@@ -6,8 +6,11 @@
 //!           wins      pulls                                     └▶ recorder, stdout, … (every frame)
 //! ```
 //!
-//! [`wire`] and [`stamp`] are the protocol, [`slot`] is how threads hand over, [`frame`] is what they
-//! hand over.
+//! The programs are `pi-send` and `view-recv`. Other programs use [`Receiver`], frames as an iterator, and
+//! [`Sender`], which sends pictures that a program has made. The rooms below are what all of them are built
+//! of: [`wire`] and [`stamp`] are the protocol (`docs/protocol.md` tells it to strangers), [`slot`] is how
+//! threads hand over, [`frame`] is what they hand over, [`jpeg`] encodes and decodes, [`link`] knows sockets;
+//! [`send`] and [`view`] are the two sides, and never meet.
 
 pub mod frame;
 pub mod jpeg;
@@ -21,3 +24,8 @@ pub mod stop;
 #[cfg(feature = "view")]
 pub mod view;
 pub mod wire;
+
+#[cfg(feature = "send")]
+pub use send::sender::Sender;
+#[cfg(feature = "view")]
+pub use view::receiver::{Frame, Receiver};

@@ -13,6 +13,7 @@ use clap::Parser;
 use pi_stream::link::dial::DEFAULT_PORT;
 use pi_stream::link::listen::{self, Bind};
 use pi_stream::shell::{self, Console, Stats};
+use pi_stream::slot::Wake;
 use pi_stream::stop::{Reason, Stop};
 use pi_stream::view::allow::Allowed;
 use pi_stream::view::decoder;
@@ -34,8 +35,11 @@ use pi_stream::view::window_options::WindowConfig;
 /// How often figures are told.
 const REPORT: Duration = Duration::from_secs(1);
 
-/// How long the last frames have to be decoded and shown at the end.
-const PATIENCE_AT_END: Duration = Duration::from_millis(300);
+/// How long the last frames have to be decoded at the end: a large one takes its time on a small machine.
+const PATIENCE_AT_END: Duration = Duration::from_secs(1);
+
+/// The same when somebody waits for the program to end.
+const PATIENCE_WHEN_STOPPED: Duration = Duration::from_millis(300);
 
 fn main() {
     let options = Options::parse();
@@ -227,14 +231,24 @@ fn start(hub: &Arc<Hub>, listeners: Vec<TcpListener>, options: &Options) -> io::
     Ok(())
 }
 
-/// Lets the readers come to an end, then completes the files.
+/// Lets the readers and the decoder come to an end, then completes the files.
 fn end(hub: &Hub) {
-    let until = Instant::now() + PATIENCE_AT_END;
+    let until = Instant::now()
+        + match hub.stop.reason() {
+            Some(Reason::Done) => PATIENCE_AT_END,
+            _ => PATIENCE_WHEN_STOPPED,
+        };
     while hub.seat.sitter().is_some() && Instant::now() < until {
         hub.seat
             .wait(until.saturating_duration_since(Instant::now()));
     }
     hub.received.close();
+    while hub.decoded.wait(Some(until)) == Wake::Full {
+        // Nobody is there any more who could show it.
+        if let Some(decoded) = hub.decoded.take() {
+            hub.passed_over(&decoded.frame);
+        }
+    }
     hub.sinks.finish();
 }
 

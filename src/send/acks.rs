@@ -3,7 +3,7 @@
 //!
 //! One per connection. The sending thread notes each frame, the thread "acks" brings the answers, and
 //! the gate waits here for them. Acks come from the network: one for a frame that is not on its way is
-//! ignored, and nothing here grows beyond [`MAX_NOTED`].
+//! ignored, and nothing here grows beyond `MAX_NOTED`.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -37,6 +37,7 @@ struct State {
     noted: VecDeque<Noted>,
     round_trip: Windowed<Duration>,
     last_ack: Option<Instant>,
+    held: Duration,
     last_latency: Option<Duration>,
     latencies: Vec<Duration>,
     closed: bool,
@@ -51,6 +52,8 @@ pub struct Account {
     pub last_ack: Option<Instant>,
     /// The smallest round trip, by the acks.
     pub round_trip: Option<Duration>,
+    /// For how long the receiver had the frame of the last ack, by its own clock.
+    pub held: Duration,
     /// Whether the receiver closed the connection.
     pub closed: bool,
 }
@@ -69,6 +72,7 @@ impl Default for Acks {
                 noted: VecDeque::with_capacity(MAX_NOTED),
                 round_trip: Windowed::new(ROUND_TRIP_WINDOW, Ord::min),
                 last_ack: None,
+                held: Duration::ZERO,
                 last_latency: None,
                 latencies: Vec::new(),
                 closed: false,
@@ -109,7 +113,8 @@ impl Acks {
         let noted = state.noted[index];
         state.noted.drain(..=index);
         state.last_ack = Some(now);
-        state.measure(noted, Duration::from_micros(ack.held_us.into()), path, now);
+        state.held = Duration::from_micros(ack.held_us.into());
+        state.measure(noted, path, now);
         drop(state);
         self.changed.notify_all();
     }
@@ -158,15 +163,16 @@ impl State {
             unacked: self.noted.len(),
             last_ack: self.last_ack,
             round_trip: self.round_trip.best(),
+            held: self.held,
             closed: self.closed,
         }
     }
 
-    fn measure(&mut self, noted: Noted, held: Duration, path: Option<Path>, now: Instant) {
+    fn measure(&mut self, noted: Noted, path: Option<Path>, now: Instant) {
         // A receiver that held a frame for longer than it was away has no say on time.
         let Some(away) = now
             .saturating_duration_since(noted.written)
-            .checked_sub(held)
+            .checked_sub(self.held)
         else {
             return;
         };

@@ -27,6 +27,18 @@ const DELAYED_SEGMENTS: usize = 2;
 /// not stop the stream, and a standing receiver must not collect one.
 const LAPSE: Duration = Duration::from_secs(1);
 
+/// What the gate says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The next frame may start.
+    Open,
+    /// The kernel still has too much in flight: the link is busy.
+    PathIsBusy,
+    /// Too many frames are not dealt with, on a link that is free as far as the kernel can see: they are on
+    /// the far side of a relay, or the receiver works on them.
+    FramesAreOut,
+}
+
 /// Decides, with what it remembers of one connection.
 #[derive(Debug)]
 pub struct Gate {
@@ -45,20 +57,24 @@ impl Default for Gate {
 
 impl Gate {
     /// Whether the next frame may start, for a source of one picture every `interval`.
-    pub fn is_open(
+    pub fn look(
         &mut self,
         path: Option<Path>,
         acks: Account,
         interval: Duration,
         now: Instant,
-    ) -> bool {
+    ) -> Verdict {
         if let Some(path) = path {
             self.rate.offer(path.delivery_rate, now);
             if path.in_flight > self.needed(&path) {
-                return false;
+                return Verdict::PathIsBusy;
             }
         }
-        self.frames_allow(acks, interval, now)
+        if self.frames_allow(acks, interval, now) {
+            Verdict::Open
+        } else {
+            Verdict::FramesAreOut
+        }
     }
 
     /// Bytes that keep the path busy for a round trip at the rate that it has shown.
@@ -115,6 +131,7 @@ mod tests {
             unacked,
             last_ack,
             round_trip: last_ack.map(|_| round_trip),
+            held: Duration::ZERO,
             closed: false,
         }
     }
@@ -122,7 +139,7 @@ mod tests {
     #[test]
     fn a_short_path_is_left_to_drain_and_a_long_one_is_kept_busy() {
         let (now, none) = (Instant::now(), account(0, None, MS));
-        let open = |path| Gate::default().is_open(path, none, INTERVAL, now);
+        let open = |path| Gate::default().look(path, none, INTERVAL, now) == Verdict::Open;
         assert!(open(path(0, 750_000, MS)));
         // A delayed acknowledgement of the last segments is no queue.
         assert!(open(path(2 * 1448, 750_000, MS)));
@@ -136,7 +153,8 @@ mod tests {
     fn a_queue_on_the_path_does_not_widen_the_gate() {
         // The smoothed round trip is four times the smallest here; only the smallest counts.
         let (now, none) = (Instant::now(), account(0, None, MS));
-        assert!(!Gate::default().is_open(path(60_000, 1_000_000, 10 * MS), none, INTERVAL, now));
+        let verdict = Gate::default().look(path(60_000, 1_000_000, 10 * MS), none, INTERVAL, now);
+        assert_eq!(verdict, Verdict::PathIsBusy);
     }
 
     #[test]
@@ -144,18 +162,21 @@ mod tests {
         let now = Instant::now();
         let open = |unacked, round_trip| {
             let acks = account(unacked, Some(now), round_trip);
-            Gate::default().is_open(None, acks, INTERVAL, now)
+            Gate::default().look(None, acks, INTERVAL, now) == Verdict::Open
         };
         assert!(open(1, MS) && !open(2, MS));
         assert!(open(4, 100 * MS) && !open(5, 100 * MS));
-        assert!(Gate::default().is_open(None, account(99, None, MS), INTERVAL, now));
+        let without_acks = account(99, None, MS);
+        let verdict = Gate::default().look(None, without_acks, INTERVAL, now);
+        assert_eq!(verdict, Verdict::Open);
     }
 
     #[test]
     fn a_standing_receiver_gets_a_frame_a_second() {
         let (start, mut gate) = (Instant::now(), Gate::default());
         let acks = account(2, Some(start), MS);
-        let sent = (0..5000).filter(|ms| gate.is_open(None, acks, INTERVAL, start + *ms * MS));
+        let sent = (0..5000)
+            .filter(|ms| gate.look(None, acks, INTERVAL, start + *ms * MS) == Verdict::Open);
         assert_eq!(sent.count(), 4);
     }
 }

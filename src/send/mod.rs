@@ -1,7 +1,7 @@
 //! The sending side: sources make pictures, one thread encodes the newest and writes it.
 //!
-//! [`source`] is where pictures come from, [`session`] pulls them through the [`press`] and the
-//! [`gate`] onto a link, [`acks`] and [`lifeline`] watch what becomes of them, [`options`] is the command
+//! [`source`] is where pictures come from, [`session`] pulls them through the `press` and the
+//! [`gate`] onto a link, [`acks`] and `lifeline` watch what becomes of them, [`options`] is the command
 //! line, [`stats`] the figures.
 
 pub mod acks;
@@ -15,6 +15,7 @@ mod lifeline;
 pub mod options;
 mod press;
 pub mod quality;
+pub mod sender;
 pub mod session;
 pub mod source;
 pub mod stats;

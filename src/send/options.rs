@@ -28,7 +28,7 @@ const FPS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
 #[derive(Debug, Parser)]
 #[command(name = "pi-send", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Options {
-    /// Where view-recv listens: a name, an IPv4 address or \[IPv6\], with :PORT if you like
+    /// Where view-recv listens: a name or an address (an IPv6 one in brackets), with :PORT if you like
     #[arg(long, value_name = "HOST[:PORT]", help_heading = "Where")]
     pub host: Option<String>,
 
@@ -90,7 +90,7 @@ pub struct Options {
     pub rotation: u8,
 
     /// The JPEG quality, 1 to 100
-    #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u8).range(1..=100), help_heading = "Picture")]
+    #[arg(long, default_value_t = DEFAULT_QUALITY, value_parser = clap::value_parser!(u8).range(1..=100), help_heading = "Picture")]
     pub quality: u8,
 
     /// How far the quality may fall where the link is slow, 1 to --quality (equal: fixed) [default: 30]
@@ -142,8 +142,14 @@ pub struct Plan {
     pub session: session::Config,
 }
 
+/// The JPEG quality where nobody says otherwise.
+pub(super) const DEFAULT_QUALITY: u8 = 80;
+
+/// How far it may fall where nobody says otherwise.
+pub(super) const DEFAULT_MIN_QUALITY: u8 = 30;
+
 /// Pictures a second where nobody says otherwise.
-const DEFAULT_FPS: f64 = 30.0;
+pub(super) const DEFAULT_FPS: f64 = 30.0;
 
 impl Options {
     /// Makes a plan of what was said, or a usage error.
@@ -190,7 +196,10 @@ impl Options {
                 name: self.name.clone().unwrap_or_else(own_name),
                 fps: self.fps.unwrap_or(DEFAULT_FPS),
                 quality: self.quality,
-                min_quality: self.min_quality.unwrap_or(30).min(self.quality),
+                min_quality: self
+                    .min_quality
+                    .unwrap_or(DEFAULT_MIN_QUALITY)
+                    .min(self.quality),
                 duration: (!self.duration.is_zero()).then_some(self.duration),
                 frames: self.frames,
             },
@@ -272,7 +281,7 @@ fn usage(message: String) -> clap::Error {
 }
 
 /// `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT`; a bare IPv6 address too.
-fn split_host(text: &str) -> Option<(String, Option<u16>)> {
+pub(super) fn split_host(text: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, rest) = rest.split_once(']')?;
         // A zone (%eth0) may follow the address itself.
@@ -299,7 +308,7 @@ fn split_host(text: &str) -> Option<(String, Option<u16>)> {
 }
 
 /// The host's name, reduced to what a name may have.
-fn own_name() -> Name {
+pub(super) fn own_name() -> Name {
     Name::reduced(&gethostname::gethostname().to_string_lossy())
         .unwrap_or_else(|| "pi".parse().expect("a valid name"))
 }

@@ -12,10 +12,10 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::acks::Acks;
+use super::acks::{Account, Acks};
 use super::backoff::Backoff;
 use super::event::{Event, Loss};
-use super::gate::{self, Gate};
+use super::gate::{self, Gate, Verdict};
 use super::lifeline::Lifeline;
 use super::press::Press;
 use super::quality::{Carried, Quality};
@@ -37,6 +37,9 @@ const PATIENCE_AT_END: Duration = Duration::from_secs(1);
 
 /// The same when somebody is waiting for the program to end.
 const PATIENCE_WHEN_STOPPED: Duration = Duration::from_millis(700);
+
+/// How long a receiver may take for its first frame before the link is taken to be what is slow.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// Attempts to connect that may be without an answer at the same time.
 const MAX_ATTEMPTS: usize = 4;
@@ -302,24 +305,33 @@ impl<'a> Session<'a> {
     fn pass_gate(&mut self, connection: &mut Connection) -> Result<bool, Broken> {
         let came = Instant::now();
         let mut acks = connection.acks.account();
+        let mut frames_out_at = None;
+        let mut frames_out = Duration::ZERO;
         let opened = loop {
             connection.check()?;
             if self.is_over() {
                 return Ok(false);
             }
             let (path, now) = (path::look(&connection.stream), Instant::now());
-            if connection.gate.is_open(path, acks, self.pace.interval, now) {
+            frames_out += frames_out_at.map_or(Duration::ZERO, |at| now.duration_since(at));
+            let verdict = connection.gate.look(path, acks, self.pace.interval, now);
+            if verdict == Verdict::Open {
                 break now;
             }
+            frames_out_at = (verdict == Verdict::FramesAreOut).then_some(now);
             acks = connection.acks.wait(gate::LOOK);
         };
         if let Some((started, bytes)) = connection.last_frame.take() {
+            // A receiver that is slow to decode is no narrow link, and smaller pictures are no help to it.
+            let held = frames_out.min(acks.held);
             let carried = Carried {
                 bytes,
-                took: opened.duration_since(started),
-                waited: opened.duration_since(came),
+                took: opened.duration_since(started).saturating_sub(held),
+                waited: opened.duration_since(came).saturating_sub(held),
             };
-            self.quality.learn(carried, self.pace.interval, opened);
+            if connection.has_settled(&acks) {
+                self.quality.learn(carried, self.pace.interval, opened);
+            }
         }
         Ok(true)
     }
@@ -427,6 +439,12 @@ impl Connection {
     /// Whether it did more than open and close: what a receiver without acks can show.
     fn carried_for_a_while(&self) -> bool {
         self.seq > 0 && self.opened.elapsed() > Duration::from_secs(1)
+    }
+
+    /// Whether the receiver reads as the frames come. Before its first ack it may not: it decodes the
+    /// first frame to see whether there is a picture, and what piles up meanwhile says nothing of the link.
+    fn has_settled(&self, acks: &Account) -> bool {
+        acks.last_ack.is_some() || self.opened.elapsed() > SETTLING
     }
 
     /// Writes a frame whole, or breaks the connection.

@@ -139,7 +139,7 @@ impl fmt::Display for Failure {
             Failure::Camera(error) => error.fmt(f),
             Failure::NotBuilt => f.write_str(
                 "this pi-send was built without the camera: build it with 'cargo build --release --features camera' \
-                 (needs libcamera-dev and libclang-dev), or take --source test, a FILE or -",
+                 (needs Rust 1.87, libcamera-dev and libclang-dev), or take --source test, a FILE or -",
             ),
         }
     }

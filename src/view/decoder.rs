@@ -18,7 +18,7 @@ const STALE: Duration = Duration::from_millis(400);
 /// Bitmaps that are kept: being decoded, in the slot, in the window, one to spare.
 const SPARE_BITMAPS: usize = 3;
 
-/// Decodes until the slot is closed.
+/// Decodes until the slot is closed, then closes that of the pictures.
 pub fn run(hub: &Hub) {
     let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let mut decoder = Decoder::new(threads);
@@ -36,6 +36,7 @@ pub fn run(hub: &Hub) {
         }
         decode(hub, &mut decoder, &bitmaps, frame);
     }
+    hub.decoded.close();
 }
 
 fn decode(hub: &Hub, decoder: &mut Decoder, bitmaps: &Pool<Bitmap>, frame: Arc<Received>) {

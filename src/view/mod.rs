@@ -20,6 +20,7 @@ pub mod picture_options;
 pub mod queue;
 pub mod reader;
 pub mod received;
+pub mod receiver;
 pub mod record;
 pub mod seat;
 pub mod sinks;

@@ -25,7 +25,7 @@ const FRAME_BYTES: std::ops::RangeInclusive<i64> = 1024..=(1 << 30);
 #[derive(Debug, Parser)]
 #[command(name = "view-recv", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Options {
-    /// Where to listen: ADDRESS:PORT, [IPv6]:PORT or :PORT [default: every address, port 8000]
+    /// Where to listen: ADDRESS:PORT (IPv6 in brackets) or :PORT [default: every address, port 8000]
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = bind, help_heading = "Where")]
     pub bind: Option<Bind>,
 

@@ -26,7 +26,7 @@ pub type Notices = Arc<dyn Fn(record::Notice) + Send + Sync>;
 /// All sinks.
 pub struct Sinks {
     recordings: Recordings,
-    snapshots: Snapshots,
+    snapshots: Option<Snapshots>,
     output: Option<Output>,
     turn: Turn,
     notices: Notices,
@@ -43,17 +43,30 @@ impl Sinks {
     ) -> Self {
         Sinks {
             recordings: Recordings::new(recorder),
-            snapshots,
+            snapshots: Some(snapshots),
             output,
             turn,
             notices,
         }
     }
 
+    /// No sink at all: frames go to whoever takes them from the hub.
+    pub fn none() -> Self {
+        Sinks {
+            recordings: Recordings::new(None),
+            snapshots: None,
+            output: None,
+            turn: Turn::NONE,
+            notices: Arc::new(|_| ()),
+        }
+    }
+
     /// Gives a frame to all of them; never blocks.
     pub fn put(&self, frame: &Arc<Received>) {
         self.recordings.put(frame);
-        self.snapshots.put(frame, self.turn);
+        if let Some(snapshots) = &self.snapshots {
+            snapshots.put(frame, self.turn);
+        }
         if let Some(output) = &self.output {
             output.put(frame);
         }
@@ -61,7 +74,9 @@ impl Sinks {
 
     /// Keeps this frame.
     pub fn snapshot(&self, frame: &Arc<Received>, turn: Turn) {
-        self.snapshots.snapshot(frame, turn);
+        if let Some(snapshots) = &self.snapshots {
+            snapshots.snapshot(frame, turn);
+        }
     }
 
     /// Starts a recording, or ends the one that runs; one line that says which.
@@ -99,17 +114,21 @@ impl Sinks {
         (status.recorded, status.record_dropped)
     }
 
-    /// Ends them all within [`PATIENCE`]: files are completed, the pipe gets what is there.
+    /// Ends them all within `PATIENCE`: files are completed, the pipe gets what is there.
     pub fn finish(&self) {
         let until = Instant::now() + PATIENCE;
         // All of them end at the same time, and one that hangs costs the others nothing.
         self.recordings.stop();
-        self.snapshots.stop();
+        if let Some(snapshots) = &self.snapshots {
+            snapshots.stop();
+        }
         if let Some(output) = &self.output {
             output.stop();
             output.finish(until);
         }
         self.recordings.finish(until);
-        self.snapshots.finish(until);
+        if let Some(snapshots) = &self.snapshots {
+            snapshots.finish(until);
+        }
     }
 }

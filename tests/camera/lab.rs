@@ -90,6 +90,17 @@ impl Scene<'_> {
         self
     }
 
+    /// Lets a program that is to be started have these cameras.
+    pub fn give_to(&self, command: &mut Command) {
+        command
+            .env("LD_PRELOAD", &self.lab.shim)
+            .env("LCSHIM_FPS", &self.rate)
+            .env("LCSHIM_VIRTUAL_YAML", &self.yaml);
+        if !self.heaps.is_empty() {
+            command.env("LCSHIM_HEAPS", &self.heaps);
+        }
+    }
+
     /// Plays the scene and waits for its end.
     pub fn play(self, scene: &str, settings: &[(&str, &str)]) -> Run {
         let binary = env::current_exe().expect("a test has a file");
@@ -97,14 +108,10 @@ impl Scene<'_> {
         command
             .args(["--exact", "scene", "--ignored", "--nocapture"])
             .env("SCENE", scene)
-            .env("LD_PRELOAD", &self.lab.shim)
-            .env("LCSHIM_FPS", &self.rate)
-            .env("LCSHIM_VIRTUAL_YAML", &self.yaml)
             .env("LCSHIM_STATS", "1");
+        self.give_to(&mut command);
         if !self.heaps.is_empty() {
-            command
-                .env("LCSHIM_HEAPS", &self.heaps)
-                .env("LCSHIM_DEBUG", "1");
+            command.env("LCSHIM_DEBUG", "1");
         }
         for (name, value) in settings {
             command.env(format!("SCENE_{name}"), value);

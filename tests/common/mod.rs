@@ -9,6 +9,7 @@
 #![allow(dead_code)]
 
 pub mod dice;
+pub mod figures;
 pub mod pictures;
 pub mod receiver;
 pub mod screen;
@@ -127,6 +128,13 @@ impl Running {
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Sends it a signal: `INT`, `TERM`, `KILL`, `STOP`.
+    pub fn signal(&self, signal: &str) {
+        let kill = format!("kill -s {signal} {}", self.id());
+        let status = Command::new("sh").args(["-c", &kill]).status();
+        assert!(status.expect("there is a shell").success(), "{kill}");
     }
 
     /// Waits for the next stderr line of which `find` makes something.

@@ -1,0 +1,59 @@
+"""python3 -m stopwatch: the groups of scripts/bench, or one pair by name."""
+
+import argparse
+import contextlib
+import signal
+import sys
+
+from . import network
+from .bench import Bench
+from .groups import encode, latency, links, memory, peers, scaling
+from .report import Report
+
+GROUPS = {
+    'latency': latency.run,
+    'links': links.run,
+    'scaling': scaling.run,
+    'encode': encode.run,
+    'memory': memory.run,
+    'peers': peers.run,
+}
+# Measured only when named: it needs programs that are nobody's dependencies.
+EXTRA = {'peers'}
+
+
+def main() -> None:
+    """Exit status: 0 all limits kept, 1 some missed, 2 wrong usage."""
+    options = parse()
+    # Through the `with`s, so that nothing stays behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    network.clear_leftovers()
+    with contextlib.ExitStack() as stack:
+        record = stack.enter_context(open(options.json, 'a', encoding='utf-8')) if options.json else None
+        report = Report(record)
+        bench = Bench(report, options.runs, options.quick, options.verbose, options.only)
+        for name in options.groups or [name for name in GROUPS if name not in EXTRA]:
+            GROUPS[name](bench)
+    missed = ''.join(f'\n  {check.case}: {check.figure}' for check in report.failed)
+    print(f'\n{len(report.failed)} limits missed{missed}' if missed else '\nall limits kept')
+    sys.exit(1 if missed else 0)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog='scripts/bench', usage='scripts/bench [OPTION]... [GROUP]... (--help says more)')
+    parser.add_argument('groups', nargs='*', metavar='GROUP', help=f'{", ".join(GROUPS)} (default: all but peers)')
+    parser.add_argument('--runs', type=int, default=3)
+    parser.add_argument('--quick', action='store_true', help='shorter trials: for development, no promise')
+    parser.add_argument('--only', default='', metavar='TEXT', help='only the cases whose name contains this')
+    parser.add_argument('--json', metavar='FILE', help='append a JSON line for each check and trial')
+    parser.add_argument('--verbose', action='store_true', help='let the programs speak')
+    options = parser.parse_args()
+    if unknown := set(options.groups) - set(GROUPS):
+        parser.error(f'unknown group: {", ".join(unknown)}; there are: {", ".join(GROUPS)}')
+    if options.runs < 1:
+        parser.error('--runs: expected a whole number above 0')
+    return options
+
+
+if __name__ == '__main__':
+    main()

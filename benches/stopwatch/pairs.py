@@ -1,0 +1,102 @@
+"""Viewers and senders by name: ours, and what people use today, tuned as well as we know how.
+
+A pair is two command lines. What is between braces is filled in by the trial: address and port, size and
+rate, and the programs' places (the environment's PI_SEND, VIEW_RECV; PEERS_PYTHON for a python3 with
+OpenCV, imagezmq and matplotlib). A pair without a sender is fed by the stopwatch itself, which then is the
+plain recipe's client.
+"""
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Pair:
+    """`feed` is what the sender takes: 'jpeg', 'raw', or 'framed' (each JPEG with its length before it)."""
+
+    name: str
+    viewer: str
+    sender: str | None = None
+    feed: str = 'jpeg'
+    is_ours: bool = False
+
+    def viewer_argv(self, values: dict[str, object], more: tuple[str, ...] = ()) -> list[str]:
+        return [*_fill(self.viewer, values), *more]
+
+    def sender_argv(self, values: dict[str, object], more: tuple[str, ...] = ()) -> list[str]:
+        return [*_fill(self.sender, values), *more]
+
+
+def _fill(command: str, values: dict[str, object]) -> list[str]:
+    places = {
+        'pi_send': os.environ.get('PI_SEND', 'pi-send'),
+        'view_recv': os.environ.get('VIEW_RECV', 'view-recv'),
+        'python': sys.executable,
+        'peers_python': os.environ.get('PEERS_PYTHON') or sys.executable,
+        'here': HERE,
+    }
+    return shlex.split(command.format(**places, **values))
+
+
+_VIEW_RECV = '{view_recv} --bind {host}:{port} --stats json'
+_PI_SEND = '{pi_send} --host {host}:{port} --source - --name stopwatch --stats json'
+_GST_VIEWER = (
+    'gst-launch-1.0 -q tcpserversrc host={host} port={port} '
+    '! jpegparse ! jpegdec ! videoconvert ! ximagesink sync=false'
+)
+_MPV = (
+    'mpv --really-quiet --profile=low-latency --untimed --no-cache --vo=x11 '
+    '--demuxer-lavf-format=mjpeg tcp://{host}:{port}?listen'
+)
+_FFMPEG_LOW = 'ffmpeg -loglevel error -fflags nobuffer -probesize 32 -analyzeduration 0'
+_FFMPEG_COPY = (
+    _FFMPEG_LOW + ' -f mjpeg -framerate {fps} -i - -c copy -flush_packets 1 -f mjpeg tcp://{host}:{port}'
+)
+_FFPLAY_LOW = (
+    'ffplay -loglevel error -fflags nobuffer -flags low_delay -framedrop -probesize 32 '
+    '-analyzeduration 0 -sync ext -f mjpeg -i tcp://{host}:{port}?listen'
+)
+
+PAIRS = {
+    pair.name: pair
+    for pair in (
+        Pair('ours', _VIEW_RECV, _PI_SEND, is_ours=True),
+        Pair('ours-recv', _VIEW_RECV, is_ours=True),
+        Pair('ours-raw', _VIEW_RECV, _PI_SEND, 'raw', is_ours=True),
+        Pair(
+            'gst',
+            _GST_VIEWER,
+            'gst-launch-1.0 -q fdsrc fd=0 ! jpegparse ! tcpclientsink host={host} port={port} sync=false',
+        ),
+        Pair(
+            'gst-raw',
+            _GST_VIEWER,
+            'gst-launch-1.0 -q fdsrc fd=0 ! y4mdec ! jpegenc quality=80 '
+            '! tcpclientsink host={host} port={port} sync=false',
+            'raw',
+        ),
+        Pair('recipe-matplotlib', '{peers_python} {here}/peers/matplotlib_viewer.py {host} {port}'),
+        Pair('recipe-opencv', '{peers_python} {here}/peers/opencv_viewer.py {host} {port}'),
+        Pair(
+            'imagezmq',
+            '{peers_python} {here}/peers/imagezmq_hub.py {host} {port}',
+            '{peers_python} {here}/peers/imagezmq_sender.py {host} {port}',
+            'framed',
+        ),
+        Pair('ffplay-low', _FFPLAY_LOW, _FFMPEG_COPY),
+        Pair('mpv-low', _MPV, _FFMPEG_COPY),
+        Pair(
+            'ffmpeg-mpv-raw',
+            _MPV,
+            _FFMPEG_LOW + ' -f yuv4mpegpipe -i - -c:v mjpeg -q:v 3 -flush_packets 1 -f mjpeg tcp://{host}:{port}',
+            'raw',
+        ),
+        # The recipe's own viewer, as slow as its drawing often is.
+        Pair('slow-recipe', '{python} {here}/peers/slow_recipe.py {host} {port} 10', _PI_SEND, 'raw'),
+    )
+}

@@ -1,0 +1,178 @@
+//! The sender for other programs: pictures that they have made, sent live.
+//!
+//! The same session as pi-send's, on a thread of its own ("sender"), with the program in the place of the
+//! source. Sending never blocks: the newest picture wins, and a receiver that is not there, or gone for a
+//! while, is dialled again and again.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use image::RgbImage;
+
+use super::event::Event;
+use super::options;
+use super::session::{self, SendError, Session};
+use super::source::picture::{PictureBuf, Shape};
+use super::source::{Delivery, Feed};
+use super::stats::Counters;
+use crate::frame::{Captured, Content, Matrix, PixelFormat, Pixels, Pool, Range, Turn};
+use crate::link::dial::{DEFAULT_PORT, Target};
+use crate::stop::{Reason, Stop};
+
+/// Pictures on their way at once: in the slot, being encoded, being made.
+const SPARE: usize = 3;
+
+/// How long a dropped sender tries to get its last picture to a receiver that is not there.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often it looks whether that is done.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// Why there is no sender.
+#[derive(Debug)]
+pub enum SenderError {
+    /// This is no HOST, HOST:PORT or \[IPv6\]:PORT.
+    Host(String),
+    /// No encoder could be had.
+    Session(SendError),
+    /// No thread could be had.
+    Thread(io::Error),
+}
+
+impl fmt::Display for SenderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SenderError::Host(host) => {
+                write!(
+                    f,
+                    "{host:?} was not understood: give HOST, HOST:PORT or [IPv6]:PORT"
+                )
+            }
+            SenderError::Session(error) => error.fmt(f),
+            SenderError::Thread(error) => write!(f, "no thread to send with: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for SenderError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            SenderError::Host(_) => None,
+            SenderError::Session(error) => error.source(),
+            SenderError::Thread(error) => Some(error),
+        }
+    }
+}
+
+/// Sends a program's pictures to a view-recv, or to the recipe's server.
+///
+/// Dropped, it sends what is left and the end marker, for which it takes two seconds at most. An example stands at [`Receiver`](crate::view::receiver::Receiver).
+pub struct Sender {
+    feed: Arc<Feed>,
+    pixels: Pool<Vec<u8>>,
+    stop: Arc<Stop>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sender {
+    /// A sender to `HOST[:PORT]`, which need not be there yet, with pi-send's defaults.
+    pub fn dial(host: &str) -> Result<Sender, SenderError> {
+        let (name, port) =
+            options::split_host(host).ok_or_else(|| SenderError::Host(host.to_owned()))?;
+        let config = session::Config {
+            target: Target {
+                host: name,
+                port: port.unwrap_or(DEFAULT_PORT),
+            },
+            retry: true,
+            name: options::own_name(),
+            fps: options::DEFAULT_FPS,
+            quality: options::DEFAULT_QUALITY,
+            min_quality: options::DEFAULT_MIN_QUALITY,
+            duration: None,
+            frames: None,
+        };
+        Sender::start(config, |_| ())
+    }
+
+    /// A sender as configured, that tells what happens: connections that come and go.
+    pub fn start(
+        config: session::Config,
+        tell: impl Fn(Event) + Send + Sync + 'static,
+    ) -> Result<Sender, SenderError> {
+        let feed = Arc::new(Feed::new(Delivery::NewestWins));
+        let stop = Arc::new(Stop::new());
+        let thread = thread::Builder::new().name("sender".into()).spawn({
+            let (feed, stop) = (Arc::clone(&feed), Arc::clone(&stop));
+            move || {
+                let counters = Arc::new(Counters::default());
+                let session = Session::new(config, Arc::clone(&feed), counters, stop, &tell);
+                // With retries it ends when the feed is closed, and by no error but want of memory.
+                let _ = session.and_then(|mut session| session.run());
+            }
+        });
+        Ok(Sender {
+            feed,
+            pixels: Pool::new(SPARE),
+            stop,
+            thread: Some(thread.map_err(SenderError::Thread)?),
+        })
+    }
+
+    /// Sends a picture as soon as the link can take one, unless a newer one comes before that. Pictures
+    /// without a pixel are left out.
+    pub fn send(&mut self, picture: &RgbImage) {
+        let mut bytes = self.pixels.get();
+        bytes.clear();
+        bytes.extend_from_slice(picture.as_raw());
+        let shape = Shape {
+            width: picture.width(),
+            height: picture.height(),
+            format: PixelFormat::Rgb,
+            range: Range::Full,
+            matrix: Matrix::Bt601,
+        };
+        if bytes.is_empty() {
+            return;
+        }
+        if let Ok(pixels) = PictureBuf::new(shape, bytes) {
+            self.send_pixels(Box::new(pixels));
+        }
+    }
+
+    /// The same for pixels in any format of [`crate::frame`].
+    pub fn send_pixels(&mut self, pixels: Box<dyn Pixels>) {
+        self.put(Content::Pixels(pixels));
+    }
+
+    /// The same for a JPEG that the program has made, SOI to EOI; it is passed through.
+    pub fn send_jpeg(&mut self, jpeg: Vec<u8>) {
+        self.put(Content::Jpeg(jpeg.into()));
+    }
+
+    fn put(&mut self, content: Content) {
+        self.feed.put(Captured {
+            at: Instant::now(),
+            turn: Turn::NONE,
+            content,
+        });
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.feed.slot().close();
+        if let Some(thread) = self.thread.take() {
+            let until = Instant::now() + PATIENCE;
+            while !thread.is_finished() && Instant::now() < until {
+                thread::sleep(LOOK);
+            }
+            self.stop.ask(Reason::Done);
+            // A panic in it has been reported by its hook.
+            let _ = thread.join();
+        }
+    }
+}

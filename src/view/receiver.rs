@@ -1,0 +1,207 @@
+//! The receiver for other programs: frames as an iterator.
+//!
+//! The same listener, door, seat and readers as view-recv's, with the program in the place of decoder and
+//! window. The newest frame wins: a program that takes its time gets fewer frames, and never old ones. A
+//! frame is acknowledged when it is dropped, so what the sender measures includes the program's own work.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::Deref;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use image::ImageDecoder;
+use image::RgbImage;
+use image::codecs::jpeg::JpegDecoder;
+
+use super::allow::Allowed;
+use super::door::Door;
+use super::event::Event;
+use super::hub::Hub;
+use super::listener;
+use super::reader::Limits;
+use super::received::Received;
+use super::seat::{IdleTimeout, Seat};
+use super::sinks::Sinks;
+use crate::jpeg::{self, DecodeError};
+use crate::link::listen::{self, Bind, ListenError};
+use crate::slot::Wake;
+use crate::stop::{Reason, Stop};
+use crate::wire::DEFAULT_MAX_FRAME_BYTES;
+
+/// How long waking a listening thread may take; loopback answers at once.
+const WAKE: Duration = Duration::from_millis(100);
+
+/// Why nothing can be received.
+#[derive(Debug)]
+pub enum ReceiveError {
+    /// The address cannot be listened on.
+    Listen(ListenError),
+    /// No thread could be had.
+    Thread(io::Error),
+}
+
+impl fmt::Display for ReceiveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReceiveError::Listen(error) => error.fmt(f),
+            ReceiveError::Thread(error) => write!(f, "no thread to receive with: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ReceiveError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ReceiveError::Listen(error) => error.source(),
+            ReceiveError::Thread(error) => Some(error),
+        }
+    }
+}
+
+/// Listens, and gives the frames of whoever sends, one sender at a time, for ever.
+///
+/// ```
+/// use pi_stream::{Receiver, Sender};
+///
+/// let receiver = Receiver::bind("127.0.0.1:0".parse()?)?;
+/// let mut sender = Sender::dial(&receiver.address().to_string())?;
+/// # let sending = std::thread::spawn(move || {
+/// for shade in 0..10 {
+///     sender.send(&image::RgbImage::from_pixel(64, 48, image::Rgb([shade, 128, 0])));
+///     # std::thread::sleep(std::time::Duration::from_millis(20));
+/// }
+/// # });
+/// for frame in receiver.take(3) {
+///     let picture = frame.decode()?;
+///     println!("{}x{} of {:?}", picture.width(), picture.height(), frame.stamp);
+/// }
+/// # sending.join().unwrap();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Receiver {
+    hub: Arc<Hub>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Receiver {
+    /// Listens on one address; port 0 takes any that is free.
+    pub fn bind(address: SocketAddr) -> Result<Receiver, ReceiveError> {
+        Receiver::listen(Bind::One(address), |_| ())
+    }
+
+    /// Listens where asked, and tells what happens: senders that come and go.
+    pub fn listen(
+        bind: Bind,
+        tell: impl Fn(Event) + Send + Sync + 'static,
+    ) -> Result<Receiver, ReceiveError> {
+        let listeners = listen::listen(bind).map_err(ReceiveError::Listen)?;
+        let addresses = listeners.iter().map(TcpListener::local_addr);
+        let addresses = addresses
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(ReceiveError::Thread)?;
+        let hub = Arc::new(Hub::new(
+            Seat::new(IdleTimeout::ByPace),
+            Sinks::none(),
+            Arc::new(Stop::new()),
+            Box::new(tell),
+        ));
+        let door = Arc::new(Door::default());
+        for listener in listeners {
+            start(listener, &hub, &door).map_err(ReceiveError::Thread)?;
+        }
+        Ok(Receiver { hub, addresses })
+    }
+
+    /// Where it listens (of several addresses, the first).
+    pub fn address(&self) -> SocketAddr {
+        self.addresses[0]
+    }
+
+    /// The newest frame, waited for until `patience` is over.
+    pub fn next_within(&mut self, patience: Duration) -> Option<Frame> {
+        self.next_until(Some(Instant::now() + patience))
+    }
+
+    fn next_until(&mut self, deadline: Option<Instant>) -> Option<Frame> {
+        while self.hub.received.wait(deadline) == Wake::Full {
+            if let Some(received) = self.hub.received.take() {
+                return Some(Frame {
+                    received,
+                    hub: Arc::clone(&self.hub),
+                });
+            }
+        }
+        None
+    }
+}
+
+impl Iterator for Receiver {
+    type Item = Frame;
+
+    /// Waits for the next frame, for ever.
+    fn next(&mut self) -> Option<Frame> {
+        self.next_until(None)
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.hub.stop.ask(Reason::Done);
+        self.hub.received.close();
+        // Nothing but a connection wakes a thread out of accept; then it frees the port.
+        for address in &mut self.addresses {
+            if address.ip().is_unspecified() {
+                address.set_ip(match address {
+                    SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                    SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+                });
+            }
+            let _ = TcpStream::connect_timeout(address, WAKE);
+        }
+    }
+}
+
+fn start(listener: TcpListener, hub: &Arc<Hub>, door: &Arc<Door>) -> io::Result<()> {
+    let (hub, door) = (Arc::clone(hub), Arc::clone(door));
+    let limits = Limits {
+        max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
+    };
+    let run = move || listener::run(&listener, &hub, &door, &Allowed::default(), limits);
+    thread::Builder::new().name("listener".into()).spawn(run)?;
+    Ok(())
+}
+
+/// A frame as it came, with its stamp; see [`Received`] for the fields. Acknowledged when dropped.
+pub struct Frame {
+    received: Arc<Received>,
+    hub: Arc<Hub>,
+}
+
+impl Frame {
+    /// The frame's picture. Strangers' JPEGs are held to the limits of [`jpeg::inspect`].
+    pub fn decode(&self) -> Result<RgbImage, DecodeError> {
+        jpeg::inspect(&self.jpeg)?;
+        let decoder = JpegDecoder::new(io::Cursor::new(self.jpeg.as_slice()));
+        let decoder = decoder.map_err(DecodeError::Image)?;
+        let (width, height) = decoder.dimensions();
+        let picture = image::DynamicImage::from_decoder(decoder).map_err(DecodeError::Image)?;
+        debug_assert_eq!((picture.width(), picture.height()), (width, height));
+        Ok(picture.into_rgb8())
+    }
+}
+
+impl Deref for Frame {
+    type Target = Received;
+    fn deref(&self) -> &Received {
+        &self.received
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        self.hub.shown(&self.received, Instant::now());
+    }
+}

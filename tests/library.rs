@@ -1,0 +1,83 @@
+//! What other programs use: frames come out of a [`Receiver`] as a [`Sender`] put them in.
+#![cfg(all(feature = "send", feature = "view"))]
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use image::{Rgb, RgbImage};
+use pi_stream::{Receiver, Sender};
+
+/// Nothing here takes so long; only a test that hangs does.
+const HANG: Duration = Duration::from_secs(30);
+
+fn shade(value: u8) -> RgbImage {
+    RgbImage::from_pixel(64, 48, Rgb([value, 255 - value, 128]))
+}
+
+#[test]
+fn pictures_arrive_with_their_stamp_and_the_last_one_is_the_newest() {
+    let mut receiver = Receiver::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut sender = Sender::dial(&receiver.address().to_string()).unwrap();
+    let until = Instant::now() + HANG;
+    let first = loop {
+        sender.send(&shade(200));
+        if let Some(frame) = receiver.next_within(Duration::from_millis(20)) {
+            break frame;
+        }
+        assert!(Instant::now() < until, "no frame came");
+    };
+    let stamp = first
+        .stamp
+        .clone()
+        .expect("pi-stream's frames bear a stamp");
+    assert!(stamp.ack && stamp.quality == Some(80) && stamp.seq >= 1);
+    let Rgb([r, g, b]) = *first.decode().unwrap().get_pixel(10, 10);
+    assert!(
+        r.abs_diff(200) < 5 && g.abs_diff(55) < 5 && b.abs_diff(128) < 5,
+        "{r} {g} {b}"
+    );
+    drop(first);
+
+    sender.send(&shade(10));
+    drop(sender);
+    let last = std::iter::from_fn(|| receiver.next_within(Duration::from_secs(1))).last();
+    let Rgb([r, ..]) = *last
+        .expect("the last picture")
+        .decode()
+        .unwrap()
+        .get_pixel(10, 10);
+    assert!(r < 20, "{r}");
+}
+
+#[test]
+fn a_dropped_receiver_frees_its_port() {
+    let receiver = Receiver::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = receiver.address();
+    drop(receiver);
+    let until = Instant::now() + HANG;
+    while let Err(error) = Receiver::bind(address) {
+        assert!(Instant::now() < until, "{error}");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_frame_can_outlive_its_receiver() {
+    let mut receiver = Receiver::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut sender = Sender::dial(&receiver.address().to_string()).unwrap();
+    sender.send(&shade(1));
+    let frame = receiver.next_within(HANG).expect("a frame comes");
+    drop(receiver);
+    assert_eq!(frame.decode().unwrap().dimensions(), (64, 48));
+}
+
+#[test]
+fn a_sender_without_a_receiver_can_be_dropped() {
+    let address = {
+        let receiver = Receiver::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        receiver.address()
+    };
+    let mut sender = Sender::dial(&address.to_string()).unwrap();
+    sender.send(&shade(1));
+    drop(sender);
+}
