@@ -79,9 +79,23 @@ pub fn exit(reason: Option<Reason>) -> ! {
     if reason == Some(Reason::Interrupted) {
         #[cfg(unix)]
         let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGINT);
-        std::process::exit(130);
+        end(130);
     }
-    std::process::exit(0);
+    end(0);
+}
+
+/// Ends the program with this status, and nothing else: no destructors of libraries. A thread may still
+/// hang in one of them (a camera that does not come back), and would crash over what they take down.
+/// Whatever must be written has been written by now; nothing is buffered here.
+#[allow(unsafe_code)]
+pub fn end(status: i32) -> ! {
+    #[cfg(unix)]
+    // SAFETY: it only ends the process; no code of ours runs after it.
+    unsafe {
+        libc::_exit(status)
+    }
+    #[cfg(not(unix))]
+    std::process::exit(status);
 }
 
 /// A private duplicate of stdout; what others print there goes to stderr from now on.

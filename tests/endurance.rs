@@ -18,6 +18,7 @@ mod watch;
 
 use std::time::Duration;
 
+use network::Network;
 use scenes::Program;
 
 /// Memory that may come and go between two looks, in kilobytes: allocators keep what they were given
@@ -43,25 +44,33 @@ fn a_viewer_killed_at_any_moment_is_found_again_and_leaves_nothing_behind() {
 }
 
 /// Plays a test in a world with networks of its own.
-fn in_a_world_of_its_own(test: &str, scene: impl FnOnce()) {
+fn in_a_world_of_its_own(test: &str, scene: impl FnOnce(&Network)) {
     match network::outside(&[test, "--exact", "--nocapture"]) {
-        None => scene(),
+        None => scene(&Network::build()),
         Some((well, said)) => assert!(well, "{said}"),
     }
 }
 
 #[test]
-fn the_picture_comes_back_after_the_dark_and_after_the_viewers_host_lost_its_power() {
-    let name = "the_picture_comes_back_after_the_dark_and_after_the_viewers_host_lost_its_power";
-    in_a_world_of_its_own(name, || {
-        scenes::darkness(&[Duration::from_secs(3)]);
+fn the_picture_comes_back_after_the_dark() {
+    in_a_world_of_its_own("the_picture_comes_back_after_the_dark", |network| {
+        scenes::darkness(network, &[Duration::from_secs(3)]);
+    });
+}
+
+#[test]
+fn the_picture_comes_back_when_the_viewers_host_boots_after_a_power_cut() {
+    let name = "the_picture_comes_back_when_the_viewers_host_boots_after_a_power_cut";
+    in_a_world_of_its_own(name, |network| {
+        scenes::reboots(network, 1);
     });
 }
 
 #[test]
 fn two_hundred_strangers_at_once_take_nothing_from_a_running_stream() {
-    let siege = scenes::siege(200, 3);
-    assert!(siege.lost * 10 <= siege.captured, "{siege:#?}");
+    // Few pictures a second, so that a busy machine is not taken for a successful stranger.
+    let siege = scenes::siege(200, 10, 3);
+    assert!(siege.lost * 4 <= siege.captured, "{siege:#?}");
     assert!(siege.memory_rise_kb < 20 * 1024, "{siege:#?}");
     assert!(
         siege.lines.len() as u64 <= siege.took.as_secs(),

@@ -5,7 +5,6 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -26,10 +25,10 @@ const REPORT: Duration = Duration::from_secs(1);
 /// How long the source has to end: a camera is released in it; standard input may never come back.
 const PATIENCE_WITH_SOURCE: Duration = Duration::from_millis(400);
 
-fn main() -> ExitCode {
+fn main() {
     let options = Options::parse();
     if let Some(format) = options.camera.list_cameras {
-        return list(format);
+        list(format);
     }
     let plan = options.check().unwrap_or_else(|error| error.exit());
     let console = Arc::new(Console::new("pi-send"));
@@ -42,19 +41,23 @@ fn main() -> ExitCode {
     }
 }
 
-/// Says what failed; the exit status for it.
-fn failed(console: &Console, error: &anyhow::Error) -> ExitCode {
+/// Says what failed, and ends.
+fn failed(console: &Console, error: &anyhow::Error) -> ! {
     console.clear_status();
     console.say(&format!("{error:#}"));
     let is_usage = error.downcast_ref().is_some_and(Failure::is_usage);
-    ExitCode::from(if is_usage { 2 } else { 1 })
+    shell::end(if is_usage { 2 } else { 1 })
 }
 
 /// `--list-cameras`.
-fn list(format: ListFormat) -> ExitCode {
+fn list(format: ListFormat) -> ! {
     let listed = source::list_cameras(format).map_err(anyhow::Error::from);
-    match listed.and_then(|text| Ok(io::stdout().write_all(text.as_bytes())?)) {
-        Ok(()) => ExitCode::SUCCESS,
+    let printed = listed.and_then(|text| {
+        io::stdout().write_all(text.as_bytes())?;
+        Ok(io::stdout().flush()?)
+    });
+    match printed {
+        Ok(()) => shell::end(0),
         Err(error) => failed(&Console::new("pi-send"), &error),
     }
 }

@@ -5,7 +5,6 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -42,19 +41,20 @@ const PATIENCE_AT_END: Duration = Duration::from_secs(1);
 /// The same when somebody waits for the program to end.
 const PATIENCE_WHEN_STOPPED: Duration = Duration::from_millis(300);
 
-fn main() -> ExitCode {
+fn main() {
     let options = Options::parse();
     if let Err(error) = options.check() {
         error.exit();
     }
+    pi_stream::jpeg::hush_caught_panics();
     let console = Arc::new(Console::new("view-recv"));
     match run(options, &console) {
         Ok(Ending::Asked(reason)) => shell::exit(reason),
-        Ok(Ending::Vanished) => ExitCode::FAILURE,
+        Ok(Ending::Vanished) => shell::end(1),
         Err(error) => {
             console.clear_status();
             console.say(&format!("{error:#}"));
-            ExitCode::FAILURE
+            shell::end(1)
         }
     }
 }

@@ -13,6 +13,7 @@
 mod pack;
 mod splice;
 
+use std::cell::Cell;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
@@ -26,6 +27,23 @@ use super::header::{Header, Layout};
 use super::{MAX_STRIPS, STRIP_PIXELS};
 use crate::frame::Bitmap;
 use splice::Splice;
+
+thread_local! {
+    /// Whether this thread tries bytes on `image`, and catches what it throws.
+    static TRYING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Keeps panics of `image`, which are caught and counted as frames that do not decode, from being told
+/// on stderr: a stranger could have one told for every frame. All others are told as before. For a
+/// program to call once, at its start.
+pub fn hush_caught_panics() {
+    let tell = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if !TRYING.get() {
+            tell(panic);
+        }
+    }));
+}
 
 /// Decodes one JPEG after the other.
 #[derive(Debug)]
@@ -211,8 +229,10 @@ fn known_sampling(header: &Header) -> bool {
 impl Strip<'_> {
     /// Decodes and packs; a panic is an error like any other.
     fn decode(&mut self, width: usize) -> Result<(), DecodeError> {
-        panic::catch_unwind(AssertUnwindSafe(|| self.decode_and_pack(width)))
-            .unwrap_or(Err(DecodeError::Panicked))
+        TRYING.set(true);
+        let outcome = panic::catch_unwind(AssertUnwindSafe(|| self.decode_and_pack(width)));
+        TRYING.set(false);
+        outcome.unwrap_or(Err(DecodeError::Panicked))
     }
 
     fn decode_and_pack(&mut self, width: usize) -> Result<(), DecodeError> {

@@ -110,9 +110,8 @@ fn check_none_corrupt(viewer: &mut Viewer) {
 }
 
 /// How long after the light the picture was live again, for each time of darkness.
-pub fn darkness(times: &[Duration]) -> Vec<Duration> {
-    let network = Network::build();
-    let (mut viewer, _sender) = hosts(&network);
+pub fn darkness(network: &Network, times: &[Duration]) -> Vec<Duration> {
+    let (mut viewer, _sender) = hosts(network);
     let mut live_after = Vec::new();
     for time in times {
         // What is on its way when it becomes dark differs from time to time.
@@ -129,15 +128,14 @@ pub fn darkness(times: &[Duration]) -> Vec<Duration> {
 }
 
 /// How long after its start a viewer on a host made anew had the picture.
-pub fn reboots(count: usize) -> Vec<Duration> {
-    let network = Network::build();
-    let (mut viewer, _sender) = hosts(&network);
+pub fn reboots(network: &Network, count: usize) -> Vec<Duration> {
+    let (mut viewer, _sender) = hosts(network);
     let mut live_after = Vec::new();
     for _ in 0..count {
         pass(Duration::from_secs(1));
         network.reboot_desk(viewer.running);
         let restarted = (Instant::now(), SystemTime::now());
-        viewer = viewer_on_desk(&network);
+        viewer = viewer_on_desk(network);
         live_after.push(viewer.live(restarted.1).duration_since(restarted.0));
     }
     live_after
@@ -176,8 +174,8 @@ pub struct Siege {
 }
 
 /// `count` strangers at once, of all kinds in turn, every second one from the sender's own address.
-pub fn siege(count: usize, seed: u64) -> Siege {
-    let (mut viewer, sender, address) = pair(30);
+pub fn siege(count: usize, fps: u32, seed: u64) -> Siege {
+    let (mut viewer, sender, address) = pair(fps);
     let pid = viewer.running.id();
     // The first seconds' memory is that of buffers that are there for good.
     pass(Duration::from_secs(2));
@@ -233,3 +231,67 @@ pub fn siege(count: usize, seed: u64) -> Siege {
         after,
     }
 }
+
+/// The memory of a program that outlived the other again and again.
+#[derive(Debug)]
+pub struct LongRun {
+    /// How often the other one was killed.
+    pub kills: usize,
+    /// The survivor after 1,000 frames.
+    pub early: Footprint,
+    /// The survivor after all frames.
+    pub late: Footprint,
+}
+
+/// Frames after which the memory is what it will be.
+const WARM: u64 = 1000;
+
+/// Lets one of the two live for so many frames, while the other is killed every few seconds.
+pub fn long_run(survivor: Program, frames: u64, seed: u64) -> LongRun {
+    let mut dice = Dice(seed);
+    let (mut viewer, mut sender, address) = pair(LONG_RUN_FPS);
+    let pid = match survivor {
+        Program::Sender => sender.running.id(),
+        Program::Viewer => viewer.running.id(),
+    };
+    let (mut early, mut kills, mut torn, mut seen) = (None, 0, 0, 0);
+    loop {
+        let next_kill = Instant::now() + Duration::from_millis(3000 + dice.below(9000) as u64);
+        while Instant::now() < next_kill {
+            pass(Duration::from_millis(50));
+            seen += viewer.count() as u64;
+            let count = match survivor {
+                Program::Sender => sender
+                    .figures()
+                    .map_or(0, |f| f["frames"].as_u64().unwrap_or(0)),
+                Program::Viewer => seen,
+            };
+            if count >= WARM && early.is_none() {
+                early = Some(footprint(pid));
+            }
+            if let (Some(early), true) = (early, count >= frames) {
+                let late = settles(pid, early);
+                assert_eq!(torn + viewer.torn, 0, "frames were torn");
+                return LongRun { kills, early, late };
+            }
+        }
+        kills += 1;
+        let restarted = SystemTime::now();
+        match survivor {
+            Program::Viewer => {
+                sender.running.kill();
+                sender = self::sender(address, LONG_RUN_FPS);
+            }
+            Program::Sender => {
+                viewer.running.kill();
+                torn += viewer.torn;
+                viewer = self::viewer(address);
+            }
+        }
+        viewer.live(restarted);
+        seen += 1;
+    }
+}
+
+/// Fast, so that the frames come in minutes.
+const LONG_RUN_FPS: u32 = 200;

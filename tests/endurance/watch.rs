@@ -31,12 +31,3 @@ pub fn footprint(pid: u32) -> Footprint {
         threads: field("Threads:") as usize,
     }
 }
-
-/// How much processor time a program has used, in clock ticks.
-pub fn ticks(pid: u32) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the program runs");
-    // The name stands in parentheses and may hold anything; user and system time are fields 14 and 15.
-    let (_, behind) = stat.rsplit_once(')').expect("the name is in parentheses");
-    let fields = behind.split_whitespace().skip(11).take(2);
-    fields.filter_map(|field| field.parse::<u64>().ok()).sum()
-}
