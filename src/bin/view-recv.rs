@@ -222,6 +222,10 @@ fn start(hub: &Arc<Hub>, listeners: Vec<TcpListener>, options: &Options) -> io::
         let hub = Arc::clone(hub);
         move || decoder::run(&hub)
     })?;
+    thread::Builder::new().name("pulse".into()).spawn({
+        let hub = Arc::clone(hub);
+        move || hub.pulse.run(&hub.stop)
+    })?;
     for listener in listeners {
         let (hub, door, allowed) = (Arc::clone(hub), Arc::clone(&door), allowed.clone());
         thread::Builder::new()

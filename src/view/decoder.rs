@@ -4,16 +4,13 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::Instant;
 
 use super::hub::Hub;
 use super::received::{Decoded, Received};
 use crate::frame::{Bitmap, Pool};
 use crate::jpeg::Decoder;
 use crate::slot::Wake;
-
-/// A frame that has lain here for so long was held up with the whole program; a newer one is near.
-const STALE: Duration = Duration::from_millis(400);
 
 /// Bitmaps that are kept: being decoded, in the slot, in the window, one to spare.
 const SPARE_BITMAPS: usize = 3;
@@ -23,14 +20,12 @@ pub fn run(hub: &Hub) {
     let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let mut decoder = Decoder::new(threads);
     let bitmaps = Pool::<Bitmap>::new(SPARE_BITMAPS);
-    let mut passed_over = false;
     while hub.received.wait(None) != Wake::Closed {
         let Some(frame) = hub.received.take() else {
             continue;
         };
-        // One at most in a row: a machine that is always late shall show something, too.
-        passed_over = !passed_over && frame.arrived.elapsed() > STALE;
-        if passed_over {
+        // What was held up with the whole program is old, and something newer is near.
+        if hub.pulse.held_up_since(frame.arrived) {
             hub.passed_over(&frame);
             continue;
         }
@@ -54,7 +49,7 @@ fn decode(hub: &Hub, decoder: &mut Decoder, bitmaps: &Pool<Bitmap>, frame: Arc<R
             if let Some(sitter) = sitter {
                 hub.corrupt(&sitter);
             }
-            hub.settle(&frame, std::time::Instant::now());
+            hub.settle(&frame, Instant::now());
         }
     }
 }

@@ -125,6 +125,10 @@ impl Host for Desk {
         }
     }
 
+    fn is_current(&self, frame: &Arc<Received>) -> bool {
+        !self.hub.pulse.held_up_since(frame.arrived)
+    }
+
     fn shown(&self, frame: &Arc<Received>, at: Instant) {
         self.hub.shown(frame, at);
     }

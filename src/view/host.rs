@@ -80,6 +80,9 @@ pub trait Host {
     /// How things stand.
     fn status(&self) -> Status;
 
+    /// Whether the frame is worth showing: not where the program was held up since it came.
+    fn is_current(&self, frame: &Arc<Received>) -> bool;
+
     /// The frame's pixels are on the screen since `at`. Called once a frame.
     fn shown(&self, frame: &Arc<Received>, at: Instant);
 

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use super::event::{End, Event};
+use super::pulse::Pulse;
 use super::received::{Decoded, Received};
 use super::seat::{Seat, Sitter};
 use super::sinks::Sinks;
@@ -34,6 +35,8 @@ pub struct Hub {
     pub sinks: Sinks,
     /// What happened so far.
     pub counters: Counters,
+    /// Whether the program itself was held up.
+    pub pulse: Pulse,
     /// The wish to end.
     pub stop: Arc<Stop>,
     /// `--headless`: nobody takes pictures.
@@ -69,6 +72,7 @@ impl Hub {
             seat,
             sinks,
             counters: Counters::default(),
+            pulse: Pulse::default(),
             stop,
             headless: false,
             once: false,

@@ -17,6 +17,7 @@ pub mod options;
 pub mod output;
 mod paint;
 pub mod picture_options;
+pub mod pulse;
 pub mod queue;
 pub mod reader;
 pub mod received;

@@ -196,6 +196,10 @@ impl Viewer<'_> {
 
     /// Shows a new picture, or keeps it back while the picture is frozen.
     fn accept(&mut self, decoded: Decoded) -> Result<(), WindowError> {
+        if !self.host.is_current(&decoded.frame) {
+            self.host.passed_over(&decoded.frame);
+            return Ok(());
+        }
         if self.scene.is_frozen() {
             self.host.passed_over(&decoded.frame);
             self.scene.keep_back(decoded);
