@@ -13,6 +13,8 @@ use std::cell::Cell;
 use std::io::Read;
 
 use dice::Dice;
+use pi_stream::frame::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
+use pi_stream::jpeg::{self, Decoder, markers, orientation};
 use pi_stream::send::source::{mjpeg, y4m};
 use pi_stream::stamp::{self, Name, Stamp};
 use pi_stream::wire::{Ack, FrameReader, ReadError, write_end, write_frame};
@@ -217,16 +219,27 @@ fn read_y4m(stream: &[u8], dice: &mut Dice) -> Vec<Vec<u8>> {
 
 /// Runs `case` with many seeds, on both of its sides: things whole, and things changed.
 fn for_seeds(name: &str, case: impl Fn(&mut Dice)) {
+    for_some_seeds(name, 1, |dice| {
+        case(dice);
+        MAX_ALLOCATION
+    });
+}
+
+/// The same with one seed in so many, and a bound that the case gives.
+fn for_some_seeds(name: &str, of: u64, case: impl Fn(&mut Dice) -> usize) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let inputs: u64 = number("PI_STREAM_FUZZ_INPUTS").unwrap_or(200_000);
     let start: u64 = number("PI_STREAM_FUZZ_SEED").unwrap_or(0);
-    // Five readers share them.
-    for seed in start..start + inputs.div_ceil(5) {
+    // Six readers share them; the decoder takes a few more.
+    for seed in start..start + inputs.div_ceil(6 * of) {
         let failed = FailedSeed { name, seed };
         LARGEST.set(0);
-        case(&mut Dice(seed));
+        let most = case(&mut Dice(seed));
         let largest = LARGEST.get();
-        assert!(largest <= MAX_ALLOCATION, "{largest} bytes at once");
+        assert!(
+            largest <= most,
+            "{largest} bytes at once, and at most {most} are right"
+        );
         std::mem::forget(failed);
     }
 }
@@ -310,5 +323,100 @@ fn raw_pictures_come_as_they_are_and_the_rest_is_survived() {
         assert_eq!(read_y4m(&stream, dice), frames);
         dice.mutate(&mut stream);
         read_y4m(&stream, dice);
+    });
+}
+
+/// Walks the JPEG in every way that looks at its markers and no further.
+fn walk(jpeg: &[u8]) {
+    let mut at = 0;
+    for segment in markers::header_segments(jpeg) {
+        assert!(at <= segment.start && segment.start < segment.end && segment.end <= jpeg.len());
+        at = segment.end;
+    }
+    if let Some(length) = markers::whole_length(jpeg) {
+        assert!(length <= jpeg.len());
+    }
+    if let Some(header) = markers::frame_header(jpeg) {
+        header.unit();
+    }
+    let Ok(header) = jpeg::inspect(jpeg) else {
+        return;
+    };
+    assert!(u64::from(header.width) * u64::from(header.height) <= jpeg::MAX_PIXELS);
+    // What is kept of a frame is written with a note of how it is turned.
+    let turned = orientation::turned(jpeg, Turn::from_flips(1, true, false));
+    assert_eq!(jpeg::inspect(&turned).ok(), Some(header));
+}
+
+#[test]
+fn markers_of_any_kind_are_walked_to_the_end_and_no_further() {
+    let pictures = pictures();
+    for_seeds("markers", |dice| {
+        let mut jpeg = match dice.below(2) {
+            0 => jpeg(dice),
+            _ => pictures[dice.below(pictures.len())].clone(),
+        };
+        walk(&jpeg);
+        dice.mutate(&mut jpeg);
+        walk(&jpeg);
+    });
+}
+
+/// Real JPEGs, small: with every coding, sampling and cut that is decoded. The last one is large enough
+/// for strips.
+fn pictures() -> Vec<Vec<u8>> {
+    let progressive = include_bytes!("common/progressive.jpg").to_vec();
+    let encode = |format, width: usize, height: usize| {
+        let luma: Vec<u8> = (0..width * height).map(|i| (i % width) as u8).collect();
+        let chroma = vec![100; width * height];
+        let plane = |data, stride| Plane { data, stride };
+        let picture = Picture {
+            width: width as u32,
+            height: height as u32,
+            format,
+            range: Range::Full,
+            matrix: Matrix::Bt601,
+            planes: [
+                plane(&luma, width),
+                plane(&chroma, width),
+                plane(&chroma, width),
+            ],
+        };
+        let mut out = Vec::new();
+        jpeg::Encoder::new(std::num::NonZeroUsize::MIN)
+            .and_then(|mut encoder| encoder.encode(&picture, Turn::NONE, 50, &mut out))
+            .unwrap();
+        out
+    };
+    vec![
+        progressive,
+        encode(PixelFormat::I420, 64, 48),
+        encode(PixelFormat::I422, 50, 30),
+        encode(PixelFormat::I420, 512, 512),
+    ]
+}
+
+#[test]
+fn whatever_is_decoded_takes_the_memory_of_its_picture_and_no_more() {
+    jpeg::hush_caught_panics();
+    let pictures = pictures();
+    let threads = std::num::NonZeroUsize::new(2).expect("two is not zero");
+    for_some_seeds("decoder", 4, |dice| {
+        // Strips now and then: they cost a hundred times what the others do.
+        let which = match dice.below(32) {
+            0 => pictures.len() - 1,
+            _ => dice.below(pictures.len() - 1),
+        };
+        let mut jpeg = pictures[which].clone();
+        let (mut decoder, mut bitmap) = (Decoder::new(threads), Bitmap::default());
+        decoder.decode(&jpeg, &mut bitmap).unwrap();
+        LARGEST.set(0);
+        dice.mutate(&mut jpeg);
+        let header = jpeg::inspect(&jpeg);
+        let _ = decoder.decode(&jpeg, &mut bitmap);
+        // Coefficients of a progressive picture are the most: two bytes each, of whole units.
+        let up = |side: u32| side.next_multiple_of(64) as usize;
+        let pixels = header.map_or(0, |header| up(header.width) * up(header.height));
+        MAX_ALLOCATION + 4 * pixels
     });
 }

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,6 +17,9 @@ pub const DEFAULT_PORT: u16 = 8000;
 
 /// How long one attempt waits for an answer: longer than any round trip on Earth or by satellite.
 const ATTEMPT: Duration = Duration::from_secs(3);
+
+/// How long a name server may take, all its repetitions included.
+const RESOLVER: Duration = Duration::from_secs(30);
 
 /// How many addresses of one name are tried at most: enough for hosts with many interfaces, and a
 /// bound for a name server that lists hundreds.
@@ -102,33 +105,43 @@ impl std::error::Error for DialError {
     }
 }
 
+/// Where an attempt's outcome goes.
+type Report = Sender<Result<TcpStream, DialError>>;
+
 /// A dialler: start attempts, wait for the first that stands. Dropped, it forgets the others; what
 /// they still reach is closed at once.
 #[derive(Debug)]
 pub struct Dialer {
     target: Target,
-    report: Sender<Result<TcpStream, DialError>>,
+    known: Option<SocketAddr>,
+    report: Report,
     reports: Receiver<Result<TcpStream, DialError>>,
 }
 
 impl Dialer {
-    /// A dialler without an attempt under way.
-    pub fn new(target: Target) -> Self {
+    /// A dialler without an attempt under way. `known` is where the host was found before, if it was:
+    /// tried beside what its name says now, since a name server behind a path that was dark may take
+    /// seconds longer to answer than the host itself.
+    pub fn new(target: Target, known: Option<SocketAddr>) -> Self {
         let (report, reports) = mpsc::channel();
         Dialer {
             target,
+            known,
             report,
             reports,
         }
     }
 
-    /// Starts an attempt: resolves the name, tries every address at the same time.
+    /// Starts an attempt: resolves the name, tries every address at the same time. Each attempt comes
+    /// to one report.
     pub fn attempt(&self) {
-        let (target, report) = (self.target.clone(), self.report.clone());
-        // A thread that cannot be had is a failed attempt; the next may have more luck.
-        let _ = thread::Builder::new()
-            .name("dial".into())
-            .spawn(move || drop(report.send(dial_all(&target))));
+        let (target, known, report) = (self.target.clone(), self.known, self.report.clone());
+        let dial = move || drop(report.send(dial_all(&target, known)));
+        if let Err(error) = spawn(dial) {
+            // A thread that cannot be had is a failed attempt; the next may have more luck.
+            let error = DialError::Unresolved(error);
+            let _ = self.report.send(Err(error));
+        }
     }
 
     /// Waits until then for an attempt to end; `None` if none did.
@@ -138,26 +151,28 @@ impl Dialer {
     }
 }
 
+fn spawn(dial: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let thread = thread::Builder::new().name("dial".into());
+    thread.spawn(dial).map(drop)
+}
+
 /// Every address at the same time; the first that stands wins, else the error that tells most.
-fn dial_all(target: &Target) -> Result<TcpStream, DialError> {
-    let addresses: Vec<SocketAddr> = (target.host.as_str(), target.port)
-        .to_socket_addrs()
-        .map_err(DialError::Unresolved)?
-        .take(MAX_ADDRESSES)
-        .collect();
-    if let [only] = addresses[..] {
-        return dial_one(only);
+fn dial_all(target: &Target, known: Option<SocketAddr>) -> Result<TcpStream, DialError> {
+    if let Ok(ip) = target.host.parse::<IpAddr>() {
+        return dial_one((ip, target.port).into());
     }
     let (report, reports) = mpsc::channel();
-    for address in addresses {
-        let report = report.clone();
-        let _ = thread::Builder::new()
-            .name("dial".into())
-            .spawn(move || drop(report.send(dial_one(address))));
+    if let Some(known) = known {
+        start(known, &report);
     }
-    drop(report);
+    let target = target.clone();
+    spawn(move || resolve_and_dial(&target, known, &report)).map_err(DialError::Unresolved)?;
     let mut worst = DialError::Unresolved(io::Error::other("it has no address"));
-    for outcome in reports {
+    // A name server that does not answer must not hold up the next attempt at a known address; where
+    // there is none, everything depends on it.
+    let patience = known.map_or(RESOLVER, |_| ATTEMPT);
+    let until = Instant::now() + patience;
+    while let Ok(outcome) = reports.recv_timeout(until.saturating_duration_since(Instant::now())) {
         match outcome {
             Ok(stream) => return Ok(stream),
             Err(error) if error.weight() >= worst.weight() => worst = error,
@@ -165,6 +180,24 @@ fn dial_all(target: &Target) -> Result<TcpStream, DialError> {
         }
     }
     Err(worst)
+}
+
+/// Resolves the name, which blocks for as long as the system's resolver wants, and dials.
+fn resolve_and_dial(target: &Target, known: Option<SocketAddr>, report: &Report) {
+    match (target.host.as_str(), target.port).to_socket_addrs() {
+        Ok(addresses) => addresses
+            .filter(|address| Some(*address) != known)
+            .take(MAX_ADDRESSES)
+            .for_each(|address| start(address, report)),
+        // Nobody listens any more where another address was reached meanwhile.
+        Err(error) => drop(report.send(Err(DialError::Unresolved(error)))),
+    }
+}
+
+/// Dials one address on a thread of its own; one that cannot be had counts as no answer.
+fn start(address: SocketAddr, report: &Report) {
+    let report = report.clone();
+    let _ = spawn(move || drop(report.send(dial_one(address))));
 }
 
 fn dial_one(address: SocketAddr) -> Result<TcpStream, DialError> {
@@ -187,7 +220,7 @@ mod tests {
     use std::net::TcpListener;
 
     fn first(target: Target) -> Result<TcpStream, DialError> {
-        let dialer = Dialer::new(target);
+        let dialer = Dialer::new(target, None);
         dialer.attempt();
         dialer
             .wait(Instant::now() + Duration::from_secs(20))
@@ -200,6 +233,19 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let host = "localhost".to_owned();
         assert!(first(Target { host, port }).is_ok());
+    }
+
+    #[test]
+    fn a_host_that_was_found_before_is_reached_while_its_name_does_not_resolve() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let host = "no-such-host.invalid".to_owned();
+        let target = Target {
+            host,
+            port: address.port(),
+        };
+        let stream = dial_all(&target, Some(address)).unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), address);
     }
 
     #[test]

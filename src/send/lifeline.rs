@@ -5,7 +5,7 @@
 //! again, since TCP's own repetitions grow seconds apart and would keep a line silent long after it is
 //! whole again. When the new connection stands, the old one is cut and the sending thread, woken by
 //! that, moves over. A peer that answers probes of a closed window is slow, not gone. It also cuts the
-//! connection when the program shall end and the sending thread does not come out of a write.
+//! connection when sending shall end and the sending thread does not come out of a write.
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -50,6 +50,8 @@ struct Shared {
     /// The watched session is over.
     over: Stop,
     second: Mutex<Option<TcpStream>>,
+    /// When sending ends by itself.
+    deadline: Mutex<Option<Instant>>,
 }
 
 impl Lifeline {
@@ -60,6 +62,7 @@ impl Lifeline {
             target,
             over: Stop::new(),
             second: Mutex::new(None),
+            deadline: Mutex::new(None),
         });
         let thread = thread::Builder::new().name("lifeline".into()).spawn({
             let shared = Arc::clone(&shared);
@@ -69,6 +72,11 @@ impl Lifeline {
             shared,
             thread: Some(thread),
         })
+    }
+
+    /// Also cuts the connection some time after `deadline`.
+    pub fn end_at(&self, deadline: Option<Instant>) {
+        *self.shared.deadline.lock().expect(POISON) = deadline;
     }
 
     /// The second connection, if it took over.
@@ -94,7 +102,9 @@ impl Shared {
         let mut rescue: Option<Rescue> = None;
         while !self.over.sleep(LOOK) {
             let now = Instant::now();
-            if stop.is_asked() && now >= *cut_at.get_or_insert(now + PATIENCE_AT_END) {
+            let deadline = *self.deadline.lock().expect(POISON);
+            let is_over = stop.is_asked() || deadline.is_some_and(|deadline| now >= deadline);
+            if is_over && now >= *cut_at.get_or_insert(now + PATIENCE_AT_END) {
                 let _ = self.stream.shutdown(Shutdown::Both);
                 return;
             }
@@ -109,7 +119,8 @@ impl Shared {
                 rescue = None;
                 continue;
             }
-            let rescue = rescue.get_or_insert_with(|| Rescue::new(self.target.clone()));
+            let rescue =
+                rescue.get_or_insert_with(|| Rescue::new(self.target.clone(), &self.stream));
             if let Some(stream) = rescue.step(now) {
                 *self.second.lock().expect(POISON) = Some(stream);
                 // Wakes the sending thread out of a write, a wait for acks, the thread "acks" too.
@@ -127,9 +138,9 @@ struct Rescue {
 }
 
 impl Rescue {
-    fn new(target: Target) -> Self {
+    fn new(target: Target, old: &TcpStream) -> Self {
         Rescue {
-            dialer: Dialer::new(target),
+            dialer: Dialer::new(target, old.peer_addr().ok()),
             next: Instant::now(),
         }
     }
@@ -154,7 +165,7 @@ fn patience(path: &Path) -> Duration {
     SILENCE.max(path.round_trip * SILENT_ROUND_TRIPS)
 }
 
-const POISON: &str = "nothing panics while it holds the second connection";
+const POISON: &str = "nothing panics while it holds what the two threads share";
 
 #[cfg(test)]
 mod tests {

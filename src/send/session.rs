@@ -120,6 +120,8 @@ pub struct Session<'a> {
     sent: u64,
     deadline: Option<Instant>,
     unencodable: u32,
+    /// Where the receiver was found last.
+    known: Option<SocketAddr>,
 }
 
 impl<'a> Session<'a> {
@@ -149,6 +151,7 @@ impl<'a> Session<'a> {
             sent: 0,
             deadline: None,
             unencodable: 0,
+            known: None,
         })
     }
 
@@ -184,15 +187,21 @@ impl<'a> Session<'a> {
 
     /// Dials until a connection stands; `None` when it is over before that.
     fn connect(&mut self) -> Result<Option<TcpStream>, SendError> {
-        let dialer = Dialer::new(self.config.target.clone());
+        let dialer = Dialer::new(self.config.target.clone(), self.known);
         let mut told: Option<DialError> = None;
         let mut next = Instant::now() + self.backoff.delay_first();
         let mut under_way = 0;
         loop {
             let now = Instant::now();
-            let source_ended = self.feed.slot().wait(Some(now)) == Wake::Closed;
-            if self.is_over() || source_ended {
+            let source = self.feed.slot().wait(Some(now));
+            if self.is_over() || source == Wake::Closed {
                 return Ok(None);
+            }
+            // view-recv gives a connection a few seconds to bring a picture: one that has none yet, of a
+            // camera that exposes for longer or is lost, would come and go.
+            if source != Wake::Full && under_way == 0 && !self.feed.is_waiting_for_link() {
+                self.feed.slot().wait(Some(now + LOOK));
+                continue;
             }
             if now >= next && under_way < MAX_ATTEMPTS && (self.config.retry || under_way == 0) {
                 dialer.attempt();
@@ -223,8 +232,14 @@ impl<'a> Session<'a> {
             self.backoff.fruitless();
             return Ok(Next::Redial);
         };
-        let mut connection = Connection::open(stream, &self.config.target, &self.feed, &self.stop)
-            .map_err(|error| SendError::Resources(format!("cannot set up {peer}: {error}")))?;
+        self.known = Some(peer);
+        let opened = Connection::open(stream, &self.config.target, &self.feed, &self.stop);
+        let mut connection = match opened {
+            Ok(connection) => connection,
+            // No descriptor, or no thread, just now: as passing as any loss.
+            Err(error) => return self.redial(peer, Loss::Failed(error)),
+        };
+        connection.lifeline.end_at(self.deadline);
         (self.tell)(Event::Connected(peer));
         self.counters
             .set_link(Some((peer, Arc::clone(&connection.acks))));
@@ -266,13 +281,19 @@ impl<'a> Session<'a> {
                 (self.tell)(Event::Moved(peer));
                 Ok(Next::MoveTo(stream))
             }
-            None if self.is_over() => Ok(Next::Over),
-            None if !self.config.retry => Err(SendError::Lost(peer, loss)),
-            None => {
-                (self.tell)(Event::Lost(peer, loss));
-                Ok(Next::Redial)
-            }
+            None => self.redial(peer, loss),
         }
+    }
+
+    fn redial(&mut self, peer: SocketAddr, loss: Loss) -> Result<Next, SendError> {
+        if self.is_over() {
+            return Ok(Next::Over);
+        }
+        if !self.config.retry {
+            return Err(SendError::Lost(peer, loss));
+        }
+        (self.tell)(Event::Lost(peer, loss));
+        Ok(Next::Redial)
     }
 
     /// Pulls, encodes, writes; `Ok` when nothing more is to be sent.
@@ -362,6 +383,7 @@ impl<'a> Session<'a> {
             .store(pressed.quality.unwrap_or(0), Ordering::Relaxed);
         if let (None, Some(duration)) = (self.deadline, self.config.duration) {
             self.deadline = Some(Instant::now() + duration);
+            connection.lifeline.end_at(self.deadline);
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ pub mod y4m;
 
 use std::fmt;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use self::error::SourceError;
@@ -188,6 +188,7 @@ pub struct Feed {
     shot: Mutex<Option<Shot>>,
     lost: Mutex<Option<String>>,
     link: Stop,
+    waiting_for_link: AtomicBool,
     stop: Stop,
 }
 
@@ -201,6 +202,7 @@ impl Feed {
             shot: Mutex::default(),
             lost: Mutex::default(),
             link: Stop::new(),
+            waiting_for_link: AtomicBool::new(false),
             stop: Stop::new(),
         }
     }
@@ -229,12 +231,19 @@ impl Feed {
     /// Waits for the first connection: a recording shall not play to nobody. `false` where the source
     /// shall end.
     pub fn wait_for_link(&self) -> bool {
+        self.waiting_for_link.store(true, Ordering::Relaxed);
         while !self.link.sleep(LOOK) {
             if self.stop.is_asked() {
                 return false;
             }
         }
         true
+    }
+
+    /// Whether the source gives its first picture only to a connection. (Once one has stood, it gives
+    /// them anyway.)
+    pub fn is_waiting_for_link(&self) -> bool {
+        self.waiting_for_link.load(Ordering::Relaxed) && !self.link.is_asked()
     }
 
     /// The source's own flag to end, to look at and to sleep by.
