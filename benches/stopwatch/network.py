@@ -1,9 +1,10 @@
 """The ways between sender and viewer: loopback, a cable of some rate, a long path.
 
-A cable is two network namespaces (two hosts) with a veth pair between them, limited by tbf in both
-directions, with a queue of 100 ms in front. A long path is the same with two TUN devices and a process
-that holds packets back (see forwarder), because not every kernel has netem. Namespaces and devices bear
-this process's number and go when their `with` ends. Needs root, but for loopback.
+Each end is a network namespace (a host) of its own. A cable runs through a third, a router whose tbf limits
+both directions, with a queue of 100 ms in front: on the sender's own device the kernel would hold packets
+back before they queue, and know of each that is lost. A long path is two TUN devices and a process that
+holds packets back (see forwarder), because not every kernel has netem. Namespaces and devices bear this
+process's number and go when their `with` ends. Needs root, but for loopback.
 """
 
 import os
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 NAME = 'stopwatch'
-SENDER_ADDRESS, VIEWER_ADDRESS = '10.77.0.1', '10.77.0.2'
+SENDER_ADDRESS, VIEWER_ADDRESS = '10.77.1.1', '10.77.2.1'
 QUEUE_MS = 100
 # What passes at once: two packets, or so many milliseconds' worth for the higher rates. Not more: a bucket
 # that holds a frame lets each through as if the cable were as fast as loopback (seen: at 6 Mbit/s with
@@ -83,9 +84,13 @@ class _Hosts:
     def _connect(self) -> None:
         raise NotImplementedError
 
-    def _address(self, host: str, device: str, address: str) -> None:
+    def _plug(self, host: str, device: str, address: str) -> None:
+        """Gives a host's device its address and sets it up."""
         _run(f'ip -n {host} addr add {address}/24 dev {device}')
         _run(f'ip -n {host} link set {device} up')
+
+    def _ends(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        return (self.sender, SENDER_ADDRESS), (self.viewer, VIEWER_ADDRESS)
 
     def __exit__(self, *_):
         for host in (self.sender, self.viewer):
@@ -98,21 +103,31 @@ class Cable(_Hosts):
     def __init__(self, mbit_s: float, congestion_control: str | None = None):
         super().__init__(congestion_control)
         burst = max(BURST_BYTES, round(mbit_s * 1000 / 8 * BURST_MS))
-        self._light = f'rate {mbit_s}mbit burst {burst} latency {QUEUE_MS}ms'
+        self._limits = f'rate {mbit_s}mbit burst {burst} latency {QUEUE_MS}ms'
+        self._router = f'{NAME}-{os.getpid()}-r'
 
     def _connect(self) -> None:
-        _run(f'ip link add eth0 netns {self.sender} type veth peer name eth0 netns {self.viewer}')
-        self._address(self.sender, 'eth0', SENDER_ADDRESS)
-        self._address(self.viewer, 'eth0', VIEWER_ADDRESS)
-        self._shape(self._light)
+        _run(f'ip netns add {self._router}')
+        for port, (host, address) in enumerate(self._ends()):
+            _run(f'ip link add eth0 netns {host} type veth peer name port{port} netns {self._router}')
+            _run(f'ip -n {self._router} link set port{port} up')
+            gateway = address.rpartition('.')[0] + '.254'
+            _run(f'ip -n {self._router} addr add {gateway}/24 dev port{port}')
+            self._plug(host, 'eth0', address)
+            _run(f'ip -n {host} route add default via {gateway}')
+            _run(f'tc -n {self._router} qdisc add dev port{port} root tbf {self._limits}')
+        self.set_dark(False)
 
     def set_dark(self, dark: bool) -> None:
-        """Whether nothing passes (one packet in twelve seconds: tbf knows no less)."""
-        self._shape('rate 1kbit burst 1600 latency 1ms' if dark else self._light)
+        """Whether packets are lost without anybody being told."""
+        self._in_router(f'sysctl -qw net.ipv4.ip_forward={int(not dark)}')
 
-    def _shape(self, limits: str) -> None:
-        for host in (self.sender, self.viewer):
-            _run(f'tc -n {host} qdisc replace dev eth0 root tbf {limits}')
+    def _in_router(self, command: str) -> None:
+        _run(f'ip netns exec {self._router} {command}')
+
+    def __exit__(self, *_):
+        super().__exit__()
+        _delete(self._router)
 
 
 class LongPath(_Hosts):
@@ -126,17 +141,19 @@ class LongPath(_Hosts):
 
     def _connect(self) -> None:
         devices = [f'sw{os.getpid()}{end}' for end in ('s', 'v')]
+        numbers = [str(number) for number in (self._mbit_s, self.own_delay_ms, QUEUE_MS)]
         self._forwarder = subprocess.Popen(
-            [sys.executable, '-m', 'stopwatch.forwarder', *devices, str(self._mbit_s), str(self.own_delay_ms), str(QUEUE_MS)],
+            [sys.executable, '-m', 'stopwatch.forwarder', *devices, *numbers],
+            env={**os.environ, 'PYTHONPATH': str(Path(__file__).parent.parent)},
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
         if self._forwarder.stdout.readline() != b'ready\n':
             raise RuntimeError('the forwarder did not start (its reason is above): /dev/net/tun and root are needed')
-        ends = ((self.sender, SENDER_ADDRESS), (self.viewer, VIEWER_ADDRESS))
-        for device, (host, address) in zip(devices, ends, strict=True):
+        for device, (host, address) in zip(devices, self._ends(), strict=True):
             _run(f'ip link set {device} netns {host}')
-            self._address(host, device, address)
+            self._plug(host, device, address)
+            _run(f'ip -n {host} route add default dev {device}')
 
     def __exit__(self, *_):
         if self._forwarder:
@@ -153,7 +170,7 @@ def _delete(host: str) -> None:
 def clear_leftovers() -> None:
     """Removes the namespaces of a stopwatch that was killed before it could."""
     for path in Path('/run/netns').glob(f'{NAME}-*'):
-        owner = re.fullmatch(rf'{NAME}-(\d+)-[sv]', path.name)
+        owner = re.fullmatch(rf'{NAME}-(\d+)-[srv]', path.name)
         if owner and not Path(f'/proc/{owner[1]}').exists():
             _delete(path.name)
 
