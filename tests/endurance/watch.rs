@@ -1,5 +1,8 @@
 //! What a program takes from the machine while it runs: memory, descriptors, threads, out of /proc.
 
+// The short forms and the full counts are two crates; each uses a part of this.
+#![allow(dead_code)]
+
 use std::fs;
 
 /// A program's footprint at one moment.
