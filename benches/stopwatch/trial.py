@@ -79,6 +79,8 @@ class Trial:
     sender_cpu: float = 0.0
     viewer_figures: list[tuple[float, dict]] = field(default_factory=list)
     sender_figures: list[tuple[float, dict]] = field(default_factory=list)
+    # Why the feed ended early, if it did.
+    broke: str | None = None
 
     def window(self, first: float | None = None, last: float = float('inf')) -> tuple[float, float]:
         return (self.setup.skip_seconds if first is None else first, last)
@@ -125,6 +127,7 @@ class Trial:
             'max_ms': round(self.percentile(100), 2),
             'viewer_cpu_percent': round(self.viewer_cpu, 1),
             'sender_cpu_percent': round(self.sender_cpu, 1),
+            'broke': self.broke,
             'sender': last[0],
             'viewer': last[1],
         }
@@ -236,6 +239,11 @@ class _Run:
         try:
             self._feed_all()
             self._finish()
+        except OSError as error:
+            # Others may break: that is their figure. Ours may not.
+            if self._setup.pair.is_ours:
+                raise
+            self._trial.broke = str(error)
         finally:
             self._stop.set()
             for thread in (*timers, *threads):
