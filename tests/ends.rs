@@ -250,9 +250,11 @@ fn a_sender_that_waits_for_standard_input_ends_by_signal() {
     for signal in ["INT", "TERM"] {
         let listening = Listening::start();
         let mut command = pi_send(&["--host", &listening.address(), "--source", "-"]);
-        let mut program = Running::start(command.stdin(Stdio::piped()));
+        command.args(["--stats", "json"]).stdin(Stdio::piped());
+        let (mut program, figures) = Figures::start(&mut command);
         let _open = program.take_stdin();
-        let _session = listening.accept();
+        // Nobody is dialled before there is a picture.
+        figures.wait_for_state("connecting");
         end_by(signal, "standard input is silent", &mut program);
     }
 }
