@@ -24,6 +24,8 @@ class Pair:
     sender: str | None = None
     feed: str = 'jpeg'
     is_ours: bool = False
+    # The scales at which the viewer may draw, in percent; the first that can be read is kept.
+    scales: tuple[int, ...] = (100,)
 
     def viewer_argv(self, values: dict[str, object], more: tuple[str, ...] = ()) -> list[str]:
         return [*_fill(self.viewer, values), *more]
@@ -80,7 +82,11 @@ PAIRS = {
             '! tcpclientsink host={host} port={port} sync=false',
             'raw',
         ),
-        Pair('recipe-matplotlib', '{peers_python} {here}/peers/matplotlib_viewer.py {host} {port}'),
+        Pair(
+            'recipe-matplotlib',
+            '{peers_python} {here}/peers/matplotlib_viewer.py {host} {port}',
+            scales=tuple(range(20, 100)),
+        ),
         Pair('recipe-opencv', '{peers_python} {here}/peers/opencv_viewer.py {host} {port}'),
         Pair(
             'imagezmq',

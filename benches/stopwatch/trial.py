@@ -302,7 +302,7 @@ class _Run:
         place, good, before = None, 0.0, None
         while not self._stop.is_set():
             if place is None:
-                place = barcode.find(self._screen.pixels, self._cell)
+                place = self._search()
                 good = self._now()
                 time.sleep(SEARCH_SECONDS)
                 continue
@@ -315,6 +315,13 @@ class _Run:
             elif now - good > LOST_SECONDS:
                 place = None
             time.sleep(LOOK_SECONDS)
+
+    def _search(self) -> barcode.Place | None:
+        """Looks for the code at each scale at which the viewer may draw."""
+        found = (
+            barcode.find(self._screen.pixels, self._cell * scale / 100) for scale in self._setup.pair.scales
+        )
+        return next(filter(None, found), None)
 
     def _note(self, number: int, now: float) -> None:
         """Numbers repeat; the newest frame fed that bears this one is meant."""
