@@ -34,6 +34,8 @@ pub struct Quality {
     max: u8,
     now: u8,
     rate: Option<f64>,
+    /// What the frame before went through at, where it had to wait, too.
+    last_seen: Option<f64>,
     /// When the rate is next taken for more, and by which part.
     grow_at: Option<Instant>,
     growth: f64,
@@ -59,6 +61,7 @@ impl Quality {
             max,
             now: max,
             rate: None,
+            last_seen: None,
             grow_at: None,
             growth: GROWTH,
             risen: None,
@@ -95,13 +98,21 @@ impl Quality {
         // Shut for a good part of the time: the link was what it waited for.
         if busy > 0.0 && carried.waited.as_secs_f64() > busy / 4.0 {
             let seen = carried.bytes as f64 / busy;
+            // One slow frame is a stall; two in a row are a narrow link, no narrower than the faster of them.
+            let Some(before) = self.last_seen.replace(seen) else {
+                return;
+            };
+            let seen = seen.max(before);
             let known = self.rate.unwrap_or(seen);
             // Down faster than up: too much in flight is seen by everybody.
             let belief = if seen < known { 2.0 * BELIEF } else { BELIEF };
             self.rate = Some(known + belief * (seen - known));
             self.growth = GROWTH;
             self.grow_at = Some(now + PROBE);
-        } else if self.grow_at.is_some_and(|at| now >= at) {
+            return;
+        }
+        self.last_seen = None;
+        if self.grow_at.is_some_and(|at| now >= at) {
             self.rate = self.rate.map(|rate| rate * (1.0 + self.growth));
             self.growth *= 2.0;
             self.grow_at = Some(now + GROW);
@@ -203,6 +214,20 @@ mod tests {
             high = high.max(quality.get());
         }
         assert!(high - low <= 10, "between {low} and {high}");
+    }
+
+    #[test]
+    fn a_stall_is_not_taken_for_a_narrow_link() {
+        let mut quality = Quality::new(30, 80);
+        let now = run(&mut quality, 1e9, 40_000.0, 10, Instant::now());
+        let stalled = Carried {
+            bytes: 40_000,
+            took: Duration::from_secs(3),
+            waited: Duration::from_secs(3),
+        };
+        quality.learn(stalled, INTERVAL, now);
+        run(&mut quality, 1e9, 40_000.0, 10, now);
+        assert_eq!(quality.get(), 80);
     }
 
     #[test]
