@@ -3,6 +3,9 @@
 //! A scene checks what must hold at any length, and gives back what was measured; how much of that is
 //! good enough is the caller's to say.
 
+// tests/endurance.rs and tests/soak.rs each use a part of this.
+#![allow(dead_code)]
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
 

@@ -1,6 +1,9 @@
 //! The two programs on a stage: pi-send with its test picture, view-recv without a window, whose frames
 //! are taken from its standard output as they come, decoded, and noted with their time.
 
+// tests/endurance.rs and tests/soak.rs each use a part of this.
+#![allow(dead_code)]
+
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
