@@ -88,6 +88,17 @@ fn two_hundred_strangers_at_once_take_nothing_from_a_running_stream() {
     assert!(siege.lines.iter().all(clean), "{siege:#?}");
 }
 
+#[test]
+fn thousands_of_frames_and_some_killings_leave_the_memory_as_it_was() {
+    for (survivor, seed) in [(Program::Viewer, 4), (Program::Sender, 5)] {
+        let run = scenes::long_run(survivor, 2500, seed);
+        assert!(
+            run.late.memory_kb < run.early.memory_kb + SLACK_KB,
+            "{run:?}"
+        );
+    }
+}
+
 /// A headless view-recv on the loopback, and where it listens.
 fn listening(args: &[&str]) -> (Running, SocketAddr) {
     let bind = ["--bind", "127.0.0.1:0", "--headless"];

@@ -14,7 +14,10 @@ const LONGEST: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Backoff {
     attempts: u32,
+    /// Since the last pause.
     last_was_fruitless: bool,
+    /// Since the last connection that was not.
+    fruitless: bool,
 }
 
 impl Backoff {
@@ -45,6 +48,12 @@ impl Backoff {
     /// A connection stood and carried nothing.
     pub fn fruitless(&mut self) {
         self.last_was_fruitless = true;
+        self.fruitless = true;
+    }
+
+    /// Whether no connection has carried frames since one did not.
+    pub fn is_fruitless(&self) -> bool {
+        self.fruitless
     }
 }
 

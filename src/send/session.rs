@@ -41,6 +41,9 @@ const PATIENCE_WHEN_STOPPED: Duration = Duration::from_millis(700);
 /// How long a receiver may take for its first frame before the link is taken to be what is slow.
 const SETTLING: Duration = Duration::from_secs(1);
 
+/// A receiver without acks that still takes frames after so long shows them, most likely.
+const TAKING: Duration = Duration::from_secs(1);
+
 /// Attempts to connect that may be without an answer at the same time.
 const MAX_ATTEMPTS: usize = 4;
 
@@ -237,15 +240,21 @@ impl<'a> Session<'a> {
         let mut connection = match opened {
             Ok(connection) => connection,
             // No descriptor, or no thread, just now: as passing as any loss.
-            Err(error) => return self.redial(peer, Loss::Failed(error)),
+            Err(error) => return self.redial(peer, Loss::Failed(error), true),
         };
         connection.lifeline.end_at(self.deadline);
-        (self.tell)(Event::Connected(peer));
+        // After one that came to nothing the next is told once it comes to something: a viewer that is
+        // busy with another sender would be connected to, and lost, every few seconds.
+        if !self.backoff.is_fruitless() {
+            connection.announced = true;
+            (self.tell)(Event::Connected(peer));
+        }
         self.counters
             .set_link(Some((peer, Arc::clone(&connection.acks))));
         let outcome = self.pump(&mut connection);
         self.counters.set_link(None);
-        if connection.acks.account().last_ack.is_some() || connection.carried_for_a_while() {
+        if connection.is_fruitful() {
+            self.announce(&mut connection);
             self.backoff.fruitful();
         } else {
             self.backoff.fruitless();
@@ -267,6 +276,13 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Tells of a connection that came about without a word.
+    fn announce(&self, connection: &mut Connection) {
+        if !std::mem::replace(&mut connection.announced, true) {
+            (self.tell)(Event::Connected(connection.peer));
+        }
+    }
+
     fn lost(
         &mut self,
         connection: Connection,
@@ -274,6 +290,7 @@ impl<'a> Session<'a> {
         loss: Loss,
     ) -> Result<Next, SendError> {
         let second = connection.lifeline.take_second();
+        let announced = connection.announced;
         link::abort(&connection.stream);
         drop(connection);
         match second {
@@ -281,24 +298,29 @@ impl<'a> Session<'a> {
                 (self.tell)(Event::Moved(peer));
                 Ok(Next::MoveTo(stream))
             }
-            None => self.redial(peer, loss),
+            None => self.redial(peer, loss, announced),
         }
     }
 
-    fn redial(&mut self, peer: SocketAddr, loss: Loss) -> Result<Next, SendError> {
+    fn redial(&self, peer: SocketAddr, loss: Loss, tell: bool) -> Result<Next, SendError> {
         if self.is_over() {
             return Ok(Next::Over);
         }
         if !self.config.retry {
             return Err(SendError::Lost(peer, loss));
         }
-        (self.tell)(Event::Lost(peer, loss));
+        if tell {
+            (self.tell)(Event::Lost(peer, loss));
+        }
         Ok(Next::Redial)
     }
 
     /// Pulls, encodes, writes; `Ok` when nothing more is to be sent.
     fn pump(&mut self, connection: &mut Connection) -> Result<(), Broken> {
         loop {
+            if !connection.announced && connection.is_fruitful() {
+                self.announce(connection);
+            }
             let patience = Instant::now() + LOOK;
             match self.feed.slot().wait(Some(patience)) {
                 Wake::Full => {}
@@ -414,8 +436,13 @@ struct Connection {
     gate: Gate,
     clock: Clock,
     opened: Instant,
+    peer: SocketAddr,
+    /// Whether the user was told of it.
+    announced: bool,
     seq: u64,
     last_frame: Option<(Instant, usize)>,
+    /// When the last frame had been handed to the kernel.
+    written: Option<Instant>,
 }
 
 impl Connection {
@@ -440,8 +467,11 @@ impl Connection {
             gate: Gate::default(),
             clock: Clock::now(),
             opened: Instant::now(),
+            peer: stream.peer_addr()?,
+            announced: false,
             seq: 0,
             last_frame: None,
+            written: None,
             stream,
         })
     }
@@ -458,9 +488,13 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether it did more than open and close: what a receiver without acks can show.
-    fn carried_for_a_while(&self) -> bool {
-        self.seq > 0 && self.opened.elapsed() > Duration::from_secs(1)
+    /// Whether the receiver took frames: acknowledged one, or, as far as a receiver without acks can
+    /// show, went on taking them. (One whose places are taken takes what its kernel holds.)
+    fn is_fruitful(&self) -> bool {
+        let goes_on = self
+            .written
+            .is_some_and(|at| at.elapsed() < TAKING && at.duration_since(self.opened) > TAKING);
+        goes_on || self.acks.account().last_ack.is_some()
     }
 
     /// Whether the receiver reads as the frames come. Before its first ack it may not: it decodes the
@@ -485,7 +519,9 @@ impl Connection {
                 _ => Loss::Failed(error),
             })
         })?;
-        self.acks.written(Instant::now());
+        let now = Instant::now();
+        self.acks.written(now);
+        self.written = Some(now);
         self.last_frame = Some((started, bytes));
         Ok(bytes)
     }

@@ -36,6 +36,8 @@ pub enum Event {
     },
     /// No descriptor, or no thread, for another connection.
     Exhausted(String),
+    /// Lines about sessions that came and went, too many to be said.
+    LeftOut(u64),
     /// What a sink has to say.
     Notice(String),
 }
@@ -112,6 +114,10 @@ impl fmt::Display for Event {
                 "{count} connections brought no picture, one of them from {example} (--allow keeps others out)"
             ),
             Event::Exhausted(why) => write!(f, "cannot take another connection yet: {why}"),
+            Event::LeftOut(lines) => write!(
+                f,
+                "sessions come and go: {lines} lines about them were left out (--allow keeps others out)"
+            ),
             Event::Notice(line) => f.write_str(line),
         }
     }

@@ -16,6 +16,7 @@ use super::received::{Decoded, Received};
 use super::seat::{Seat, Sitter};
 use super::sinks::Sinks;
 use super::stats::Counters;
+use super::talk::Talk;
 use crate::slot::Slot;
 use crate::stop::{Reason, Stop};
 use crate::wire::Ack;
@@ -46,6 +47,7 @@ pub struct Hub {
     /// `--frames`.
     pub frames: Option<u64>,
     tell: Tell,
+    talk: Mutex<Talk>,
     last_wanted: Mutex<Option<Arc<Received>>>,
     last_end: Mutex<Option<LastEnd>>,
 }
@@ -78,13 +80,21 @@ impl Hub {
             once: false,
             frames: None,
             tell,
+            talk: Mutex::default(),
             last_wanted: Mutex::default(),
             last_end: Mutex::default(),
         }
     }
 
-    /// Tells the user.
+    /// Tells the user, if that is not too much of the same.
     pub fn tell(&self, event: Event) {
+        if matches!(event, Event::Session { .. } | Event::Over { .. }) {
+            match lock(&self.talk).may_say(Instant::now()) {
+                None => return,
+                Some(0) => {}
+                Some(left_out) => (self.tell)(Event::LeftOut(left_out)),
+            }
+        }
         (self.tell)(event);
     }
 

@@ -27,6 +27,7 @@ pub mod seat;
 pub mod sinks;
 pub mod snapshot;
 pub mod stats;
+pub mod talk;
 pub mod window;
 pub mod window_options;
 mod worker;

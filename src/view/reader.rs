@@ -29,6 +29,9 @@ pub const LOOK: Duration = Duration::from_millis(100);
 /// slow link. Longer is somebody who wants to hold the seat.
 const FRAME_PATIENCE: Duration = Duration::from_secs(60);
 
+/// For so long a link that carries a frame slowly may carry nothing: a radio that changes its channel.
+const HICCUP: Duration = Duration::from_secs(2);
+
 /// So many frames in a row that do not decode are no accident.
 const MAX_BAD_FRAMES: u32 = 100;
 
@@ -163,6 +166,7 @@ impl Reader<'_> {
         }
         let mut frame = self.pool.get();
         let mut began = Instant::now();
+        let mut moved = began;
         loop {
             if self.hub.stop.is_asked() {
                 return End::Stopped;
@@ -192,7 +196,9 @@ impl Reader<'_> {
             if !self.frames.is_within_frame() {
                 began = now;
             }
-            let moved = self.frames.position() > was_at;
+            if self.frames.position() > was_at {
+                moved = now;
+            }
             if let Some(idle) = self.idle(sitter, began, moved, now) {
                 return End::Idle(idle);
             }
@@ -253,10 +259,18 @@ impl Reader<'_> {
 
     /// For how long the session has been idle, if for too long. Bytes that come are a sign of life, as
     /// long as they come to a frame in the end.
-    fn idle(&self, sitter: &Sitter, began: Instant, moved: bool, now: Instant) -> Option<Duration> {
+    fn idle(
+        &self,
+        sitter: &Sitter,
+        began: Instant,
+        moved: Instant,
+        now: Instant,
+    ) -> Option<Duration> {
         let idle = sitter.idle_after(self.hub.seat.idle_timeout())?;
         let silent = sitter.silent_for(now);
-        let is_slow = moved && now.saturating_duration_since(began) < FRAME_PATIENCE;
+        let is_slow = self.frames.is_within_frame()
+            && now.saturating_duration_since(moved) < HICCUP
+            && now.saturating_duration_since(began) < FRAME_PATIENCE;
         (silent >= idle && !is_slow).then_some(silent)
     }
 

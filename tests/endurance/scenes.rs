@@ -3,7 +3,7 @@
 //! A scene checks what must hold at any length, and gives back what was measured; how much of that is
 //! good enough is the caller's to say.
 
-// The short forms and the full counts are two crates; each uses a part of this.
+// tests/endurance.rs and tests/soak.rs each use a part of this.
 #![allow(dead_code)]
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -29,16 +29,36 @@ fn viewer(address: SocketAddr) -> Viewer {
     Viewer::start(view_recv(&["--bind", &address.to_string()]))
 }
 
-fn sender(to: SocketAddr, fps: u32) -> Sender {
-    let (to, fps) = (to.to_string(), fps.to_string());
-    Sender::start(pi_send(&["--source", "test", "--host", &to, "--fps", &fps]))
+/// What a sender sends.
+#[derive(Debug, Clone, Copy)]
+struct Pictures {
+    res: &'static str,
+    fps: u32,
+}
+
+/// A camera's usual ones.
+const USUAL: Pictures = Pictures {
+    res: "640x480",
+    fps: 30,
+};
+
+/// Small and fast, so that very many come in minutes, and can be decoded here, too, as they come.
+const MANY: Pictures = Pictures {
+    res: "160x120",
+    fps: 200,
+};
+
+fn sender(to: SocketAddr, pictures: Pictures) -> Sender {
+    let (to, fps) = (to.to_string(), pictures.fps.to_string());
+    let args = ["--source", "test", "--host", &to, "--res", pictures.res];
+    Sender::start(pi_send(&[&args[..], &["--fps", &fps]].concat()))
 }
 
 /// Both, live, on the loopback, and where the viewer listens.
-fn pair(fps: u32) -> (Viewer, Sender, SocketAddr) {
+fn pair(pictures: Pictures) -> (Viewer, Sender, SocketAddr) {
     let mut viewer = viewer(([127, 0, 0, 1], 0).into());
     let address = viewer.running.listening_on();
-    let sender = sender(address, fps);
+    let sender = sender(address, pictures);
     viewer.live(SystemTime::now());
     (viewer, sender, address)
 }
@@ -66,7 +86,7 @@ pub struct Kills {
 /// Kills one of the two `count` times at random moments, and starts it anew after a random while.
 pub fn kills(program: Program, count: usize, seed: u64) -> Kills {
     let mut dice = Dice(seed);
-    let (mut viewer, mut sender, address) = pair(30);
+    let (mut viewer, mut sender, address) = pair(USUAL);
     let survivor = match program {
         Program::Sender => viewer.running.id(),
         Program::Viewer => sender.running.id(),
@@ -84,7 +104,7 @@ pub fn kills(program: Program, count: usize, seed: u64) -> Kills {
                 sender.running.kill();
                 pass(down);
                 restarted = (Instant::now(), SystemTime::now());
-                sender = self::sender(address, 30);
+                sender = self::sender(address, USUAL);
             }
             Program::Viewer => {
                 viewer.running.kill();
@@ -178,7 +198,7 @@ pub struct Siege {
 
 /// `count` strangers at once, of all kinds in turn, every second one from the sender's own address.
 pub fn siege(count: usize, fps: u32, seed: u64) -> Siege {
-    let (mut viewer, sender, address) = pair(fps);
+    let (mut viewer, sender, address) = pair(Pictures { fps, ..USUAL });
     let pid = viewer.running.id();
     // The first seconds' memory is that of buffers that are there for good.
     pass(Duration::from_secs(2));
@@ -252,7 +272,7 @@ const WARM: u64 = 1000;
 /// Lets one of the two live for so many frames, while the other is killed every few seconds.
 pub fn long_run(survivor: Program, frames: u64, seed: u64) -> LongRun {
     let mut dice = Dice(seed);
-    let (mut viewer, mut sender, address) = pair(LONG_RUN_FPS);
+    let (mut viewer, mut sender, address) = pair(MANY);
     let pid = match survivor {
         Program::Sender => sender.running.id(),
         Program::Viewer => viewer.running.id(),
@@ -283,7 +303,7 @@ pub fn long_run(survivor: Program, frames: u64, seed: u64) -> LongRun {
         match survivor {
             Program::Viewer => {
                 sender.running.kill();
-                sender = self::sender(address, LONG_RUN_FPS);
+                sender = self::sender(address, MANY);
             }
             Program::Sender => {
                 viewer.running.kill();
@@ -295,6 +315,3 @@ pub fn long_run(survivor: Program, frames: u64, seed: u64) -> LongRun {
         seen += 1;
     }
 }
-
-/// Fast, so that the frames come in minutes.
-const LONG_RUN_FPS: u32 = 200;

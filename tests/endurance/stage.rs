@@ -1,7 +1,7 @@
 //! The two programs on a stage: pi-send with its test picture, view-recv without a window, whose frames
 //! are taken from its standard output as they come, decoded, and noted with their time.
 
-// The short forms and the full counts are two crates; each uses a part of this.
+// tests/endurance.rs and tests/soak.rs each use a part of this.
 #![allow(dead_code)]
 
 use std::io::{BufRead, BufReader, Read};
