@@ -45,7 +45,7 @@ fn main() -> ExitCode {
 /// Says what failed; the exit status for it.
 fn failed(console: &Console, error: &anyhow::Error) -> ExitCode {
     console.clear_status();
-    console.say(&format!("{error:#}"));
+    console.say(&shell::in_a_line(error.as_ref()));
     let is_usage = error.downcast_ref().is_some_and(Failure::is_usage);
     ExitCode::from(if is_usage { 2 } else { 1 })
 }

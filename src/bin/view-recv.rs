@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         Ok(Ending::Vanished) => ExitCode::FAILURE,
         Err(error) => {
             console.clear_status();
-            console.say(&format!("{error:#}"));
+            console.say(&shell::in_a_line(error.as_ref()));
             ExitCode::FAILURE
         }
     }
