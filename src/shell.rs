@@ -3,6 +3,7 @@
 //! Only the binaries use it. Standard output carries data alone: its first descriptor is duplicated and
 //! then pointed at stderr (Unix), because a window library may print there.
 
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex};
@@ -169,6 +170,20 @@ impl Console {
     }
 }
 
+/// An error and its causes in one line; a cause whose words are there already is not said again.
+pub fn in_a_line(error: &(dyn Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !line.contains(&words) {
+            line = format!("{line}: {words}");
+        }
+        cause = error.source();
+    }
+    line
+}
+
 /// To the start of the line, and erase it.
 const CLEAR: &str = "\r\x1b[K";
 
@@ -183,6 +198,25 @@ const POISON: &str = "nothing panics while it holds the status line";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_that_is_named_already_is_not_said_twice() {
+        #[derive(Debug)]
+        struct Outer(&'static str, io::Error);
+        impl std::fmt::Display for Outer {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.0)
+            }
+        }
+        impl Error for Outer {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(&self.1)
+            }
+        }
+        let error = |text| Outer(text, io::Error::other("disk full"));
+        assert_eq!(in_a_line(&error("no file")), "no file: disk full");
+        assert_eq!(in_a_line(&error("disk full: delete")), "disk full: delete");
+    }
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {

@@ -119,22 +119,7 @@ fn sent_by(name: &str, files: &[PathBuf]) -> Vec<Vec<u8>> {
     let (status, lines) = viewer.end();
     assert_eq!(status.code(), Some(0), "{lines:#?}");
     let output = output.join().expect("collecting does not panic");
-    cut(&output)
-}
-
-/// The frames of an MJPEG stream.
-fn cut(stream: &[u8]) -> Vec<Vec<u8>> {
-    use pi_stream::send::source::mjpeg::Cutter;
-    let (mut cutter, mut frame, mut frames) = (Cutter::new(), Vec::new(), Vec::new());
-    let mut rest = stream;
-    while !rest.is_empty() {
-        let (used, whole) = cutter.push(rest, &mut frame).expect("it is MJPEG");
-        rest = &rest[used..];
-        if whole {
-            frames.push(std::mem::take(&mut frame));
-        }
-    }
-    frames
+    pictures::cut(&output)
 }
 
 fn jpegs(test: &str) -> (Vec<Vec<u8>>, Vec<PathBuf>) {

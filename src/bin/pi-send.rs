@@ -44,7 +44,7 @@ fn main() {
 /// Says what failed, and ends.
 fn failed(console: &Console, error: &anyhow::Error) -> ! {
     console.clear_status();
-    console.say(&format!("{error:#}"));
+    console.say(&shell::in_a_line(error.as_ref()));
     let is_usage = error.downcast_ref().is_some_and(Failure::is_usage);
     shell::end(if is_usage { 2 } else { 1 })
 }

@@ -53,7 +53,7 @@ fn main() {
         Ok(Ending::Vanished) => shell::end(1),
         Err(error) => {
             console.clear_status();
-            console.say(&format!("{error:#}"));
+            console.say(&shell::in_a_line(error.as_ref()));
             shell::end(1)
         }
     }

@@ -69,6 +69,16 @@ impl DialError {
         }
     }
 
+    /// The error in a line that begins with what was dialled, which the error may name already.
+    pub fn told_of(&self, target: &Target) -> String {
+        let (error, target) = (self.to_string(), target.to_string());
+        if error.contains(&target) {
+            error
+        } else {
+            format!("{target}: {error}")
+        }
+    }
+
     /// Whether the other describes the same state of affairs, so that it need not be told again.
     pub fn is_like(&self, other: &DialError) -> bool {
         self.weight() == other.weight()

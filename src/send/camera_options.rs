@@ -22,9 +22,9 @@ pub struct CameraArgs {
     #[arg(long, value_name = "INDEX|ID")]
     pub camera: Option<String>,
 
-    /// List the cameras with their modes, formats and controls, and end
-    #[arg(long, value_name = "FORMAT", num_args = 0..=1, require_equals = true,
-          default_missing_value = "table", value_enum)]
+    /// List the cameras with their modes, formats and controls, and end: table, for people, or json
+    #[arg(long, value_name = "table|json", num_args = 0..=1, require_equals = true,
+          default_missing_value = "table", value_enum, hide_possible_values = true)]
     pub list_cameras: Option<ListFormat>,
 
     /// Sensor mode, in pixels, from --list-cameras [default: the one that shows most and reaches --fps]

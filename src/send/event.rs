@@ -50,7 +50,9 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::Connected(peer) => write!(f, "sending to {peer}"),
-            Event::Unreachable(target, error) => write!(f, "{target}: {error}; trying again"),
+            Event::Unreachable(target, error) => {
+                write!(f, "{}; trying again", error.told_of(target))
+            }
             Event::Lost(peer, loss) => write!(f, "lost {peer}: {loss}; trying again"),
             Event::Moved(peer) => write!(f, "{peer} fell silent; a new connection took over"),
             Event::Unencodable(why) => write!(f, "a picture was skipped: {why}"),

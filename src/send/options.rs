@@ -28,12 +28,17 @@ const FPS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
 #[derive(Debug, Parser)]
 #[command(name = "pi-send", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Options {
-    /// Where view-recv listens: a name or an address (an IPv6 one in brackets), with :PORT if you like
-    #[arg(long, value_name = "HOST[:PORT]", help_heading = "Where")]
+    /// Where view-recv listens: a name or an address.
+    #[arg(
+        long,
+        value_name = "HOST[:PORT]",
+        help = "Where view-recv listens: a name, an IPv4 address or [IPv6], with :PORT if you like",
+        help_heading = "Where"
+    )]
     pub host: Option<String>,
 
     /// The TCP port [default: 8000]
-    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Where")]
+    #[arg(long, allow_negative_numbers = true, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Where")]
     pub port: Option<u16>,
 
     /// End with status 1 when the host cannot be reached or the connection is lost
@@ -66,15 +71,15 @@ pub struct Options {
     pub res: Option<(u32, u32)>,
 
     /// The picture's width in pixels, together with --height
-    #[arg(long, value_name = "PIXELS", requires = "height", conflicts_with = "res", value_parser = side, help_heading = "Picture")]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", requires = "height", conflicts_with = "res", value_parser = side, help_heading = "Picture")]
     pub width: Option<u32>,
 
     /// The picture's height in pixels, together with --width
-    #[arg(long, value_name = "PIXELS", requires = "width", conflicts_with = "res", value_parser = side, help_heading = "Picture")]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", requires = "width", conflicts_with = "res", value_parser = side, help_heading = "Picture")]
     pub height: Option<u32>,
 
     /// Pictures a second, 0.01 to 1000 [default: 30, for a YUV4MPEG2 FILE what it says]
-    #[arg(long, alias = "framerate", value_name = "N", value_parser = fps, help_heading = "Picture")]
+    #[arg(long, allow_negative_numbers = true, alias = "framerate", value_name = "N", value_parser = fps, help_heading = "Picture")]
     pub fps: Option<f64>,
 
     /// Mirror left to right
@@ -86,15 +91,15 @@ pub struct Options {
     pub vflip: bool,
 
     /// Turn clockwise by so many degrees, after any flip: 0, 90, 180 or 270
-    #[arg(long, value_name = "DEGREES", default_value = "0", value_parser = quarters, help_heading = "Picture")]
+    #[arg(long, allow_negative_numbers = true, value_name = "DEGREES", default_value = "0", value_parser = quarters, help_heading = "Picture")]
     pub rotation: u8,
 
     /// The JPEG quality, 1 to 100
-    #[arg(long, default_value_t = DEFAULT_QUALITY, value_parser = clap::value_parser!(u8).range(1..=100), help_heading = "Picture")]
+    #[arg(long, allow_negative_numbers = true, default_value_t = DEFAULT_QUALITY, value_parser = clap::value_parser!(u8).range(1..=100), help_heading = "Picture")]
     pub quality: u8,
 
     /// How far the quality may fall where the link is slow, 1 to --quality (equal: fixed) [default: 30]
-    #[arg(long, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(1..=100), help_heading = "Picture")]
+    #[arg(long, allow_negative_numbers = true, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(1..=100), help_heading = "Picture")]
     pub min_quality: Option<u8>,
 
     #[command(flatten)]
@@ -105,7 +110,7 @@ pub struct Options {
     pub duration: Duration,
 
     /// End after so many pictures
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "End")]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "End")]
     pub frames: Option<u64>,
 
     /// rpicam's name for something else

@@ -87,7 +87,7 @@ pub enum SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SendError::Unreachable(target, error) => write!(f, "{target}: {error}"),
+            SendError::Unreachable(target, error) => f.write_str(&error.told_of(target)),
             SendError::Lost(peer, loss) => write!(f, "lost {peer}: {loss}"),
             SendError::Unencodable(why) => {
                 write!(

@@ -35,11 +35,11 @@ pub struct Options {
 
     /// Let a sender go after so many seconds without a frame; 0: never [default: three times its frame
     /// interval, at least 5]
-    #[arg(long, value_name = "SECONDS", value_parser = idle, help_heading = "Where")]
+    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS", value_parser = idle, help_heading = "Where")]
     pub idle_timeout: Option<IdleTimeout>,
 
     /// The longest frame that is accepted, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = DEFAULT_MAX_FRAME_BYTES, value_parser = clap::value_parser!(u32).range(FRAME_BYTES), help_heading = "Where")]
+    #[arg(long, allow_negative_numbers = true, value_name = "BYTES", default_value_t = DEFAULT_MAX_FRAME_BYTES, value_parser = clap::value_parser!(u32).range(FRAME_BYTES), help_heading = "Where")]
     pub max_frame_bytes: u32,
 
     /// End with the first sender: with status 0 if it said good-bye, else with 1
@@ -57,7 +57,7 @@ pub struct Options {
     pub pictures: PictureOptions,
 
     /// End after so many frames
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "End")]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "End")]
     pub frames: Option<u64>,
 
     /// End after so many seconds; 0 goes on for ever

@@ -33,11 +33,11 @@ pub struct PictureOptions {
     pub record: Option<PathBuf>,
 
     /// Start a new file (FILE_000001.mkv, FILE_000002.mkv, ...) after so many seconds
-    #[arg(long, value_name = "SECONDS", requires = "record", value_parser = segment_seconds)]
+    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS", requires = "record", value_parser = segment_seconds)]
     pub segment: Option<Duration>,
 
     /// Keep the last N numbered files of this recording, also of earlier runs, and delete older ones
-    #[arg(long, value_name = "N", requires = "record", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", requires = "record", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
 
     /// Where snapshots go (S key, --snapshot-every); created if it is not there [default: your
@@ -46,7 +46,7 @@ pub struct PictureOptions {
     pub snapshot_dir: Option<PathBuf>,
 
     /// Time lapse: save a frame as JPEG every so many seconds
-    #[arg(long, value_name = "SECONDS", value_parser = lapse_seconds)]
+    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS", value_parser = lapse_seconds)]
     pub snapshot_every: Option<Duration>,
 
     /// "-": write the JPEGs as they came to standard output, an MJPEG stream for a pipe

@@ -32,7 +32,7 @@ pub struct WindowArgs {
     pub title: Option<String>,
 
     /// Turn the picture clockwise, in degrees: 0, 90, 180 or 270
-    #[arg(long, value_name = "DEGREES", value_parser = parse_rotation, default_value = "0", help_heading = "Window")]
+    #[arg(long, allow_negative_numbers = true, value_name = "DEGREES", value_parser = parse_rotation, default_value = "0", help_heading = "Window")]
     pub rotation: u8,
 
     /// Mirror the picture left to right

@@ -49,3 +49,19 @@ pub fn file(name: &str, bytes: &[u8]) -> PathBuf {
     std::fs::write(&path, bytes).expect("cargo's folder for tests can be written");
     path
 }
+
+/// The frames of an MJPEG stream.
+#[cfg(feature = "send")]
+pub fn cut(stream: &[u8]) -> Vec<Vec<u8>> {
+    use pi_stream::send::source::mjpeg::Cutter;
+    let (mut cutter, mut frame, mut frames) = (Cutter::new(), Vec::new(), Vec::new());
+    let mut rest = stream;
+    while !rest.is_empty() {
+        let (used, whole) = cutter.push(rest, &mut frame).expect("it is MJPEG");
+        rest = &rest[used..];
+        if whole {
+            frames.push(std::mem::take(&mut frame));
+        }
+    }
+    frames
+}

@@ -67,11 +67,7 @@ pub fn run(input: &Input, options: Options, feed: &Feed) -> Result<Skipped, Sour
         return Ok(pass.skipped);
     };
     pass.paced = true;
-    // A name that cannot be opened is told at once, not when a viewer is there.
     let mut file = File::open(path).map_err(SourceError::Open)?;
-    if !feed.wait_for_link() {
-        return Ok(pass.skipped);
-    }
     loop {
         let end = pass.read_through(file)?;
         if end == End::Stopped || !options.repeat {
@@ -192,6 +188,10 @@ impl<'a> Pass<'a> {
 
     /// `false` once the source shall end.
     fn give(&mut self, content: Content) -> bool {
+        // Only here: that a file is missing or no video is told at once, not when a viewer is there.
+        if self.paced && !self.feed.wait_for_link() {
+            return false;
+        }
         if let Some(pace) = &mut self.pace {
             let due = pace.next(Instant::now());
             if self.feed.stop().sleep_until(due) {
