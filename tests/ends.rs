@@ -1,5 +1,5 @@
 //! How both programs end, and with which exit status: by number, by time, by signal, by each other.
-#![cfg(all(unix, feature = "send", feature = "view"))]
+#![cfg(all(target_os = "linux", feature = "send", feature = "view"))]
 
 mod common;
 

@@ -2,7 +2,7 @@
 //! both ways.
 //!
 //! Needs a Python with Pillow and numpy (`PI_STREAM_PYTHON`, default /usr/bin/python3) and Xvfb.
-#![cfg(all(feature = "send", feature = "view"))]
+#![cfg(all(target_os = "linux", feature = "send", feature = "view"))]
 
 mod common;
 

@@ -81,6 +81,7 @@ fn one_file(dir: &Path) -> Config {
         container: Container::Matroska,
         segment: None,
         keep: None,
+        make_dir: false,
     }
 }
 

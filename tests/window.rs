@@ -6,12 +6,12 @@
 //! happen; the bound on it only ends a test that has failed.
 #![cfg(all(target_os = "linux", feature = "view"))]
 
-#[path = "window/screen.rs"]
-mod screen;
+mod common;
 #[path = "window/stand.rs"]
 mod stand;
 
-use screen::Screen;
+use common::screen::{Screen, colour, colours};
+use image::RgbImage;
 use stand::Stand;
 
 const RED: u32 = 0xd0_10_10;
@@ -30,10 +30,9 @@ fn the_stand() {
 }
 
 /// The colours in the middle of each quarter of a picture of `w` by `h` in the middle of the screen.
-fn quarters(screen: &Screen, w: usize, h: usize) -> [u32; 4] {
-    let (left, top) = ((screen.width - w) / 2, (screen.height - h) / 2);
-    let pixels = screen.pixels();
-    [(1, 1), (3, 1), (1, 3), (3, 3)].map(|(x, y)| pixels.at(left + w * x / 4, top + h * y / 4))
+fn quarters(screen: &RgbImage, w: u32, h: u32) -> [u32; 4] {
+    let (left, top) = ((screen.width() - w) / 2, (screen.height() - h) / 2);
+    [(1, 1), (3, 1), (1, 3), (3, 3)].map(|(x, y)| colour(screen, left + w * x / 4, top + h * y / 4))
 }
 
 /// A window that shows a live picture of that size, words and all hidden.
@@ -48,9 +47,9 @@ fn showing(screen: &Screen, options: &[&str], w: usize, h: usize) -> Stand {
 fn the_picture_is_shown_pixel_by_pixel_in_a_window_of_its_size() {
     let screen = Screen::start(1280, 800);
     let mut stand = showing(&screen, &[], 640, 480);
-    let pixels = screen.pixels();
+    let pixels = screen.look();
     // The window's edges: the picture begins and ends there, and nothing of it is scaled.
-    for (x, y, colour) in [
+    for (x, y, expected) in [
         (320, 160, RED),
         (639, 399, RED),
         (640, 399, GREEN),
@@ -59,7 +58,7 @@ fn the_picture_is_shown_pixel_by_pixel_in_a_window_of_its_size() {
         (319, 300, 0),
         (960, 300, 0),
     ] {
-        assert_eq!(pixels.at(x, y), colour, "at {x},{y}");
+        assert_eq!(colour(&pixels, x, y), expected, "at {x},{y}");
     }
     stand.quit_with(&screen, "q");
 }
@@ -78,15 +77,17 @@ fn every_picture_is_reported_as_shown_once_and_in_order() {
 fn turning_and_mirroring_move_the_colours() {
     let screen = Screen::start(1000, 800);
     let mut stand = showing(&screen, &[], 600, 600);
-    screen.wait("the picture", || quarters(&screen, 600, 600) == QUARTERS);
+    screen.wait("the picture", |screen| {
+        quarters(screen, 600, 600) == QUARTERS
+    });
     screen.press("r");
     let clockwise = [BLUE, RED, WHITE, GREEN];
-    screen.wait("a quarter turn", || {
-        quarters(&screen, 600, 600) == clockwise
+    screen.wait("a quarter turn", |screen| {
+        quarters(screen, 600, 600) == clockwise
     });
     screen.press("m");
     let mirrored = [RED, BLUE, GREEN, WHITE];
-    screen.wait("a mirror", || quarters(&screen, 600, 600) == mirrored);
+    screen.wait("a mirror", |screen| quarters(screen, 600, 600) == mirrored);
     // What is saved is what is seen.
     screen.press("s");
     stand.expect("snapshot 1 quarters 3 mirror true");
@@ -99,8 +100,8 @@ fn options_turn_the_picture_and_the_window_with_it() {
     let mut stand = showing(&screen, &["--rotation", "90", "--vflip"], 800, 400);
     // Flipped to [BLUE, WHITE, RED, GREEN], then turned.
     let turned = [RED, BLUE, GREEN, WHITE];
-    screen.wait("the turned picture", || {
-        quarters(&screen, 400, 800) == turned
+    screen.wait("the turned picture", |screen| {
+        quarters(screen, 400, 800) == turned
     });
     stand.quit_with(&screen, "q");
 }
@@ -109,23 +110,23 @@ fn options_turn_the_picture_and_the_window_with_it() {
 fn a_frozen_picture_stays_and_going_on_shows_the_newest() {
     let screen = Screen::start(800, 600);
     let mut stand = showing(&screen, &[], 640, 480);
-    let probe = || screen.pixels().at(400, 200);
+    let probe = |screen: &RgbImage| colour(screen, 400, 200);
     stand.fill(2, 640, 480, RED);
     stand.expect("shown 2");
     screen.press("space");
-    screen.wait("the window saying that it is frozen", || {
-        screen.pixels().differ_from(80, 480, 640, 50, RED)
+    screen.wait("the window saying that it is frozen", |screen| {
+        colours(screen, (80, 480, 640, 50)).any(|colour| colour != RED)
     });
     for seq in 3..6 {
         stand.fill(seq, 640, 480, BLUE);
         stand.expect(&format!("passed over {seq}"));
     }
-    assert_eq!(probe(), RED);
+    assert_eq!(probe(&screen.look()), RED);
     // The frozen picture is the one that is saved.
     screen.press("s");
     stand.expect("snapshot 2 quarters 0 mirror false");
     screen.press("space");
-    screen.wait("the newest picture", || probe() == BLUE);
+    screen.wait("the newest picture", |screen| probe(screen) == BLUE);
     stand.fill(6, 640, 480, GREEN);
     stand.expect("shown 6");
     stand.quit_with(&screen, "q");
@@ -137,19 +138,20 @@ fn the_overlay_and_the_help_come_and_go() {
     let mut stand = showing(&screen, &[], 640, 480);
     stand.fill(2, 640, 480, RED);
     stand.expect("shown 2");
-    let corner = || screen.pixels().differ_from(90, 70, 200, 100, RED);
-    let middle = || screen.pixels().differ_from(300, 200, 200, 200, RED);
-    assert!(!corner() && !middle());
+    let not_red = |screen: &RgbImage, place| colours(screen, place).any(|colour| colour != RED);
+    let corner = |screen: &RgbImage| not_red(screen, (90, 70, 200, 100));
+    let middle = |screen: &RgbImage| not_red(screen, (300, 200, 200, 200));
+    assert!(!corner(&screen.look()) && !middle(&screen.look()));
     screen.press("i");
     screen.wait("the overlay", corner);
     screen.press("i");
-    screen.wait("the overlay's end", || !corner());
+    screen.wait("the overlay's end", |screen| !corner(screen));
     for key in ["h", "question"] {
         screen.press(key);
         screen.wait("the help", middle);
         // Escape leaves the help first, and the window stays.
         screen.press("Escape");
-        screen.wait("the help's end", || !middle());
+        screen.wait("the help's end", |screen| !middle(screen));
     }
     stand.quit_with(&screen, "Escape");
 }
@@ -160,14 +162,15 @@ fn a_recording_has_its_red_dot_while_it_runs() {
     let mut stand = showing(&screen, &[], 640, 480);
     stand.fill(2, 640, 480, BLUE);
     stand.expect("shown 2");
-    let dot = || screen.pixels().contains(600, 60, 120, 60, 0xf0_32_28);
-    assert!(!dot());
+    let dot =
+        |screen: &RgbImage| colours(screen, (600, 60, 120, 60)).any(|colour| colour == 0xf0_32_28);
+    assert!(!dot(&screen.look()));
     screen.press("v");
-    stand.expect("record quarters 0 mirror false");
+    stand.expect("record");
     screen.wait("the red dot", dot);
     screen.press("v");
-    stand.expect("record quarters 0 mirror false");
-    screen.wait("the red dot's end", || !dot());
+    stand.expect("record");
+    screen.wait("the red dot's end", |screen| !dot(screen));
     stand.quit_with(&screen, "q");
 }
 
@@ -175,18 +178,18 @@ fn a_recording_has_its_red_dot_while_it_runs() {
 fn full_screen_fills_the_screen_and_escape_leaves_it_first() {
     let screen = Screen::start(1024, 768);
     let mut stand = showing(&screen, &[], 640, 480);
-    let corner = || screen.pixels().at(0, 0);
-    assert_eq!(corner(), 0);
+    let corner = |screen: &RgbImage| colour(screen, 0, 0);
+    assert_eq!(corner(&screen.look()), 0);
     screen.press("f");
-    screen.wait("the whole screen", || corner() == RED);
+    screen.wait("the whole screen", |screen| corner(screen) == RED);
     screen.press("Escape");
-    screen.wait("the window", || {
-        corner() == 0 && quarters(&screen, 640, 480) == QUARTERS
+    screen.wait("the window", |screen| {
+        corner(screen) == 0 && quarters(screen, 640, 480) == QUARTERS
     });
     screen.press("f");
-    screen.wait("the whole screen again", || corner() == RED);
+    screen.wait("the whole screen again", |screen| corner(screen) == RED);
     screen.press("f");
-    screen.wait("the window again", || corner() == 0);
+    screen.wait("the window again", |screen| corner(screen) == 0);
     stand.quit_with(&screen, "Escape");
 }
 
@@ -194,7 +197,7 @@ fn full_screen_fills_the_screen_and_escape_leaves_it_first() {
 fn the_full_screen_option_fills_the_screen() {
     let screen = Screen::start(1024, 768);
     let mut stand = showing(&screen, &["--fullscreen"], 640, 480);
-    screen.wait("the whole screen", || screen.pixels().at(0, 0) == RED);
+    screen.wait("the whole screen", |screen| colour(screen, 0, 0) == RED);
     stand.quit_with(&screen, "q");
 }
 
@@ -202,12 +205,12 @@ fn the_full_screen_option_fills_the_screen() {
 fn a_given_size_is_kept_and_the_picture_letter_boxed() {
     let screen = Screen::start(1000, 1000);
     let mut stand = showing(&screen, &["--window", "800x800"], 640, 320);
-    screen.wait("the enlarged picture", || {
-        quarters(&screen, 800, 400) == QUARTERS
+    screen.wait("the enlarged picture", |screen| {
+        quarters(screen, 800, 400) == QUARTERS
     });
     // The bars above and below.
     for y in [110, 290, 710, 890] {
-        assert_eq!(screen.pixels().at(500, y), 0, "at row {y}");
+        assert_eq!(colour(&screen.look(), 500, y), 0, "at row {y}");
     }
     stand.quit_with(&screen, "q");
 }
@@ -216,8 +219,8 @@ fn a_given_size_is_kept_and_the_picture_letter_boxed() {
 fn a_picture_larger_than_the_screen_is_fitted_to_it() {
     let screen = Screen::start(800, 600);
     let mut stand = showing(&screen, &[], 4056, 3040);
-    screen.wait("the fitted picture", || {
-        quarters(&screen, 800, 600) == QUARTERS
+    screen.wait("the fitted picture", |screen| {
+        quarters(screen, 800, 600) == QUARTERS
     });
     stand.quit_with(&screen, "q");
 }
@@ -226,7 +229,7 @@ fn a_picture_larger_than_the_screen_is_fitted_to_it() {
 fn odd_and_tiny_pictures_are_shown() {
     let screen = Screen::start(800, 600);
     let mut stand = showing(&screen, &[], 1, 1);
-    screen.wait("the one pixel", || screen.pixels().at(400, 300) == RED);
+    screen.wait("the one pixel", |screen| colour(screen, 400, 300) == RED);
     for (seq, w, h) in [(2, 639, 481), (3, 500, 480), (4, 65_500, 1), (5, 1, 3000)] {
         stand.show(seq, w, h);
     }
@@ -237,13 +240,13 @@ fn odd_and_tiny_pictures_are_shown() {
 fn a_stalled_picture_is_dimmed_and_a_new_one_ends_that() {
     let screen = Screen::start(800, 600);
     let mut stand = showing(&screen, &[], 640, 480);
-    let light = || screen.pixels().at(700, 100) >> 8 & 0xff;
-    assert_eq!(light(), 0xc0);
+    let light = |screen: &RgbImage| screen.get_pixel(700, 100).0[1];
+    assert_eq!(light(&screen.look()), 0xc0);
     stand.tell("status stalled");
-    screen.wait("a darker picture", || light() < 0x60);
+    screen.wait("a darker picture", |screen| light(screen) < 0x60);
     stand.tell("status receiving");
     stand.show(2, 640, 480);
-    assert_eq!(light(), 0xc0);
+    assert_eq!(light(&screen.look()), 0xc0);
     stand.quit_with(&screen, "q");
 }
 
@@ -251,11 +254,14 @@ fn a_stalled_picture_is_dimmed_and_a_new_one_ends_that() {
 fn the_waiting_screen_is_there_before_any_picture() {
     let screen = Screen::start(800, 600);
     let mut stand = Stand::start(&screen, &[]);
-    let text = || screen.pixels().contains(80, 60, 640, 480, 0x9f_e0_a6);
-    screen.wait("the line to type", text);
+    let has =
+        |screen: &RgbImage, place, wanted| colours(screen, place).any(|colour| colour == wanted);
+    screen.wait("the line to type", |screen| {
+        has(screen, (80, 60, 640, 480), 0x9f_e0_a6)
+    });
     screen.press("s");
-    screen.wait("the refusal", || {
-        screen.pixels().contains(80, 400, 640, 140, 0xff_8a_7a)
+    screen.wait("the refusal", |screen| {
+        has(screen, (80, 400, 640, 140), 0xff_8a_7a)
     });
     stand.quit_with(&screen, "Escape");
 }
@@ -264,14 +270,18 @@ fn the_waiting_screen_is_there_before_any_picture() {
 fn a_window_that_was_covered_is_whole_again() {
     let screen = Screen::start(800, 600);
     let mut stand = showing(&screen, &[], 640, 480);
-    screen.wait("the picture", || quarters(&screen, 640, 480) == QUARTERS);
+    screen.wait("the picture", |screen| {
+        quarters(screen, 640, 480) == QUARTERS
+    });
     let mut other = Stand::start(&screen, &["--window", "800x600"]);
-    screen.wait("the other window", || {
-        quarters(&screen, 640, 480) != QUARTERS && screen.pixels().at(2, 2) != 0
+    screen.wait("the other window", |screen| {
+        quarters(screen, 640, 480) != QUARTERS && colour(screen, 2, 2) != 0
     });
     other.tell("stop");
     other.expect("ended Ok(())");
-    screen.wait("the picture", || quarters(&screen, 640, 480) == QUARTERS);
+    screen.wait("the picture", |screen| {
+        quarters(screen, 640, 480) == QUARTERS
+    });
     stand.quit_with(&screen, "q");
 }
 

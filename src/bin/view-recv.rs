@@ -19,6 +19,7 @@ use pi_stream::view::allow::Allowed;
 use pi_stream::view::decoder;
 use pi_stream::view::desk::{self, Desk};
 use pi_stream::view::door::Door;
+use pi_stream::view::host::News;
 use pi_stream::view::hub::Hub;
 use pi_stream::view::listener;
 use pi_stream::view::options::Options;
@@ -92,10 +93,7 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
 
     let lines = say_where(&bound, console);
     let port = bound[0].port();
-    desk.get_or_init(|| {
-        let snapshots = options.pictures.snapshots();
-        Desk::new(Arc::clone(&hub), lines, port, snapshots, Instant::now())
-    });
+    desk.get_or_init(|| Desk::new(Arc::clone(&hub), lines, port, Instant::now()));
     start(&hub, listeners, &options)?;
     let over = Arc::new(Stop::new());
     let figures = thread::Builder::new().name("figures".into()).spawn({
@@ -140,32 +138,39 @@ fn sinks(
     console: &Arc<Console>,
     desk: &Arc<OnceLock<Desk>>,
 ) -> anyhow::Result<Sinks> {
-    let say: Arc<dyn Fn(String) + Send + Sync> = Arc::new({
+    let say: Arc<dyn Fn(String, bool) + Send + Sync> = Arc::new({
         let (console, desk) = (Arc::clone(console), Arc::clone(desk));
-        move |line: String| {
-            console.say(&line);
+        move |text: String, bad| {
+            console.say(&text);
             if let Some(desk) = desk.get() {
-                desk.notice(line);
+                desk.tell(News { text, bad });
             }
         }
     });
     let notices: Notices = Arc::new({
-        let say = Arc::clone(&say);
-        move |notice| say(notice.to_string())
+        let (say, console) = (Arc::clone(&say), Arc::clone(console));
+        move |notice| {
+            if notice.is_routine() {
+                console.say(&notice.to_string());
+            } else {
+                say(notice.to_string(), notice.is_bad());
+            }
+        }
     });
     let recorder = match options.pictures.recording() {
         None => None,
         Some(config) => {
+            config.check()?;
             let notices = Arc::clone(&notices);
             Some(Recorder::start(config, move |notice| notices(notice))?)
         }
     };
     let snapshots = Snapshots::start(options.pictures.snapshots(), {
         let say = Arc::clone(&say);
-        move |notice| {
-            if let Err(error) = notice.saved {
-                say(error.to_string());
-            }
+        move |notice| match notice.saved {
+            Ok(path) if notice.asked => say(format!("saved {}", path.display()), false),
+            Ok(_) => {}
+            Err(error) => say(error.to_string(), true),
         }
     })?;
     let output = match options.pictures.output {
@@ -173,7 +178,7 @@ fn sinks(
         Some(_) => {
             let pipe = stdout.take().expect("nobody has taken it before");
             Some(Output::start(pipe, Arc::clone(stop), move |notice| {
-                say(notice.to_string());
+                say(notice.to_string(), true);
             })?)
         }
     };

@@ -1,22 +1,20 @@
 //! The desk: what the window sees of the program, and what its keys do.
 
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::host::{Host, State, Status};
+use super::host::{Host, News, State, Status};
 use super::hub::Hub;
 use super::received::Received;
-use super::snapshot;
 use super::stats::{self, Rates};
 use crate::frame::Turn;
 
 /// How often rates are taken anew for the window.
 const RATES_EVERY: Duration = Duration::from_secs(1);
 
-/// How long a notice stays in the window.
-const NOTICE: Duration = Duration::from_secs(5);
+/// How long news stay in the window. Long enough to read a path.
+const NEWS: Duration = Duration::from_secs(5);
 
 /// How long to wait for a first sender before there is a hint.
 pub const HINT_AFTER: Duration = Duration::from_secs(15);
@@ -36,35 +34,27 @@ pub struct Desk {
     hub: Arc<Hub>,
     typed: Vec<String>,
     port: u16,
-    snapshots: snapshot::Config,
     opened: Instant,
     rates: Mutex<(Rates, Instant, f64, f64)>,
-    notice: Mutex<Option<(Instant, String)>>,
+    news: Mutex<Option<(Instant, News)>>,
 }
 
 impl Desk {
     /// `typed` are the lines to type on the Pi, the likeliest first.
-    pub fn new(
-        hub: Arc<Hub>,
-        typed: Vec<String>,
-        port: u16,
-        snapshots: snapshot::Config,
-        now: Instant,
-    ) -> Self {
+    pub fn new(hub: Arc<Hub>, typed: Vec<String>, port: u16, now: Instant) -> Self {
         Desk {
             hub,
             typed,
             port,
-            snapshots,
             opened: now,
             rates: Mutex::new((Rates::new(now), now, 0.0, 0.0)),
-            notice: Mutex::default(),
+            news: Mutex::default(),
         }
     }
 
     /// Puts a line into the window for a while.
-    pub fn notice(&self, line: String) {
-        *self.notice.lock().expect(POISON) = Some((Instant::now() + NOTICE, line));
+    pub fn tell(&self, news: News) {
+        *self.news.lock().expect(POISON) = Some((Instant::now() + NEWS, news));
     }
 
     fn rates(&self, now: Instant) -> (f64, f64) {
@@ -101,8 +91,8 @@ impl Host for Desk {
         let sitter = self.hub.seat.sitter();
         let (fps, mbit_s) = self.rates(now);
         let waits = newest.at.is_none() && now.saturating_duration_since(self.opened) >= HINT_AFTER;
-        let mut notice = self.notice.lock().expect(POISON);
-        notice.take_if(|(until, _)| *until <= now);
+        let mut news = self.news.lock().expect(POISON);
+        news.take_if(|(until, _)| *until <= now);
         Status {
             state: self.state(newest.at, now),
             peer: sitter
@@ -121,7 +111,7 @@ impl Host for Desk {
             recording: self.hub.sinks.recording(),
             typed: self.typed.clone(),
             hint: waits.then(|| hint(self.port)),
-            notice: notice.as_ref().map(|(_, line)| line.clone()),
+            news: news.as_ref().map(|(_, news)| news.clone()),
         }
     }
 
@@ -137,13 +127,18 @@ impl Host for Desk {
         self.hub.passed_over(frame);
     }
 
-    fn snapshot(&self, frame: &Arc<Received>, turn: Turn) -> Result<PathBuf, String> {
-        snapshot::save(&self.snapshots.dir, frame, turn).map_err(|error| error.to_string())
+    fn snapshot(&self, frame: &Arc<Received>, turn: Turn) {
+        self.hub.sinks.snapshot(frame, turn);
     }
 
-    fn toggle_recording(&self, _turn: Turn) -> Result<String, String> {
+    fn toggle_recording(&self) {
         let name = self.hub.counters.newest().name.clone();
-        self.hub.sinks.toggle_recording(name.as_ref())
+        if let Err(error) = self.hub.sinks.toggle_recording(name.as_ref()) {
+            self.tell(News {
+                text: error.to_string(),
+                bad: true,
+            });
+        }
     }
 }
 

@@ -39,6 +39,15 @@ pub struct Recording {
     pub path: PathBuf,
 }
 
+/// Something that happened, in a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// The line.
+    pub text: String,
+    /// Whether it is bad.
+    pub bad: bool,
+}
+
 /// What the window's words are made of. What is not known is `None`, and shown as such.
 #[derive(Debug, Clone, Default)]
 pub struct Status {
@@ -70,9 +79,9 @@ pub struct Status {
     pub typed: Vec<String>,
     /// Something to try while no sender comes.
     pub hint: Option<String>,
-    /// Something that the user should know now ("disk full: the recording ended"); shown as long as
-    /// it is there.
-    pub notice: Option<String>,
+    /// Something that the user should know now ("saved /home/pi/Pictures/garden.jpg"); shown as long
+    /// as it is there.
+    pub news: Option<News>,
 }
 
 /// The program around the window.
@@ -90,11 +99,11 @@ pub trait Host {
     /// acknowledged, so that the sender goes on. Called once a frame, and never for one that was shown.
     fn passed_over(&self, frame: &Arc<Received>);
 
-    /// Saves the frame that the window shows, as it was sent, with a note of how it is turned. Gives
-    /// the file's path, or one line that says what failed.
-    fn snapshot(&self, frame: &Arc<Received>, turn: Turn) -> Result<PathBuf, String>;
+    /// Saves the frame that the window shows, as it was sent, with a note of how it is turned. The
+    /// file's path, or what failed, is among the news.
+    fn snapshot(&self, frame: &Arc<Received>, turn: Turn);
 
-    /// Starts a recording, or ends the one that runs. Gives one line that says what was done and
-    /// where the file is, or what failed.
-    fn toggle_recording(&self, turn: Turn) -> Result<String, String>;
+    /// Starts a recording, or ends the one that runs. Where it goes, or what failed, is among the
+    /// news.
+    fn toggle_recording(&self);
 }

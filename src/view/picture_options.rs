@@ -71,6 +71,7 @@ impl PictureOptions {
             container,
             segment: self.segment,
             keep: self.keep.map(|keep| keep as usize),
+            make_dir: false,
         })
     }
 
@@ -155,6 +156,7 @@ mod tests {
             container: Container::Matroska,
             segment: Some(Duration::from_secs(600)),
             keep: Some(10),
+            make_dir: false,
         };
         assert_eq!(options.recording(), Some(config));
     }

@@ -60,13 +60,13 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Checks that files can be made where they shall be, and starts the thread. `notice` is called
-    /// on that thread. The first file is made with the first frame.
+    /// Starts the thread, on which `notice` is called. The first file is made with the first frame;
+    /// whether it can be is known before by [`Config::check`].
     pub fn start(
         config: Config,
         notice: impl Fn(Notice) + Send + 'static,
     ) -> Result<Recorder, RecordError> {
-        let segments = Segments::new(config)?;
+        let segments = Segments::new(config);
         let queue = Arc::new(Queue::new(Limits::FRAMES));
         let status = Arc::new(Mutex::new(Status {
             running: true,

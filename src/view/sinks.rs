@@ -3,16 +3,14 @@
 //! Each sink has a bounded queue and a thread of its own; putting never blocks. A recording can start
 //! and stop while frames come.
 
-use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::files;
 use super::host::Recording;
 use super::output::Output;
 use super::received::Received;
 use super::record::config::Config;
-use super::record::{self, Recorder, Recordings};
+use super::record::{self, RecordError, Recorder, Recordings};
 use super::snapshot::Snapshots;
 use crate::frame::Turn;
 use crate::stamp::Name;
@@ -79,24 +77,16 @@ impl Sinks {
         }
     }
 
-    /// Starts a recording, or ends the one that runs; one line that says which.
-    pub fn toggle_recording(&self, name: Option<&Name>) -> Result<String, String> {
-        let status = self.recordings.status();
-        if status.running {
+    /// Starts a recording, or ends the one that runs; does not wait for the disk, whose news are
+    /// notices.
+    pub fn toggle_recording(&self, name: Option<&Name>) -> Result<(), RecordError> {
+        if self.recordings.status().running {
             self.recordings.stop();
-            return Ok(match status.path {
-                Some(path) => format!("recorded {}", path.display()),
-                None => "recording ended before there was a frame".into(),
-            });
+            return Ok(());
         }
         let config = Config::in_videos(name, SystemTime::now());
-        let line = format!("recording to {}", config.path.display());
-        fs::create_dir_all(files::parent(&config.path)).map_err(|error| error.to_string())?;
         let notices = Arc::clone(&self.notices);
-        self.recordings
-            .start(config, move |notice| notices(notice))
-            .map_err(|error| error.to_string())?;
-        Ok(line)
+        self.recordings.start(config, move |notice| notices(notice))
     }
 
     /// The recording that runs.

@@ -63,7 +63,7 @@ pub struct Notice {
 }
 
 /// Writes the frame into `dir`; blocks on the disk. Returns the file's path.
-pub fn save(dir: &Path, frame: &Received, turn: Turn) -> Result<PathBuf, SnapshotError> {
+fn save(dir: &Path, frame: &Received, turn: Turn) -> Result<PathBuf, SnapshotError> {
     let kept = stamp::without_ack(&frame.jpeg).map_or(Cow::Borrowed(&**frame.jpeg), Cow::Owned);
     let jpeg = if turn == Turn::NONE {
         kept

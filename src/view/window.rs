@@ -238,13 +238,12 @@ impl Viewer<'_> {
             Action::Freeze => self.scene.toggle_freeze(),
             Action::Turn => self.scene.turn_right(),
             Action::Mirror => self.scene.mirror(),
-            Action::Snapshot => {
-                let saved = self.snapshot();
-                self.scene.say(saved, now);
-            }
+            Action::Snapshot => match self.scene.frame() {
+                Some(frame) => self.host.snapshot(frame, self.scene.turn()),
+                None => self.scene.say("No picture to save yet.", now),
+            },
             Action::Record => {
-                let said = self.host.toggle_recording(self.scene.turn());
-                self.scene.say(said, now);
+                self.host.toggle_recording();
                 // The red dot comes and goes with the key.
                 self.status_due = now;
             }
@@ -252,7 +251,7 @@ impl Viewer<'_> {
                 let full = self.surface.is_full_screen();
                 if !self.surface.set_full_screen(!full) {
                     let way = "No full screen here: the window's own button makes it large.";
-                    self.scene.say(Err(way.into()), now);
+                    self.scene.say(way, now);
                 }
             }
         }
@@ -268,12 +267,6 @@ impl Viewer<'_> {
         if !left {
             self.stop.ask(Reason::Done);
         }
-    }
-
-    fn snapshot(&self) -> Result<String, String> {
-        let frame = self.scene.frame().ok_or("No picture to save yet.")?;
-        let path = self.host.snapshot(frame, self.scene.turn())?;
-        Ok(format!("Saved {}", path.display()))
     }
 
     fn ask_status(&mut self, now: Instant) {

@@ -12,6 +12,7 @@ pub mod dice;
 pub mod figures;
 pub mod pictures;
 pub mod receiver;
+#[cfg(all(target_os = "linux", feature = "view"))]
 pub mod screen;
 
 use std::io::{BufRead, BufReader, Read};

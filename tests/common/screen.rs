@@ -6,6 +6,10 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use image::RgbImage;
+use x11rb::connection::Connection;
+use x11rb::protocol::xproto::{ClientMessageEvent, ConnectionExt, EventMask};
+
 use super::{Running, until};
 
 /// A running X server.
@@ -51,8 +55,37 @@ impl Screen {
         &self.display
     }
 
+    /// Presses and releases a key, for whatever window is below the pointer.
+    pub fn press(&self, key: &str) {
+        let status = Command::new("xdotool")
+            .args(["key", key])
+            .env("DISPLAY", &self.display)
+            .stdout(Stdio::null())
+            .status()
+            .expect("xdotool starts (Debian: apt install xdotool)");
+        assert!(status.success(), "xdotool key {key}: {status}");
+    }
+
+    /// Does what a window manager does when the close button of the only window is pressed.
+    pub fn close_window(&self) {
+        let (server, screen) = x11rb::connect(Some(&self.display)).unwrap();
+        let root = server.setup().roots[screen].root;
+        let windows = server.query_tree(root).unwrap().reply().unwrap().children;
+        let atom = |name: &str| {
+            let atom = server.intern_atom(false, name.as_bytes()).unwrap();
+            atom.reply().unwrap().atom
+        };
+        let protocols = atom("WM_PROTOCOLS");
+        let data = [atom("WM_DELETE_WINDOW"), 0, 0, 0, 0];
+        for window in windows {
+            let message = ClientMessageEvent::new(32, window, protocols, data);
+            let sent = server.send_event(false, window, EventMask::NO_EVENT, message);
+            sent.unwrap().check().unwrap();
+        }
+    }
+
     /// What is on the screen now.
-    pub fn look(&self) -> image::RgbImage {
+    pub fn look(&self) -> RgbImage {
         let dump = until("Xvfb's frame buffer", || std::fs::read(&self.buffer).ok());
         let word = |i: usize| {
             let bytes = dump[4 * i..4 * i + 4].try_into().expect("four bytes");
@@ -61,15 +94,23 @@ impl Screen {
         let (width, height, stride) = (word(4), word(5), word(12));
         // Behind the header lie the colour map's entries of twelve bytes.
         let pixels = &dump[word(0) + 12 * word(19)..];
-        image::RgbImage::from_fn(width as u32, height as u32, |x, y| {
-            let at = y as usize * stride + 4 * x as usize;
-            image::Rgb([pixels[at + 2], pixels[at + 1], pixels[at]])
-        })
+        let mut rgb = Vec::with_capacity(3 * width * height);
+        for row in pixels.chunks_exact(stride).take(height) {
+            for pixel in row[..4 * width].chunks_exact(4) {
+                rgb.extend([pixel[2], pixel[1], pixel[0]]);
+            }
+        }
+        RgbImage::from_raw(width as u32, height as u32, rgb).expect("every pixel is there")
     }
 
     /// Looks until `find` sees something.
-    pub fn wait_for<T>(&self, what: &str, find: impl Fn(&image::RgbImage) -> Option<T>) -> T {
+    pub fn wait_for<T>(&self, what: &str, find: impl Fn(&RgbImage) -> Option<T>) -> T {
         until(what, || find(&self.look()))
+    }
+
+    /// Looks until it is so.
+    pub fn wait(&self, what: &str, so: impl Fn(&RgbImage) -> bool) {
+        self.wait_for(what, |screen| so(screen).then_some(()));
     }
 }
 
@@ -79,4 +120,18 @@ impl Drop for Screen {
             let _ = std::fs::remove_dir_all(folder);
         }
     }
+}
+
+/// A pixel as `0xRRGGBB`.
+pub fn colour(screen: &RgbImage, x: u32, y: u32) -> u32 {
+    let [r, g, b] = screen.get_pixel(x, y).0;
+    u32::from_be_bytes([0, r, g, b])
+}
+
+/// The colours of a rectangle's pixels.
+pub fn colours(
+    screen: &RgbImage,
+    (x, y, w, h): (u32, u32, u32, u32),
+) -> impl Iterator<Item = u32> + '_ {
+    (y..y + h).flat_map(move |y| (x..x + w).map(move |x| colour(screen, x, y)))
 }

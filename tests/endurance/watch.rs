@@ -8,7 +8,7 @@ use std::fs;
 /// A program's footprint at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Footprint {
-    /// Resident memory of its own, in kilobytes (shared libraries and files are left out).
+    /// Resident memory, in kilobytes: what every tool shows.
     pub memory_kb: u64,
     /// Open descriptors.
     pub descriptors: usize,
@@ -27,7 +27,7 @@ pub fn footprint(pid: u32) -> Footprint {
             .unwrap_or_else(|| panic!("/proc has no {name}"))
     };
     Footprint {
-        memory_kb: field("RssAnon:"),
+        memory_kb: field("VmRSS:"),
         descriptors: fs::read_dir(format!("{folder}/fd"))
             .expect("the program is ours")
             .count(),

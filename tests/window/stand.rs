@@ -1,7 +1,6 @@
 //! The window with nothing around it but a test: both sides of the pipe between them.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
@@ -12,12 +11,12 @@ use clap::Parser;
 use pi_stream::frame::{Bitmap, Turn};
 use pi_stream::slot::Slot;
 use pi_stream::stop::{Reason, Stop};
-use pi_stream::view::host::{Host, Recording, State, Status};
+use pi_stream::view::host::{Host, News, Recording, State, Status};
 use pi_stream::view::received::{Decoded, Received};
 use pi_stream::view::window;
 use pi_stream::view::window_options::WindowArgs;
 
-use crate::screen::Screen;
+use crate::common::screen::Screen;
 
 /// The window's options for the process on the other side.
 const OPTIONS: &str = "PI_STREAM_STAND_OPTIONS";
@@ -31,7 +30,7 @@ pub struct Stand {
 
 impl Stand {
     pub fn start(screen: &Screen, options: &[&str]) -> Self {
-        Self::start_on(&screen.display, options)
+        Self::start_on(screen.display(), options)
     }
 
     pub fn start_on(display: &str, options: &[&str]) -> Self {
@@ -115,13 +114,6 @@ fn say(line: &str) {
     println!("stand: {line}");
 }
 
-fn say_turned(what: &str, turn: Turn) {
-    say(&format!(
-        "{what} quarters {} mirror {}",
-        turn.quarters, turn.mirror
-    ));
-}
-
 fn seq(frame: &Received) -> String {
     String::from_utf8(frame.jpeg.to_vec()).unwrap()
 }
@@ -144,22 +136,27 @@ impl Host for Puppet {
         say(&format!("passed over {}", seq(frame)));
     }
 
-    fn snapshot(&self, frame: &Arc<Received>, turn: Turn) -> Result<PathBuf, String> {
-        say_turned(&format!("snapshot {}", seq(frame)), turn);
-        Ok("/home/pi/Pictures/garden_2026-11-22_08-33-01.123.jpg".into())
+    fn snapshot(&self, frame: &Arc<Received>, turn: Turn) {
+        say(&format!(
+            "snapshot {} quarters {} mirror {}",
+            seq(frame),
+            turn.quarters,
+            turn.mirror
+        ));
+        self.status.lock().unwrap().news = Some(News {
+            text: "saved /home/pi/Pictures/garden_2026-11-22_08-33-01.123.jpg".into(),
+            bad: false,
+        });
     }
 
-    fn toggle_recording(&self, turn: Turn) -> Result<String, String> {
-        say_turned("record", turn);
+    fn toggle_recording(&self) {
+        say("record");
         let mut status = self.status.lock().unwrap();
-        let path = PathBuf::from("/home/pi/Videos/garden_2026-11-22_08-33-01.123.mkv");
         let on = status.recording.is_none();
         status.recording = on.then(|| Recording {
             since: Instant::now(),
-            path: path.clone(),
+            path: "/home/pi/Videos/garden_2026-11-22_08-33-01.123.mkv".into(),
         });
-        let verb = if on { "Recording to" } else { "Recorded to" };
-        Ok(format!("{verb} {}", path.display()))
     }
 }
 

@@ -286,8 +286,8 @@ mod tests {
         let mut canvas = Canvas::new(&mut pixels, width, height);
         let mut panels = Panels::new(&mut canvas, density);
         let path = format!("Saved /home/someone/Pictures/{}.jpg", "y".repeat(64));
-        panels.stack(&[words::notice(&path, false)]);
-        panels.stack(&[words::notice("Disk full: the recording ended.", true)]);
+        panels.stack(&[words::news(&path, false)]);
+        panels.stack(&[words::news("Disk full: the recording ended.", true)]);
         panels.stack(&[words::frozen()]);
         panels.stack(&words::stalled(&status, now));
         panels.recording(&words::recording_time(

@@ -136,8 +136,8 @@ pub fn stalled(status: &Status, now: Instant) -> Vec<Line> {
 }
 
 /// Something that happened, or went wrong.
-pub fn notice(text: &str, wrong: bool) -> Line {
-    Line::new(if wrong { Tone::Alert } else { Tone::Plain }, text)
+pub fn news(text: &str, bad: bool) -> Line {
+    Line::new(if bad { Tone::Alert } else { Tone::Plain }, text)
 }
 
 /// That the picture is frozen, and what lets it go.

@@ -1,8 +1,10 @@
-//! What a recording is asked to be: checked values, no I/O.
+//! What a recording is asked to be, and whether it can be there.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::notice::RecordError;
 use crate::stamp::Name;
 use crate::view::files;
 
@@ -41,6 +43,8 @@ pub struct Config {
     pub segment: Option<Duration>,
     /// How many numbered files are left, the one being written among them; not 0.
     pub keep: Option<usize>,
+    /// Whether the directory is made where there is none.
+    pub make_dir: bool,
 }
 
 impl Config {
@@ -51,6 +55,19 @@ impl Config {
             container: Container::Matroska,
             segment: None,
             keep: None,
+            make_dir: true,
         }
+    }
+
+    /// Checks that files can be made there, by making one. Blocks on the disk.
+    pub fn check(&self) -> Result<(), RecordError> {
+        let dir = files::parent(&self.path);
+        let probe = format!(".pi-stream-{}", std::process::id());
+        files::create(dir, &probe, "tmp")
+            .and_then(|(path, _)| fs::remove_file(path))
+            .map_err(|source| RecordError::Place {
+                dir: dir.to_owned(),
+                source,
+            })
     }
 }

@@ -63,6 +63,27 @@ pub enum Notice {
     },
 }
 
+impl Notice {
+    /// Whether something is not as it should be.
+    pub fn is_bad(&self) -> bool {
+        matches!(
+            self,
+            Notice::Slow { .. } | Notice::NotDeleted(_) | Notice::Stopped { .. }
+        )
+    }
+
+    /// Whether it comes again and again while all is well.
+    pub fn is_routine(&self) -> bool {
+        matches!(
+            self,
+            Notice::Started {
+                why: Next::Segment(_),
+                ..
+            }
+        )
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -37,7 +37,7 @@ impl Recordings {
         }
     }
 
-    /// Starts a recording; one that goes on is stopped. Blocks on the disk, but no putter.
+    /// Starts a recording; one that goes on is stopped. Does not wait for the disk.
     pub fn start(
         &self,
         config: Config,

@@ -25,21 +25,13 @@ pub struct Segments {
 }
 
 impl Segments {
-    /// Checks that files can be made there, by making one.
-    pub fn new(config: Config) -> Result<Segments, RecordError> {
-        let dir = files::parent(&config.path);
-        let probe = format!(".pi-stream-{}", std::process::id());
-        files::create(dir, &probe, "tmp")
-            .and_then(|(path, _)| fs::remove_file(path))
-            .map_err(|source| RecordError::Place {
-                dir: dir.to_owned(),
-                source,
-            })?;
-        Ok(Segments {
+    /// None yet.
+    pub fn new(config: Config) -> Segments {
+        Segments {
             numbered: Numbered::of(&config.path),
             plain: config.segment.is_none() && config.keep.is_none(),
             config,
-        })
+        }
     }
 
     /// The longest time that one file shows.
@@ -75,6 +67,9 @@ impl Segments {
     }
 
     fn create(&mut self) -> io::Result<(PathBuf, File)> {
+        if self.config.make_dir {
+            fs::create_dir_all(files::parent(&self.config.path))?;
+        }
         if std::mem::take(&mut self.plain) {
             match files::create_new(&self.config.path) {
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}

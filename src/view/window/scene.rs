@@ -21,8 +21,8 @@ const BARS: u32 = 0;
 /// How much of a picture's light is left while no newer one comes, of 256.
 const OLD: u32 = 96;
 
-/// How long the window says what a key did. Long enough to read a path.
-const NOTICE_FOR: Duration = Duration::from_secs(5);
+/// How long the window says why a key did nothing.
+const REFUSAL_FOR: Duration = Duration::from_secs(5);
 
 /// What is in the window.
 pub struct Scene {
@@ -36,13 +36,12 @@ pub struct Scene {
     status: Status,
     overlay: bool,
     help: bool,
-    notice: Option<Notice>,
+    refusal: Option<Refusal>,
 }
 
-/// What a key did, for a while.
-struct Notice {
-    text: String,
-    wrong: bool,
+/// Why a key did nothing, for a while.
+struct Refusal {
+    text: &'static str,
     until: Instant,
 }
 
@@ -59,7 +58,7 @@ impl Scene {
             status,
             overlay: false,
             help: false,
-            notice: None,
+            refusal: None,
         }
     }
 
@@ -150,14 +149,11 @@ impl Scene {
         std::mem::take(&mut self.help)
     }
 
-    /// Says for a while what a key did, or why it could not.
-    pub fn say(&mut self, said: Result<String, String>, now: Instant) {
-        let wrong = said.is_err();
-        let (Ok(text) | Err(text)) = said;
-        self.notice = Some(Notice {
+    /// Says for a while why a key did nothing.
+    pub fn say(&mut self, text: &'static str, now: Instant) {
+        self.refusal = Some(Refusal {
             text,
-            wrong,
-            until: now + NOTICE_FOR,
+            until: now + REFUSAL_FOR,
         });
     }
 
@@ -178,23 +174,23 @@ impl Scene {
     pub fn plain(&self, size: (usize, usize)) -> Option<&Bitmap> {
         let bitmap = &self.picture.as_ref()?.bitmap;
         let fits = (bitmap.width, bitmap.height) == size && self.turn == Turn::NONE;
-        let words = self.frozen || self.overlay || self.help || self.notice.is_some();
-        let hosts_words = self.status.recording.is_some() || self.status.notice.is_some();
+        let words = self.frozen || self.overlay || self.help || self.refusal.is_some();
+        let hosts_words = self.status.recording.is_some() || self.status.news.is_some();
         let live = self.status.state == State::Receiving;
         (fits && live && !words && !hosts_words).then_some(bitmap)
     }
 
     /// Draws everything, on a screen where `density` pixels make one of a common screen's.
     pub fn draw(&mut self, canvas: &mut Canvas<'_>, density: usize, now: Instant) {
-        self.notice.take_if(|notice| notice.until <= now);
+        self.refusal.take_if(|refusal| refusal.until <= now);
         let size = (canvas.width(), canvas.height());
         self.draw_picture(canvas);
         let mut panels = Panels::new(canvas, density);
-        if let Some(notice) = &self.notice {
-            panels.stack(&[words::notice(&notice.text, notice.wrong)]);
+        if let Some(refusal) = &self.refusal {
+            panels.stack(&[words::news(refusal.text, true)]);
         }
-        if let Some(notice) = &self.status.notice {
-            panels.stack(&[words::notice(notice, true)]);
+        if let Some(news) = &self.status.news {
+            panels.stack(&[words::news(&news.text, news.bad)]);
         }
         if self.frozen {
             panels.stack(&[words::frozen()]);

@@ -18,6 +18,7 @@ fn to(path: impl Into<PathBuf>) -> Config {
         path,
         segment: None,
         keep: None,
+        make_dir: false,
     }
 }
 
@@ -175,10 +176,10 @@ fn the_end_does_not_wait_for_a_disk_that_hangs() {
 }
 
 #[test]
-fn a_place_that_takes_no_files_is_refused_at_the_start() {
+fn a_place_that_takes_no_files_is_found_by_the_check() {
     let dir = tempfile::tempdir().unwrap();
     let missing = dir.path().join("missing/a.mkv");
-    let error = Recorder::start(to(missing), |_| ()).unwrap_err();
+    let error = to(missing).check().unwrap_err();
     assert!(
         error.to_string().contains("create the directory"),
         "{error}"
