@@ -9,6 +9,7 @@ use super::hub::Hub;
 use super::received::Received;
 use super::stats::{self, Rates};
 use crate::frame::Turn;
+use crate::stamp::Name;
 
 /// How often rates are taken anew for the window.
 const RATES_EVERY: Duration = Duration::from_secs(1);
@@ -66,7 +67,7 @@ impl Desk {
         (*fps, *mbit_s)
     }
 
-    fn state(&self, last_frame: Option<Instant>, now: Instant) -> State {
+    fn state(&self, last_frame: Option<Instant>, name: Option<&Name>, now: Instant) -> State {
         let stalled = |why| State::Stalled {
             since: last_frame.unwrap_or(now),
             why,
@@ -76,7 +77,10 @@ impl Desk {
             (_, None) => State::Waiting,
             (stats::State::Stalled, _) => stalled("no frames come".into()),
             (stats::State::Waiting, _) => stalled(match self.hub.last_end() {
-                Some(end) => format!("{} {}", end.peer, end.why),
+                Some(end) => match name {
+                    Some(name) => format!("{} ({}) {}", name.as_str(), end.peer.ip(), end.why),
+                    None => format!("{} {}", end.peer, end.why),
+                },
                 None => "the sender went away".into(),
             }),
         }
@@ -94,7 +98,7 @@ impl Host for Desk {
         let mut news = self.news.lock().expect(POISON);
         news.take_if(|(until, _)| *until <= now);
         Status {
-            state: self.state(newest.at, now),
+            state: self.state(newest.at, newest.name.as_ref(), now),
             peer: sitter
                 .map(|sitter| sitter.peer)
                 .or_else(|| self.hub.last_end().map(|end| end.peer))

@@ -12,7 +12,6 @@
 
 use libcamera::camera::{ActiveCamera, Camera, CameraConfiguration, Orientation};
 use libcamera::color_space::{self, ColorSpace, YcbcrEncoding};
-use libcamera::formats;
 use libcamera::geometry::Size;
 use libcamera::pixel_format::PixelFormat as Fourcc;
 use libcamera::properties;
@@ -57,28 +56,34 @@ pub(super) struct Agreed {
 }
 
 /// The formats that are understood, the cheapest first: JPEGs are passed through, planes are encoded as they
-/// are, the others cost a pass over the picture.
+/// are, the others cost a pass over the picture. By the kernel's codes, which are libcamera's in every version;
+/// the crate's names for them are empty when it is built against libcamera before 0.6.
 const FORMATS: [(Fourcc, Layout); 19] = [
-    (formats::MJPEG, Layout::Jpeg),
-    (formats::YUV420, Layout::Pixels(PixelFormat::I420)),
-    (formats::YVU420, Layout::Crossed(PixelFormat::I420)),
-    (formats::NV12, Layout::Pixels(PixelFormat::Nv12)),
-    (formats::NV21, Layout::Pixels(PixelFormat::Nv21)),
-    (formats::YUV422, Layout::Pixels(PixelFormat::I422)),
-    (formats::YVU422, Layout::Crossed(PixelFormat::I422)),
-    (formats::YUYV, Layout::Pixels(PixelFormat::Yuyv)),
-    (formats::YVYU, Layout::Pixels(PixelFormat::Yvyu)),
-    (formats::UYVY, Layout::Pixels(PixelFormat::Uyvy)),
-    (formats::VYUY, Layout::Pixels(PixelFormat::Vyuy)),
-    (formats::YUV444, Layout::Pixels(PixelFormat::I444)),
-    (formats::YVU444, Layout::Crossed(PixelFormat::I444)),
-    (formats::BGR888, Layout::Pixels(PixelFormat::Rgb)),
-    (formats::RGB888, Layout::Pixels(PixelFormat::Bgr)),
-    (formats::XBGR8888, Layout::Pixels(PixelFormat::Rgbx)),
-    (formats::XRGB8888, Layout::Pixels(PixelFormat::Bgrx)),
-    (formats::RGB565, Layout::Pixels(PixelFormat::Rgb565)),
-    (formats::R8, Layout::Pixels(PixelFormat::Gray)),
+    (linear(b"MJPG"), Layout::Jpeg),
+    (linear(b"YU12"), Layout::Pixels(PixelFormat::I420)),
+    (linear(b"YV12"), Layout::Crossed(PixelFormat::I420)),
+    (linear(b"NV12"), Layout::Pixels(PixelFormat::Nv12)),
+    (linear(b"NV21"), Layout::Pixels(PixelFormat::Nv21)),
+    (linear(b"YU16"), Layout::Pixels(PixelFormat::I422)),
+    (linear(b"YV16"), Layout::Crossed(PixelFormat::I422)),
+    (linear(b"YUYV"), Layout::Pixels(PixelFormat::Yuyv)),
+    (linear(b"YVYU"), Layout::Pixels(PixelFormat::Yvyu)),
+    (linear(b"UYVY"), Layout::Pixels(PixelFormat::Uyvy)),
+    (linear(b"VYUY"), Layout::Pixels(PixelFormat::Vyuy)),
+    (linear(b"YU24"), Layout::Pixels(PixelFormat::I444)),
+    (linear(b"YV24"), Layout::Crossed(PixelFormat::I444)),
+    (linear(b"BG24"), Layout::Pixels(PixelFormat::Rgb)),
+    (linear(b"RG24"), Layout::Pixels(PixelFormat::Bgr)),
+    (linear(b"XB24"), Layout::Pixels(PixelFormat::Rgbx)),
+    (linear(b"XR24"), Layout::Pixels(PixelFormat::Bgrx)),
+    (linear(b"RG16"), Layout::Pixels(PixelFormat::Rgb565)),
+    (linear(b"R8  "), Layout::Pixels(PixelFormat::Gray)),
 ];
+
+/// A format by its four characters, in rows one behind the other.
+const fn linear(code: &[u8; 4]) -> Fourcc {
+    Fourcc::new(u32::from_le_bytes(*code), 0)
+}
 
 /// What the stream is for, in the order in which a camera is asked: moving pictures.
 pub(super) const ROLES: [StreamRole; 2] = [StreamRole::VideoRecording, StreamRole::ViewFinder];
@@ -284,6 +289,16 @@ mod tests {
             quarters: i % 4,
             mirror: i >= 4,
         })
+    }
+
+    #[test]
+    fn libcamera_knows_every_format_by_the_same_code() {
+        let names = [
+            "MJPEG", "YUV420", "YVU420", "NV12", "NV21", "YUV422", "YVU422", "YUYV", "YVYU",
+            "UYVY", "VYUY", "YUV444", "YVU444", "BGR888", "RGB888", "XBGR8888", "XRGB8888",
+            "RGB565", "R8",
+        ];
+        assert_eq!(FORMATS.map(|(format, _)| format.to_string()), names);
     }
 
     #[test]
