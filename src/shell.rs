@@ -8,6 +8,8 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex};
 
+use serde::Serialize;
+
 use crate::stop::{Reason, Stop};
 
 /// What `--stats` asks for.
@@ -166,6 +168,39 @@ impl Console {
         let mut status = self.status.lock().expect(POISON);
         if !std::mem::take(&mut *status).is_empty() {
             let _ = write!(io::stderr(), "{CLEAR}");
+        }
+    }
+}
+
+/// Where figures go, and in which form.
+pub struct Teller {
+    /// The form.
+    pub stats: Stats,
+    /// Where lines go.
+    pub console: Arc<Console>,
+    /// Where JSON goes.
+    pub json: Box<dyn Write + Send>,
+}
+
+impl Teller {
+    /// Tells figures, which are also to be had as a line; `last` says that no more will come. Fails when whoever
+    /// reads them has gone.
+    pub fn tell(&mut self, figures: &impl Serialize, line: &str, last: bool) -> io::Result<()> {
+        match self.stats {
+            Stats::Off => Ok(()),
+            Stats::Line if last => {
+                self.console.clear_status();
+                self.console.say(line);
+                Ok(())
+            }
+            Stats::Line => {
+                self.console.status(line);
+                Ok(())
+            }
+            Stats::Json => {
+                let object = serde_json::to_string(figures).expect("plain fields") + "\n";
+                self.json.write_all(object.as_bytes())
+            }
         }
     }
 }

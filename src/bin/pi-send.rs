@@ -3,7 +3,6 @@
 //! Parse, run, report, exit. The main thread is the sending thread; the source, the figures and the
 //! signals have threads of their own.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -16,7 +15,7 @@ use pi_stream::send::options::{Options, Plan};
 use pi_stream::send::session::Session;
 use pi_stream::send::source::{self, Failure, Feed, Source};
 use pi_stream::send::stats::{Counters, Reporter};
-use pi_stream::shell::{self, Console, Stats};
+use pi_stream::shell::{self, Console, Stats, Teller};
 use pi_stream::stop::{Reason, Stop};
 
 /// How often figures are told.
@@ -84,12 +83,14 @@ fn run(plan: Plan, stats: Stats, console: &Arc<Console>) -> anyhow::Result<Optio
     let over = Arc::new(Stop::new());
     let reporter = Reporter::new(Arc::clone(&counters), Arc::clone(&feed), Instant::now());
     let figures = Figures {
-        stats,
+        teller: Teller {
+            stats,
+            console: Arc::clone(console),
+            json: Box::new(shell::take_stdout()?),
+        },
         reporter,
         over: Arc::clone(&over),
         stop: Arc::clone(&stop),
-        console: Arc::clone(console),
-        stdout: shell::take_stdout()?,
     };
     let figures = thread::Builder::new()
         .name("figures".into())
@@ -151,12 +152,10 @@ fn join_within(
 
 /// The thread "figures": tells them once a second and once at the end.
 struct Figures {
-    stats: Stats,
+    teller: Teller,
     reporter: Reporter,
     over: Arc<Stop>,
     stop: Arc<Stop>,
-    console: Arc<Console>,
-    stdout: File,
 }
 
 impl Figures {
@@ -166,21 +165,9 @@ impl Figures {
             let last = self.over.sleep_until(next);
             next += REPORT;
             let report = self.reporter.report(Instant::now(), last);
-            match self.stats {
-                Stats::Off => {}
-                Stats::Line if last => {
-                    self.console.clear_status();
-                    self.console.say(&report.line());
-                }
-                Stats::Line => self.console.status(&report.line()),
-                Stats::Json => {
-                    let line = serde_json::to_string(&report).expect("plain fields");
-                    if writeln!(self.stdout, "{line}").is_err() {
-                        // Whoever read the figures has gone.
-                        self.stop.ask(Reason::Done);
-                        return;
-                    }
-                }
+            if self.teller.tell(&report, &report.line(), last).is_err() {
+                self.stop.ask(Reason::Done);
+                return;
             }
             if last {
                 return;

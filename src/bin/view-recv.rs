@@ -3,7 +3,7 @@
 //! Parse, run, report, exit. The main thread is the window's; headless it waits for the end.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use pi_stream::link::dial::DEFAULT_PORT;
 use pi_stream::link::listen::{self, Bind};
-use pi_stream::shell::{self, Console, Stats};
+use pi_stream::shell::{self, Console, Stats, Teller};
 use pi_stream::slot::Wake;
 use pi_stream::stop::{Reason, Stop};
 use pi_stream::view::allow::Allowed;
@@ -98,11 +98,15 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
     let over = Arc::new(Stop::new());
     let figures = thread::Builder::new().name("figures".into()).spawn({
         let figures = Figures {
-            stats: Stats::or_default(options.stats),
+            teller: Teller {
+                stats: Stats::or_default(options.stats),
+                console: Arc::clone(console),
+                // Where stdout carries frames, stderr is left.
+                json: stdout.map_or_else(|| Box::new(io::stderr()) as _, |own| Box::new(own) as _),
+            },
             hub: Arc::clone(&hub),
             over: Arc::clone(&over),
             console: Arc::clone(console),
-            stdout,
             port,
             until: (!options.duration.is_zero()).then(|| Instant::now() + options.duration),
         };
@@ -263,12 +267,10 @@ fn end(hub: &Hub) {
 
 /// The thread "figures": tells them once a second and once at the end, and knows the time.
 struct Figures {
-    stats: Stats,
+    teller: Teller,
     hub: Arc<Hub>,
     over: Arc<Stop>,
     console: Arc<Console>,
-    /// `None` where stdout carries frames.
-    stdout: Option<File>,
     port: u16,
     until: Option<Instant>,
 }
@@ -295,8 +297,8 @@ impl Figures {
             }
             if last || now >= next {
                 next += REPORT;
-                if self.tell(&mut rates, now, last).is_err() {
-                    // Whoever read the figures has gone.
+                let report = report(&self.hub, &mut rates, now, last);
+                if self.teller.tell(&report, &report.line(), last).is_err() {
                     self.hub.stop.ask(Reason::Done);
                     return;
                 }
@@ -305,25 +307,5 @@ impl Figures {
                 return;
             }
         }
-    }
-
-    fn tell(&mut self, rates: &mut Rates, now: Instant, last: bool) -> io::Result<()> {
-        let report = report(&self.hub, rates, now, last);
-        match self.stats {
-            Stats::Off => {}
-            Stats::Line if last => {
-                self.console.clear_status();
-                self.console.say(&report.line());
-            }
-            Stats::Line => self.console.status(&report.line()),
-            Stats::Json => {
-                let line = serde_json::to_string(&report).expect("plain fields") + "\n";
-                match &mut self.stdout {
-                    Some(stdout) => stdout.write_all(line.as_bytes())?,
-                    None => io::stderr().write_all(line.as_bytes())?,
-                }
-            }
-        }
-        Ok(())
     }
 }

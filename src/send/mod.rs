@@ -1,14 +1,15 @@
 //! The sending side: sources make pictures, one thread encodes the newest and writes it.
 //!
 //! [`source`] is where pictures come from, [`session`] pulls them through the `press` and the
-//! [`gate`] onto a link, [`acks`] and `lifeline` watch what becomes of them, [`options`] is the command
-//! line, [`stats`] the figures.
+//! [`gate`] onto a `connection`, [`acks`] and `lifeline` watch what becomes of them, [`options`] is the
+//! command line, [`stats`] the figures.
 
 pub mod acks;
 mod backoff;
 #[cfg(all(feature = "camera", target_os = "linux"))]
 pub mod camera;
 pub mod camera_options;
+mod connection;
 pub mod event;
 pub mod gate;
 mod lifeline;
