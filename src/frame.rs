@@ -5,10 +5,14 @@
 //! owns its memory in some special way (a camera's buffers) implements [`Pixels`]; everything behind
 //! it reads a [`Picture`] by plane and stride, without a copy.
 
+pub(crate) mod bitmap;
+
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
+
+pub use self::bitmap::{Bitmap, PixelBuf, PixelMemory};
 
 /// How a picture's samples are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -194,22 +198,12 @@ impl Turn {
     }
 }
 
-/// What a window shows: one `u32` a pixel, `0x00RRGGBB`, rows without gaps.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Bitmap {
-    /// In pixels.
-    pub width: usize,
-    /// In pixels.
-    pub height: usize,
-    /// `width * height` pixels.
-    pub pixels: Vec<u32>,
-}
-
 /// Buffers that go round: what is dropped comes back to be used again.
 #[derive(Debug)]
 pub struct Pool<T> {
     spare: Arc<Mutex<Vec<T>>>,
     keep: usize,
+    make: fn() -> T,
 }
 
 /// A buffer out of a [`Pool`]; goes back when dropped.
@@ -222,15 +216,23 @@ pub struct Pooled<T: Send> {
 impl<T: Send + Default> Pool<T> {
     /// A pool that keeps at most `keep` unused buffers.
     pub fn new(keep: usize) -> Self {
+        Self::of(keep, T::default)
+    }
+}
+
+impl<T: Send> Pool<T> {
+    /// A pool of buffers that are made in that way.
+    pub fn of(keep: usize, make: fn() -> T) -> Self {
         Pool {
             spare: Arc::default(),
             keep,
+            make,
         }
     }
 
     /// A used buffer, with whatever was in it, or a new one.
     pub fn get(&self) -> Pooled<T> {
-        let item = lock(&self.spare).pop().unwrap_or_default();
+        let item = lock(&self.spare).pop().unwrap_or_else(self.make);
         Pooled {
             item: Some(item),
             home: Some((Arc::clone(&self.spare), self.keep)),

@@ -25,7 +25,7 @@ use super::crew::Crew;
 use super::error::DecodeError;
 use super::header::{Header, Layout};
 use super::{MAX_STRIPS, STRIP_PIXELS};
-use crate::frame::Bitmap;
+use crate::frame::bitmap::{self, Bitmap};
 use splice::Splice;
 
 thread_local! {
@@ -94,14 +94,14 @@ impl Decoder {
     pub fn decode(&mut self, jpeg: &[u8], into: &mut Bitmap) -> Result<(), DecodeError> {
         let header = self.layout.read(jpeg)?;
         let (width, height) = (header.width as usize, header.height as usize);
-        resize(&mut into.pixels, width * height);
+        into.pixels.resize(width * height);
         (into.width, into.height) = (width, height);
 
         let pixels = width * height;
         let most = (pixels / self.strip_pixels).min(self.samples.len());
         let cuts = Cuts::plan(&header, self.layout.starts.len(), most);
         let layout = &self.layout;
-        let mut rest = into.pixels.as_mut_slice();
+        let mut rest = &mut into.pixels[..];
         let mut strips: [Option<Strip<'_>>; MAX_STRIPS] = [const { None }; MAX_STRIPS];
         let buffers = self.samples.iter_mut();
         for ((strip, samples), index) in strips.iter_mut().zip(buffers).zip(0..cuts.count) {
@@ -250,7 +250,7 @@ impl Strip<'_> {
             ColorType::Rgb8 => 3,
             _ => return Err(DecodeError::Unsupported("colours with transparency")),
         };
-        resize(self.samples, width * self.height as usize * bytes);
+        bitmap::resize(self.samples, width * self.height as usize * bytes);
         decoder
             .read_image(self.samples)
             .map_err(DecodeError::Image)?;
@@ -261,16 +261,6 @@ impl Strip<'_> {
         }
         Ok(())
     }
-}
-
-/// Makes `buffer` that long without clearing it first, and gives memory back that a picture of more
-/// than four times the size left behind.
-fn resize<T: Clone + Default>(buffer: &mut Vec<T>, length: usize) {
-    if buffer.capacity() / 4 > length {
-        buffer.clear();
-        buffer.shrink_to(length);
-    }
-    buffer.resize(length, T::default());
 }
 
 #[cfg(test)]

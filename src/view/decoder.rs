@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::hub::Hub;
 use super::received::{Decoded, Received};
+use super::window;
 use crate::frame::{Bitmap, Pool};
 use crate::jpeg::Decoder;
 use crate::slot::Wake;
@@ -19,7 +20,11 @@ const SPARE_BITMAPS: usize = 3;
 pub fn run(hub: &Hub) {
     let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let mut decoder = Decoder::new(threads);
-    let bitmaps = Pool::<Bitmap>::new(SPARE_BITMAPS);
+    let bitmaps = if hub.headless {
+        Pool::new(SPARE_BITMAPS)
+    } else {
+        Pool::of(SPARE_BITMAPS, window::bitmap)
+    };
     while hub.received.wait(None) != Wake::Closed {
         let Some(frame) = hub.received.take() else {
             continue;

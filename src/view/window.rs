@@ -27,11 +27,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::keys::Action;
+use self::native::Native;
 use self::scene::Scene;
 use self::surface::Surface;
 use super::host::{Host, State};
 use super::received::Decoded;
 use super::window_options::WindowConfig;
+use crate::frame::Bitmap;
 use crate::slot::{Slot, Wake};
 use crate::stop::{Reason, Stop};
 
@@ -105,6 +107,11 @@ impl Error for WindowError {
             WindowError::Open { source, .. } | WindowError::Draw { source } => Some(source),
         }
     }
+}
+
+/// A bitmap that the window shows with the least work; any other can be shown, too.
+pub fn bitmap() -> Bitmap {
+    Native::bitmap()
 }
 
 /// Shows the pictures until the window is closed, which asks `stop` to end ([`Reason::Done`]), or until

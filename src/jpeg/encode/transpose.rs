@@ -100,11 +100,13 @@ impl Transpose for Blocks<u8> {
         ] {
             for first in (0..8).filter(|row| row & distance == 0) {
                 let second = first + distance;
-                for lane in 0..LANES {
-                    let exchange: u64 = ((rows[first][lane] >> bits) ^ rows[second][lane]) & mask;
-                    rows[second][lane] ^= exchange;
-                    rows[first][lane] ^= exchange << bits;
+                let (mut one, mut other) = (rows[first], rows[second]);
+                for (one, other) in one.iter_mut().zip(&mut other) {
+                    let exchange: u64 = ((*one >> bits) ^ *other) & mask;
+                    *other ^= exchange;
+                    *one ^= exchange << bits;
                 }
+                (rows[first], rows[second]) = (one, other);
             }
         }
         Blocks(rows.map(|row| row.map(u64::to_le_bytes)))

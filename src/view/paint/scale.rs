@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn the_same_size_is_the_same_pixels() {
         let from = zone_plate(33, 17);
-        assert_eq!(scaled(&from, 33, 17), from.pixels);
+        assert_eq!(scaled(&from, 33, 17), from.pixels[..]);
     }
 
     #[test]
@@ -242,7 +242,7 @@ mod tests {
         let from = Bitmap {
             width: 2,
             height: 2,
-            pixels: vec![0x11_22_33; 4],
+            pixels: vec![0x11_22_33; 4].into(),
         };
         let mut pixels = vec![7; 40 * 20];
         let mut canvas = Canvas::new(&mut pixels, 40, 20);
@@ -259,7 +259,7 @@ mod tests {
             let from = Bitmap {
                 width: w,
                 height: h,
-                pixels: vec![0xff_ff_ff; w * h],
+                pixels: vec![0xff_ff_ff; w * h].into(),
             };
             assert!(
                 scaled(&from, 320, 240)

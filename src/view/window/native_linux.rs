@@ -2,9 +2,10 @@
 //!
 //! Each part works or does not, by itself; the surface has minifb's plainer way for what does not.
 
-use super::shm::Shm;
+use super::shm::{SharedMemory, Shm, ShmError};
 use super::x11::Desktop;
 pub use super::x11::Watch;
+use crate::frame::{Bitmap, PixelBuf};
 
 /// The platform's side of a window.
 pub struct Native {
@@ -18,11 +19,10 @@ impl Native {
     pub fn new(window: &minifb::Window) -> Self {
         // X11's numbers of windows have 29 bits; minifb wraps them in a pointer.
         let id = window.get_window_handle() as usize as u32;
-        let (width, height) = window.get_size();
         Native {
             window: id,
             desktop: Desktop::new(id).ok(),
-            shm: Shm::new(id, width, height),
+            shm: Shm::new(id),
         }
     }
 
@@ -59,15 +59,38 @@ impl Native {
         }
     }
 
+    /// A bitmap that can be shown without a copy.
+    pub fn bitmap() -> Bitmap {
+        Bitmap {
+            pixels: PixelBuf::new(SharedMemory::default()),
+            ..Bitmap::default()
+        }
+    }
+
+    /// Shows a bitmap, where that is not minifb's to do.
+    pub fn show(&mut self, bitmap: &Bitmap) -> bool {
+        self.try_shm(|shm| match bitmap.pixels.memory() {
+            Some(memory) => shm.show(memory, bitmap.width, bitmap.height),
+            None => {
+                let pixels = shm.pixels(bitmap.pixels.len())?;
+                pixels.copy_from_slice(&bitmap.pixels);
+                shm.put(bitmap.width, bitmap.height)
+            }
+        })
+    }
+
     /// The platform's own memory for that many pixels, where it has some.
     pub fn pixels(&mut self, count: usize) -> Option<&mut [u32]> {
-        self.shm.as_mut()?.pixels(count)
+        self.shm.as_mut()?.pixels(count).ok()
     }
 
     /// Shows what is in [`Native::pixels`]; `false` where that failed, and will not be tried again.
     pub fn put(&mut self, width: usize, height: usize) -> bool {
-        let put = self.shm.as_ref().map(|shm| shm.put(width, height));
-        let done = matches!(put, Some(Ok(())));
+        self.try_shm(|shm| shm.put(width, height))
+    }
+
+    fn try_shm(&mut self, way: impl FnOnce(&mut Shm) -> Result<(), ShmError>) -> bool {
+        let done = matches!(self.shm.as_mut().map(way), Some(Ok(())));
         if !done {
             self.shm = None;
         }

@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 use std::sync::atomic::AtomicBool;
 
+use crate::frame::Bitmap;
 use crate::slot::Slot;
 
 /// The platform's side of a window.
@@ -41,6 +42,16 @@ impl Native {
 
     /// minifb does it as it opens the window.
     pub fn keep_on_top(&self) {}
+
+    /// A bitmap like any other.
+    pub fn bitmap() -> Bitmap {
+        Bitmap::default()
+    }
+
+    /// minifb does it.
+    pub fn show(&mut self, _bitmap: &Bitmap) -> bool {
+        false
+    }
 
     /// minifb has its own.
     pub fn pixels(&mut self, _count: usize) -> Option<&mut [u32]> {

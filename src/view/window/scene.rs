@@ -225,7 +225,7 @@ impl Scene {
         } else if turned == (whole.width, whole.height) {
             turn(bitmap, self.turn, canvas.pixels());
         } else {
-            self.turned.pixels.resize(bitmap.pixels.len(), 0);
+            self.turned.pixels.resize(bitmap.pixels.len());
             (self.turned.width, self.turned.height) = turned;
             turn(bitmap, self.turn, &mut self.turned.pixels);
             self.scaler.draw(&self.turned, canvas, area);

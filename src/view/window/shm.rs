@@ -1,25 +1,31 @@
 //! Pixels to the X server through memory that both share.
 //!
 //! minifb copies a picture into its own buffer, writes that through a socket, and the server copies
-//! it again: 4.5 ms at 1920x1080 here. Through shared memory (MIT-SHM) it is one copy on each side.
+//! it again: 4.5 ms at 1920x1080 here. Through shared memory (MIT-SHM) the server's copy is the only one:
+//! pictures are decoded into [`SharedMemory`], whatever else is drawn is drawn into it.
 //! Works where the server is on this machine and takes a file descriptor for the memory (MIT-SHM 1.2:
 //! Xorg, Xwayland and Xvfb, since 2013); elsewhere [`Shm::new`] says no and minifb does it all. The
 //! connection is its own: a server at the end of a wire breaks it off when it sees a descriptor.
 //!
 //! Blocks until the server has drawn, so that "shown" means shown and the memory is free again.
 
+use std::any::Any;
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Weak};
 
 use memmap2::MmapMut;
 use rustix::fs::{MemfdFlags, memfd_create};
 use x11rb::connection::{Connection, RequestConnection};
-use x11rb::errors::ReplyError;
 use x11rb::protocol::shm::{self, ConnectionExt as _};
 use x11rb::protocol::xproto::{
     ConnectionExt as _, CreateGCAux, Gcontext, ImageFormat, ImageOrder, Window,
 };
 use x11rb::rust_connection::RustConnection;
+
+use crate::frame::PixelMemory;
+use crate::frame::bitmap;
 
 /// A window's pixels, in memory that the X server sees.
 pub struct Shm {
@@ -27,18 +33,35 @@ pub struct Shm {
     window: Window,
     gc: Gcontext,
     depth: u8,
-    segment: Segment,
+    attached: Vec<Segment>,
+    /// For what is drawn here.
+    own: SharedMemory,
 }
 
-/// Memory that is attached to the server under a number.
+/// Memory that is attached to the server under a number, as long as it is there.
 struct Segment {
     id: shm::Seg,
+    memory: Weak<OwnedFd>,
+}
+
+/// Pixels that an X server can map, too.
+#[derive(Default)]
+pub struct SharedMemory {
+    mapped: Option<Mapped>,
+    count: usize,
+}
+
+struct Mapped {
+    file: Arc<OwnedFd>,
     memory: MmapMut,
 }
 
+/// Why this way is not open any more: the server's reason, or that memory is out.
+pub type ShmError = Box<dyn std::error::Error>;
+
 impl Shm {
     /// Connects; `None` where this way is not open.
-    pub fn new(window: Window, width: usize, height: usize) -> Option<Self> {
+    pub fn new(window: Window) -> Option<Self> {
         let (connection, _) = RustConnection::connect(None).ok()?;
         connection
             .extension_information(shm::X11_EXTENSION_NAME)
@@ -51,77 +74,141 @@ impl Shm {
         let gc = connection.generate_id().ok()?;
         let no_answers = CreateGCAux::new().graphics_exposures(0);
         connection.create_gc(gc, window, &no_answers).ok()?;
-        let segment = Segment::new(&connection, width * height)?;
-        Some(Shm {
+        let mut shm = Shm {
             connection,
             window,
             gc,
             depth,
-            segment,
-        })
+            attached: Vec::new(),
+            own: SharedMemory::default(),
+        };
+        // A server elsewhere breaks the connection off here.
+        shm.pixels(1).ok()?;
+        shm.own.attach(&shm.connection, &mut shm.attached).ok()?;
+        Some(shm)
     }
 
-    /// Room for that many pixels, with whatever is in it; `None` when memory is out.
-    pub fn pixels(&mut self, count: usize) -> Option<&mut [u32]> {
-        if self.segment.memory.len() < count * 4 {
-            let larger = Segment::new(&self.connection, count)?;
-            let smaller = std::mem::replace(&mut self.segment, larger);
-            // The server keeps it until it is told; should that fail, the next put fails, too.
-            let _ = self.connection.shm_detach(smaller.id);
-        }
-        Some(bytemuck::cast_slice_mut(
-            &mut self.segment.memory[..count * 4],
-        ))
+    /// Room for that many pixels, with whatever is in it.
+    pub fn pixels(&mut self, count: usize) -> Result<&mut [u32], ShmError> {
+        self.own.resize(count)?;
+        Ok(self.own.pixels_mut())
     }
 
     /// Shows what [`Shm::pixels`] holds, and returns when it is on the screen.
-    pub fn put(&self, width: usize, height: usize) -> Result<(), ReplyError> {
+    pub fn put(&mut self, width: usize, height: usize) -> Result<(), ShmError> {
+        let segment = self.own.attach(&self.connection, &mut self.attached)?;
+        self.put_segment(segment, width, height)
+    }
+
+    /// Shows a bitmap that lies in such memory, and returns when it is on the screen.
+    pub fn show(
+        &mut self,
+        memory: &SharedMemory,
+        width: usize,
+        height: usize,
+    ) -> Result<(), ShmError> {
+        let segment = memory.attach(&self.connection, &mut self.attached)?;
+        self.put_segment(segment, width, height)
+    }
+
+    fn put_segment(&self, segment: shm::Seg, width: usize, height: usize) -> Result<(), ShmError> {
         let (width, height) = (width as u16, height as u16);
-        self.connection
-            .shm_put_image(
-                self.window,
-                self.gc,
-                width,
-                height,
-                0,
-                0,
-                width,
-                height,
-                0,
-                0,
-                self.depth,
-                ImageFormat::Z_PIXMAP.into(),
-                false,
-                self.segment.id,
-                0,
-            )?
-            .check()
+        let put = self.connection.shm_put_image(
+            self.window,
+            self.gc,
+            width,
+            height,
+            0,
+            0,
+            width,
+            height,
+            0,
+            0,
+            self.depth,
+            ImageFormat::Z_PIXMAP.into(),
+            false,
+            segment,
+            0,
+        );
+        Ok(put?.check()?)
     }
 }
 
-impl Segment {
-    fn new(connection: &RustConnection, pixels: usize) -> Option<Self> {
-        let (file, memory) = shared_memory(pixels.max(1) * 4).ok()?;
-        let id = connection.generate_id().ok()?;
+impl SharedMemory {
+    /// The number under which the server knows it; it is told now, if it was not.
+    fn attach(
+        &self,
+        connection: &RustConnection,
+        attached: &mut Vec<Segment>,
+    ) -> Result<shm::Seg, ShmError> {
+        let file = &self.mapped.as_ref().ok_or("there are no pixels")?.file;
+        let is_this = |segment: &&Segment| std::ptr::eq(segment.memory.as_ptr(), Arc::as_ptr(file));
+        if let Some(known) = attached.iter().find(is_this) {
+            return Ok(known.id);
+        }
+        // Of what is gone here the server still holds the memory.
+        attached.retain(|segment| {
+            let is_there = segment.memory.strong_count() > 0;
+            if !is_there {
+                // Should that fail, so will the next.
+                let _ = connection.shm_detach(segment.id);
+            }
+            is_there
+        });
+        let id = connection.generate_id()?;
         let read_only = true;
         connection
-            .shm_attach_fd(id, file, read_only)
-            .ok()?
-            .check()
-            .ok()?;
-        Some(Segment { id, memory })
+            .shm_attach_fd(id, file.try_clone()?, read_only)?
+            .check()?;
+        attached.push(Segment {
+            id,
+            memory: Arc::downgrade(file),
+        });
+        Ok(id)
     }
 }
 
-/// Zeroed memory without a name, and the file that stands for it.
-fn shared_memory(bytes: usize) -> io::Result<(std::os::fd::OwnedFd, MmapMut)> {
-    let file = File::from(memfd_create("view-recv window", MemfdFlags::CLOEXEC)?);
-    file.set_len(bytes as u64)?;
-    // SAFETY: nobody changes or shortens the memory but this program: the file has no name, and the
-    // only one it is given to is the X server, which maps it to read from and runs with at least
-    // this program's trust (it sees the screen and types the keys).
-    let memory = unsafe { MmapMut::map_mut(&file)? };
-    Ok((file.into(), memory))
+impl PixelMemory for SharedMemory {
+    fn resize(&mut self, count: usize) -> io::Result<()> {
+        let room = self.mapped.as_ref().map_or(0, |m| m.memory.len() / 4);
+        if room < count || bitmap::is_too_large(room, count) {
+            self.mapped = Some(Mapped::new(count)?);
+        }
+        self.count = count;
+        Ok(())
+    }
+
+    fn pixels(&self) -> &[u32] {
+        let mapped = self.mapped.as_ref();
+        mapped.map_or(&[], |m| bytemuck::cast_slice(&m.memory[..4 * self.count]))
+    }
+
+    fn pixels_mut(&mut self) -> &mut [u32] {
+        let mapped = self.mapped.as_mut();
+        mapped.map_or(&mut [], |m| {
+            bytemuck::cast_slice_mut(&mut m.memory[..4 * self.count])
+        })
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Mapped {
+    /// Zeroed memory without a name, and the file that stands for it.
+    fn new(pixels: usize) -> io::Result<Self> {
+        let file = File::from(memfd_create("view-recv pixels", MemfdFlags::CLOEXEC)?);
+        file.set_len(pixels.max(1) as u64 * 4)?;
+        // SAFETY: nobody changes or shortens the memory but this program: the file has no name, and the
+        // only one it is given to is the X server, which maps it to read from and runs with at least
+        // this program's trust (it sees the screen and types the keys).
+        let memory = unsafe { MmapMut::map_mut(&file)? };
+        Ok(Mapped {
+            file: Arc::new(file.into()),
+            memory,
+        })
+    }
 }
 
 /// The window's depth, where its pixels are `0x00RRGGBB` in this machine's byte order.

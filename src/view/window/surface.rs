@@ -120,15 +120,12 @@ impl Surface {
         self.native.set_full_screen(full)
     }
 
-    /// Shows a bitmap of exactly the window's size, with one copy at most. Returns when the window
-    /// system has it.
+    /// Shows a bitmap of exactly the window's size; without a copy of ours, where its memory is the
+    /// window system's ([`Native::bitmap`]). Returns when the window system has it.
     pub fn show(&mut self, bitmap: &Bitmap) -> Result<(), WindowError> {
         let (width, height) = (bitmap.width, bitmap.height);
-        if let Some(pixels) = self.native.pixels(width * height) {
-            pixels.copy_from_slice(&bitmap.pixels);
-            if self.native.put(width, height) {
-                return Ok(());
-            }
+        if self.native.show(bitmap) {
+            return Ok(());
         }
         let shown = self
             .window

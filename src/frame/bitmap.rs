@@ -1,0 +1,186 @@
+//! The bitmap that a window shows, and the memory that its pixels are in.
+
+use std::any::Any;
+use std::fmt;
+use std::io;
+use std::ops::{Deref, DerefMut};
+
+/// What a window shows: one `u32` a pixel, `0x00RRGGBB`, rows without gaps.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Bitmap {
+    /// In pixels.
+    pub width: usize,
+    /// In pixels.
+    pub height: usize,
+    /// `width * height` pixels.
+    pub pixels: PixelBuf,
+}
+
+/// Memory for pixels that is not of the heap: what a window system can show without a copy.
+pub trait PixelMemory: Send {
+    /// Makes it that many pixels long, with whatever is in them. After an error it is as it was.
+    fn resize(&mut self, count: usize) -> io::Result<()>;
+
+    /// The pixels.
+    fn pixels(&self) -> &[u32];
+
+    /// The pixels.
+    fn pixels_mut(&mut self) -> &mut [u32];
+
+    /// For [`PixelBuf::memory`].
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// A bitmap's pixels, a slice wherever they are.
+pub struct PixelBuf(Memory);
+
+enum Memory {
+    Heap(Vec<u32>),
+    Other(Box<dyn PixelMemory>),
+}
+
+impl PixelBuf {
+    /// Pixels in memory of that kind.
+    pub fn new(memory: impl PixelMemory + 'static) -> Self {
+        PixelBuf(Memory::Other(Box::new(memory)))
+    }
+
+    /// Makes it that many pixels long, with whatever is in them; on the heap, where there is no other
+    /// memory left.
+    pub fn resize(&mut self, count: usize) {
+        if let Memory::Other(memory) = &mut self.0 {
+            if memory.resize(count).is_ok() {
+                return;
+            }
+            self.0 = Memory::Heap(Vec::new());
+        }
+        if let Memory::Heap(pixels) = &mut self.0 {
+            resize(pixels, count);
+        }
+    }
+
+    /// The memory, where it is of that kind.
+    pub fn memory<T: PixelMemory + 'static>(&self) -> Option<&T> {
+        match &self.0 {
+            Memory::Heap(_) => None,
+            Memory::Other(memory) => memory.as_any().downcast_ref(),
+        }
+    }
+}
+
+/// Whether a buffer with room for `capacity` should serve for `length`, or give back what a picture of more
+/// than four times the size left behind.
+pub(crate) fn is_too_large(capacity: usize, length: usize) -> bool {
+    capacity / 4 > length
+}
+
+/// Makes `buffer` that long without clearing it first, and gives memory back where it [`is_too_large`].
+pub(crate) fn resize<T: Clone + Default>(buffer: &mut Vec<T>, length: usize) {
+    if is_too_large(buffer.capacity(), length) {
+        buffer.clear();
+        buffer.shrink_to(length);
+    }
+    buffer.resize(length, T::default());
+}
+
+impl Deref for PixelBuf {
+    type Target = [u32];
+    fn deref(&self) -> &[u32] {
+        match &self.0 {
+            Memory::Heap(pixels) => pixels,
+            Memory::Other(memory) => memory.pixels(),
+        }
+    }
+}
+
+impl DerefMut for PixelBuf {
+    fn deref_mut(&mut self) -> &mut [u32] {
+        match &mut self.0 {
+            Memory::Heap(pixels) => pixels,
+            Memory::Other(memory) => memory.pixels_mut(),
+        }
+    }
+}
+
+impl Default for PixelBuf {
+    fn default() -> Self {
+        Vec::new().into()
+    }
+}
+
+impl From<Vec<u32>> for PixelBuf {
+    fn from(pixels: Vec<u32>) -> Self {
+        PixelBuf(Memory::Heap(pixels))
+    }
+}
+
+impl FromIterator<u32> for PixelBuf {
+    fn from_iter<I: IntoIterator<Item = u32>>(pixels: I) -> Self {
+        Vec::from_iter(pixels).into()
+    }
+}
+
+impl PartialEq for PixelBuf {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for PixelBuf {}
+
+impl fmt::Debug for PixelBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Memory that is soon out.
+    struct Little([u32; 4], usize);
+
+    impl PixelMemory for Little {
+        fn resize(&mut self, count: usize) -> io::Result<()> {
+            if count > self.0.len() {
+                return Err(io::ErrorKind::OutOfMemory.into());
+            }
+            self.1 = count;
+            Ok(())
+        }
+
+        fn pixels(&self) -> &[u32] {
+            &self.0[..self.1]
+        }
+
+        fn pixels_mut(&mut self) -> &mut [u32] {
+            &mut self.0[..self.1]
+        }
+
+        fn as_any(&self) -> &dyn Any {
+            self
+        }
+    }
+
+    #[test]
+    fn memory_that_is_out_gives_way_to_the_heap() {
+        let mut pixels = PixelBuf::new(Little([7; 4], 0));
+        pixels.resize(3);
+        pixels[2] = 9;
+        assert_eq!(pixels, PixelBuf::from(vec![7, 7, 9]));
+        assert_eq!(pixels.memory::<Little>().unwrap().0, [7, 7, 9, 7]);
+        pixels.resize(5);
+        assert_eq!(pixels.len(), 5);
+        assert!(pixels.memory::<Little>().is_none());
+    }
+
+    #[test]
+    fn a_much_larger_buffer_is_given_back() {
+        let mut buffer = vec![0u8; 1000];
+        resize(&mut buffer, 300);
+        assert_eq!((buffer.len(), buffer.capacity()), (300, 1000));
+        resize(&mut buffer, 200);
+        assert_eq!((buffer.len(), buffer.capacity()), (200, 200));
+    }
+}
