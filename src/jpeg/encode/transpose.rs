@@ -7,11 +7,8 @@
 /// at once.
 pub(super) const TILE_ROWS: usize = 64;
 
-/// How many blocks are turned over side by side: as many as two halves of a vector register.
-const LANES: usize = 2;
-
-/// Samples of a row that are turned over at once.
-const ACROSS: usize = 8 * LANES;
+/// The longest row of a group of blocks, in samples.
+const WIDEST: usize = 16;
 
 /// Rows of samples, read in the order in which they become columns.
 #[derive(Debug, Default)]
@@ -20,10 +17,10 @@ pub(super) struct Tile<T> {
     stride: usize,
 }
 
-impl<T: Copy + Default> Tile<T> {
+impl<T: Transpose> Tile<T> {
     /// Makes room for rows of `width` samples.
     pub(super) fn prepare(&mut self, width: usize) {
-        self.stride = width.next_multiple_of(ACROSS);
+        self.stride = width.next_multiple_of(WIDEST);
         let length = self.stride * TILE_ROWS;
         if self.samples.len() < length {
             self.samples.resize(length, T::default());
@@ -44,55 +41,74 @@ impl<T: Copy + Default> Tile<T> {
         stride: usize,
         column: usize,
         upwards: bool,
-    ) where
-        Blocks<T>: Transpose,
-    {
-        for x in (0..width).step_by(ACROSS) {
+    ) {
+        for x in (0..width).step_by(T::GROUP) {
             for y in (0..rows).step_by(8) {
-                let mut blocks = Blocks([[[T::default(); 8]; LANES]; 8]);
-                for (index, line) in blocks.0.iter_mut().enumerate() {
-                    let from = (y + index) * self.stride + x;
-                    let from = &self.samples[from..from + ACROSS];
-                    for (block, from) in line.iter_mut().zip(from.chunks_exact(8)) {
-                        block.copy_from_slice(from);
-                    }
-                }
-                let turned = blocks.transposed();
-                let lines = ACROSS.min(width - x);
+                let lines = T::GROUP.min(width - x);
                 let count = 8.min(rows - y);
-                for index in 0..lines {
-                    let line = &turned.0[index % 8][index / 8];
-                    let row = if upwards {
-                        width - 1 - x - index
+                let first = if upwards { width - 1 - x } else { x };
+                let place = Place {
+                    start: first * stride + column + y,
+                    step: if upwards {
+                        stride.wrapping_neg()
                     } else {
-                        x + index
-                    };
-                    let to = row * stride + column + y;
-                    match <&mut [T; 8]>::try_from(&mut out[to..to + count]) {
-                        Ok(all) => *all = *line,
-                        Err(_) => out[to..to + count].copy_from_slice(&line[..count]),
-                    }
+                        stride
+                    },
+                };
+                let from = &self.samples[y * self.stride + x..];
+                if (lines, count) == (T::GROUP, 8) {
+                    T::turn_group(from, self.stride, |index, line| {
+                        out[place.of(index)..][..8].copy_from_slice(&line);
+                    });
+                } else {
+                    T::turn_group(from, self.stride, |index, line| {
+                        if index < lines {
+                            out[place.of(index)..][..count].copy_from_slice(&line[..count]);
+                        }
+                    });
                 }
             }
         }
     }
 }
 
-/// Blocks of eight rows of eight samples, side by side: row, block, column.
+/// Where the rows of a group go.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Blocks<T>([[[T; 8]; LANES]; 8]);
-
-/// What turns blocks over.
-pub(super) trait Transpose {
-    /// Rows as columns, in each block.
-    fn transposed(self) -> Self;
+struct Place {
+    start: usize,
+    /// From one row to the next, maybe backwards.
+    step: usize,
 }
 
-impl Transpose for Blocks<u8> {
+impl Place {
+    fn of(self, index: usize) -> usize {
+        self.start.wrapping_add(index.wrapping_mul(self.step))
+    }
+}
+
+/// Samples of which a group of blocks of eight by eight, side by side, can be turned over.
+pub(super) trait Transpose: Copy + Default {
+    /// Samples in a row of a group: as many blocks as the registers hold.
+    const GROUP: usize;
+
+    /// Turns the group over that starts with `from`, and gives each of its columns, as a row.
+    fn turn_group(from: &[Self], stride: usize, give: impl FnMut(usize, [Self; 8]));
+}
+
+impl Transpose for u8 {
+    const GROUP: usize = 16;
+
     /// Halves, then quarters, then single bytes change places between rows: 12 exchanges of whole
-    /// words, each in all blocks at once, in place of 64 bytes one by one.
-    fn transposed(self) -> Self {
-        let mut rows = self.0.map(|row| row.map(u64::from_le_bytes));
+    /// words, each in both blocks at once, in place of 128 bytes one by one.
+    #[inline(always)]
+    fn turn_group(from: &[u8], stride: usize, mut give: impl FnMut(usize, [u8; 8])) {
+        let mut rows: [[u64; 2]; 8] = std::array::from_fn(|y| {
+            let row = &from[y * stride..][..16];
+            std::array::from_fn(|block| {
+                let eight = row[8 * block..][..8].try_into();
+                u64::from_le_bytes(eight.expect("eight bytes are eight bytes"))
+            })
+        });
         for (distance, bits, mask) in [
             (4, 32, 0x0000_0000_FFFF_FFFF),
             (2, 16, 0x0000_FFFF_0000_FFFF),
@@ -109,16 +125,23 @@ impl Transpose for Blocks<u8> {
                 (rows[first], rows[second]) = (one, other);
             }
         }
-        Blocks(rows.map(|row| row.map(u64::to_le_bytes)))
+        for block in 0..2 {
+            for (x, row) in rows.iter().enumerate() {
+                give(8 * block + x, row[block].to_le_bytes());
+            }
+        }
     }
 }
 
-impl Transpose for Blocks<u32> {
-    fn transposed(self) -> Self {
-        let rows = &self.0;
-        Blocks(std::array::from_fn(|x| {
-            std::array::from_fn(|block| std::array::from_fn(|y| rows[y][block][x]))
-        }))
+impl Transpose for u32 {
+    const GROUP: usize = 8;
+
+    #[inline(always)]
+    fn turn_group(from: &[u32], stride: usize, mut give: impl FnMut(usize, [u32; 8])) {
+        let rows: [&[u32]; 8] = std::array::from_fn(|y| &from[y * stride..][..8]);
+        for x in 0..8 {
+            give(x, rows.map(|row| row[x]));
+        }
     }
 }
 
@@ -156,12 +179,25 @@ mod tests {
 
     #[test]
     fn wide_samples_turn_as_bytes_do() {
-        let blocks = Blocks(std::array::from_fn(|y| {
-            std::array::from_fn(|block| std::array::from_fn(|x| (block * 64 + y * 8 + x) as u8))
-        }));
-        let widened = |blocks: Blocks<u8>| blocks.0.map(|row| row.map(|line| line.map(u32::from)));
-        let turned = blocks.transposed();
-        assert_eq!(turned.0[2][1][5], 64 + 5 * 8 + 2);
-        assert_eq!(widened(turned), Blocks(widened(blocks)).transposed().0);
+        fn turned<T: Transpose>(samples: &[T]) -> Vec<T> {
+            let mut tile = Tile::default();
+            tile.prepare(24);
+            for (y, row) in samples.chunks_exact(24).enumerate() {
+                tile.row(y, 24).copy_from_slice(row);
+            }
+            let mut out = vec![T::default(); samples.len()];
+            tile.write_columns(
+                (samples.len() / 24, 24),
+                &mut out,
+                samples.len() / 24,
+                0,
+                true,
+            );
+            out
+        }
+        let bytes: Vec<u8> = (0..24 * 10).collect();
+        let wide: Vec<u32> = bytes.iter().map(|byte| u32::from(*byte)).collect();
+        let narrow = turned(&wide).into_iter().map(|wide| wide as u8);
+        assert!(narrow.eq(turned(&bytes)));
     }
 }
