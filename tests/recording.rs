@@ -111,9 +111,10 @@ fn every_frame_is_kept(seconds: u64) {
     let mut recording = Recording::start(&file);
     let frames = seconds * FPS;
     let mut sender = recording.sender(&["--frames", &frames.to_string()]);
+    // However long that takes: figures come once a second.
+    assert_eq!(recording.figures.closing()["recorded"], frames);
     assert_eq!(sender.wait().code(), Some(0));
     assert_eq!(recording.viewer.wait().code(), Some(0));
-    assert_eq!(recording.figures.closing()["recorded"], frames);
     let sent = recording.tap.frames();
     assert_eq!(sent.len() as u64, frames);
     assert_holds(&file, &sent);

@@ -89,6 +89,11 @@ const ROWS: [Row; 7] = [
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();
+    let is_row = |name: &&String| ROWS.iter().any(|row| row.name == *name);
+    if let Some(unknown) = asked.iter().find(|name| !is_row(name)) {
+        eprintln!("there is no row {unknown}");
+        return ExitCode::from(2);
+    }
     let is_asked = |row: &&Row| asked.is_empty() || asked.iter().any(|name| name == row.name);
     let mut all_well = true;
     for row in ROWS.iter().filter(is_asked) {
