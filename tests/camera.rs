@@ -300,6 +300,9 @@ fn a_stalled_camera_is_released_and_comes_back_by_itself() {
     assert_eq!(run.value("lost"), "reported");
 }
 
+/// By how much memory may rise over the cycles: less than one small picture (640x480 in NV12 is 450 kB).
+const LEVEL_KB: u64 = 256;
+
 #[test]
 fn cycles_leave_nothing_behind() {
     let Some(lab) = Lab::find() else { return };
@@ -311,10 +314,13 @@ fn cycles_leave_nothing_behind() {
             .fps(600)
             .play("cycles", &[("count", &count)]);
         run.succeeded();
-        println!(
-            "{heap}: {}",
-            run.lines("memory_kb").collect::<Vec<_>>().join(" ")
-        );
+        let memory_kb: Vec<u64> = run
+            .lines("memory_kb")
+            .map(|kb| kb.parse().unwrap())
+            .collect();
+        println!("{heap}: {memory_kb:?} kB");
+        let rise = memory_kb[memory_kb.len() - 1].saturating_sub(memory_kb[0]);
+        assert!(rise <= LEVEL_KB, "{memory_kb:?}");
         assert_eq!(run.value("descriptors"), "level", "{}", run.text);
         assert_eq!(run.value("threads"), "level", "{}", run.text);
     }
