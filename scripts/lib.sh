@@ -111,14 +111,14 @@ update_lists_for() {
     apt_get update || die "apt-get update failed: is there a network?"
 }
 
-# What apt would lift to a newer version to install these ("name old" a line).
+# What apt would lift to a newer version to install these, a name a line.
 upgrades_for() {
     apt-get install -s --no-install-recommends "$@" 2>/dev/null |
-        sed -nE 's/^Inst ([^ ]+) \[([^]]+)\].*/\1 \2/p'
+        sed -nE 's/^Inst ([^ ]+) \[.*/\1/p'
 }
 
-# Installs those of the named packages that are not there. Nothing that is there gets another version:
-# a test run must not change a machine under the feet of its owner. PI_STREAM_APT_UPGRADE=1 allows it.
+# Installs those of the named packages that are not there. What is there stays: nothing is removed, and only
+# what they depend on gets a newer version, where a machine has not had its last updates; which, is said.
 install_missing() {
     if ! is_debian_like; then
         say "this is $(os_release PRETTY_NAME); packages are installed for Debian, Ubuntu and Raspberry Pi OS only."
@@ -131,13 +131,9 @@ install_missing() {
     ((${#missing[@]})) || return 0
     update_lists_for "${missing[@]}"
     apt_knows "${missing[@]}" || die "apt has no package for one of: ${missing[*]}"
-    upgrades=$(upgrades_for "${missing[@]}" | cut -d' ' -f1 | paste -sd' ')
-    if [[ -n $upgrades && ${PI_STREAM_APT_UPGRADE-} != 1 ]]; then
-        say "missing: ${missing[*]}"
-        say "apt would also upgrade what is installed here: $upgrades"
-        die "upgrade this machine first (apt-get upgrade), or allow it with PI_STREAM_APT_UPGRADE=1"
-    fi
     say "installing: ${missing[*]}"
+    upgrades=$(upgrades_for "${missing[@]}" | paste -sd' ')
+    [[ -z $upgrades ]] || say "upgrading, because they need it: $upgrades"
     apt_get install -y --no-install-recommends --no-remove "${missing[@]}" ||
         die "apt-get install failed: ${missing[*]}"
 }
