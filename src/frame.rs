@@ -240,6 +240,14 @@ impl<T: Send> Pool<T> {
     }
 }
 
+impl<T: Clone> Pool<T> {
+    /// Puts in `count` copies of `item`: what will be needed at worst is there from the start.
+    pub fn stock(&self, count: usize, item: &T) {
+        let copies = vec![item.clone(); count];
+        lock(&self.spare).extend(copies);
+    }
+}
+
 impl<T: Send> From<T> for Pooled<T> {
     /// A buffer that belongs to no pool.
     fn from(item: T) -> Self {
@@ -334,5 +342,13 @@ mod tests {
         drop(first);
         drop(second);
         assert_eq!(*pool.get(), vec![1, 2, 3]);
+    }
+
+    #[test]
+    fn a_stocked_pool_has_its_buffers_before_they_are_needed() {
+        let pool = Pool::new(2);
+        pool.stock(2, &vec![7u8]);
+        let got = [pool.get(), pool.get(), pool.get()].map(|buffer| buffer.len());
+        assert_eq!(got, [1, 1, 0]);
     }
 }

@@ -13,18 +13,14 @@ use crate::frame::{Bitmap, Pool};
 use crate::jpeg::Decoder;
 use crate::slot::Wake;
 
-/// Bitmaps that are kept: being decoded, in the slot, in the window, one to spare.
-const SPARE_BITMAPS: usize = 3;
+/// Bitmaps there are at once: being decoded, in the slot, in the window.
+const BITMAPS: usize = 3;
 
 /// Decodes until the slot is closed, then closes that of the pictures.
 pub fn run(hub: &Hub) {
     let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let mut decoder = Decoder::new(threads);
-    let bitmaps = if hub.headless {
-        Pool::new(SPARE_BITMAPS)
-    } else {
-        Pool::of(SPARE_BITMAPS, window::bitmap)
-    };
+    let mut bitmaps = Bitmaps::new(hub.headless);
     while hub.received.wait(None) != Wake::Closed {
         let Some(frame) = hub.received.take() else {
             continue;
@@ -34,13 +30,13 @@ pub fn run(hub: &Hub) {
             hub.passed_over(&frame);
             continue;
         }
-        decode(hub, &mut decoder, &bitmaps, frame);
+        decode(hub, &mut decoder, &mut bitmaps, frame);
     }
     hub.decoded.close();
 }
 
-fn decode(hub: &Hub, decoder: &mut Decoder, bitmaps: &Pool<Bitmap>, frame: Arc<Received>) {
-    let mut bitmap = bitmaps.get();
+fn decode(hub: &Hub, decoder: &mut Decoder, bitmaps: &mut Bitmaps, frame: Arc<Received>) {
+    let mut bitmap = bitmaps.pool.get();
     let decoded = decoder.decode(&frame.jpeg, &mut bitmap);
     let sitter = hub.seat.session(frame.session);
     match decoded {
@@ -48,7 +44,11 @@ fn decode(hub: &Hub, decoder: &mut Decoder, bitmaps: &Pool<Bitmap>, frame: Arc<R
             if let Some(sitter) = sitter {
                 sitter.note(true);
             }
+            let pixels = bitmap.pixels.len();
             hub.picture(Decoded { bitmap, frame });
+            if !hub.headless {
+                bitmaps.stock(pixels);
+            }
         }
         Err(_) => {
             if let Some(sitter) = sitter {
@@ -56,5 +56,56 @@ fn decode(hub: &Hub, decoder: &mut Decoder, bitmaps: &Pool<Bitmap>, frame: Arc<R
             }
             hub.settle(&frame, Instant::now());
         }
+    }
+}
+
+/// What pictures are decoded into.
+struct Bitmaps {
+    pool: Pool<Bitmap>,
+    /// How many pixels all of them have had.
+    stocked: usize,
+}
+
+impl Bitmaps {
+    fn new(headless: bool) -> Self {
+        // Kept are those beside the window's.
+        let make = if headless {
+            Bitmap::default
+        } else {
+            window::bitmap
+        };
+        Bitmaps {
+            pool: Pool::of(BITMAPS - 1, make),
+            stocked: 0,
+        }
+    }
+
+    /// Makes all of them that large, once the first is on its way to the window. Else the third would cost
+    /// its memory in the first stall, however late that comes.
+    fn stock(&mut self, pixels: usize) {
+        if pixels <= self.stocked {
+            return;
+        }
+        let mut others: [_; BITMAPS - 1] = std::array::from_fn(|_| self.pool.get());
+        for bitmap in &mut others {
+            bitmap.pixels.resize(pixels);
+            // Memory is there only once it is written to.
+            bitmap.pixels.fill(0);
+        }
+        self.stocked = pixels;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_bitmaps_are_made_with_the_first_picture() {
+        let mut bitmaps = Bitmaps::new(true);
+        bitmaps.stock(100);
+        let got = [(); BITMAPS].map(|()| bitmaps.pool.get());
+        // The window has one more already.
+        assert_eq!(got.map(|bitmap| bitmap.pixels.len()), [100, 100, 0]);
     }
 }

@@ -24,8 +24,8 @@ use crate::frame::{Captured, Content, Pool, Pooled, Turn};
 /// Bytes of one read: what a pipe on Linux holds.
 const READ_BYTES: usize = 64 * 1024;
 
-/// Frames on their way at once: in the slot, being sent, being read; one to spare.
-const POOL: usize = 4;
+/// Frames there are at once: being read, in the slot, being encoded or sent.
+const FRAMES: usize = 3;
 
 /// Where a stream comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +112,7 @@ struct Pass<'a> {
     paced: bool,
     pace: Option<Pace>,
     pool: Pool<Vec<u8>>,
+    stocked: bool,
     skipped: Skipped,
 }
 
@@ -122,7 +123,8 @@ impl<'a> Pass<'a> {
             options,
             paced: false,
             pace: None,
-            pool: Pool::new(POOL),
+            pool: Pool::new(FRAMES),
+            stocked: false,
             skipped: Skipped::default(),
         }
     }
@@ -132,7 +134,7 @@ impl<'a> Pass<'a> {
         let mut buffer = vec![0; READ_BYTES];
         let mut filled = read_start(&mut from, &mut buffer)?;
         let mut format = Format::of(&buffer[..filled]);
-        let (mut frame, mut frames, mut at) = (self.empty(), 0_u64, 0_u64);
+        let (mut frame, mut frames, mut at) = (None, 0_u64, 0_u64);
         while filled > 0 {
             at += filled as u64;
             let mut input = &buffer[..filled];
@@ -148,42 +150,48 @@ impl<'a> Pass<'a> {
             }
             filled = read(&mut from, &mut buffer, at)?;
         }
-        self.count_skipped(format, &mut frame);
+        self.count_skipped(format, &mut frame.unwrap_or_else(|| self.empty()));
         if frames == 0 {
             return Err(SourceError::NoFrame { bytes: at });
         }
         Ok(End::Input)
     }
 
-    /// Lets the format go on; a whole frame comes out as content, and `frame` is a new one.
+    /// Lets the format go on. `frame` is what there is of the next one; once that is whole, it comes out.
     fn advance(
         &mut self,
         format: &mut Format,
         input: &[u8],
-        frame: &mut Pooled<Vec<u8>>,
+        frame: &mut Option<Pooled<Vec<u8>>>,
     ) -> Result<(usize, Option<Content>), SourceError> {
-        match format {
+        let bytes = frame.get_or_insert_with(|| self.empty());
+        let (used, whole) = match format {
             Format::Mjpeg(cutter) => {
-                let (used, whole) = cutter.push(input, frame)?;
-                let content = whole.then(|| {
-                    let jpeg = std::mem::replace(frame, self.empty());
-                    self.start_pace(None);
-                    Content::Jpeg(jpeg)
-                });
-                Ok((used, content))
+                let (used, whole) = cutter.push(input, bytes)?;
+                (used, whole.then_some(None))
             }
             Format::Y4m(reader) => {
-                let (used, whole) = reader.push(input, frame)?;
-                let content = whole.map(|header| {
-                    let bytes = std::mem::replace(frame, self.empty());
-                    self.start_pace(header.fps);
-                    let picture = PictureBuf::new(header.shape, bytes)
-                        .expect("the reader gives as many bytes as the header says");
-                    Content::Pixels(Box::new(picture))
-                });
-                Ok((used, content))
+                let (used, header) = reader.push(input, bytes)?;
+                (used, header.map(Some))
             }
+        };
+        let content = whole.and_then(|header| Some(self.content(header, frame.take()?)));
+        Ok((used, content))
+    }
+
+    /// A whole frame: raw where there is a header, else a JPEG.
+    fn content(&mut self, header: Option<y4m::Header>, bytes: Pooled<Vec<u8>>) -> Content {
+        self.start_pace(header.and_then(|header| header.fps));
+        let Some(header) = header else {
+            return Content::Jpeg(bytes);
+        };
+        if !std::mem::replace(&mut self.stocked, true) {
+            // Else the third picture would cost its memory in the first stall, however late that comes.
+            self.pool.stock(FRAMES - 1, &bytes);
         }
+        let picture = PictureBuf::new(header.shape, bytes)
+            .expect("the reader gives as many bytes as the header says");
+        Content::Pixels(Box::new(picture))
     }
 
     /// `false` once the source shall end.

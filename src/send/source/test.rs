@@ -49,8 +49,8 @@ pub const GROUND: [u8; 3] = [0, 0, 0];
 const WHITE: Ycc = Ycc::from_rgb([255, 255, 255]);
 const GREY: Ycc = Ycc::from_rgb([128, 128, 128]);
 
-/// Pictures on their way at once: in the slot, being encoded, being drawn; one to spare.
-const POOL: usize = 4;
+/// Pictures there are at once: being drawn, in the slot, being encoded.
+const PICTURES: usize = 3;
 
 /// The longest line of text, in characters.
 const COLUMNS: u32 = 16;
@@ -82,11 +82,13 @@ impl TestPicture {
         let layout = Layout::new(width, height);
         let mut still = vec![0; shape.bytes()];
         draw_still(&mut Canvas::new(width, height, &mut still), &layout);
+        let pool = Pool::new(PICTURES);
+        pool.stock(PICTURES, &still);
         Ok(TestPicture {
             shape,
             layout,
             still,
-            pool: Pool::new(POOL),
+            pool,
         })
     }
 

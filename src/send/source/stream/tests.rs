@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use super::*;
 use crate::send::source::Delivery;
 use crate::slot::Wake;
@@ -94,6 +96,24 @@ fn a_live_stream_is_read_to_its_end_without_a_taker_and_the_newest_wins() {
     Pass::new(LIVE, &feed).read_through(&*stream).unwrap();
     assert_eq!(feed.slot().take().as_ref().map(number), Some(199));
     assert_eq!((feed.captured(), feed.slot().dropped()), (200, 199));
+}
+
+#[test]
+fn raw_pictures_use_three_buffers_however_long_one_is_kept() {
+    let feed = Feed::new(Delivery::NewestWins);
+    let mut pass = Pass::new(LIVE, &feed);
+    let (mut kept, mut buffers) = (None, HashSet::new());
+    for _ in 0..10 {
+        pass.read_through(&*y4m(&[1, 2, 3, 4])).unwrap();
+        // One is kept while the next is taken, as a slow encoder does it.
+        let before = std::mem::replace(&mut kept, feed.slot().take());
+        drop(before);
+        let Some(Content::Pixels(pixels)) = kept.as_ref().map(|kept| &kept.content) else {
+            panic!("the newest picture is in the slot");
+        };
+        buffers.insert(pixels.picture().planes[0].data.as_ptr());
+    }
+    assert_eq!(buffers.len(), FRAMES);
 }
 
 #[test]
