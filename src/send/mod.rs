@@ -12,6 +12,7 @@ pub mod camera_options;
 mod connection;
 pub mod event;
 pub mod gate;
+mod interval;
 mod lifeline;
 pub mod options;
 mod press;

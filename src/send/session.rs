@@ -14,6 +14,7 @@ use super::backoff::Backoff;
 use super::connection::Connection;
 use super::event::{Event, Loss};
 use super::gate::{self, Verdict};
+use super::interval::Interval;
 use super::press::Press;
 use super::quality::{Carried, Quality};
 use super::source::{Delivery, Feed};
@@ -108,7 +109,7 @@ pub struct Session<'a> {
     tell: &'a (dyn Fn(Event) + Sync),
     press: Press,
     quality: Quality,
-    pace: Pace,
+    interval: Interval,
     backoff: Backoff,
     sent: u64,
     deadline: Option<Instant>,
@@ -134,7 +135,7 @@ impl<'a> Session<'a> {
         Ok(Session {
             press: Press::new().map_err(|error| SendError::Resources(error.to_string()))?,
             quality: Quality::new(min_quality, config.quality),
-            pace: Pace::new(Duration::from_secs_f64(1.0 / config.fps)),
+            interval: Interval::new(config.fps),
             config,
             feed,
             counters,
@@ -329,7 +330,7 @@ impl<'a> Session<'a> {
             let Some(captured) = self.feed.slot().take() else {
                 continue;
             };
-            self.pace.learn(captured.at, self.feed.captured());
+            self.interval.learn(captured.at, self.feed.captured());
             self.send(connection, captured)?;
         }
     }
@@ -347,7 +348,7 @@ impl<'a> Session<'a> {
             }
             let (path, now) = (path::look(&connection.stream), Instant::now());
             frames_out += frames_out_at.map_or(Duration::ZERO, |at| now.duration_since(at));
-            let verdict = connection.gate.look(path, acks, self.pace.interval, now);
+            let verdict = connection.gate.look(path, acks, self.interval.get(), now);
             if verdict == Verdict::Open {
                 break now;
             }
@@ -363,7 +364,7 @@ impl<'a> Session<'a> {
                 waited: opened.duration_since(came).saturating_sub(held),
             };
             if connection.has_settled(&acks) {
-                self.quality.learn(carried, self.pace.interval, opened);
+                self.quality.learn(carried, self.interval.get(), opened);
             }
         }
         Ok(true)
@@ -424,37 +425,6 @@ impl From<Loss> for Broken {
     }
 }
 
-/// How often pictures come: as asked at first, then as seen.
-#[derive(Debug)]
-struct Pace {
-    interval: Duration,
-    last: Option<(Instant, u64)>,
-}
-
-impl Pace {
-    /// How much of a new interval is believed at once.
-    const BELIEF: f64 = 0.1;
-
-    fn new(interval: Duration) -> Self {
-        Pace {
-            interval,
-            last: None,
-        }
-    }
-
-    /// A picture was captured at `at`, the source's `count`-th.
-    fn learn(&mut self, at: Instant, count: u64) {
-        if let Some((last_at, last_count)) = self.last.replace((at, count)) {
-            let pictures = count.saturating_sub(last_count);
-            if pictures > 0 {
-                let seen = at.saturating_duration_since(last_at).as_secs_f64() / pictures as f64;
-                let known = self.interval.as_secs_f64();
-                self.interval = Duration::from_secs_f64(known + Self::BELIEF * (seen - known));
-            }
-        }
-    }
-}
-
 /// An error that can be remembered beside the one that is told.
 fn copy_of(error: &DialError) -> DialError {
     match error {
@@ -462,21 +432,5 @@ fn copy_of(error: &DialError) -> DialError {
         DialError::Refused(address) => DialError::Refused(*address),
         DialError::NoAnswer(address) => DialError::NoAnswer(*address),
         DialError::Failed(address, e) => DialError::Failed(*address, e.kind().into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_pace_is_that_of_the_source_whatever_was_sent() {
-        let (start, ms) = (Instant::now(), Duration::from_millis);
-        let mut pace = Pace::new(ms(33));
-        for i in 0..200 {
-            // Every third picture of a source that gives 100 a second.
-            pace.learn(start + ms(30 * i), 3 * i);
-        }
-        assert_eq!(pace.interval.as_millis(), 10);
     }
 }
