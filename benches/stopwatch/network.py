@@ -72,9 +72,6 @@ class _Hosts:
             for host in (self.sender, self.viewer):
                 _run(f'ip netns add {host}')
                 _run(f'ip -n {host} link set lo up')
-            if self._congestion_control:
-                setting = f'net.ipv4.tcp_congestion_control={self._congestion_control}'
-                _run(f'ip netns exec {self.sender} sysctl -qw {setting}')
             self._connect()
         except BaseException:
             self.__exit__()
@@ -88,6 +85,12 @@ class _Hosts:
         """Gives a host's device its address and sets it up."""
         _run(f'ip -n {host} addr add {address}/24 dev {device}')
         _run(f'ip -n {host} link set {device} up')
+
+    def _lead_out(self, host: str, way: str) -> None:
+        """Gives a host its default route. The sender's names the congestion control: a namespace's own setting
+        takes only what the kernel's administrator has set free, which may lack cubic."""
+        chosen = f' congctl {self._congestion_control}' if self._congestion_control and host == self.sender else ''
+        _run(f'ip -n {host} route add default {way}{chosen}')
 
     def _ends(self) -> tuple[tuple[str, str], tuple[str, str]]:
         return (self.sender, SENDER_ADDRESS), (self.viewer, VIEWER_ADDRESS)
@@ -114,7 +117,7 @@ class Cable(_Hosts):
             gateway = address.rpartition('.')[0] + '.254'
             _run(f'ip -n {self._router} addr add {gateway}/24 dev port{port}')
             self._plug(host, 'eth0', address)
-            _run(f'ip -n {host} route add default via {gateway}')
+            self._lead_out(host, f'via {gateway}')
             _run(f'tc -n {self._router} qdisc add dev port{port} root tbf {self._limits}')
         self.set_dark(False)
 
@@ -153,7 +156,7 @@ class LongPath(_Hosts):
         for device, (host, address) in zip(devices, self._ends(), strict=True):
             _run(f'ip link set {device} netns {host}')
             self._plug(host, device, address)
-            _run(f'ip -n {host} route add default dev {device}')
+            self._lead_out(host, f'dev {device}')
 
     def __exit__(self, *_):
         if self._forwarder:
