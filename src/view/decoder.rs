@@ -13,7 +13,8 @@ use crate::frame::{Bitmap, Pool};
 use crate::jpeg::Decoder;
 use crate::slot::Wake;
 
-/// Bitmaps there are at once: being decoded, in the slot, in the window.
+/// Bitmaps there are at once: being decoded, in the slot, in the window. (A frozen window keeps one more, which
+/// is given back when it goes on.)
 const BITMAPS: usize = 3;
 
 /// Decodes until the slot is closed, then closes that of the pictures.
