@@ -12,6 +12,7 @@
 //! threads hand over, [`frame`] is what they hand over, [`jpeg`] encodes and decodes, [`link`] knows sockets;
 //! [`send`] and [`view`] are the two sides, and never meet.
 
+pub mod args;
 pub mod frame;
 pub mod jpeg;
 pub mod link;
