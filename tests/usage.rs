@@ -220,6 +220,19 @@ fn wrong_usage_of_view_recv_says_what_was_expected() {
 }
 
 #[test]
+fn bound_to_loopback_the_viewer_says_that_only_this_machine_can_reach_it() {
+    let bind = ["--bind", "127.0.0.1:0", "--headless", "--duration", "0.001"];
+    let output = output(&mut view_recv(&bind));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("only this machine can reach it"), "{said}");
+    assert!(
+        said.contains("--bind 0.0.0.0:") && said.contains("ssh -N -L"),
+        "{said}"
+    );
+    assert!(!said.contains("on the Pi, type"), "{said}");
+}
+
+#[test]
 fn versions_are_told() {
     for program in [pi_send, view_recv] {
         let output = output(&mut program(&["--version"]));
@@ -233,9 +246,10 @@ fn versions_are_told() {
 }
 
 /// How things stand, which is said before it is known that they cannot go on.
-const STATE: [&str; 4] = [
+const STATE: [&str; 5] = [
     "listening on",
     "on the Pi, type",
+    "only this machine can reach it",
     "trying again",
     "sending to",
 ];

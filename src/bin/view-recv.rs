@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use pi_stream::link::dial::DEFAULT_PORT;
 use pi_stream::link::listen::{self, Bind};
+use pi_stream::link::reach::Reach;
 use pi_stream::shell::{self, Console, Stats, Teller};
 use pi_stream::slot::Wake;
 use pi_stream::stop::{Reason, Stop};
@@ -91,9 +92,9 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
     hub.frames = options.frames;
     let hub = Arc::new(hub);
 
-    let lines = say_where(&bound, console);
-    let port = bound[0].port();
-    desk.get_or_init(|| Desk::new(Arc::clone(&hub), lines, port, Instant::now()));
+    let reach = Reach::of(&bound);
+    say_where(&bound, &reach, console);
+    desk.get_or_init(|| Desk::new(Arc::clone(&hub), reach.clone(), Instant::now()));
     start(&hub, listeners, &options)?;
     let over = Arc::new(Stop::new());
     let figures = thread::Builder::new().name("figures".into()).spawn({
@@ -107,7 +108,7 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
             hub: Arc::clone(&hub),
             over: Arc::clone(&over),
             console: Arc::clone(console),
-            port,
+            hint: reach.hint,
             until: (!options.duration.is_zero()).then(|| Instant::now() + options.duration),
         };
         move || figures.run()
@@ -195,29 +196,14 @@ fn sinks(
     ))
 }
 
-/// Says where it listens, and what to type on the Pi; gives those lines.
-fn say_where(bound: &[SocketAddr], console: &Console) -> Vec<String> {
+/// Says where it listens, and how senders come there.
+fn say_where(bound: &[SocketAddr], reach: &Reach, console: &Console) {
     for address in bound {
         console.say(&format!("listening on {address}"));
     }
-    let mut ips: Vec<_> = bound
-        .iter()
-        .flat_map(|address| listen::reachable(*address))
-        .collect();
-    let mut seen = std::collections::HashSet::new();
-    ips.retain(|ip| seen.insert(*ip));
-    let lines: Vec<String> = ips
-        .iter()
-        .map(|ip| match (bound[0].port(), ip) {
-            (DEFAULT_PORT, ip) => format!("pi-send --host {ip}"),
-            (port, std::net::IpAddr::V6(ip)) => format!("pi-send --host [{ip}]:{port}"),
-            (port, ip) => format!("pi-send --host {ip}:{port}"),
-        })
-        .collect();
-    if !lines.is_empty() {
-        console.say(&format!("on the Pi, type: {}", lines.join("   or: ")));
+    if let Some(line) = reach.line() {
+        console.say(&line);
     }
-    lines
 }
 
 /// Starts the threads that bring and decode frames.
@@ -271,7 +257,7 @@ struct Figures {
     hub: Arc<Hub>,
     over: Arc<Stop>,
     console: Arc<Console>,
-    port: u16,
+    hint: String,
     until: Option<Instant>,
 }
 
@@ -292,7 +278,7 @@ impl Figures {
             if hint_at.is_some_and(|at| now >= at) {
                 hint_at = None;
                 if self.hub.seat.sessions() == 0 {
-                    self.console.say(&desk::hint(self.port));
+                    self.console.say(&self.hint);
                 }
             }
             if last || now >= next {

@@ -1,12 +1,10 @@
-//! Listening: on one address or on all, and what to type on the Pi to reach us.
+//! Listening: on one address or on all.
 //!
 //! IPv6 and IPv4 get sockets of their own, which works the same everywhere. Nothing here blocks but
 //! [`TcpListener::accept`], which is the caller's.
 
 use std::fmt;
 use std::io;
-#[cfg(feature = "view")]
-use std::net::IpAddr;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -102,60 +100,6 @@ fn open(address: SocketAddr) -> Result<TcpListener, ListenError> {
     open().map_err(|source| ListenError { address, source })
 }
 
-/// The addresses at which another machine can reach a listener, the likeliest first: those of the
-/// local network before public ones, IPv4 before IPv6, none of containers' and virtual machines'
-/// bridges. Loopback alone where the listener is bound to it.
-#[cfg(feature = "view")]
-pub fn reachable(bound: SocketAddr) -> Vec<IpAddr> {
-    if !bound.ip().is_unspecified() {
-        return vec![bound.ip()];
-    }
-    let mut found: Vec<(u8, IpAddr)> = if_addrs::get_if_addrs()
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|interface| !is_bridge(&interface.name))
-        .filter_map(|interface| Some((rank(interface.ip())?, interface.ip())))
-        .filter(|(_, ip)| ip.is_ipv4() || bound.is_ipv6())
-        .collect();
-    found.sort_unstable();
-    found.dedup();
-    found.into_iter().map(|(_, ip)| ip).collect()
-}
-
-/// Interfaces of docker, podman, libvirt, LXC and the like: no other machine sees their addresses.
-#[cfg(feature = "view")]
-fn is_bridge(name: &str) -> bool {
-    [
-        "docker",
-        "br-",
-        "veth",
-        "virbr",
-        "vmnet",
-        "lxc",
-        "lxd",
-        "cni",
-        "podman",
-        "vEthernet",
-    ]
-    .iter()
-    .any(|prefix| name.starts_with(prefix))
-}
-
-/// How likely another machine reaches this address, likeliest lowest; `None` where it cannot, or only
-/// with more than the address (link-local IPv6).
-#[cfg(feature = "view")]
-fn rank(ip: IpAddr) -> Option<u8> {
-    match ip {
-        IpAddr::V4(ip) if ip.is_loopback() || ip.is_unspecified() => None,
-        IpAddr::V4(ip) if ip.is_private() => Some(0),
-        IpAddr::V4(ip) if ip.is_link_local() => Some(2),
-        IpAddr::V4(_) => Some(1),
-        IpAddr::V6(ip) if ip.is_loopback() || ip.is_unicast_link_local() => None,
-        IpAddr::V6(ip) if ip.is_unique_local() => Some(3),
-        IpAddr::V6(_) => Some(4),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -183,16 +127,5 @@ mod tests {
             ports.iter().all(|port| *port == ports[0] && *port != 0),
             "{ports:?}"
         );
-    }
-
-    #[cfg(feature = "view")]
-    #[test]
-    fn the_local_network_comes_first_and_loopback_never() {
-        assert!(rank([192, 168, 1, 2].into()) < rank([8, 8, 8, 8].into()));
-        assert_eq!(rank([127, 0, 0, 1].into()), None);
-        assert_eq!(rank("fe80::1".parse().unwrap()), None);
-        assert!(is_bridge("docker0") && !is_bridge("eth0"));
-        let bound = "127.0.0.1:8000".parse().unwrap();
-        assert_eq!(reachable(bound), [IpAddr::from([127, 0, 0, 1])]);
     }
 }

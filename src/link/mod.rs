@@ -1,11 +1,14 @@
 //! Links: the sockets between a sender and a viewer, and what their kernel knows of the way.
 //!
-//! Dialling and listening ([`dial`], [`listen`]), the options that live pictures want, and what is in
-//! flight ([`path`]). This room knows nothing of frames; it blocks only where it says so.
+//! Dialling and listening ([`dial`], [`listen`]), the options that live pictures want, what is in flight
+//! ([`path`]), and what to type to come here (`reach`). This room knows nothing of frames; it blocks
+//! only where it says so.
 
 pub mod dial;
 pub mod listen;
 pub mod path;
+#[cfg(feature = "view")]
+pub mod reach;
 
 use std::io;
 use std::net::TcpStream;

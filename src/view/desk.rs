@@ -9,6 +9,7 @@ use super::hub::Hub;
 use super::received::Received;
 use super::stats::{self, Rates};
 use crate::frame::Turn;
+use crate::link::reach::Reach;
 use crate::stamp::Name;
 
 /// How often rates are taken anew for the window.
@@ -20,33 +21,21 @@ const NEWS: Duration = Duration::from_secs(5);
 /// How long to wait for a first sender before there is a hint.
 pub const HINT_AFTER: Duration = Duration::from_secs(15);
 
-/// What to try while no sender comes.
-pub const HINT: &str = "Nothing has come yet. Are both machines on the same network? A firewall here must \
-let the port in: 'sudo ufw allow PORT/tcp' with ufw; on Windows allow view-recv on private networks when \
-asked, or: netsh advfirewall firewall add rule name=view-recv dir=in action=allow protocol=TCP localport=PORT";
-
-/// [`HINT`] for a port.
-pub fn hint(port: u16) -> String {
-    HINT.replace("PORT", &port.to_string())
-}
-
 /// A [`Host`] out of a [`Hub`].
 pub struct Desk {
     hub: Arc<Hub>,
-    typed: Vec<String>,
-    port: u16,
+    reach: Reach,
     opened: Instant,
     rates: Mutex<(Rates, Instant, f64, f64)>,
     news: Mutex<Option<(Instant, News)>>,
 }
 
 impl Desk {
-    /// `typed` are the lines to type on the Pi, the likeliest first.
-    pub fn new(hub: Arc<Hub>, typed: Vec<String>, port: u16, now: Instant) -> Self {
+    /// `reach` is said while nobody sends.
+    pub fn new(hub: Arc<Hub>, reach: Reach, now: Instant) -> Self {
         Desk {
             hub,
-            typed,
-            port,
+            reach,
             opened: now,
             rates: Mutex::new((Rates::new(now), now, 0.0, 0.0)),
             news: Mutex::default(),
@@ -113,8 +102,9 @@ impl Host for Desk {
             shown: counters.shown.load(Ordering::Relaxed),
             dropped: counters.dropped.load(Ordering::Relaxed),
             recording: self.hub.sinks.recording(),
-            typed: self.typed.clone(),
-            hint: waits.then(|| hint(self.port)),
+            typed: self.reach.typed.clone(),
+            is_local: self.reach.from_elsewhere.is_some(),
+            hint: waits.then(|| self.reach.hint.clone()),
             news: news.as_ref().map(|(_, news)| news.clone()),
         }
     }

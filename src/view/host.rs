@@ -77,6 +77,8 @@ pub struct Status {
     pub recording: Option<Recording>,
     /// What to type on the Pi, word for word, the likeliest line first.
     pub typed: Vec<String>,
+    /// Whether only this machine can reach the program, so that it is to be typed here.
+    pub is_local: bool,
     /// Something to try while no sender comes.
     pub hint: Option<String>,
     /// Something that the user should know now ("saved /home/pi/Pictures/garden.jpg"); shown as long

@@ -31,7 +31,9 @@ pub fn waiting(status: &Status) -> Waiting {
     }
     closing.push(Line::empty());
     closing.push(Line::new(Tone::Quiet, "H: all keys   Esc: close"));
-    let ask = if status.typed.is_empty() {
+    let ask = if status.is_local {
+        "Only this machine can reach it. Here, type:"
+    } else if status.typed.is_empty() {
         "Listening. Start pi-send on the Raspberry Pi."
     } else if status.typed.len() == 1 {
         "On the Raspberry Pi, type:"
@@ -87,10 +89,12 @@ pub fn overlay(status: &Status, window: (usize, usize)) -> Vec<Line> {
         lines.push(Line::new(Tone::Plain, format!("{label:<9}{value}")));
     };
     let not_known = || "not known".to_owned();
-    fact(
-        "latency",
-        status.latency.map_or_else(not_known, milliseconds),
-    );
+    // An old number beside a picture that stands still would be a lie.
+    let latency = match status.state {
+        State::Stalled { .. } => "no picture".into(),
+        _ => status.latency.map_or_else(not_known, milliseconds),
+    };
+    fact("latency", latency);
     fact("fps", format!("{:.1}", status.fps));
     fact("size", format!("{}x{}", status.width, status.height));
     fact("dropped", dropped(status));
@@ -187,6 +191,36 @@ mod tests {
         assert_eq!(text(&waiting.typed), "pi-send --host 192.168.1.20");
         assert!(text(&waiting.opening).contains("On the Raspberry Pi, type:"));
         assert!(text(&waiting.closing).contains("Same network?"));
+    }
+
+    #[test]
+    fn a_viewer_on_loopback_does_not_ask_for_the_raspberry_pi() {
+        let status = Status {
+            typed: vec!["pi-send --host 127.0.0.1".into()],
+            is_local: true,
+            ..Status::default()
+        };
+        let opening = text(&waiting(&status).opening);
+        assert!(opening.contains("Only this machine"), "{opening}");
+        assert!(!opening.contains("On the Raspberry Pi"), "{opening}");
+    }
+
+    #[test]
+    fn a_stalled_picture_has_no_latency() {
+        let mut status = Status {
+            state: State::Receiving,
+            latency: Some(Duration::from_micros(2400)),
+            ..Status::default()
+        };
+        let live = text(&overlay(&status, (640, 480)));
+        assert!(live.contains("latency  2.4 ms"), "{live}");
+        status.state = State::Stalled {
+            since: Instant::now(),
+            why: "no frames come".into(),
+        };
+        let stalled = text(&overlay(&status, (640, 480)));
+        assert!(!stalled.contains("2.4 ms"), "{stalled}");
+        assert!(stalled.contains("latency  no picture"), "{stalled}");
     }
 
     #[test]

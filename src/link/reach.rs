@@ -1,0 +1,207 @@
+//! How senders come here: the addresses to type, and what may keep a sender out.
+//!
+//! Asks the system once for its addresses and for what firewall it has; no sockets, no waiting.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use super::dial::DEFAULT_PORT;
+
+/// What to tell somebody who wants to send here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// What to type, the likeliest line first.
+    pub typed: Vec<String>,
+    /// Where only programs on this machine can come: how others could.
+    pub from_elsewhere: Option<String>,
+    /// What to try while nobody comes.
+    pub hint: String,
+}
+
+impl Reach {
+    /// For listeners that are bound to these addresses, all of them on one port.
+    pub fn of(bound: &[SocketAddr]) -> Reach {
+        let port = bound.first().map_or(DEFAULT_PORT, SocketAddr::port);
+        let mut ips: Vec<IpAddr> = Vec::new();
+        for ip in bound.iter().flat_map(|address| reachable(*address)) {
+            if !ips.contains(&ip) {
+                ips.push(ip);
+            }
+        }
+        let local = bound.first().filter(|address| address.ip().is_loopback());
+        let from_elsewhere = local.map(|address| from_elsewhere(*address));
+        let hint = match &from_elsewhere {
+            Some(how) => format!("No camera yet. {how}"),
+            None => firewall_hint(port, |path| Path::new(path).exists()),
+        };
+        Reach {
+            typed: ips.iter().map(|ip| command(*ip, port)).collect(),
+            from_elsewhere,
+            hint,
+        }
+    }
+
+    /// What to say at the start, in a line; `None` where no address is known.
+    pub fn line(&self) -> Option<String> {
+        let typed = self.typed.join("   or: ");
+        match &self.from_elsewhere {
+            Some(how) => Some(format!("only this machine can reach it: {typed}   {how}")),
+            None => (!typed.is_empty()).then(|| format!("on the Pi, type: {typed}")),
+        }
+    }
+}
+
+fn command(ip: IpAddr, port: u16) -> String {
+    match (port, ip) {
+        (DEFAULT_PORT, ip) => format!("pi-send --host {ip}"),
+        (port, ip) => format!("pi-send --host {}", SocketAddr::new(ip, port)),
+    }
+}
+
+/// How another machine comes to a viewer that listens on loopback.
+fn from_elsewhere(bound: SocketAddr) -> String {
+    let port = bound.port();
+    format!(
+        "For a Raspberry Pi, listen with --bind 0.0.0.0:{port}, or have it open an SSH tunnel: \
+         ssh -N -L {port}:{bound} USER@THIS-MACHINE"
+    )
+}
+
+/// What to do about this system's firewall; `is_there` says whether a file is.
+fn firewall_hint(port: u16, is_there: impl Fn(&str) -> bool) -> String {
+    let allow = if cfg!(windows) {
+        Some(format!(
+            "netsh advfirewall firewall add rule name=view-recv dir=in action=allow protocol=TCP localport={port}"
+        ))
+    } else if cfg!(target_os = "macos") {
+        Some("System Settings, Network, Firewall, Options: allow view-recv".into())
+    } else if is_there("/usr/bin/firewall-cmd") {
+        // Before ufw, which many systems have without using it.
+        Some(format!("sudo firewall-cmd --add-port={port}/tcp"))
+    } else if is_there("/usr/sbin/ufw") {
+        Some(format!("sudo ufw allow {port}/tcp"))
+    } else {
+        None
+    };
+    match allow {
+        Some(allow) => {
+            format!("No camera yet. Allow TCP port {port} in this computer's firewall: {allow}")
+        }
+        None => {
+            format!("No camera yet. If this computer has a firewall, allow TCP port {port} in it")
+        }
+    }
+}
+
+/// The addresses at which another machine can reach a listener, the likeliest first: those of the
+/// local network before public ones, IPv4 before IPv6, none of containers' and virtual machines'
+/// bridges. Loopback alone where the listener is bound to it.
+fn reachable(bound: SocketAddr) -> Vec<IpAddr> {
+    if !bound.ip().is_unspecified() {
+        return vec![bound.ip()];
+    }
+    let mut found: Vec<(u8, IpAddr)> = if_addrs::get_if_addrs()
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|interface| !is_bridge(&interface.name))
+        .filter_map(|interface| Some((rank(interface.ip())?, interface.ip())))
+        .filter(|(_, ip)| ip.is_ipv4() || bound.is_ipv6())
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found.into_iter().map(|(_, ip)| ip).collect()
+}
+
+/// Interfaces of docker, podman, libvirt, LXC and the like: no other machine sees their addresses.
+fn is_bridge(name: &str) -> bool {
+    [
+        "docker",
+        "br-",
+        "veth",
+        "virbr",
+        "vmnet",
+        "lxc",
+        "lxd",
+        "cni",
+        "podman",
+        "vEthernet",
+    ]
+    .iter()
+    .any(|prefix| name.starts_with(prefix))
+}
+
+/// How likely another machine reaches this address, likeliest lowest; `None` where it cannot, or only
+/// with more than the address (link-local IPv6).
+fn rank(ip: IpAddr) -> Option<u8> {
+    match ip {
+        IpAddr::V4(ip) if ip.is_loopback() || ip.is_unspecified() => None,
+        IpAddr::V4(ip) if ip.is_private() => Some(0),
+        IpAddr::V4(ip) if ip.is_link_local() => Some(2),
+        IpAddr::V4(_) => Some(1),
+        IpAddr::V6(ip) if ip.is_loopback() || ip.is_unicast_link_local() => None,
+        IpAddr::V6(ip) if ip.is_unique_local() => Some(3),
+        IpAddr::V6(_) => Some(4),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_viewer_on_loopback_does_not_tell_the_pi_to_send_to_itself() {
+        let bound = ["127.0.0.1:8000".parse().unwrap()];
+        let reach = Reach::of(&bound);
+        let line = reach.line().unwrap();
+        assert!(!line.contains("on the Pi"), "{line}");
+        for line in [line, reach.hint] {
+            for words in ["--bind 0.0.0.0:8000", "ssh -N -L 8000:127.0.0.1:8000"] {
+                assert!(line.contains(words), "{words} is not in {line}");
+            }
+            assert!(!line.contains("firewall"), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_the_network_is_for_the_pi_to_type() {
+        let bound = ["192.0.2.7:9000".parse().unwrap()];
+        let reach = Reach::of(&bound);
+        assert_eq!(
+            reach.line().as_deref(),
+            Some("on the Pi, type: pi-send --host 192.0.2.7:9000")
+        );
+        let six = command("2001:db8::7".parse().unwrap(), 9000);
+        assert_eq!(six, "pi-send --host [2001:db8::7]:9000");
+        assert_eq!(
+            command("2001:db8::7".parse().unwrap(), 8000),
+            "pi-send --host 2001:db8::7"
+        );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_linux_desktop_is_told_of_its_own_firewall_alone() {
+        let hint = |tools: &[&str]| firewall_hint(8000, |path| tools.contains(&path));
+        let (ufw, firewalld) = ("/usr/sbin/ufw", "/usr/bin/firewall-cmd");
+        let begin = "No camera yet. Allow TCP port 8000 in this computer's firewall: ";
+        assert_eq!(hint(&[ufw]), format!("{begin}sudo ufw allow 8000/tcp"));
+        let by_firewalld = format!("{begin}sudo firewall-cmd --add-port=8000/tcp");
+        assert_eq!(hint(&[firewalld]), by_firewalld);
+        assert_eq!(hint(&[ufw, firewalld]), by_firewalld);
+        let none = hint(&[]);
+        assert!(
+            none.contains("port 8000") && !none.contains("ufw"),
+            "{none}"
+        );
+    }
+
+    #[test]
+    fn the_local_network_comes_first_and_loopback_never() {
+        assert!(rank([192, 168, 1, 2].into()) < rank([8, 8, 8, 8].into()));
+        assert_eq!(rank([127, 0, 0, 1].into()), None);
+        assert_eq!(rank("fe80::1".parse().unwrap()), None);
+        assert!(is_bridge("docker0") && !is_bridge("eth0"));
+        let bound = "127.0.0.1:8000".parse().unwrap();
+        assert_eq!(reachable(bound), [IpAddr::from([127, 0, 0, 1])]);
+    }
+}
