@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{Running, free_port, pi_send, until};
+use common::{Running, free_port, pi_send, until, view_recv};
 
 const README: &str = include_str!("../README.md");
 
@@ -62,13 +62,18 @@ fn script(folder: &Path, text: &str, options: &str, arguments: &[&str]) -> Comma
 
 /// Runs one of README.md's lines with [`FRAMES`] pictures of the test picture; its stdout.
 fn with_pictures(folder: &Path, line: &str) -> String {
+    with_pictures_at(folder, line, "30")
+}
+
+/// The same, at that many pictures a second.
+fn with_pictures_at(folder: &Path, line: &str, fps: &str) -> String {
     let port = free_port();
     let options = format!("--bind 127.0.0.1:{port} --once");
     let (mut pipe, stdout) = Running::start_collecting(&mut script(folder, line, &options, &[]));
     let address = pipe.listening_on().to_string();
     let frames = FRAMES.to_string();
     let arguments = ["--host", &address, "--source", "test", "--frames", &frames];
-    let mut sender = Running::start(&mut pi_send(&arguments));
+    let mut sender = Running::start(pi_send(&arguments).args(["--fps", fps]));
     let (sent, said) = sender.end();
     assert!(sent.success(), "{said:#?}");
     let (status, said) = pipe.end();
@@ -95,6 +100,18 @@ fn pictures_in(file: &Path) -> usize {
         .trim_end_matches(',')
         .parse()
         .unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+/// How long ffmpeg says that a file lasts, in seconds.
+fn seconds_in(file: &Path) -> f64 {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-show_entries", "format=duration"])
+        .args(["-of", "csv=p=0"])
+        .arg(file)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim().parse().unwrap_or_else(|_| panic!("{output:?}"))
 }
 
 /// Whether something listens on this port, asked without connecting: that would be a client.
@@ -125,6 +142,26 @@ fn the_pipe_into_a_file_keeps_every_picture() {
     let folder = tempfile::tempdir().unwrap();
     with_pictures(folder.path(), line("-c copy garden.mkv"));
     assert_eq!(pictures_in(&folder.path().join("garden.mkv")), FRAMES);
+}
+
+#[test]
+fn the_pipe_in_the_help_is_the_readmes_and_keeps_the_time() {
+    let help = view_recv(&["--help"]).output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let from = help.find("view-recv --headless --output -").unwrap();
+    // A pipe goes on in the next line, in the help as in a shell.
+    let pipe: Vec<&str> = help[from..].lines().take(2).map(str::trim).collect();
+    let pipe = match pipe[0].ends_with('|') {
+        true => pipe.join(" "),
+        false => pipe[0].to_owned(),
+    };
+    assert_eq!(pipe, line("-c copy garden.mkv"));
+    let folder = tempfile::tempdir().unwrap();
+    with_pictures_at(folder.path(), &pipe, "5");
+    // Without their times they are 25 a second to ffmpeg, and over in a fifth of the time. What ffmpeg
+    // misses while it starts is all that may be missing.
+    let shown = seconds_in(&folder.path().join("garden.mkv"));
+    assert!(shown > 1.5 * FRAMES as f64 / 25.0, "{shown} s");
 }
 
 #[test]
@@ -179,7 +216,7 @@ fn the_line_for_jq_prints_rate_and_latency() {
 #[test]
 fn four_lines_make_a_time_lapse() {
     let folder = tempfile::tempdir().unwrap();
-    let text = block("lapse.sh [EVERY [SECONDS]]");
+    let text = block("lapse.sh [EVERY [TIME]]");
     assert_eq!(text.trim_end().lines().count(), 4, "{text}");
     let options = format!("--bind 127.0.0.1:{}", free_port());
     let mut lapse = Running::start(&mut script(folder.path(), text, &options, &["0.1", "3"]));

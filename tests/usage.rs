@@ -23,6 +23,7 @@ const PI_SEND: &[Row] = &[
     (&["--host", "pi:0"], "HOST:PORT or [IPv6]:PORT"),
     (&["--host", "[::1"], "HOST:PORT or [IPv6]:PORT"),
     (&["--host", ""], "HOST"),
+    (&["--host", "0.0.0.0"], "the one that view-recv prints"),
     (&["--port", "0"], "1..=65535"),
     (&["--port", "65536"], "1..=65535"),
     (&["--port", "9000", "--host", "pi:8000"], "--port 9000"),
@@ -88,7 +89,13 @@ const PI_SEND: &[Row] = &[
     (&["--control", "Sharpness"], "NAME=VALUE"),
     (&["--duration", "-1"], "seconds"),
     (&["--frames", "0"], "1.."),
-    (&["--timeout", "5000"], "--duration SECONDS"),
+    (&["--timeout", "5000"], "--duration 5000ms"),
+    (&["-t", "5000"], "--duration 5000ms"),
+    (&["-n"], "leave it out"),
+    (&["-o", "film.mjpeg"], "--record FILE.mkv"),
+    (&["--codec", "h264"], "each picture is a JPEG"),
+    (&["--bitrate", "2000000"], "--min-quality"),
+    (&["--resolution", "640"], "WIDTHxHEIGHT"),
     (&["--stats", "xml"], "off, line, json"),
     (&["--colour"], "unexpected argument '--colour'"),
     (&["film.mjpeg"], "unexpected argument 'film.mjpeg'"),
@@ -104,8 +111,8 @@ const VIEW_RECV: &[Row] = &[
     (&["--allow", "garden"], "ADDRESS/BITS"),
     (&["--idle-timeout", "-1"], "seconds"),
     (&["--idle-timeout", "soon"], "seconds"),
-    (&["--max-frame-bytes", "1023"], "1024..=1073741824"),
-    (&["--max-frame-bytes", "16M"], "invalid digit"),
+    (&["--max-frame-bytes", "1023"], "1024 to 1073741824 bytes"),
+    (&["--max-frame-bytes", "16Q"], "as in 500k, 64M"),
     (&["--once=2"], "unexpected value '2'"),
     (&["--headless=no"], "unexpected value 'no'"),
     (&["--window", "319x240"], "320x240 to 16384x16384"),
@@ -120,12 +127,12 @@ const VIEW_RECV: &[Row] = &[
     (&["--hflip=1"], "unexpected value '1'"),
     (&["--vflip=1"], "unexpected value '1'"),
     (&["--record", "film.avi"], ".mkv (Matroska) or .mjpeg"),
-    (&["--segment", "0", "--record", "a.mkv"], "seconds, 1 to"),
+    (&["--segment", "0", "--record", "a.mkv"], "from 1s to"),
     (&["--segment", "60"], "--record <FILE>"),
     (&["--keep", "0", "--record", "a.mkv"], "1.."),
     (&["--keep", "3"], "--record <FILE>"),
     (&["--snapshot-dir", ""], "--snapshot-dir <DIR>"),
-    (&["--snapshot-every", "0"], "seconds, 0.1 to"),
+    (&["--snapshot-every", "0"], "from 100ms to"),
     (&["--output", "film.mjpeg"], "--record FILE.mjpeg"),
     (&["--frames", "0"], "1.."),
     (&["--frames", "-1"], "--frames"),
@@ -217,6 +224,54 @@ fn wrong_usage_of_pi_send_says_what_was_expected() {
 #[test]
 fn wrong_usage_of_view_recv_says_what_was_expected() {
     wrong_usage_says_what_was_expected(view_recv, VIEW_RECV, &[]);
+}
+
+#[test]
+fn times_and_sizes_are_written_one_way_for_every_option() {
+    // What does not go together is said once each value was understood.
+    let understood = |mut command: Command, words: &str| {
+        let output = output(&mut command);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(words), "{command:?}: {said}");
+    };
+    let send = |args: &[&str]| understood(pi_send(args), "--host is missing");
+    let view = |args: &[&str]| {
+        let mut command = view_recv(args);
+        command.args(["--headless", "--fullscreen"]);
+        understood(command, "--headless opens none");
+    };
+    for time in ["2", "2.5", "2500ms", "2s", "2min", "1h"] {
+        for option in ["--duration", "--shutter", "--flicker-period"] {
+            send(&[option, time]);
+        }
+        for option in ["--duration", "--idle-timeout", "--snapshot-every"] {
+            view(&[option, time]);
+        }
+        view(&["--record", "a.mkv", "--segment", time]);
+    }
+    for size in ["65536", "500k", "16M", "16MiB", "1GB"] {
+        view(&["--max-frame-bytes", size]);
+    }
+}
+
+#[test]
+fn other_tools_options_are_answered_with_what_they_are_here() {
+    let output = output(&mut pi_send(&[
+        "-t", "0", "-n", "--codec", "h264", "-o", "-",
+    ]));
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    for words in [
+        "--timeout 0: pi-send goes on",
+        "(-n)",
+        "--codec h264",
+        "(-o) -",
+    ] {
+        assert!(said.contains(words), "{words:?} is not in {said}");
+    }
+    for misleading in ["--mode", "--rotation"] {
+        assert!(!said.contains(misleading), "{said}");
+    }
 }
 
 #[test]

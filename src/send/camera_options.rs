@@ -35,8 +35,8 @@ pub struct CameraArgs {
     #[arg(long, value_name = "FILE")]
     pub tuning_file: Option<PathBuf>,
 
-    /// Exposure time, in microseconds, or with a unit: 10ms, 2s [default: automatic]
-    #[arg(long, value_name = "MICROSECONDS", allow_negative_numbers = true, value_parser = micros)]
+    /// Exposure time: microseconds, or with a unit (10ms, 2s) [default: automatic]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = micros)]
     pub shutter: Option<f64>,
 
     /// Gain of the sensor, as a factor [default: automatic]
@@ -112,8 +112,8 @@ pub struct CameraArgs {
           default_missing_value = "auto", value_parser = parse::hdr)]
     pub hdr: Option<Hdr>,
 
-    /// Period of the lamps' flicker, in microseconds, or with a unit: 10000 for 50 Hz, 8333 for 60 Hz
-    #[arg(long, value_name = "MICROSECONDS", allow_negative_numbers = true, value_parser = micros)]
+    /// Period of the lamps' flicker: microseconds, or with a unit (10ms for 50 Hz, 8333us for 60 Hz)
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = micros)]
     pub flicker_period: Option<f64>,
 
     /// Any other control, by libcamera's name, from --list-cameras; repeatable

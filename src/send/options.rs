@@ -3,7 +3,7 @@
 //! clap parses into [`Options`]; [`Options::check`] makes plain types of it or says, with clap's usage
 //! error (exit status 2), which value was wrong, what was expected and what to do.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use clap::{CommandFactory, Parser};
 use super::camera_options::CameraArgs;
 use super::session;
 use super::source::{Delivery, Shape, Source, stream};
+use crate::args::rpicam::RpicamArgs;
+use crate::args::units;
 use crate::frame::Turn;
 use crate::link::dial::{DEFAULT_PORT, Target};
 use crate::shell::Stats;
@@ -31,6 +33,7 @@ pub struct Options {
     /// Where view-recv listens: a name or an address.
     #[arg(
         long,
+        alias = "connect",
         value_name = "HOST[:PORT]",
         help = "Where view-recv listens: a name, an IPv4 address or [IPv6], with :PORT if you like",
         help_heading = "Where"
@@ -41,7 +44,7 @@ pub struct Options {
     #[arg(long, allow_negative_numbers = true, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Where")]
     pub port: Option<u16>,
 
-    /// End with status 1 when the host cannot be reached or the connection is lost
+    /// Exit with status 1 when the host cannot be reached or the connection is lost
     #[arg(long, help_heading = "Where")]
     pub no_retry: bool,
 
@@ -58,7 +61,7 @@ pub struct Options {
     )]
     pub source: String,
 
-    /// Begin a FILE again at its end
+    /// Repeat a FILE from its start
     #[arg(long = "loop", help_heading = "What")]
     pub repeat: bool,
 
@@ -67,7 +70,7 @@ pub struct Options {
     pub every_frame: bool,
 
     /// The picture's size in pixels: WIDTHxHEIGHT, vga, 720p or 1080p [default: 640x480]
-    #[arg(long, value_name = "WxH", value_parser = size, help_heading = "Picture")]
+    #[arg(long, alias = "resolution", value_name = "WxH", value_parser = size, help_heading = "Picture")]
     pub res: Option<(u32, u32)>,
 
     /// The picture's width in pixels, together with --height
@@ -86,11 +89,11 @@ pub struct Options {
     #[arg(long, help_heading = "Picture")]
     pub hflip: bool,
 
-    /// Turn upside down (mirror top to bottom)
+    /// Mirror top to bottom
     #[arg(long, help_heading = "Picture")]
     pub vflip: bool,
 
-    /// Turn clockwise by so many degrees, after any flip: 0, 90, 180 or 270
+    /// Rotate clockwise, after any flip: 0, 90, 180 or 270 degrees
     #[arg(long, allow_negative_numbers = true, value_name = "DEGREES", default_value = "0", value_parser = quarters, help_heading = "Picture")]
     pub rotation: u8,
 
@@ -98,24 +101,23 @@ pub struct Options {
     #[arg(long, allow_negative_numbers = true, default_value_t = DEFAULT_QUALITY, value_parser = clap::value_parser!(u8).range(1..=100), help_heading = "Picture")]
     pub quality: u8,
 
-    /// How far the quality may fall where the link is slow, 1 to --quality (equal: fixed) [default: 30]
+    /// Lowest JPEG quality allowed on a slow link, 1 to --quality (equal: fixed) [default: 30]
     #[arg(long, allow_negative_numbers = true, value_name = "QUALITY", value_parser = clap::value_parser!(u8).range(1..=100), help_heading = "Picture")]
     pub min_quality: Option<u8>,
 
     #[command(flatten)]
     pub camera: CameraArgs,
 
-    /// End so many seconds after the first picture was sent; 0 goes on for ever
-    #[arg(long, value_name = "SECONDS", default_value = "0", allow_negative_numbers = true, value_parser = seconds, help_heading = "End")]
+    /// Exit this time after the first picture was sent: seconds, or with a unit (500ms, 10min, 1h); 0: never
+    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::seconds(Duration::ZERO..=units::LONGEST), help_heading = "End")]
     pub duration: Duration,
 
-    /// End after so many pictures
+    /// Exit after this many pictures
     #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "End")]
     pub frames: Option<u64>,
 
-    /// rpicam's name for something else
-    #[arg(long, hide = true, value_name = "MILLISECONDS", value_parser = no_timeout)]
-    timeout: Option<String>,
+    #[command(flatten)]
+    rpicam: RpicamArgs,
 
     /// Figures: off, line (on stderr), json (an object a second, on stdout) [default: line on a terminal]
     #[arg(
@@ -159,6 +161,9 @@ pub(super) const DEFAULT_FPS: f64 = 30.0;
 impl Options {
     /// Makes a plan of what was said, or a usage error.
     pub fn check(&self) -> Result<Plan, clap::Error> {
+        if let Some(answer) = self.rpicam.answer() {
+            return Err(usage(answer));
+        }
         let target = self.target()?;
         if self.min_quality.is_some_and(|min| min > self.quality) {
             return Err(usage(format!(
@@ -223,6 +228,11 @@ impl Options {
                 "--host {text:?} was not understood: give HOST, HOST:PORT or [IPv6]:PORT"
             ))
         })?;
+        if matches!(host.parse(), Ok(ip) if IpAddr::is_unspecified(&ip)) {
+            return Err(usage(format!(
+                "--host {text} is where a viewer listens, and no machine's own address: give the one that view-recv prints, as in --host 192.168.1.159"
+            )));
+        }
         match (port, self.port) {
             (Some(in_host), Some(port)) => Err(usage(format!(
                 "--port {port} beside --host {text}, which names port {in_host}: give the port once"
@@ -361,18 +371,6 @@ fn quarters(text: &str) -> Result<u8, String> {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .filter(|duration| *duration <= Duration::from_secs(u32::MAX.into()))
-        .ok_or_else(|| "expected seconds, as in 10 or 0.5; 0 goes on for ever".into())
-}
-
-fn no_timeout(_: &str) -> Result<String, String> {
-    Err("rpicam counts milliseconds here; pi-send takes --duration SECONDS".into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -419,7 +417,9 @@ mod tests {
             ("--host a --quality 50 --min-quality 60", "--min-quality 60"),
             ("--host a --duration -1", "seconds"),
             ("--host a --frames 0", "--frames"),
-            ("--host a --timeout 5000", "--duration"),
+            ("--timeout 5000", "--duration 5000ms"),
+            ("--host 0.0.0.0:8000", "the one that view-recv prints"),
+            ("--connect [::]", "the one that view-recv prints"),
             ("--host a --source - --res vga", "--res"),
             ("--host a --source f.mjpeg --width 3 --height 3", "--res"),
             ("--host a --source - --loop", "--loop"),
@@ -432,6 +432,33 @@ mod tests {
             assert_eq!(error.exit_code(), 2, "{line}");
             assert!(error.to_string().contains(words), "{line}: {error}");
         }
+    }
+
+    #[test]
+    fn a_line_for_rpicam_vid_is_answered_option_by_option() {
+        let error = plan("-t 0 -n --codec mjpeg -b 4000000 -o -").unwrap_err();
+        let answer = error.to_string();
+        for words in [
+            "--timeout 0: pi-send goes on until it is stopped",
+            "(-n): there is no preview on the Pi",
+            "--codec mjpeg: each picture is a JPEG",
+            "--bitrate 4000000: the quality follows the link",
+            "(-o) -: pictures go to view-recv, by --host",
+        ] {
+            assert!(answer.contains(words), "{words} is not in {answer}");
+        }
+        let answer = plan("--timeout 10s").unwrap_err().to_string();
+        assert!(answer.contains("--duration 10s"), "{answer}");
+    }
+
+    #[test]
+    fn names_that_other_tools_use_are_understood() {
+        let plan = plan("--connect a:9000 --resolution 720p").unwrap();
+        assert_eq!(plan.session.target.port, 9000);
+        let Source::Camera(config) = plan.source else {
+            panic!()
+        };
+        assert_eq!((config.width, config.height), (1280, 720));
     }
 
     #[test]

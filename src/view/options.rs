@@ -13,36 +13,36 @@ use super::allow::Network;
 use super::picture_options::PictureOptions;
 use super::seat::IdleTimeout;
 use super::window_options::WindowArgs;
+use crate::args::units;
 use crate::link::dial::DEFAULT_PORT;
 use crate::link::listen::Bind;
 use crate::shell::Stats;
-use crate::wire::DEFAULT_MAX_FRAME_BYTES;
 
 /// Bounds of `--max-frame-bytes`: a frame of less is hardly a JPEG, and one of more is none that decodes.
-const FRAME_BYTES: std::ops::RangeInclusive<i64> = 1024..=(1 << 30);
+const FRAME_BYTES: std::ops::RangeInclusive<u64> = 1024..=(1 << 30);
 
 /// Show a Raspberry Pi's camera that pi-send (or the Python recipe) sends, live.
 #[derive(Debug, Parser)]
 #[command(name = "view-recv", version, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Options {
     /// Where to listen: ADDRESS:PORT (IPv6 in brackets) or :PORT [default: every address, port 8000]
-    #[arg(long, value_name = "ADDRESS:PORT", value_parser = bind, help_heading = "Where")]
+    #[arg(long, alias = "listen", value_name = "ADDRESS:PORT", value_parser = bind, help_heading = "Where")]
     pub bind: Option<Bind>,
 
     /// Who may send; can be given several times [default: everybody]
     #[arg(long, value_name = "ADDRESS[/BITS]", help_heading = "Where")]
     pub allow: Vec<Network>,
 
-    /// Let a sender go after so many seconds without a frame; 0: never [default: three times its frame
-    /// interval, at least 5]
-    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS", value_parser = idle, help_heading = "Where")]
+    /// Drop a sender after this time without a frame; 0: never [default: three times its frame
+    /// interval, at least 5s]
+    #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = idle, help_heading = "Where")]
     pub idle_timeout: Option<IdleTimeout>,
 
-    /// The longest frame that is accepted, in bytes
-    #[arg(long, allow_negative_numbers = true, value_name = "BYTES", default_value_t = DEFAULT_MAX_FRAME_BYTES, value_parser = clap::value_parser!(u32).range(FRAME_BYTES), help_heading = "Where")]
+    /// The longest frame that is accepted
+    #[arg(long, allow_negative_numbers = true, value_name = "SIZE", default_value = "16MiB", value_parser = frame_bytes, help_heading = "Where")]
     pub max_frame_bytes: u32,
 
-    /// End with the first sender: with status 0 if it said good-bye, else with 1
+    /// Exit when the first sender stops: 0 if it ended normally, 1 if the connection was lost
     #[arg(long, help_heading = "Where")]
     pub once: bool,
 
@@ -56,12 +56,12 @@ pub struct Options {
     #[command(flatten)]
     pub pictures: PictureOptions,
 
-    /// End after so many frames
+    /// Exit after this many frames
     #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "End")]
     pub frames: Option<u64>,
 
-    /// End after so many seconds; 0 goes on for ever
-    #[arg(long, value_name = "SECONDS", default_value = "0", allow_negative_numbers = true, value_parser = seconds, help_heading = "End")]
+    /// Exit after this time; 0: never
+    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::seconds(Duration::ZERO..=units::LONGEST), help_heading = "End")]
     pub duration: Duration,
 
     /// Figures: off, line (on stderr), json (an object a second, on stdout, or on stderr where stdout
@@ -80,9 +80,12 @@ const EXAMPLES: &str = "\
 Examples:
   view-recv                                  show what comes to port 8000 of any address
   view-recv --bind :9000 --allow 192.168.1.0/24
-  view-recv --headless --record garden.mkv --segment 3600 --keep 24
-  view-recv --headless --output - | ffmpeg -f mjpeg -i - garden.mp4
+  view-recv --headless --record garden.mkv --segment 1h --keep 24
+  view-recv --headless --output - |
+    ffmpeg -use_wallclock_as_timestamps 1 -f mjpeg -i - -c copy garden.mkv
 
+TIME is a number of seconds, or has a unit: 500ms, 2s, 10min, 1h.
+SIZE is a number of bytes, or has a unit: 500k, 64M, 2G, 16MiB.
 Exit status: 0 ended as asked, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.";
 
 impl Options {
@@ -124,7 +127,7 @@ fn bind(text: &str) -> Result<Bind, String> {
 }
 
 fn idle(text: &str) -> Result<IdleTimeout, String> {
-    let duration = seconds(text)?;
+    let duration = units::seconds(Duration::ZERO..=units::LONGEST)(text)?;
     Ok(if duration.is_zero() {
         IdleTimeout::Never
     } else {
@@ -132,12 +135,9 @@ fn idle(text: &str) -> Result<IdleTimeout, String> {
     })
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .filter(|duration| *duration <= Duration::from_secs(u32::MAX.into()))
-        .ok_or_else(|| "expected seconds, as in 10 or 0.5".into())
+fn frame_bytes(text: &str) -> Result<u32, String> {
+    let bytes = units::bytes(FRAME_BYTES)(text)?;
+    Ok(u32::try_from(bytes).expect("the bounds are"))
 }
 
 #[cfg(test)]
@@ -152,6 +152,22 @@ mod tests {
     #[test]
     fn the_command_tree_is_sound() {
         Options::command().debug_assert();
+    }
+
+    #[test]
+    fn times_and_sizes_have_units_and_the_default_is_the_protocols() {
+        let options = parse("--duration 1h --idle-timeout 2.5s").unwrap();
+        assert_eq!(options.duration, Duration::from_secs(3600));
+        let idle = Some(IdleTimeout::After(Duration::from_millis(2500)));
+        assert_eq!(options.idle_timeout, idle);
+        assert_eq!(
+            options.max_frame_bytes,
+            crate::wire::DEFAULT_MAX_FRAME_BYTES
+        );
+        let options = parse("--max-frame-bytes 500k").unwrap();
+        assert_eq!(options.max_frame_bytes, 500_000);
+        let options = parse("--listen :9000").unwrap();
+        assert_eq!(options.bind, Some(Bind::All { port: 9000 }));
     }
 
     #[test]

@@ -14,13 +14,14 @@ use clap::builder::{OsStringValueParser, PathBufValueParser, TypedValueParser, V
 use super::files;
 use super::record::config::{Config, Container};
 use super::snapshot;
+use crate::args::units;
 
-/// The shortest `--segment`, in seconds: a file that is younger is not worth its name.
-const MIN_SEGMENT: f64 = 1.0;
-/// The shortest `--snapshot-every`, in seconds: below, `--record FILE.mjpeg` serves better.
-const MIN_EVERY: f64 = 0.1;
-/// The longest of either, in seconds: a year.
-const MAX_SECONDS: f64 = 366.0 * 86_400.0;
+/// The shortest `--segment`: a file that is younger is not worth its name.
+const MIN_SEGMENT: Duration = Duration::from_secs(1);
+/// The shortest `--snapshot-every`: below, `--record FILE.mjpeg` serves better.
+const MIN_EVERY: Duration = Duration::from_millis(100);
+/// The longest of either: a year.
+const YEAR: Duration = Duration::from_secs(366 * 86_400);
 
 /// What becomes of the pictures, as typed.
 #[derive(Debug, Clone, Default, Args)]
@@ -28,12 +29,12 @@ const MAX_SECONDS: f64 = 366.0 * 86_400.0;
 pub struct PictureOptions {
     /// Record every frame: Matroska (.mkv), each at its time, or plain JPEGs (.mjpeg). Nothing is
     /// overwritten: where FILE is there already, and from the second file on, a number is added.
-    /// After kill -9 all frames but the last moment's are there, after a power cut all but 5 seconds'
+    /// A crash loses at most the last second, a power cut the last five
     #[arg(long, value_name = "FILE", value_parser = record_file())]
     pub record: Option<PathBuf>,
 
-    /// Start a new file (FILE_000001.mkv, FILE_000002.mkv, ...) after so many seconds
-    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS", requires = "record", value_parser = segment_seconds)]
+    /// Start a new file (FILE_000001.mkv, FILE_000002.mkv, ...) after this time, as in 10min or 1h
+    #[arg(long, allow_negative_numbers = true, value_name = "TIME", requires = "record", value_parser = units::seconds(MIN_SEGMENT..=YEAR))]
     pub segment: Option<Duration>,
 
     /// Keep the last N numbered files of this recording, also of earlier runs, and delete older ones
@@ -45,8 +46,8 @@ pub struct PictureOptions {
     #[arg(long, value_name = "DIR", value_parser = PathBufValueParser::new())]
     pub snapshot_dir: Option<PathBuf>,
 
-    /// Time lapse: save a frame as JPEG every so many seconds
-    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS", value_parser = lapse_seconds)]
+    /// Time lapse: save a frame as JPEG at this interval, as in 500ms or 10s
+    #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = units::seconds(MIN_EVERY..=YEAR))]
     pub snapshot_every: Option<Duration>,
 
     /// "-": write the JPEGs as they came to standard output, an MJPEG stream for a pipe
@@ -111,22 +112,6 @@ fn output_target() -> ValueParser {
         .into()
 }
 
-fn segment_seconds(text: &str) -> Result<Duration, String> {
-    seconds(text, MIN_SEGMENT)
-}
-
-fn lapse_seconds(text: &str) -> Result<Duration, String> {
-    seconds(text, MIN_EVERY)
-}
-
-fn seconds(text: &str, least: f64) -> Result<Duration, String> {
-    text.parse::<f64>()
-        .ok()
-        .filter(|seconds| (least..=MAX_SECONDS).contains(seconds))
-        .map(Duration::from_secs_f64)
-        .ok_or_else(|| format!("expected seconds, {least} to {MAX_SECONDS}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_ring_of_recordings_is_three_options() {
-        let options = parse("--record dir/cam.MKV --segment 600 --keep 10").unwrap();
+        let options = parse("--record dir/cam.MKV --segment 10min --keep 10").unwrap();
         let config = Config {
             path: "dir/cam.MKV".into(),
             container: Container::Matroska,
@@ -189,12 +174,15 @@ mod tests {
             ("--keep 3", &["--record"]),
             (
                 "--record a.mkv --segment 0",
-                &["'0'", "--segment", "seconds, 1 to"],
+                &["'0'", "--segment", "from 1s to 366d: seconds"],
             ),
             ("--record a.mkv --segment NaN", &["NaN", "seconds"]),
             ("--record a.mkv --keep 0", &["--keep", "0", "1.."]),
             ("--record a.mkv --keep -1", &["-1"]),
-            ("--snapshot-every fast", &["fast", "seconds, 0.1 to"]),
+            (
+                "--snapshot-every fast",
+                &["fast", "from 100ms to 366d: seconds"],
+            ),
             ("--snapshot-every 1e300", &["1e300", "seconds"]),
             ("--output out.mjpeg", &["out.mjpeg", "'-'", "--record"]),
         ] {

@@ -31,7 +31,7 @@ pub struct WindowArgs {
     #[arg(long, value_name = "TEXT", help_heading = "Window")]
     pub title: Option<String>,
 
-    /// Turn the picture clockwise, in degrees: 0, 90, 180 or 270
+    /// Rotate the picture clockwise: 0, 90, 180 or 270 degrees
     #[arg(long, allow_negative_numbers = true, value_name = "DEGREES", value_parser = parse_rotation, default_value = "0", help_heading = "Window")]
     pub rotation: u8,
 

@@ -1,6 +1,9 @@
 //! The texts of the camera's options, read one by one: each answers with what was expected.
 
+use std::time::Duration;
+
 use super::{Control, Gains, Hdr, Lens, Mode, Window};
+use crate::args::units;
 
 /// A table of names and libcamera's numbers for them (rpicam-apps' names).
 pub(super) type Names = &'static [(&'static str, f64)];
@@ -71,27 +74,10 @@ pub(super) fn factor(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "expected a number above 0".into())
 }
 
-/// A time in microseconds; units as rpicam-apps has them.
+/// A time in whole microseconds; what the camera makes of it is its own table's to say.
 pub(super) fn micros(text: &str) -> Result<f64, String> {
-    const UNITS: [(&str, f64); 6] = [
-        ("min", 60e6),
-        ("sec", 1e6),
-        ("ms", 1e3),
-        ("us", 1.0),
-        ("ns", 1e-3),
-        ("s", 1e6),
-    ];
-    let (number, unit) = UNITS
-        .iter()
-        .find_map(|(unit, micros)| Some((text.strip_suffix(unit)?, *micros)))
-        .unwrap_or((text, 1.0));
-    factor(number)
-        .map(|number| (number * unit).round())
-        .ok()
-        .filter(|micros| *micros >= 1.0)
-        .ok_or_else(|| {
-            "expected a time above 0, in microseconds or with a unit (us, ms, s, min)".into()
-        })
+    let time = units::microseconds(Duration::from_micros(1)..=units::LONGEST)(text)?;
+    Ok((time.as_secs_f64() * 1e6).round())
 }
 
 /// `W:H[:BITS[:P|U]]`; the packing, which rpicam-apps takes, makes no difference to what is sent.

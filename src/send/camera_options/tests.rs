@@ -148,7 +148,7 @@ fn a_mode_is_a_size_with_or_without_bits() {
 fn wrong_values_are_answered_with_what_was_expected() {
     let wrong = [
         (["--shutter", "soon"], "microseconds"),
-        (["--shutter", "0"], "above 0"),
+        (["--shutter", "0"], "from 1us"),
         (["--gain", "-1"], "above 0"),
         (["--ev", "NaN"], "number"),
         (["--awb", "sunny"], "daylight"),
