@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use pi_stream::link::dial::DEFAULT_PORT;
 use pi_stream::link::listen::{self, Bind};
-use pi_stream::link::reach::Reach;
+use pi_stream::link::reach::{Hint, Reach};
 use pi_stream::shell::{self, Console, Stats, Teller};
 use pi_stream::slot::Wake;
 use pi_stream::stop::{Reason, Stop};
@@ -257,7 +257,7 @@ struct Figures {
     hub: Arc<Hub>,
     over: Arc<Stop>,
     console: Arc<Console>,
-    hint: String,
+    hint: Hint,
     until: Option<Instant>,
 }
 
@@ -278,7 +278,7 @@ impl Figures {
             if hint_at.is_some_and(|at| now >= at) {
                 hint_at = None;
                 if self.hub.seat.sessions() == 0 {
-                    self.console.say(&self.hint);
+                    self.console.say(&format!("No camera yet. {}", self.hint));
                 }
             }
             if last || now >= next {

@@ -2,20 +2,39 @@
 //!
 //! Asks the system once for its addresses and for what firewall it has; no sockets, no waiting.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use super::dial::DEFAULT_PORT;
 
 /// What to tell somebody who wants to send here.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reach {
     /// What to type, the likeliest line first.
     pub typed: Vec<String>,
-    /// Where only programs on this machine can come: how others could.
-    pub from_elsewhere: Option<String>,
+    /// Whether only this machine can come: what is typed, is typed here.
+    pub is_local: bool,
     /// What to try while nobody comes.
-    pub hint: String,
+    pub hint: Hint,
+}
+
+/// Something to try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// What to do, without a full stop.
+    pub what: String,
+    /// The command that does it.
+    pub command: Option<String>,
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.command {
+            Some(command) => write!(f, "{}: {command}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
 }
 
 impl Reach {
@@ -29,25 +48,26 @@ impl Reach {
             }
         }
         let local = bound.first().filter(|address| address.ip().is_loopback());
-        let from_elsewhere = local.map(|address| from_elsewhere(*address));
-        let hint = match &from_elsewhere {
-            Some(how) => format!("No camera yet. {how}"),
-            None => firewall_hint(port, |path| Path::new(path).exists()),
-        };
         Reach {
             typed: ips.iter().map(|ip| command(*ip, port)).collect(),
-            from_elsewhere,
-            hint,
+            is_local: local.is_some(),
+            hint: match local {
+                Some(address) => from_elsewhere(*address),
+                None => firewall(port, |path| Path::new(path).exists()),
+            },
         }
     }
 
     /// What to say at the start, in a line; `None` where no address is known.
     pub fn line(&self) -> Option<String> {
         let typed = self.typed.join("   or: ");
-        match &self.from_elsewhere {
-            Some(how) => Some(format!("only this machine can reach it: {typed}   {how}")),
-            None => (!typed.is_empty()).then(|| format!("on the Pi, type: {typed}")),
+        if self.is_local {
+            return Some(format!(
+                "only this machine can reach it: {typed}   {}",
+                self.hint
+            ));
         }
+        (!typed.is_empty()).then(|| format!("on the Pi, type: {typed}"))
     }
 }
 
@@ -59,38 +79,36 @@ fn command(ip: IpAddr, port: u16) -> String {
 }
 
 /// How another machine comes to a viewer that listens on loopback.
-fn from_elsewhere(bound: SocketAddr) -> String {
+fn from_elsewhere(bound: SocketAddr) -> Hint {
     let port = bound.port();
-    format!(
-        "For a Raspberry Pi, listen with --bind 0.0.0.0:{port}, or have it open an SSH tunnel: \
-         ssh -N -L {port}:{bound} USER@THIS-MACHINE"
-    )
+    let what = "For a Raspberry Pi, listen with --bind";
+    Hint {
+        what: format!("{what} 0.0.0.0:{port}, or have it open an SSH tunnel"),
+        command: Some(format!("ssh -N -L {port}:{bound} USER@THIS-MACHINE")),
+    }
 }
 
 /// What to do about this system's firewall; `is_there` says whether a file is.
-fn firewall_hint(port: u16, is_there: impl Fn(&str) -> bool) -> String {
-    let allow = if cfg!(windows) {
+fn firewall(port: u16, is_there: impl Fn(&str) -> bool) -> Hint {
+    let what = format!("Allow TCP port {port} in this computer's firewall");
+    if cfg!(target_os = "macos") {
+        // It knows programs, and no ports.
+        return Hint {
+            what: "Allow view-recv in System Settings, Network, Firewall".into(),
+            command: None,
+        };
+    }
+    let command = if cfg!(windows) {
         Some(format!(
             "netsh advfirewall firewall add rule name=view-recv dir=in action=allow protocol=TCP localport={port}"
         ))
-    } else if cfg!(target_os = "macos") {
-        Some("System Settings, Network, Firewall, Options: allow view-recv".into())
     } else if is_there("/usr/bin/firewall-cmd") {
         // Before ufw, which many systems have without using it.
         Some(format!("sudo firewall-cmd --add-port={port}/tcp"))
-    } else if is_there("/usr/sbin/ufw") {
-        Some(format!("sudo ufw allow {port}/tcp"))
     } else {
-        None
+        is_there("/usr/sbin/ufw").then(|| format!("sudo ufw allow {port}/tcp"))
     };
-    match allow {
-        Some(allow) => {
-            format!("No camera yet. Allow TCP port {port} in this computer's firewall: {allow}")
-        }
-        None => {
-            format!("No camera yet. If this computer has a firewall, allow TCP port {port} in it")
-        }
-    }
+    Hint { what, command }
 }
 
 /// The addresses at which another machine can reach a listener, the likeliest first: those of the
@@ -154,7 +172,7 @@ mod tests {
         let reach = Reach::of(&bound);
         let line = reach.line().unwrap();
         assert!(!line.contains("on the Pi"), "{line}");
-        for line in [line, reach.hint] {
+        for line in [line, reach.hint.to_string()] {
             for words in ["--bind 0.0.0.0:8000", "ssh -N -L 8000:127.0.0.1:8000"] {
                 assert!(line.contains(words), "{words} is not in {line}");
             }
@@ -181,18 +199,14 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_linux_desktop_is_told_of_its_own_firewall_alone() {
-        let hint = |tools: &[&str]| firewall_hint(8000, |path| tools.contains(&path));
+        let hint = |tools: &[&str]| firewall(8000, |path| tools.contains(&path)).to_string();
         let (ufw, firewalld) = ("/usr/sbin/ufw", "/usr/bin/firewall-cmd");
-        let begin = "No camera yet. Allow TCP port 8000 in this computer's firewall: ";
-        assert_eq!(hint(&[ufw]), format!("{begin}sudo ufw allow 8000/tcp"));
-        let by_firewalld = format!("{begin}sudo firewall-cmd --add-port=8000/tcp");
+        let allow = "Allow TCP port 8000 in this computer's firewall";
+        assert_eq!(hint(&[ufw]), format!("{allow}: sudo ufw allow 8000/tcp"));
+        let by_firewalld = format!("{allow}: sudo firewall-cmd --add-port=8000/tcp");
         assert_eq!(hint(&[firewalld]), by_firewalld);
         assert_eq!(hint(&[ufw, firewalld]), by_firewalld);
-        let none = hint(&[]);
-        assert!(
-            none.contains("port 8000") && !none.contains("ufw"),
-            "{none}"
-        );
+        assert_eq!(hint(&[]), allow);
     }
 
     #[test]

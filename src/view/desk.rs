@@ -103,7 +103,7 @@ impl Host for Desk {
             dropped: counters.dropped.load(Ordering::Relaxed),
             recording: self.hub.sinks.recording(),
             typed: self.reach.typed.clone(),
-            is_local: self.reach.from_elsewhere.is_some(),
+            is_local: self.reach.is_local,
             hint: waits.then(|| self.reach.hint.clone()),
             news: news.as_ref().map(|(_, news)| news.clone()),
         }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::received::Received;
 use crate::frame::Turn;
+use crate::link::reach::Hint;
 
 /// Whether frames come.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -80,7 +81,7 @@ pub struct Status {
     /// Whether only this machine can reach the program, so that it is to be typed here.
     pub is_local: bool,
     /// Something to try while no sender comes.
-    pub hint: Option<String>,
+    pub hint: Option<Hint>,
     /// Something that the user should know now ("saved /home/pi/Pictures/garden.jpg"); shown as long
     /// as it is there.
     pub news: Option<News>,

@@ -257,6 +257,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::link::reach::Hint;
     use crate::view::host::{State, Status};
 
     const PAPER: u32 = 0xff_ff_ff;
@@ -273,7 +274,10 @@ mod tests {
             typed: (0..9)
                 .map(|i| format!("pi-send --host 10.0.0.{i}"))
                 .collect(),
-            hint: Some("Nothing yet. Same network? On Windows: allow it in the firewall.".into()),
+            hint: Some(Hint {
+                what: "Allow TCP port 8000 in this computer's firewall".into(),
+                command: Some("sudo firewall-cmd --add-port=8000/tcp".into()),
+            }),
             ..Status::default()
         }
     }

@@ -27,7 +27,15 @@ pub fn waiting(status: &Status) -> Waiting {
     let mut closing = Vec::new();
     if let Some(hint) = &status.hint {
         closing.push(Line::empty());
-        closing.push(Line::new(Tone::Plain, hint));
+        let colon = if hint.command.is_some() { ":" } else { "" };
+        let what = format!("No camera yet. {}{colon}", hint.what);
+        closing.push(Line::new(Tone::Plain, what));
+        // On a line of its own: it is to be typed, too.
+        closing.extend(
+            hint.command
+                .as_ref()
+                .map(|line| Line::new(Tone::Typed, line)),
+        );
     }
     closing.push(Line::empty());
     closing.push(Line::new(Tone::Quiet, "H: all keys   Esc: close"));
@@ -174,6 +182,7 @@ fn spell(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::link::reach::Hint;
 
     fn text(lines: &[Line]) -> String {
         let lines: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
@@ -184,13 +193,17 @@ mod tests {
     fn the_waiting_screen_says_word_for_word_what_to_type() {
         let status = Status {
             typed: vec!["pi-send --host 192.168.1.20".into()],
-            hint: Some("Same network?".into()),
+            hint: Some(Hint {
+                what: "Allow it in the firewall".into(),
+                command: Some("sudo ufw allow 8000/tcp".into()),
+            }),
             ..Status::default()
         };
         let waiting = waiting(&status);
         assert_eq!(text(&waiting.typed), "pi-send --host 192.168.1.20");
         assert!(text(&waiting.opening).contains("On the Raspberry Pi, type:"));
-        assert!(text(&waiting.closing).contains("Same network?"));
+        let hint = "No camera yet. Allow it in the firewall:\nsudo ufw allow 8000/tcp\n";
+        assert!(text(&waiting.closing).contains(hint));
     }
 
     #[test]
