@@ -300,6 +300,48 @@ fn a_stalled_camera_is_released_and_comes_back_by_itself() {
     assert_eq!(run.value("lost"), "reported");
 }
 
+#[test]
+fn an_unplugged_camera_is_waited_for_and_no_other_is_taken_in_its_place() {
+    let Some(lab) = Lab::find() else { return };
+    let (webcam, other) = (("Virtual1", 640, 480), ("Virtual0", 1280, 720));
+    for (left, returns) in [(&[other][..], 1), (&[], 0)] {
+        // Number 0; it stalls once the first frame is there, as above.
+        let machine = lab::machine(&[other, webcam]);
+        let left = lab::machine(left);
+        let left = left.to_str().expect("cargo's folders have plain names");
+        let run = lab
+            .virtual_camera(&machine)
+            .shim_rate("0.45")
+            .play("unplugged", &[("left", left)]);
+        run.succeeded();
+        let sizes: Vec<&str> = run.lines("size").collect();
+        assert_eq!(sizes, vec!["640x480"; 1 + returns], "{}", run.text);
+        let said = |words| {
+            let lines = run.lines("notice");
+            lines.filter(|line| line.contains(words)).count()
+        };
+        let waits = said("waiting for the camera Model of Virtual1");
+        assert_eq!((waits, said("is back")), (1, returns), "{}", run.text);
+    }
+}
+
+#[test]
+fn a_camera_that_hangs_is_said_to_be_lost_before_it_is_let_go() {
+    let Some(lab) = Lab::find() else { return };
+    // A frame in a thousand seconds, and stopping waits for it.
+    let run = lab
+        .virtual_camera(&bars())
+        .shim_rate("0.001")
+        .play("hung", &[]);
+    run.succeeded();
+    assert!(
+        run.lines("notice")
+            .any(|line| line.contains("sent no frame")),
+        "{}",
+        run.text
+    );
+}
+
 /// By how much memory may rise over the cycles: less than one small picture (640x480 in NV12 is 450 kB).
 const LEVEL_KB: u64 = 256;
 

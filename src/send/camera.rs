@@ -2,8 +2,8 @@
 //!
 //! Runs on the source's own thread, which owns all that is libcamera's (its manager and cameras cannot change
 //! threads), and puts each picture into the [`Feed`] without copying it. A camera that fails at the first start
-//! is an error; one that is lost later is said once, released, and tried again until it is back. It knows no
-//! socket and no JPEG. It blocks on the camera, at most 100 ms at a time, and never on the network.
+//! is an error; one that is lost later is said once, released, and tried again until it is back: that very one, by
+//! its id, for another camera may look at what nobody is to see. It knows no socket and no JPEG. It blocks on the camera, at most 100 ms at a time, and never on the network.
 //!
 //! ```text
 //! libcamera's thread ──▶ channel ──▶ camera's thread ──▶ Feed ──▶ sending thread
@@ -56,11 +56,11 @@ pub fn run(config: &CameraConfig, feed: &Feed, notice: &dyn Fn(Notice)) -> Resul
 
 fn keep(config: &CameraConfig, feed: &Feed, notice: &dyn Fn(Notice)) -> Result<(), CameraError> {
     let (mut session, mut memory) = open_first(config, notice)?;
-    let id = session.id().to_owned();
-    let mut pictures = false;
+    let names = session.names().clone();
+    let (mut pictures, mut waiting) = (false, false);
     loop {
         let mut first = || {
-            pictures = true;
+            (pictures, waiting) = (true, false);
             if feed.lost().is_some() {
                 feed.report_lost(None);
                 notice(Notice::Back);
@@ -70,17 +70,24 @@ fn keep(config: &CameraConfig, feed: &Feed, notice: &dyn Fn(Notice)) -> Result<(
             End::Asked => return Ok(()),
             End::Lost(why) => why,
         };
-        drop(session);
         // A camera that fails again before its first picture has been reported already.
         if feed.lost().is_none() {
             feed.report_lost(Some(why.to_string()));
             notice(Notice::Lost(why));
         }
+        // Only now: a device that hangs may keep this thread in the kernel for good.
+        drop(session);
         if !pictures {
             // Some devices take a heap's buffers and fail to fill them.
             memory = Memory::Allocator;
         }
-        session = match open_again(config, &id, memory, feed) {
+        let mut absent = || {
+            if !std::mem::replace(&mut waiting, true) {
+                let names = names.clone();
+                notice(Notice::Waiting { names });
+            }
+        };
+        session = match open_again(config, &names.id, memory, feed, &mut absent) {
             Some(session) => session,
             None => return Ok(()),
         };
@@ -92,35 +99,38 @@ fn open_first(
     config: &CameraConfig,
     notice: &dyn Fn(Notice),
 ) -> Result<(Session, Memory), CameraError> {
-    let asked = config.camera.as_deref();
-    match Session::open(config, asked, Memory::Heaps, notice) {
+    match Session::open(config, None, Memory::Heaps, notice) {
         Ok(session) => Ok((session, Memory::Heaps)),
         Err(CameraError::Library { .. }) => {
-            let session = Session::open(config, asked, Memory::Allocator, &|_| {})?;
+            let session = Session::open(config, None, Memory::Allocator, &|_| {})?;
             Ok((session, Memory::Allocator))
         }
         Err(error) => Err(error),
     }
 }
 
-/// Tries to open the camera until it is there; `None` once somebody asks to end.
+/// Tries to open the camera with that id until it is there; `None` once somebody asks to end.
 ///
-/// The same camera is meant, which keeps its id where it keeps its socket; else whichever the command line
-/// names. Each attempt starts libcamera anew, so that it looks for devices again.
-fn open_again(config: &CameraConfig, id: &str, memory: Memory, feed: &Feed) -> Option<Session> {
+/// A camera keeps its id where it keeps its socket. `absent` is called whenever it is not there. Each attempt
+/// starts libcamera anew, so that it looks for devices again.
+fn open_again(
+    config: &CameraConfig,
+    id: &str,
+    memory: Memory,
+    feed: &Feed,
+    absent: &mut dyn FnMut(),
+) -> Option<Session> {
     let (mut pause, longest) = PAUSES;
     loop {
         if feed.stop().sleep(pause) {
             return None;
         }
         pause = (pause * 2).min(longest);
-        let asked = config.camera.as_deref();
-        let opened = match Session::open(config, Some(id), memory, &|_| {}) {
-            Err(CameraError::Unknown { .. }) => Session::open(config, asked, memory, &|_| {}),
-            opened => opened,
-        };
-        if let Ok(session) = opened {
-            return Some(session);
+        match Session::open(config, Some(id), memory, &|_| {}) {
+            Ok(session) => return Some(session),
+            Err(CameraError::Unplugged | CameraError::NoCamera(_)) => absent(),
+            // Busy, or not all there yet.
+            Err(_) => {}
         }
     }
 }

@@ -233,6 +233,26 @@ pub fn picture(name: &str) -> PathBuf {
     yaml
 }
 
+/// A machine of its own with these cameras, which show test patterns: id, width, height. What the file says
+/// when libcamera starts is what is plugged in then.
+pub fn machine(cameras: &[(&str, u32, u32)]) -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let yaml = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("camera-machine-{count}.yaml"));
+    let text: String = cameras
+        .iter()
+        .map(|(id, width, height)| {
+            format!(
+                "\"{id}\":\n  supported_formats:\n  - width: {width}\n    height: {height}\n    \
+                 frame_rates: [30, 60]\n  test_pattern: \"bars\"\n  location: \"CameraLocationFront\"\n  \
+                 model: \"Model of {id}\"\n"
+            )
+        })
+        .collect();
+    fs::write(&yaml, text).unwrap();
+    yaml
+}
+
 /// Keeps every core busy while it lives.
 pub struct Load {
     stop: Arc<AtomicBool>,

@@ -2,7 +2,10 @@
 //! lines `name: value` say what was found.
 
 use std::env;
+use std::fs;
+use std::io::Write;
 use std::sync::Arc;
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,6 +14,7 @@ use pi_stream::frame::{Captured, Content, Picture, Range, Turn};
 use pi_stream::send::camera::{self, CameraError};
 use pi_stream::send::camera_options::{CameraArgs, CameraConfig, ListFormat};
 use pi_stream::send::source::{Delivery, Feed};
+use pi_stream::shell;
 use pi_stream::slot::Wake;
 use pi_stream::stop::Reason;
 
@@ -32,6 +36,8 @@ pub fn play() {
         Ok("held") => report(held()),
         Ok("cycles") => report(cycles()),
         Ok("list") => report(list()),
+        Ok("unplugged") => report(unplugged()),
+        Ok("hung") => hung(),
         other => panic!("no such scene: {other:?}"),
     }
 }
@@ -77,11 +83,23 @@ fn config() -> CameraConfig {
 
 /// Runs the camera on a thread of its own and `take`s its pictures until that says that it has enough.
 fn run(take: impl FnMut(Captured, &Feed) -> bool) -> Result<(), CameraError> {
+    run_and_hear(|_| (), take)
+}
+
+/// The same; `hear` is given what the camera's thread says, on that thread.
+fn run_and_hear(
+    hear: impl Fn(&str) + Send + 'static,
+    take: impl FnMut(Captured, &Feed) -> bool,
+) -> Result<(), CameraError> {
     let feed = Arc::new(Feed::new(Delivery::NewestWins));
     let camera = thread::Builder::new().name("camera".into()).spawn({
         let feed = Arc::clone(&feed);
         move || {
-            let notice = |notice: camera::Notice| println!("\nnotice: {notice}");
+            let notice = |notice: camera::Notice| {
+                let line = notice.to_string();
+                println!("\nnotice: {line}");
+                hear(&line);
+            };
             camera::run(&config(), &feed, &notice)
         }
     });
@@ -146,6 +164,57 @@ fn frames() -> Result<(), CameraError> {
         first.map_or(0.0, |first| first.elapsed().as_secs_f64())
     );
     Ok(())
+}
+
+/// The first picture's camera is unplugged when it has stalled: only what `left` says is there, until it is
+/// said that it is waited for.
+fn unplugged() -> Result<(), CameraError> {
+    let machine = env::var("LCSHIM_VIRTUAL_YAML").unwrap();
+    let whole = fs::read(&machine).unwrap();
+    let left = fs::read(setting("left").unwrap()).unwrap();
+    let plug = move |line: &str| {
+        if line.contains("sent no frame") {
+            fs::write(&machine, &left).unwrap();
+        }
+        if line.contains("waiting") && left.is_empty() {
+            // Once it has found no camera, the virtual pipeline never looks for any again.
+            end();
+        }
+        if line.contains("waiting") {
+            fs::write(&machine, &whole).unwrap();
+        }
+    };
+    let mut seen = 0;
+    run_and_hear(plug, |captured, _| {
+        seen += 1;
+        with_pixels(&captured, |picture| {
+            println!("\nsize: {}x{}", picture.width, picture.height);
+        });
+        seen < 2
+    })
+}
+
+/// A camera that gives no frame and never stops either; ends the process while it is held up there.
+fn hung() {
+    let (say, lines) = mpsc::channel();
+    thread::spawn(move || {
+        let feed = Feed::new(Delivery::NewestWins);
+        let notice = |notice: camera::Notice| say.send(notice.to_string()).unwrap();
+        camera::run(&config(), &feed, &notice)
+    });
+    while let Ok(line) = lines.recv_timeout(LONG) {
+        println!("\nnotice: {line}");
+        if line.contains("sent no frame") {
+            break;
+        }
+    }
+    end()
+}
+
+/// Ends the process, whatever its threads are about.
+fn end() -> ! {
+    std::io::stdout().flush().unwrap();
+    shell::end(0)
 }
 
 fn colours() -> Result<(), CameraError> {

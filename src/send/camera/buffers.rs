@@ -1,11 +1,12 @@
 //! The camera's buffers: allocated, mapped once, and lent picture by picture to the sending thread.
 //!
-//! A [`Lent`] borrows a buffer without a copy. Its request stays parked with the camera's thread meanwhile;
-//! dropping it sends word home, and the request is queued again. It holds the memory itself and nothing of
-//! libcamera, so it may outlive the camera: it is readable until it is dropped, and its word home then
-//! reaches nobody. Nothing here blocks.
+//! A buffer is in one of two hands, and its type says in whose. A [`Buffer`] is the CPU's: there is one owner, who
+//! may read it. A [`Queued`] is the camera's, which writes it: nothing of it can be read until its request has
+//! come back. A [`Lent`] takes a buffer along without a copy, while its request stays parked with the camera's
+//! thread; dropping it sends the buffer home, and both are queued again. It holds the memory itself and nothing
+//! of libcamera, so it may outlive the camera: it is readable until it is dropped, and then reaches nobody.
+//! Nothing here blocks.
 
-use std::cell::Cell;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -23,9 +24,11 @@ use super::planes;
 use super::session::Event;
 use crate::frame::{Picture, Pixels, Plane};
 
-/// A buffer for the CPU.
+/// A buffer that the CPU has: the camera does not write it.
 #[derive(Debug)]
 pub(super) struct Buffer {
+    /// Of the request that it belongs to.
+    cookie: u64,
     mappings: Vec<Mapping>,
     /// For each plane: which mapping, from where, how many bytes, from row to row.
     planes: [PlaneAt; 3],
@@ -38,6 +41,10 @@ struct PlaneAt {
     length: usize,
     stride: usize,
 }
+
+/// A buffer that the camera has: it may be writing it.
+#[derive(Debug)]
+pub(super) struct Queued(Buffer);
 
 /// A buffer for libcamera.
 pub(super) enum Frame {
@@ -58,31 +65,31 @@ pub(super) struct Filled {
     pub(super) bytes: usize,
 }
 
-/// Buffers from a heap where one gives them and it is worth it, else from libcamera.
+/// Buffers from a heap where one gives them and it is worth it, else from libcamera; the first belongs to the
+/// request with the cookie 0, and so on.
 pub(super) fn allocate(
     camera: &ActiveCamera<'_>,
     stream: &Stream,
     agreed: &Agreed,
     heaps: bool,
-) -> Result<Vec<(Frame, Arc<Buffer>)>, CameraError> {
+) -> Result<Vec<(Frame, Buffer)>, CameraError> {
     if heaps {
         if let Some(buffers) = memory::from_heaps(agreed.buffers, agreed.frame_size) {
             let planes = imported_planes(camera, agreed);
-            return buffers
-                .into_iter()
-                .enumerate()
-                .map(|(i, fd)| imported(fd, &planes, i as u64, agreed))
+            return (0..)
+                .zip(buffers)
+                .map(|(cookie, fd)| imported(fd, &planes, cookie, agreed))
                 .collect();
         }
     }
     let frames = FrameBufferAllocator::new(camera)
         .alloc(stream)
         .map_err(library("allocate buffers"))?;
-    let mapped = |frame: FrameBuffer| {
-        let buffer = map(&frame, agreed)?;
-        Ok((Frame::Allocated(frame), Arc::new(buffer)))
+    let mapped = |(cookie, frame)| {
+        let buffer = map(&frame, cookie, agreed)?;
+        Ok((Frame::Allocated(frame), buffer))
     };
-    frames.into_iter().map(mapped).collect()
+    (0..).zip(frames).map(mapped).collect()
 }
 
 /// How libcamera is told of an imported buffer. The Raspberry Pi's pipelines take the frame as one plane, as
@@ -113,15 +120,15 @@ fn imported(
     planes: &[(u32, u32)],
     cookie: u64,
     agreed: &Agreed,
-) -> Result<(Frame, Arc<Buffer>), CameraError> {
+) -> Result<(Frame, Buffer), CameraError> {
     let frame = memory::import(fd.as_fd(), planes, cookie).map_err(library("import a buffer"))?;
     let mapping = Mapping::new(fd, agreed.frame_size).map_err(library("map a buffer"))?;
-    let buffer = contiguous(mapping, agreed)?;
-    Ok((Frame::Imported(frame), Arc::new(buffer)))
+    let buffer = contiguous(mapping, cookie, agreed)?;
+    Ok((Frame::Imported(frame), buffer))
 }
 
 /// Maps a buffer of libcamera's: one piece of memory, or one a plane.
-fn map(frame: &FrameBuffer, agreed: &Agreed) -> Result<Buffer, CameraError> {
+fn map(frame: &FrameBuffer, cookie: u64, agreed: &Agreed) -> Result<Buffer, CameraError> {
     let failed = library("map a buffer");
     let planes = frame.planes();
     let mut parts = Vec::with_capacity(3);
@@ -139,9 +146,10 @@ fn map(frame: &FrameBuffer, agreed: &Agreed) -> Result<Buffer, CameraError> {
         let mapping = memory::keep(*fd)
             .and_then(|fd| Mapping::new(fd, end))
             .map_err(failed)?;
-        return contiguous(mapping, agreed);
+        return contiguous(mapping, cookie, agreed);
     }
     let mut buffer = Buffer {
+        cookie,
         mappings: Vec::with_capacity(parts.len()),
         planes: planes_of(agreed),
     };
@@ -158,8 +166,9 @@ fn map(frame: &FrameBuffer, agreed: &Agreed) -> Result<Buffer, CameraError> {
 
 /// A buffer whose planes follow each other without gaps: where they lie is known from the stride alone.
 /// (V4L2 demands it, and some versions of libcamera get the planes' own offsets wrong.)
-fn contiguous(mapping: Mapping, agreed: &Agreed) -> Result<Buffer, CameraError> {
+fn contiguous(mapping: Mapping, cookie: u64, agreed: &Agreed) -> Result<Buffer, CameraError> {
     Buffer {
+        cookie,
         mappings: vec![mapping],
         planes: planes_of(agreed),
     }
@@ -185,10 +194,7 @@ impl Buffer {
     /// The buffer, if every plane lies within its memory and every row within its stride.
     fn checked(self) -> Result<Buffer, CameraError> {
         let inside = self.planes.iter().all(|plane| {
-            let memory = self
-                .mappings
-                .get(plane.mapping)
-                .map_or(0, |mapping| mapping.bytes().len());
+            let memory = self.mappings.get(plane.mapping).map_or(0, Mapping::length);
             plane.length == 0 || plane.offset + plane.length <= memory
         });
         if inside {
@@ -206,38 +212,59 @@ impl Buffer {
             return Plane::default();
         }
         Plane {
-            data: &self.mappings[at.mapping].bytes()[at.offset..at.offset + at.length],
+            data: &self.bytes(at.mapping)[at.offset..at.offset + at.length],
             stride: at.stride,
         }
     }
 
-    /// The rows of the first plane, `width` bytes each: a planar picture's luma.
-    pub(super) fn luma<T>(
-        &self,
-        width: usize,
-        read: impl FnOnce(&mut dyn Iterator<Item = &u8>) -> T,
-    ) -> T {
-        let began: Vec<bool> = self.mappings.iter().map(Mapping::begin_reading).collect();
+    fn bytes(&self, mapping: usize) -> &[u8] {
+        // SAFETY: the camera writes a buffer only while its request is queued, and takes it from `queue` alone,
+        // which needs the buffer itself: while it can be borrowed here it is not queued.
+        unsafe { self.mappings[mapping].bytes() }
+    }
+
+    fn end_reading(&self) {
+        self.mappings.iter().for_each(Mapping::end_reading);
+    }
+
+    /// The cookie of the request that it belongs to.
+    pub(super) fn cookie(&self) -> usize {
+        self.cookie as usize
+    }
+
+    /// Gives it to the camera with its request.
+    pub(super) fn queue(
+        self,
+        camera: &ActiveCamera<'_>,
+        request: Request,
+    ) -> Result<Queued, CameraError> {
+        debug_assert_eq!(request.cookie(), self.cookie);
+        self.end_reading();
+        let queued = camera.queue_request(request);
+        queued.map_err(|(_, source)| library("queue a request")(source))?;
+        Ok(Queued(self))
+    }
+
+    /// The first plane row by row, `width` bytes of each: a planar picture's luma.
+    pub(super) fn luma(&self, width: usize) -> impl Iterator<Item = &u8> {
         let plane = self.plane(0);
         let rows = plane.data.chunks(plane.stride.max(1));
-        let answer = read(&mut rows.flat_map(|row| &row[..width.min(row.len())]));
-        for (mapping, _) in self.mappings.iter().zip(began).filter(|(_, began)| *began) {
-            mapping.end_reading();
-        }
-        answer
+        rows.flat_map(move |row| &row[..width.min(row.len())])
     }
 
     /// Copies the first `length` bytes: a JPEG.
     pub(super) fn copy_to(&self, length: usize, out: &mut Vec<u8>) {
+        let bytes = self.bytes(0);
         out.clear();
-        let Some(mapping) = self.mappings.first() else {
-            return;
-        };
-        let began = mapping.begin_reading();
-        out.extend_from_slice(&mapping.bytes()[..length.min(mapping.bytes().len())]);
-        if began {
-            mapping.end_reading();
-        }
+        out.extend_from_slice(&bytes[..length.min(bytes.len())]);
+    }
+}
+
+impl Queued {
+    /// The buffer, now that the request that it was queued with is complete.
+    pub(super) fn completed(self, request: &Request) -> Buffer {
+        debug_assert_eq!(request.cookie(), self.0.cookie);
+        self.0
     }
 }
 
@@ -271,26 +298,17 @@ pub(super) fn filled(request: &Request, stream: &Stream) -> Option<Filled> {
 
 /// A picture in a buffer of the camera, on loan.
 pub(super) struct Lent {
-    buffer: Arc<Buffer>,
+    /// There until the loan is dropped.
+    buffer: Option<Buffer>,
     agreed: Arc<Agreed>,
-    /// Set once the CPU has begun to read: a picture that nobody looks at costs no cleaning of caches.
-    reading: Cell<bool>,
-    cookie: u64,
     home: Sender<Event>,
 }
 
 impl Lent {
-    pub(super) fn new(
-        buffer: Arc<Buffer>,
-        agreed: Arc<Agreed>,
-        cookie: u64,
-        home: Sender<Event>,
-    ) -> Lent {
+    pub(super) fn new(buffer: Buffer, agreed: Arc<Agreed>, home: Sender<Event>) -> Lent {
         Lent {
-            buffer,
+            buffer: Some(buffer),
             agreed,
-            reading: Cell::new(false),
-            cookie,
             home,
         }
     }
@@ -298,12 +316,9 @@ impl Lent {
 
 impl Pixels for Lent {
     fn picture(&self) -> Picture<'_> {
-        if !self.reading.replace(true) {
-            for mapping in &self.buffer.mappings {
-                mapping.begin_reading();
-            }
-        }
-        let mut planes = std::array::from_fn(|i| self.buffer.plane(i));
+        let buffer = self.buffer.as_ref();
+        let mut planes =
+            std::array::from_fn(|i| buffer.map_or_else(Plane::default, |buffer| buffer.plane(i)));
         let format = match self.agreed.layout {
             Layout::Crossed(format) => {
                 planes.swap(1, 2);
@@ -325,12 +340,10 @@ impl Pixels for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        if self.reading.get() {
-            for mapping in &self.buffer.mappings {
-                mapping.end_reading();
-            }
+        if let Some(buffer) = self.buffer.take() {
+            buffer.end_reading();
+            // Nobody listens any more once the camera has ended: there is nothing to queue then either.
+            let _ = self.home.send(Event::Home(buffer));
         }
-        // Nobody listens any more once the camera has ended: there is nothing to queue then either.
-        let _ = self.home.send(Event::Home(self.cookie));
     }
 }

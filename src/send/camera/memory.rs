@@ -1,7 +1,8 @@
 //! A camera's buffers as memory: where they come from, how they are mapped, when the CPU may look.
 //!
-//! The one room of the camera with `unsafe` in it: two ioctls of the kernel that no crate wraps, `mmap`,
-//! and one descriptor that the binding forgets. On a Raspberry Pi the buffers of libcamera's own allocator
+//! The room of the camera with `unsafe` in it: two ioctls of the kernel that no crate wraps, `mmap`,
+//! and one descriptor that the binding forgets. (Beside it `buffers.rs` promises once that the camera does not
+//! write what is read.) On a Raspberry Pi the buffers of libcamera's own allocator
 //! are not cached for the CPU, and reading them is many times slower than reading memory; those of a
 //! dma-heap are cached, and must be bracketed by `DMA_BUF_IOCTL_SYNC` while the CPU reads. It knows
 //! nothing of formats, requests or threads. Nothing here blocks, but for a kernel that cleans its caches.
@@ -9,6 +10,7 @@
 //! The calls go through libc on purpose (not through raw system calls): on machines without dma-heaps the
 //! tests preload a library that emulates them.
 
+use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -116,12 +118,12 @@ pub(super) struct Mapping {
     address: NonNull<u8>,
     length: usize,
     fd: OwnedFd,
+    /// Whether the kernel was told that the CPU reads.
+    reading: Cell<bool>,
 }
 
 // SAFETY: the mapping is read-only and belongs to no thread; the address stays valid until it is dropped.
 unsafe impl Send for Mapping {}
-// SAFETY: as above; several threads may read at once.
-unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// Maps the first `length` bytes of the buffer.
@@ -152,26 +154,35 @@ impl Mapping {
                 address,
                 length,
                 fd: file.into(),
+                reading: Cell::new(false),
             }),
             _ => Err(io::Error::last_os_error()),
         }
     }
 
-    /// The mapped bytes. The camera writes them as long as its request is queued: whoever asks holds the
-    /// request back until the bytes have been read (and has called [`Mapping::begin_reading`]).
-    pub(super) fn bytes(&self) -> &[u8] {
-        // SAFETY: mapped for reading, this long, until `self` is dropped.
+    /// How many bytes are mapped.
+    pub(super) fn length(&self) -> usize {
+        self.length
+    }
+
+    /// The mapped bytes, with what the camera wrote made visible to the CPU until [`Mapping::end_reading`].
+    ///
+    /// # Safety
+    ///
+    /// Nobody writes the buffer while the slice lives: no request that it belongs to is queued.
+    pub(super) unsafe fn bytes(&self) -> &[u8] {
+        if !self.reading.get() {
+            self.reading.set(self.sync(SYNC_START | SYNC_READ));
+        }
+        // SAFETY: mapped for reading, this long, until `self` is dropped; the caller knows of no writer.
         unsafe { std::slice::from_raw_parts(self.address.as_ptr(), self.length) }
     }
 
-    /// Makes what the camera wrote visible to the CPU; says whether [`Mapping::end_reading`] has to follow.
-    pub(super) fn begin_reading(&self) -> bool {
-        self.sync(SYNC_START | SYNC_READ)
-    }
-
-    /// The CPU has read.
+    /// The CPU has read, if it did.
     pub(super) fn end_reading(&self) {
-        self.sync(SYNC_END | SYNC_READ);
+        if self.reading.replace(false) {
+            self.sync(SYNC_END | SYNC_READ);
+        }
     }
 
     /// `false` for memory that is no dma-buf: nothing to do there.
@@ -193,6 +204,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        self.end_reading();
         // SAFETY: mapped by `new`, and nothing borrows from it any more.
         unsafe { libc::munmap(self.address.as_ptr().cast(), self.length) };
     }
@@ -231,7 +243,8 @@ mod tests {
     #[test]
     fn a_mapped_buffer_is_read_where_it_lies() {
         let mapping = Mapping::new(buffer(b"pixels"), 6).unwrap();
-        assert_eq!(mapping.bytes(), b"pixels");
+        // SAFETY: a file without a name, which nobody else has.
+        assert_eq!(unsafe { mapping.bytes() }, b"pixels");
     }
 
     #[test]
@@ -242,7 +255,10 @@ mod tests {
 
     #[test]
     fn memory_that_is_no_dma_buf_needs_no_sync() {
-        assert!(!Mapping::new(buffer(b"pixels"), 6).unwrap().begin_reading());
+        let mapping = Mapping::new(buffer(b"pixels"), 6).unwrap();
+        // SAFETY: as above.
+        unsafe { mapping.bytes() };
+        assert!(!mapping.reading.get());
     }
 
     #[test]

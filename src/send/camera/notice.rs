@@ -47,6 +47,12 @@ pub enum Notice {
     },
     /// The camera was lost; it is tried again.
     Lost(CameraError),
+    /// The lost camera is not there; others are left alone.
+    #[allow(private_interfaces, reason = "the line is what is public")]
+    Waiting {
+        /// Which camera.
+        names: Names,
+    },
     /// The camera is back.
     Back,
 }
@@ -99,6 +105,11 @@ impl fmt::Display for Notice {
                  was asked for"
             ),
             Notice::Lost(why) => write!(f, "{why}; trying again"),
+            Notice::Waiting { names } => write!(
+                f,
+                "waiting for the camera {} ({}) to be back in its socket; no other is taken in its place",
+                names.model, names.id
+            ),
             Notice::Back => write!(f, "the camera is back"),
         }
     }

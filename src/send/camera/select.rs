@@ -60,6 +60,13 @@ pub(super) fn choose(cameras: &[Names], asked: Option<&str>) -> Result<usize, Ca
     }
 }
 
+/// The position of the camera that was opened before, by its whole id: a number, a model or a part of an id may
+/// mean another one meanwhile.
+pub(super) fn find(cameras: &[Names], id: &str) -> Result<usize, CameraError> {
+    let found = cameras.iter().position(|camera| camera.id == id);
+    found.ok_or(CameraError::Unplugged)
+}
+
 fn matching(cameras: &[Names], fits: impl Fn(&Names) -> bool) -> Vec<usize> {
     (0..cameras.len())
         .filter(|index| fits(&cameras[*index]))
@@ -121,6 +128,26 @@ mod tests {
         );
         assert_eq!(choose(&cameras, Some("webcam")).unwrap(), 3);
         assert_eq!(choose(&cameras, Some("708")).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_camera_is_found_again_by_its_whole_id_and_no_other_stands_in_for_it() {
+        let mut cameras = cameras();
+        let id = cameras[1].id.clone();
+        assert_eq!(find(&cameras, &id).unwrap(), 1);
+        cameras.remove(1);
+        assert!(matches!(find(&cameras, &id), Err(CameraError::Unplugged)));
+        cameras.insert(
+            0,
+            Names {
+                id: format!("{id}0"),
+                model: "imx219".into(),
+            },
+        );
+        for other in [&id, "0", "imx219"] {
+            assert!(matches!(find(&cameras, other), Err(CameraError::Unplugged)));
+        }
+        assert!(matches!(find(&[], &id), Err(CameraError::Unplugged)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use libcamera::framebuffer::FrameMetadataStatus;
 use libcamera::request::{Request, RequestStatus, ReuseFlag};
 use libcamera::stream::Stream;
 
-use super::buffers::{self, Buffer, Lent};
+use super::buffers::{self, Buffer, Lent, Queued};
 use super::clock::{Thinner, taken_at};
 use super::controls::{Given, Table};
 use super::error::{CameraError, library, look_at_devices};
@@ -41,15 +41,15 @@ const JPEGS: usize = 3;
 pub(super) enum Event {
     /// libcamera has finished a request.
     Done(Request),
-    /// A lent buffer is back; its request's cookie.
-    Home(u64),
+    /// A lent buffer is back.
+    Home(Buffer),
     /// The device went away.
     Unplugged,
 }
 
 /// An open camera. The order of the fields is the order in which they are dropped.
 pub(super) struct Session {
-    /// Requests that are not queued, by cookie: those whose buffer is lent.
+    /// Requests that are not queued, by cookie: those whose buffer the CPU has.
     parked: Vec<Option<Request>>,
     events: Receiver<Event>,
     active: ActiveCamera<'static>,
@@ -59,14 +59,14 @@ pub(super) struct Session {
     _manager: CameraManager,
     home: Sender<Event>,
     stream: Stream,
-    buffers: Vec<Arc<Buffer>>,
+    /// The buffers that the camera has, by their request's cookie.
+    queued: Vec<Option<Queued>>,
     agreed: Arc<Agreed>,
     controls: Vec<Given>,
     names: Names,
     believed: bool,
     /// Whether the virtual camera's first picture has told its range.
     looked_at: bool,
-    queued: usize,
     /// How long a frame may take, by what was asked.
     interval: Duration,
     thinner: Thinner,
@@ -129,15 +129,20 @@ pub(super) fn acquire(camera: &Camera<'static>) -> Result<ActiveCamera<'static>,
 }
 
 impl Session {
-    /// Opens the camera that is meant, and starts it.
+    /// Opens the camera that `known` is the id of, else the one that `--camera` means, and starts it. A known
+    /// one that is not there is [`CameraError::Unplugged`], whatever others are.
     pub(super) fn open(
         config: &CameraConfig,
-        asked: Option<&str>,
+        known: Option<&str>,
         memory: Memory,
         notice: &dyn Fn(Notice),
     ) -> Result<Session, CameraError> {
         let (manager, mut names) = cameras()?;
-        let names = names.swap_remove(select::choose(&names, asked)?);
+        let chosen = match known {
+            Some(id) => select::find(&names, id)?,
+            None => select::choose(&names, config.camera.as_deref())?,
+        };
+        let names = names.swap_remove(chosen);
         let camera = manager.get(&names.id).ok_or(CameraError::Unplugged)?;
         let mut active = acquire(&camera)?;
         let believed = !negotiate::is_virtual(&camera);
@@ -177,13 +182,12 @@ impl Session {
             _manager: manager,
             home,
             stream,
-            buffers: Vec::with_capacity(frames.len()),
+            queued: Vec::new(),
             agreed: Arc::new(agreed),
             controls,
             names,
             believed,
             looked_at: false,
-            queued: 0,
             interval: rate.longest,
             thinner: Thinner::new(Duration::from_secs_f64(1.0 / config.fps)),
             jpegs: Pool::new(JPEGS),
@@ -194,12 +198,12 @@ impl Session {
         Ok(session)
     }
 
-    /// The camera's id, by which it is found again.
-    pub(super) fn id(&self) -> &str {
-        &self.names.id
+    /// The camera's names; by the id it is found again.
+    pub(super) fn names(&self) -> &Names {
+        &self.names
     }
 
-    fn start(&mut self, frames: Vec<(buffers::Frame, Arc<Buffer>)>) -> Result<(), CameraError> {
+    fn start(&mut self, frames: Vec<(buffers::Frame, Buffer)>) -> Result<(), CameraError> {
         let done = self.home.clone();
         self.active.on_request_completed(move |request| {
             // The session is gone: so is what would be done with the request.
@@ -209,30 +213,27 @@ impl Session {
         self.active.on_disconnected(move || {
             let _ = unplugged.send(Event::Unplugged);
         });
-        let mut requests = Vec::with_capacity(frames.len());
-        for (i, (frame, buffer)) in frames.into_iter().enumerate() {
+        let mut free = Vec::with_capacity(frames.len());
+        for (frame, buffer) in frames {
             let mut request = self
                 .active
-                .create_request(Some(i as u64))
+                .create_request(Some(buffer.cookie() as u64))
                 .ok_or(CameraError::Unplugged)?;
             frame
                 .attach(&mut request, &self.stream)
                 .map_err(library("prepare a request"))?;
             // Some pipelines (uvcvideo) look at the controls of requests only. Once set they stay set.
             set(request.controls_mut(), &self.controls);
-            self.buffers.push(buffer);
-            self.parked.push(None);
-            requests.push(request);
+            self.parked.push(Some(request));
+            self.queued.push(None);
+            free.push(buffer);
         }
         let mut list = libcamera::control::ControlList::new();
         set(&mut list, &self.controls);
         self.active
             .start(Some(&list))
             .map_err(library("start the camera"))?;
-        for request in requests {
-            self.queue(request)?;
-        }
-        Ok(())
+        free.into_iter().try_for_each(|buffer| self.queue(buffer))
     }
 
     /// Gives the camera's pictures to the feed until somebody asks to end or the camera is lost. `first` is
@@ -247,7 +248,6 @@ impl Session {
             }
             match self.events.recv_timeout(LOOK) {
                 Ok(Event::Done(request)) => {
-                    self.queued -= 1;
                     last = Instant::now();
                     if request.status() == RequestStatus::Cancelled {
                         return End::Lost(CameraError::Cancelled);
@@ -264,9 +264,8 @@ impl Session {
                         Err(error) => return End::Lost(error),
                     }
                 }
-                Ok(Event::Home(cookie)) => {
-                    let request = self.parked.get_mut(cookie as usize).and_then(Option::take);
-                    if let Some(Err(error)) = request.map(|request| self.queue_again(request)) {
+                Ok(Event::Home(buffer)) => {
+                    if let Err(error) = self.queue_again(buffer) {
                         return End::Lost(error);
                     }
                 }
@@ -276,7 +275,7 @@ impl Session {
                     unreachable!("the session holds a sender itself")
                 }
             }
-            if self.queued == 0 {
+            if self.queued.iter().all(Option::is_none) {
                 // Every buffer is lent: the camera has nothing to fill.
                 last = Instant::now();
             } else if last.elapsed() > patience(frame_time, seen) {
@@ -287,7 +286,6 @@ impl Session {
 
     /// Gives a completed request's picture to the feed; says whether there was one.
     fn give(&mut self, request: Request, feed: &Feed) -> Result<bool, CameraError> {
-        let cookie = request.cookie();
         let filled = buffers::filled(&request, &self.stream);
         if let Some(filled) = filled {
             let expected = self.sequence.map(|last| last.wrapping_add(1));
@@ -298,37 +296,31 @@ impl Session {
         }
         let good = filled.is_none_or(|filled| filled.status == FrameMetadataStatus::Success);
         let at = self.taken_at(&request, filled.map_or(0, |filled| filled.stamp_ns));
-        if !good || !self.thinner.wants(at) {
-            self.queue_again(request)?;
-            return Ok(false);
-        }
-        feed.report_shot(shot(&request, self.missed));
-        let Some(buffer) = self.buffers.get(cookie as usize).cloned() else {
+        let shot = shot(&request, self.missed);
+        let Some(buffer) = self.take_back(request) else {
             return Ok(false);
         };
+        if !good || !self.thinner.wants(at) {
+            self.queue_again(buffer)?;
+            return Ok(false);
+        }
+        feed.report_shot(shot);
         if !self.believed && !std::mem::replace(&mut self.looked_at, true) {
             let width = self.agreed.width as usize;
-            let range = buffer.luma(width, |luma| negotiate::virtual_range(luma));
-            Arc::make_mut(&mut self.agreed).range = range;
+            Arc::make_mut(&mut self.agreed).range = negotiate::virtual_range(buffer.luma(width));
         }
         let content = if self.agreed.layout == Layout::Jpeg {
             let mut jpeg = self.jpegs.get();
             buffer.copy_to(filled.map_or(0, |filled| filled.bytes), &mut jpeg);
-            self.queue_again(request)?;
+            self.queue_again(buffer)?;
             // Frames that lost their beginning on the bus are the bus's affair.
             if !jpeg.starts_with(&[0xFF, markers::SOI]) {
                 return Ok(false);
             }
             Content::Jpeg(jpeg)
         } else {
-            self.parked[cookie as usize] = Some(request);
             let agreed = Arc::clone(&self.agreed);
-            Content::Pixels(Box::new(Lent::new(
-                buffer,
-                agreed,
-                cookie,
-                self.home.clone(),
-            )))
+            Content::Pixels(Box::new(Lent::new(buffer, agreed, self.home.clone())))
         };
         feed.put(Captured {
             at,
@@ -351,15 +343,26 @@ impl Session {
         }
     }
 
-    fn queue_again(&mut self, mut request: Request) -> Result<(), CameraError> {
-        request.reuse(ReuseFlag::REUSE_BUFFERS);
-        self.queue(request)
+    /// Parks a completed request; its buffer is the CPU's again.
+    fn take_back(&mut self, request: Request) -> Option<Buffer> {
+        let cookie = request.cookie() as usize;
+        let buffer = self.queued.get_mut(cookie)?.take()?.completed(&request);
+        self.parked[cookie] = Some(request);
+        Some(buffer)
     }
 
-    fn queue(&mut self, request: Request) -> Result<(), CameraError> {
-        let queued = self.active.queue_request(request);
-        queued.map_err(|(_, source)| library("queue a request")(source))?;
-        self.queued += 1;
+    fn queue_again(&mut self, buffer: Buffer) -> Result<(), CameraError> {
+        if let Some(request) = &mut self.parked[buffer.cookie()] {
+            request.reuse(ReuseFlag::REUSE_BUFFERS);
+        }
+        self.queue(buffer)
+    }
+
+    fn queue(&mut self, buffer: Buffer) -> Result<(), CameraError> {
+        let cookie = buffer.cookie();
+        if let Some(request) = self.parked[cookie].take() {
+            self.queued[cookie] = Some(buffer.queue(&self.active, request)?);
+        }
         Ok(())
     }
 }
