@@ -382,7 +382,7 @@ fn sources_that_give_nothing_are_said_in_one_line() {
     fails(&mut from("-"), &["-", "0 bytes"]);
 }
 
-#[cfg(not(feature = "camera"))]
+#[cfg(all(target_os = "linux", not(feature = "camera")))]
 #[test]
 fn a_build_without_the_camera_says_how_to_build_one() {
     let words = ["cargo build --release --features camera", "--source test"];
@@ -390,7 +390,7 @@ fn a_build_without_the_camera_says_how_to_build_one() {
     fails(&mut pi_send(&["--list-cameras"]), &words[..1]);
 }
 
-#[cfg(feature = "camera")]
+#[cfg(all(target_os = "linux", feature = "camera"))]
 #[test]
 fn a_machine_without_a_camera_is_said_in_one_line() {
     if std::env::var_os("PI_STREAM_WITHOUT_CAMERA").is_some_and(|value| value == "1") {

@@ -63,14 +63,11 @@ fn list(format: ListFormat) -> ! {
 
 /// `--tuning-file`, before there is any thread.
 fn use_tuning_file(plan: &Plan) -> Result<(), Failure> {
-    #[cfg(feature = "camera")]
     if let Source::Camera(config) = &plan.source {
         if let Some(file) = &config.tuning_file {
             return pi_stream::send::camera::use_tuning_file(file).map_err(Failure::Camera);
         }
     }
-    #[cfg(not(feature = "camera"))]
-    let _ = plan;
     Ok(())
 }
 

@@ -3,7 +3,8 @@
 //! Runs on the source's own thread, which owns all that is libcamera's (its manager and cameras cannot change
 //! threads), and puts each picture into the [`Feed`] without copying it. A camera that fails at the first start
 //! is an error; one that is lost later is said once, released, and tried again until it is back: that very one, by
-//! its id, for another camera may look at what nobody is to see. It knows no socket and no JPEG. It blocks on the camera, at most 100 ms at a time, and never on the network.
+//! its id, for another may look at what nobody is to see. It knows no socket and no JPEG. It blocks on the
+//! camera, at most 100 ms at a time, and never on the network.
 //!
 //! ```text
 //! libcamera's thread ──▶ channel ──▶ camera's thread ──▶ Feed ──▶ sending thread

@@ -18,7 +18,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use self::error::SourceError;
-#[cfg(feature = "camera")]
 use super::camera;
 use super::camera_options::{CameraConfig, ListFormat};
 use crate::frame::{Captured, Turn};
@@ -56,9 +55,6 @@ pub struct Shape {
 /// line by line.
 pub fn run(source: &Source, feed: &Feed, tell: &dyn Fn(String)) -> Result<(), Failure> {
     match source {
-        #[cfg(not(feature = "camera"))]
-        Source::Camera(_) => Err(Failure::NotBuilt),
-        #[cfg(feature = "camera")]
         Source::Camera(config) => {
             let told = camera::run(config, feed, &|notice| tell(notice.to_string()));
             told.map_err(Failure::Camera)
@@ -90,13 +86,7 @@ pub fn run(source: &Source, feed: &Feed, tell: &dyn Fn(String)) -> Result<(), Fa
 
 /// The cameras of this machine, as text.
 pub fn list_cameras(format: ListFormat) -> Result<String, Failure> {
-    #[cfg(feature = "camera")]
-    return camera::list(format).map_err(Failure::Camera);
-    #[cfg(not(feature = "camera"))]
-    {
-        let _ = format;
-        Err(Failure::NotBuilt)
-    }
+    camera::list(format).map_err(Failure::Camera)
 }
 
 /// Why there are no (more) pictures.
@@ -111,11 +101,8 @@ pub enum Failure {
         /// What is wrong with it.
         error: SourceError,
     },
-    /// The camera.
-    #[cfg(feature = "camera")]
+    /// The camera, or that this program was built without it.
     Camera(camera::CameraError),
-    /// This program was built without the camera.
-    NotBuilt,
 }
 
 impl Failure {
@@ -123,9 +110,8 @@ impl Failure {
     pub fn is_usage(&self) -> bool {
         match self {
             Failure::Test(error) => matches!(error, SourceError::Size { .. }),
-            #[cfg(feature = "camera")]
             Failure::Camera(error) => error.is_usage(),
-            Failure::Stream { .. } | Failure::NotBuilt => false,
+            Failure::Stream { .. } => false,
         }
     }
 }
@@ -135,12 +121,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Test(error) => error.fmt(f),
             Failure::Stream { input, error } => write!(f, "--source {input}: {error}"),
-            #[cfg(feature = "camera")]
             Failure::Camera(error) => error.fmt(f),
-            Failure::NotBuilt => f.write_str(
-                "this pi-send was built without the camera: build it with 'cargo build --release --features camera' \
-                 (needs Rust 1.87, libcamera-dev and libclang-dev), or take --source test, a FILE or -",
-            ),
         }
     }
 }
@@ -150,9 +131,7 @@ impl std::error::Error for Failure {
         match self {
             // The error itself is told already; what is behind it is not.
             Failure::Test(error) | Failure::Stream { error, .. } => error.source(),
-            #[cfg(feature = "camera")]
             Failure::Camera(error) => error.source(),
-            Failure::NotBuilt => None,
         }
     }
 }
