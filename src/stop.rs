@@ -46,9 +46,9 @@ impl Stop {
         self.reason().is_some()
     }
 
-    /// Sleeps, at most until somebody asks; says whether somebody did.
+    /// Sleeps, at most until somebody asks; says whether somebody did. (Beyond a century it wakes earlier.)
     pub fn sleep(&self, duration: Duration) -> bool {
-        self.sleep_until(Instant::now() + duration)
+        self.sleep_until(Instant::now() + duration.min(CENTURY))
     }
 
     /// Sleeps until then, at most until somebody asks; says whether somebody did.
@@ -69,4 +69,19 @@ impl Stop {
     }
 }
 
+/// No clock overflows with it.
+const CENTURY: Duration = Duration::from_secs(3_155_760_000);
+
 const POISON: &str = "nothing panics while it holds the flag";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sleep_beyond_all_clocks_is_cut_short_like_any_other() {
+        let stop = Stop::new();
+        stop.ask(Reason::Done);
+        assert!(stop.sleep(Duration::MAX));
+    }
+}

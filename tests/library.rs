@@ -1,10 +1,13 @@
 //! What other programs use: frames come out of a [`Receiver`] as a [`Sender`] put them in.
 #![cfg(all(feature = "send", feature = "view"))]
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use image::{Rgb, RgbImage};
+use pi_stream::jpeg::{DecodeError, MAX_SCANS, markers};
 use pi_stream::{Receiver, Sender};
 
 /// Nothing here takes so long; only a test that hangs does.
@@ -47,6 +50,48 @@ fn pictures_arrive_with_their_stamp_and_the_last_one_is_the_newest() {
         .unwrap()
         .get_pixel(10, 10);
     assert!(r < 20, "{r}");
+}
+
+/// What a receiver makes of a JPEG that a stranger sends behind a good one.
+fn decoded(jpeg: &[u8]) -> Result<RgbImage, DecodeError> {
+    let mut receiver = Receiver::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut stranger = TcpStream::connect(receiver.address()).unwrap();
+    let mut send = |jpeg: &[u8]| {
+        let length = (jpeg.len() as u32).to_le_bytes();
+        stranger.write_all(&[&length, jpeg].concat()).unwrap();
+        receiver.next_within(HANG).expect("a frame comes").decode()
+    };
+    send(&progressive()).expect("the first one is good");
+    send(jpeg)
+}
+
+/// A JPEG of several scans.
+fn progressive() -> Vec<u8> {
+    let mut jpeg = Vec::new();
+    let mut encoder = image::codecs::jpeg::JpegEncoder::new(&mut jpeg);
+    encoder.encode_image(&shade(120)).unwrap();
+    let mut progressive = turbojpeg::Transform::default();
+    progressive.progressive = true;
+    turbojpeg::transform(&progressive, &jpeg).unwrap().to_vec()
+}
+
+#[test]
+fn a_frame_that_costs_minutes_for_its_scans_is_refused() {
+    let jpeg = progressive();
+    let scan = markers::header_segments(&jpeg).last().unwrap();
+    let (end, _) = markers::next_marker(&jpeg, scan.end).unwrap();
+    let again = jpeg[scan.start..end].repeat(MAX_SCANS);
+    let bomb = [&jpeg[..end], &again, &jpeg[end..]].concat();
+    let size = decoded(&bomb).map(|picture| picture.dimensions());
+    assert!(matches!(size, Err(DecodeError::Damaged(_))), "{size:?}");
+}
+
+#[test]
+fn a_patience_beyond_all_clocks_waits_for_the_next_frame() {
+    let mut receiver = Receiver::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut sender = Sender::dial(&receiver.address().to_string()).unwrap();
+    sender.send(&shade(1));
+    assert!(receiver.next_within(Duration::MAX).is_some());
 }
 
 #[test]

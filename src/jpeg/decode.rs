@@ -14,12 +14,13 @@ mod pack;
 mod splice;
 
 use std::cell::Cell;
+use std::io::{BufRead, Seek};
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 
 use image::codecs::jpeg::JpegDecoder;
-use image::{ColorType, ImageDecoder, Limits};
+use image::{ColorType, ImageDecoder, Limits, RgbImage};
 
 use super::crew::Crew;
 use super::error::DecodeError;
@@ -133,6 +134,22 @@ impl Decoder {
     }
 }
 
+/// Decodes one JPEG on the caller's thread alone, bounded and caught as by [`Decoder`], for programs that want
+/// bytes of red, green and blue.
+pub fn decode_rgb(jpeg: &[u8]) -> Result<RgbImage, DecodeError> {
+    let mut layout = Layout::default();
+    let Header { width, height, .. } = layout.read(jpeg)?;
+    // A layout that was read has at least one interval.
+    let coded = &jpeg[layout.starts[0]..layout.end];
+    let mut whole = Splice::new(&layout, height, coded);
+    let mut samples = Vec::new();
+    if guarded(|| decode_samples(&mut whole, width, height, &mut samples))? == ColorType::L8 {
+        samples = samples.iter().flat_map(|luma| [*luma; 3]).collect();
+    }
+    let picture = RgbImage::from_raw(width, height, samples);
+    picture.ok_or(DecodeError::Damaged(NOT_ITS_SIZE))
+}
+
 /// The coded data of the rows that a strip decodes.
 fn coded<'a>(jpeg: &'a [u8], layout: &Layout, cuts: &Cuts, cut: &Cut) -> &'a [u8] {
     let of = |row: u32| layout.starts.get((row / cuts.rows_an_interval) as usize);
@@ -226,35 +243,47 @@ fn known_sampling(header: &Header) -> bool {
     }
 }
 
-impl Strip<'_> {
-    /// Decodes and packs; a panic is an error like any other.
-    fn decode(&mut self, width: usize) -> Result<(), DecodeError> {
-        TRYING.set(true);
-        let outcome = panic::catch_unwind(AssertUnwindSafe(|| self.decode_and_pack(width)));
-        TRYING.set(false);
-        outcome.unwrap_or(Err(DecodeError::Panicked))
-    }
+/// What `decode` gives; a panic in it is an error like any other.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
+    TRYING.set(true);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(decode));
+    TRYING.set(false);
+    outcome.unwrap_or(Err(DecodeError::Panicked))
+}
 
-    fn decode_and_pack(&mut self, width: usize) -> Result<(), DecodeError> {
-        let mut decoder = JpegDecoder::new(&mut self.splice).map_err(DecodeError::Image)?;
-        let mut limits = Limits::no_limits();
-        limits.max_image_width = Some(width as u32);
-        limits.max_image_height = Some(self.height);
-        decoder.set_limits(limits).map_err(DecodeError::Image)?;
-        if decoder.dimensions() != (width as u32, self.height) {
-            return Err(DecodeError::Damaged("it is not of the size that it says"));
-        }
-        let color = decoder.color_type();
-        let bytes = match color {
-            ColorType::L8 => 1,
-            ColorType::Rgb8 => 3,
-            _ => return Err(DecodeError::Unsupported("colours with transparency")),
-        };
-        bitmap::resize(self.samples, width * self.height as usize * bytes);
-        decoder
-            .read_image(self.samples)
-            .map_err(DecodeError::Image)?;
-        let wanted = &self.samples[self.skip as usize * width * bytes..];
+const NOT_ITS_SIZE: &str = "it is not of the size that it says";
+
+/// Decodes into `samples`, one byte a pixel (`L8`) or three (`Rgb8`).
+fn decode_samples(
+    jpeg: impl BufRead + Seek,
+    width: u32,
+    height: u32,
+    samples: &mut Vec<u8>,
+) -> Result<ColorType, DecodeError> {
+    let mut decoder = JpegDecoder::new(jpeg).map_err(DecodeError::Image)?;
+    let mut limits = Limits::no_limits();
+    limits.max_image_width = Some(width);
+    limits.max_image_height = Some(height);
+    decoder.set_limits(limits).map_err(DecodeError::Image)?;
+    if decoder.dimensions() != (width, height) {
+        return Err(DecodeError::Damaged(NOT_ITS_SIZE));
+    }
+    let color = decoder.color_type();
+    if !matches!(color, ColorType::L8 | ColorType::Rgb8) {
+        return Err(DecodeError::Unsupported("colours with transparency"));
+    }
+    let bytes = usize::from(color.bytes_per_pixel());
+    bitmap::resize(samples, width as usize * height as usize * bytes);
+    decoder.read_image(samples).map_err(DecodeError::Image)?;
+    Ok(color)
+}
+
+impl Strip<'_> {
+    fn decode(&mut self, width: usize) -> Result<(), DecodeError> {
+        let (splice, samples) = (&mut self.splice, &mut *self.samples);
+        let color = guarded(|| decode_samples(splice, width as u32, self.height, samples))?;
+        let skipped = self.skip as usize * width * usize::from(color.bytes_per_pixel());
+        let wanted = &self.samples[skipped..];
         match color {
             ColorType::L8 => pack::gray(wanted, self.pixels),
             _ => pack::rgb(wanted, self.pixels),

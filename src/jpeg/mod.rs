@@ -21,7 +21,7 @@ mod turbo;
 #[cfg(feature = "send")]
 mod turner;
 
-pub use decode::{Decoder, hush_caught_panics};
+pub use decode::{Decoder, decode_rgb, hush_caught_panics};
 #[cfg(feature = "send")]
 pub use encode::Encoder;
 pub use error::DecodeError;

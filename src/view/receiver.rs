@@ -12,9 +12,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use image::ImageDecoder;
 use image::RgbImage;
-use image::codecs::jpeg::JpegDecoder;
 
 use super::allow::Allowed;
 use super::door::Door;
@@ -120,9 +118,9 @@ impl Receiver {
         self.addresses[0]
     }
 
-    /// The newest frame, waited for until `patience` is over.
+    /// The newest frame, waited for until `patience` is over: any, and [`Duration::MAX`] waits for ever.
     pub fn next_within(&mut self, patience: Duration) -> Option<Frame> {
-        self.next_until(Some(Instant::now() + patience))
+        self.next_until(Instant::now().checked_add(patience))
     }
 
     fn next_until(&mut self, deadline: Option<Instant>) -> Option<Frame> {
@@ -181,15 +179,10 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The frame's picture. Strangers' JPEGs are held to the limits of [`jpeg::inspect`].
+    /// The frame's picture. Strangers' JPEGs are held to the limits of [`jpeg::inspect`], and to
+    /// [`jpeg::MAX_SCANS`]; what makes the decoder panic is an error.
     pub fn decode(&self) -> Result<RgbImage, DecodeError> {
-        jpeg::inspect(&self.jpeg)?;
-        let decoder = JpegDecoder::new(io::Cursor::new(self.jpeg.as_slice()));
-        let decoder = decoder.map_err(DecodeError::Image)?;
-        let (width, height) = decoder.dimensions();
-        let picture = image::DynamicImage::from_decoder(decoder).map_err(DecodeError::Image)?;
-        debug_assert_eq!((picture.width(), picture.height()), (width, height));
-        Ok(picture.into_rgb8())
+        jpeg::decode_rgb(&self.jpeg)
     }
 }
 
