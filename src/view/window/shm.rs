@@ -10,13 +10,13 @@
 //! Blocks until the server has drawn, so that "shown" means shown and the memory is free again.
 
 use std::any::Any;
-use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Weak};
 
 use memmap2::MmapMut;
-use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, memfd_create};
+use rustix::io::retry_on_intr;
 use x11rb::connection::{Connection, RequestConnection};
 use x11rb::protocol::shm::{self, ConnectionExt as _};
 use x11rb::protocol::xproto::{
@@ -198,14 +198,18 @@ impl PixelMemory for SharedMemory {
 impl Mapped {
     /// Zeroed memory without a name, and the file that stands for it.
     fn new(pixels: usize) -> io::Result<Self> {
-        let file = File::from(memfd_create("view-recv pixels", MemfdFlags::CLOEXEC)?);
-        file.set_len(pixels.max(1) as u64 * 4)?;
-        // SAFETY: nobody changes or shortens the memory but this program: the file has no name, and the
-        // only one it is given to is the X server, which maps it to read from and runs with at least
-        // this program's trust (it sees the screen and types the keys).
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let file = memfd_create("view-recv pixels", flags)?;
+        let bytes = pixels.max(1) as u64 * 4;
+        // Where memory is out, this is an error; else writing to it would be a bus error.
+        retry_on_intr(|| fallocate(&file, FallocateFlags::empty(), 0, bytes))?;
+        fcntl_add_seals(&file, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+        // SAFETY: nobody can shorten the memory, which is sealed, and nobody changes it but this program: the
+        // file has no name, and the only one it is given to is the X server, which maps it to read from and
+        // runs with at least this program's trust (it sees the screen and types the keys).
         let memory = unsafe { MmapMut::map_mut(&file)? };
         Ok(Mapped {
-            file: Arc::new(file.into()),
+            file: Arc::new(file),
             memory,
         })
     }
@@ -237,4 +241,38 @@ fn depth_of_plain_pixels(connection: &RustConnection, window: Window) -> Option<
         && format.bits_per_pixel == 32
         && masks == (0xff_00_00, 0x00_ff_00, 0x00_00_ff);
     plain.then_some(depth)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::fcntl_get_seals;
+    use std::fs::File;
+    use std::os::unix::fs::MetadataExt;
+
+    fn file(mapped: &Mapped) -> File {
+        mapped.file.try_clone().unwrap().into()
+    }
+
+    #[test]
+    fn memory_is_there_before_it_is_written_to() {
+        let mapped = Mapped::new(100_000).unwrap();
+        let metadata = file(&mapped).metadata().unwrap();
+        assert_eq!(metadata.len(), 400_000);
+        let allocated = metadata.blocks() * 512;
+        assert!(allocated >= 400_000, "{allocated} bytes are there");
+    }
+
+    #[test]
+    fn whoever_is_given_the_memory_cannot_shorten_it_under_the_window() {
+        let mapped = Mapped::new(100_000).unwrap();
+        for length in [0, 399_999, 400_001] {
+            assert!(file(&mapped).set_len(length).is_err(), "{length}");
+        }
+        assert!(
+            fcntl_get_seals(&*mapped.file)
+                .unwrap()
+                .contains(SealFlags::SEAL)
+        );
+    }
 }
