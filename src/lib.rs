@@ -16,6 +16,7 @@ pub mod args;
 pub mod frame;
 pub mod jpeg;
 pub mod link;
+pub mod report;
 #[cfg(feature = "send")]
 pub mod send;
 pub mod shell;

@@ -1,51 +1,36 @@
-//! What both programs share towards the shell: signals, lines on stderr, figures on stdout, the end.
+//! What both programs share towards the shell: signals, standard output, the end.
 //!
 //! Only the binaries use it. Standard output carries data alone: its first descriptor is duplicated and
 //! then pointed at stderr (Unix), because a window library may print there.
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{self, IsTerminal, Write};
-use std::sync::{Arc, Mutex};
-
-use serde::Serialize;
+use std::io;
+use std::sync::Arc;
 
 use crate::stop::{Reason, Stop};
 
-/// What `--stats` asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Stats {
-    /// Nothing.
-    Off,
-    /// One line that is kept up to date, on stderr.
-    Line,
-    /// One JSON object a line, once a second and once at the end.
-    Json,
-}
-
-impl Stats {
-    /// What holds where nobody says: a line for a person, nothing for a script.
-    pub fn or_default(asked: Option<Stats>) -> Stats {
-        asked.unwrap_or(if io::stderr().is_terminal() {
-            Stats::Line
-        } else {
-            Stats::Off
-        })
-    }
-}
-
-/// Makes SIGINT and SIGTERM ask `stop` to end. A second signal ends the program at once.
+/// Makes SIGINT, SIGTERM and SIGHUP ask `stop` to end; SIGHUP not where it is ignored already, as by nohup. A
+/// second SIGINT or SIGTERM ends the program at once.
 pub fn heed_signals(stop: Arc<Stop>) -> io::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     #[cfg(unix)]
     {
-        use signal_hook::{iterator::Signals, low_level};
+        use signal_hook::{consts::SIGHUP, iterator::Signals, low_level};
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        if !is_ignored(SIGHUP) {
+            signals.add_signal(SIGHUP)?;
+        }
         std::thread::Builder::new()
             .name("signals".into())
             .spawn(move || {
+                // A terminal that is closed sends SIGHUP twice, by its shell and by the kernel, and systemd
+                // may send it together with SIGTERM, in either order: that is no impatience.
+                let mut hung_up = false;
                 for signal in signals.forever() {
-                    if stop.is_asked() {
+                    if signal == SIGHUP {
+                        hung_up = true;
+                    } else if stop.is_asked() && !std::mem::take(&mut hung_up) {
                         let _ = low_level::emulate_default_handler(signal);
                     }
                     stop.ask(match signal {
@@ -74,6 +59,18 @@ pub fn heed_signals(stop: Arc<Stop>) -> io::Result<()> {
             })?;
     }
     Ok(())
+}
+
+/// Whether the program was started with this signal ignored.
+#[cfg(unix)]
+#[allow(unsafe_code)]
+fn is_ignored(signal: libc::c_int) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: it changes nothing, and fills in the whole of `action` where it succeeds.
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0
+            && action.assume_init().sa_sigaction == libc::SIG_IGN
+    }
 }
 
 /// Ends the program as its end was asked for: of SIGINT itself where that was it, so that a shell loop
@@ -128,83 +125,6 @@ fn point_stdout_at_stderr() -> io::Result<()> {
     }
 }
 
-/// Where lines for people go: stderr, with a status line below them on a terminal.
-#[derive(Debug, Default)]
-pub struct Console {
-    program: &'static str,
-    status: Mutex<String>,
-}
-
-impl Console {
-    /// A console whose lines begin with the program's name.
-    pub fn new(program: &'static str) -> Self {
-        Console {
-            program,
-            status: Mutex::default(),
-        }
-    }
-
-    /// Says one line. Control characters, whoever sent them, do not reach the terminal.
-    pub fn say(&self, line: &str) {
-        let status = self.status.lock().expect(POISON);
-        let clear = if status.is_empty() { "" } else { CLEAR };
-        let line = printable(line);
-        // A closed stderr is no reason to stop a stream.
-        let _ = write!(io::stderr(), "{clear}{}: {line}\n{status}", self.program);
-    }
-
-    /// Replaces the status line; an ordinary line where stderr is no terminal.
-    pub fn status(&self, line: &str) {
-        if !io::stderr().is_terminal() {
-            return self.say(line);
-        }
-        let mut status = self.status.lock().expect(POISON);
-        *status = printable(line);
-        let _ = write!(io::stderr(), "{CLEAR}{status}");
-    }
-
-    /// Takes the status line away, for the end.
-    pub fn clear_status(&self) {
-        let mut status = self.status.lock().expect(POISON);
-        if !std::mem::take(&mut *status).is_empty() {
-            let _ = write!(io::stderr(), "{CLEAR}");
-        }
-    }
-}
-
-/// Where figures go, and in which form.
-pub struct Teller {
-    /// The form.
-    pub stats: Stats,
-    /// Where lines go.
-    pub console: Arc<Console>,
-    /// Where JSON goes.
-    pub json: Box<dyn Write + Send>,
-}
-
-impl Teller {
-    /// Tells figures, which are also to be had as a line; `last` says that no more will come. Fails when whoever
-    /// reads them has gone.
-    pub fn tell(&mut self, figures: &impl Serialize, line: &str, last: bool) -> io::Result<()> {
-        match self.stats {
-            Stats::Off => Ok(()),
-            Stats::Line if last => {
-                self.console.clear_status();
-                self.console.say(line);
-                Ok(())
-            }
-            Stats::Line => {
-                self.console.status(line);
-                Ok(())
-            }
-            Stats::Json => {
-                let object = serde_json::to_string(figures).expect("plain fields") + "\n";
-                self.json.write_all(object.as_bytes())
-            }
-        }
-    }
-}
-
 /// An error and its causes in one line; a cause whose words are there already is not said again.
 pub fn in_a_line(error: &(dyn Error + 'static)) -> String {
     let mut line = error.to_string();
@@ -218,17 +138,6 @@ pub fn in_a_line(error: &(dyn Error + 'static)) -> String {
     }
     line
 }
-
-/// To the start of the line, and erase it.
-const CLEAR: &str = "\r\x1b[K";
-
-fn printable(line: &str) -> String {
-    line.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
-}
-
-const POISON: &str = "nothing panics while it holds the status line";
 
 #[cfg(test)]
 mod tests {
@@ -251,10 +160,5 @@ mod tests {
         let error = |text| Outer(text, io::Error::other("disk full"));
         assert_eq!(in_a_line(&error("no file")), "no file: disk full");
         assert_eq!(in_a_line(&error("disk full: delete")), "disk full: delete");
-    }
-
-    #[test]
-    fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(printable("a\x1b[31mb\nc\u{9b}d"), "a?[31mb?c?d");
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 pub enum Reason {
     /// `--duration`, `--frames`, the window closed, the end of a file, a broken pipe: as asked.
     Done,
-    /// SIGTERM.
+    /// SIGTERM or SIGHUP.
     Terminated,
     /// SIGINT: after the clean-up the program dies of it, so that a shell loop stops too.
     Interrupted,

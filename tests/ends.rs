@@ -6,7 +6,7 @@ mod common;
 use std::io::Read;
 use std::net::TcpStream;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use common::figures::Figures;
@@ -70,11 +70,26 @@ fn a_viewer_ends_after_so_many_frames_or_seconds_with_0() {
     let _sender = sender(&host, &[]);
     assert_eq!(by_frames.wait().code(), Some(0));
     assert_eq!(figures.closing()["frames"], 5);
-    for args in [&["--duration", "0.5"][..], &["--duration", "0.5", "--once"]] {
-        let (mut by_time, figures, _) = viewer(args);
-        assert_eq!(by_time.wait().code(), Some(0), "{args:?}");
+    let (mut by_time, figures, _) = viewer(&["--duration", "0.5"]);
+    assert_eq!(by_time.wait().code(), Some(0));
+    assert_eq!(figures.closing()["frames"], 0);
+}
+
+#[test]
+fn a_viewer_that_waited_in_vain_for_frames_or_for_a_sender_ends_with_1() {
+    for args in [["--frames", "1"].as_slice(), &["--once"]] {
+        let (mut viewer, figures, _) = viewer(&[&["--duration", "0.5"], args].concat());
+        let (status, lines) = viewer.end();
+        assert_eq!(status.code(), Some(1), "{args:?}");
+        let said = |line: &&String| line.contains("nothing came in 0.5 s");
+        assert_eq!(lines.iter().filter(said).count(), 1, "{lines:#?}");
         assert_eq!(figures.closing()["frames"], 0);
     }
+    // Fewer than wanted, in the time that was given: as asked.
+    let (mut viewer, figures, host) = viewer(&["--duration", "1.5", "--frames", "1000000"]);
+    assert_eq!(sender(&host, &["--frames", "3"]).wait().code(), Some(0));
+    assert_eq!(viewer.wait().code(), Some(0));
+    assert_eq!(figures.closing()["frames"], 3);
 }
 
 #[test]
@@ -130,6 +145,68 @@ fn end_by(signal: &str, state: &str, program: &mut Running) {
         "{signal} while {state}: {status}, {lines:#?}"
     );
     assert!(took < AT_ONCE, "{signal} while {state}: {took:?}");
+}
+
+/// The command with SIGHUP as a terminal's shell leaves it, or as nohup does, whatever started the tests.
+fn hearing(signal_option: &str, command: &Command) -> Command {
+    let mut env = Command::new("env");
+    env.arg(signal_option)
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdin(Stdio::null());
+    env
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_a_sender_with_the_end_marker() {
+    let listening = Listening::start();
+    let command = pi_send(&["--host", &listening.address(), "--source", "test"]);
+    let mut sender = Running::start(&mut hearing("--default-signal=HUP", &command));
+    let mut session = listening.accept();
+    session.frame().expect("frames come");
+    sender.signal("HUP");
+    // Its shell and the kernel say so, each.
+    sender.signal("HUP");
+    // To the end marker, or this panics.
+    session.frames();
+    assert_eq!(sender.wait().code(), Some(0));
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_a_viewer_with_its_recording_complete() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let file = folder.path().join("garden.mkv");
+    let file = file.to_str().expect("its name is plain");
+    let command = view_recv(&[&VIEWER[..], &["--record", file]].concat());
+    let (mut viewer, figures) = Figures::start(&mut hearing("--default-signal=HUP", &command));
+    let host = viewer.listening_on().to_string();
+    let _sender = sender(&host, &[]);
+    figures.wait_for("recorded frames", |figures| {
+        (figures["recorded"].as_u64() > Some(0)).then_some(())
+    });
+    viewer.signal("HUP");
+    let (status, lines) = viewer.end();
+    assert_eq!(status.code(), Some(0), "{lines:#?}");
+    let complete = |line: &String| line.contains("recorded") && line.contains(file);
+    assert!(lines.iter().any(complete), "{lines:#?}");
+}
+
+#[test]
+fn programs_that_nohup_started_outlive_their_terminal() {
+    let command = view_recv(&VIEWER);
+    let (mut viewer, figures) = Figures::start(&mut hearing("--ignore-signal=HUP", &command));
+    let host = viewer.listening_on().to_string();
+    let command = pi_send(&["--host", &host, "--source", "test"]);
+    let mut sender = Running::start(&mut hearing("--ignore-signal=HUP", &command));
+    figures.wait_for_state("receiving");
+    viewer.signal("HUP");
+    sender.signal("HUP");
+    let frames = figures.wait_for("figures", |figures| figures["frames"].as_u64());
+    figures.wait_for("more than is under way", |figures| {
+        (figures["frames"].as_u64() > Some(frames + 40)).then_some(())
+    });
+    end_by("TERM", "the terminal is gone", &mut sender);
+    end_by("TERM", "the terminal is gone", &mut viewer);
 }
 
 #[test]

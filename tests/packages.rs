@@ -253,6 +253,17 @@ fn one_command_installs_the_service_and_one_removes_it() {
 }
 
 #[test]
+fn a_service_is_started_again_however_it_ended_but_for_wrong_options() {
+    let unit = fs::read_to_string(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/scripts/debian/pi-send.service"
+    ));
+    let unit = unit.unwrap();
+    assert_eq!(value(&unit, "Restart"), "always");
+    assert_eq!(value(&unit, "RestartPreventExitStatus"), "2");
+}
+
+#[test]
 fn a_service_that_could_not_work_is_refused() {
     for (wrong, said) in [
         (&["--res", "640x480"][..], "--host is missing"),

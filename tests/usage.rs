@@ -97,6 +97,7 @@ const PI_SEND: &[Row] = &[
     (&["--bitrate", "2000000"], "--min-quality"),
     (&["--resolution", "640"], "WIDTHxHEIGHT"),
     (&["--stats", "xml"], "off, line, json"),
+    (&["--quiet=yes"], "unexpected value 'yes'"),
     (&["--colour"], "unexpected argument '--colour'"),
     (&["film.mjpeg"], "unexpected argument 'film.mjpeg'"),
 ];
@@ -138,6 +139,7 @@ const VIEW_RECV: &[Row] = &[
     (&["--frames", "-1"], "--frames"),
     (&["--duration", "long"], "seconds"),
     (&["--stats", "xml"], "off, line, json"),
+    (&["--quiet=yes"], "unexpected value 'yes'"),
     (&["film.mjpeg"], "unexpected argument 'film.mjpeg'"),
 ];
 

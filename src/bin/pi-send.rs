@@ -9,17 +9,15 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use pi_stream::report::{Console, Schedule, Severity, Statistics, Stats};
 use pi_stream::send::camera_options::ListFormat;
 use pi_stream::send::event::Event;
 use pi_stream::send::options::{Options, Plan};
 use pi_stream::send::session::Session;
 use pi_stream::send::source::{self, Failure, Feed, Source};
 use pi_stream::send::stats::{Counters, Reporter};
-use pi_stream::shell::{self, Console, Stats, Teller};
+use pi_stream::shell;
 use pi_stream::stop::{Reason, Stop};
-
-/// How often figures are told.
-const REPORT: Duration = Duration::from_secs(1);
 
 /// How long the source has to end: a camera is released in it; standard input may never come back.
 const PATIENCE_WITH_SOURCE: Duration = Duration::from_millis(400);
@@ -30,20 +28,37 @@ fn main() {
         list(format);
     }
     let plan = options.check().unwrap_or_else(|error| error.exit());
-    let console = Arc::new(Console::new("pi-send"));
-    let sent = use_tuning_file(&plan)
+    let tuned = use_tuning_file(&plan);
+    let console = console(options.quiet);
+    console.tell_panics();
+    let stats = Stats::or_default(options.stats, options.quiet);
+    let sent = tuned
         .map_err(anyhow::Error::from)
-        .and_then(|()| run(plan, Stats::or_default(options.stats), &console));
+        .and_then(|()| run(plan, stats, &console));
     match sent {
-        Ok(reason) => shell::exit(reason),
+        Ok(reason) => {
+            console.finish();
+            shell::exit(reason)
+        }
         Err(error) => failed(&console, &error),
+    }
+}
+
+fn console(quiet: bool) -> Arc<Console> {
+    match Console::start("pi-send", quiet) {
+        Ok(console) => Arc::new(console),
+        Err(error) => {
+            eprintln!("pi-send: no thread to report with: {error}");
+            shell::end(1)
+        }
     }
 }
 
 /// Says what failed, and ends.
 fn failed(console: &Console, error: &anyhow::Error) -> ! {
     console.clear_status();
-    console.say(&shell::in_a_line(error.as_ref()));
+    console.say(Severity::Error, &shell::in_a_line(error.as_ref()));
+    console.finish();
     let is_usage = error.downcast_ref().is_some_and(Failure::is_usage);
     shell::end(if is_usage { 2 } else { 1 })
 }
@@ -57,7 +72,7 @@ fn list(format: ListFormat) -> ! {
     });
     match printed {
         Ok(()) => shell::end(0),
-        Err(error) => failed(&Console::new("pi-send"), &error),
+        Err(error) => failed(&console(false), &error),
     }
 }
 
@@ -79,22 +94,18 @@ fn run(plan: Plan, stats: Stats, console: &Arc<Console>) -> anyhow::Result<Optio
     let counters = Arc::new(Counters::default());
     let over = Arc::new(Stop::new());
     let reporter = Reporter::new(Arc::clone(&counters), Arc::clone(&feed), Instant::now());
+    let stdout = shell::take_stdout()?;
     let figures = Figures {
-        teller: Teller {
-            stats,
-            console: Arc::clone(console),
-            json: Box::new(shell::take_stdout()?),
-        },
+        statistics: Statistics::start(stats, console, Some(stdout), &stop)?,
         reporter,
         over: Arc::clone(&over),
-        stop: Arc::clone(&stop),
     };
     let figures = thread::Builder::new()
         .name("figures".into())
         .spawn(move || figures.run())?;
     let source = start(plan.source, &feed, console)?;
 
-    let tell = |event: Event| console.say(&event.to_string());
+    let tell = |event: Event| console.say(event.severity(), &event.to_string());
     let mut session = Session::new(
         plan.session,
         Arc::clone(&feed),
@@ -108,7 +119,7 @@ fn run(plan: Plan, stats: Stats, console: &Arc<Console>) -> anyhow::Result<Optio
     let source = join_within(source, PATIENCE_WITH_SOURCE);
     over.ask(Reason::Done);
     let _ = figures.join();
-    source.unwrap_or(Ok(()))?;
+    source?;
     sent?;
     Ok(stop.reason())
 }
@@ -126,49 +137,72 @@ fn start(
         Source::Stream(..) => "stream",
     };
     thread::Builder::new().name(name.into()).spawn(move || {
-        let end = source::run(&source, &feed, &|line| console.say(&line));
+        let tell = |severity, line: String| console.say(severity, &line);
+        let end = source::run(&source, &feed, &tell);
         feed.slot().close();
         end
     })
 }
 
-/// Waits for the source for so long; `None` where it does not come back.
-fn join_within(
-    source: JoinHandle<Result<(), Failure>>,
-    patience: Duration,
-) -> Option<Result<(), Failure>> {
+/// Waits for the source for so long, and says what it failed of; one that does not come back is left behind.
+fn join_within(source: JoinHandle<Result<(), Failure>>, patience: Duration) -> anyhow::Result<()> {
     let until = Instant::now() + patience;
     while !source.is_finished() && Instant::now() < until {
         thread::sleep(Duration::from_millis(5));
     }
-    // A panic in it has been reported by its hook, and the feed was closed.
-    source
-        .is_finished()
-        .then(|| source.join().unwrap_or(Ok(())))
+    if !source.is_finished() {
+        return Ok(());
+    }
+    match source.join() {
+        Ok(ended) => Ok(ended?),
+        // What it was, its hook has said; the feed was closed.
+        Err(_) => anyhow::bail!("the source ended by a fault of pi-send itself, told above"),
+    }
 }
 
 /// The thread "figures": tells them once a second and once at the end.
 struct Figures {
-    teller: Teller,
+    statistics: Statistics,
     reporter: Reporter,
     over: Arc<Stop>,
-    stop: Arc<Stop>,
 }
 
 impl Figures {
     fn run(mut self) {
-        let mut next = Instant::now() + REPORT;
+        let mut schedule = Schedule::new(Instant::now());
         loop {
-            let last = self.over.sleep_until(next);
-            next += REPORT;
-            let report = self.reporter.report(Instant::now(), last);
-            if self.teller.tell(&report, &report.line(), last).is_err() {
-                self.stop.ask(Reason::Done);
-                return;
+            let last = self.over.sleep_until(schedule.next());
+            let now = Instant::now();
+            if last || schedule.is_due(now) {
+                let report = self.reporter.report(now, last);
+                self.statistics.tell(&report, &report.line(), last);
             }
             if last {
-                return;
+                return self.statistics.finish();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_panics_makes_pi_send_fail() {
+        let source = thread::spawn(|| -> Result<(), Failure> { panic!("for the test") });
+        let ended = join_within(source, Duration::from_secs(10));
+        assert!(ended.is_err(), "a service would not be started again");
+    }
+
+    #[test]
+    fn a_source_that_hangs_is_left_behind() {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let source = thread::spawn(move || {
+            let _ = held.recv();
+            Ok(())
+        });
+        assert!(join_within(source, Duration::from_millis(20)).is_ok());
+        drop(release);
     }
 }

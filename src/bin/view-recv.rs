@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,7 +14,8 @@ use clap::Parser;
 use pi_stream::link::dial::DEFAULT_PORT;
 use pi_stream::link::listen::{self, Bind};
 use pi_stream::link::reach::{Hint, Reach};
-use pi_stream::shell::{self, Console, Stats, Teller};
+use pi_stream::report::{Console, Schedule, Severity, Statistics, Stats};
+use pi_stream::shell;
 use pi_stream::slot::Wake;
 use pi_stream::stop::{Reason, Stop};
 use pi_stream::view::allow::Allowed;
@@ -34,9 +36,6 @@ use pi_stream::view::stats::{Rates, report};
 use pi_stream::view::window;
 use pi_stream::view::window_options::WindowConfig;
 
-/// How often figures are told.
-const REPORT: Duration = Duration::from_secs(1);
-
 /// How long the last frames have to be decoded at the end: a large one takes its time on a small machine.
 const PATIENCE_AT_END: Duration = Duration::from_secs(1);
 
@@ -48,16 +47,24 @@ fn main() {
     if let Err(error) = options.check() {
         error.exit();
     }
-    pi_stream::jpeg::hush_caught_panics();
-    let console = Arc::new(Console::new("view-recv"));
-    match run(options, &console) {
-        Ok(Ending::Asked(reason)) => shell::exit(reason),
-        Ok(Ending::Vanished) => shell::end(1),
+    let console = match Console::start("view-recv", options.quiet) {
+        Ok(console) => Arc::new(console),
         Err(error) => {
-            console.clear_status();
-            console.say(&shell::in_a_line(error.as_ref()));
+            eprintln!("view-recv: no thread to report with: {error}");
             shell::end(1)
         }
+    };
+    console.tell_panics();
+    pi_stream::jpeg::hush_caught_panics();
+    let ended = run(options, &console);
+    if let Err(error) = &ended {
+        console.clear_status();
+        console.say(Severity::Error, &shell::in_a_line(error.as_ref()));
+    }
+    console.finish();
+    match ended {
+        Ok(Ending::Asked(reason)) => shell::exit(reason),
+        Ok(Ending::Vanished) | Err(_) => shell::end(1),
     }
 }
 
@@ -84,7 +91,9 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
     let seat = Seat::new(options.idle_timeout.unwrap_or(IdleTimeout::ByPace));
     let tell = Box::new({
         let console = Arc::clone(console);
-        move |event: pi_stream::view::event::Event| console.say(&event.to_string())
+        move |event: pi_stream::view::event::Event| {
+            console.say(event.severity(), &event.to_string());
+        }
     });
     let mut hub = Hub::new(seat, sinks, Arc::clone(&stop), tell);
     hub.headless = options.headless;
@@ -97,14 +106,11 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
     desk.get_or_init(|| Desk::new(Arc::clone(&hub), reach.clone(), Instant::now()));
     start(&hub, listeners, &options)?;
     let over = Arc::new(Stop::new());
+    let stats = Stats::or_default(options.stats, options.quiet);
     let figures = thread::Builder::new().name("figures".into()).spawn({
         let figures = Figures {
-            teller: Teller {
-                stats: Stats::or_default(options.stats),
-                console: Arc::clone(console),
-                // Where stdout carries frames, stderr is left.
-                json: stdout.map_or_else(|| Box::new(io::stderr()) as _, |own| Box::new(own) as _),
-            },
+            // Where stdout carries frames, stderr is left.
+            statistics: Statistics::start(stats, console, stdout, &stop)?,
             hub: Arc::clone(&hub),
             over: Arc::clone(&over),
             console: Arc::clone(console),
@@ -124,8 +130,15 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
     stop.ask(Reason::Done);
     end(&hub);
     over.ask(Reason::Done);
-    let _ = figures.join();
+    let time_was_up = figures.join().unwrap_or(false);
     shown?;
+    let waited_for = options.once || options.frames.is_some();
+    if time_was_up && waited_for && hub.counters.frames.load(Ordering::Relaxed) == 0 {
+        anyhow::bail!(
+            "nothing came in {} s (--duration)",
+            options.duration.as_secs_f64()
+        );
+    }
     let vanished = options.once && hub.last_end().is_some_and(|end| !end.proper);
     Ok(if vanished && stop.reason() == Some(Reason::Done) {
         Ending::Vanished
@@ -146,7 +159,8 @@ fn sinks(
     let say: Arc<dyn Fn(String, bool) + Send + Sync> = Arc::new({
         let (console, desk) = (Arc::clone(console), Arc::clone(desk));
         move |text: String, bad| {
-            console.say(&text);
+            let severity = if bad { Severity::Error } else { Severity::Info };
+            console.say(severity, &text);
             if let Some(desk) = desk.get() {
                 desk.tell(News { text, bad });
             }
@@ -156,7 +170,7 @@ fn sinks(
         let (say, console) = (Arc::clone(&say), Arc::clone(console));
         move |notice| {
             if notice.is_routine() {
-                console.say(&notice.to_string());
+                console.say(Severity::Info, &notice.to_string());
             } else {
                 say(notice.to_string(), notice.is_bad());
             }
@@ -199,10 +213,10 @@ fn sinks(
 /// Says where it listens, and how senders come there.
 fn say_where(bound: &[SocketAddr], reach: &Reach, console: &Console) {
     for address in bound {
-        console.say(&format!("listening on {address}"));
+        console.say(Severity::Info, &format!("listening on {address}"));
     }
     if let Some(line) = reach.line() {
-        console.say(&line);
+        console.say(Severity::Info, &line);
     }
 }
 
@@ -253,7 +267,7 @@ fn end(hub: &Hub) {
 
 /// The thread "figures": tells them once a second and once at the end, and knows the time.
 struct Figures {
-    teller: Teller,
+    statistics: Statistics,
     hub: Arc<Hub>,
     over: Arc<Stop>,
     console: Arc<Console>,
@@ -262,35 +276,38 @@ struct Figures {
 }
 
 impl Figures {
-    fn run(mut self) {
+    /// Says at the end whether it came because the time was up.
+    fn run(mut self) -> bool {
         let start = Instant::now();
         let mut hint_at = Some(start + desk::HINT_AFTER);
         let mut rates = Rates::new(start);
-        let mut next = start + REPORT;
+        let mut schedule = Schedule::new(start);
+        let mut time_was_up = false;
         loop {
-            let wake = self.until.map_or(next, |until| until.min(next));
-            let last = self.over.sleep_until(wake);
+            let next = schedule.next();
+            let last = self
+                .over
+                .sleep_until(self.until.map_or(next, |until| until.min(next)));
             let now = Instant::now();
             if self.until.is_some_and(|until| now >= until) {
                 self.until = None;
+                time_was_up = !self.hub.stop.is_asked();
                 self.hub.stop.ask(Reason::Done);
             }
             if hint_at.is_some_and(|at| now >= at) {
                 hint_at = None;
                 if self.hub.seat.sessions() == 0 {
-                    self.console.say(&format!("No camera yet. {}", self.hint));
+                    let line = format!("No camera yet. {}", self.hint);
+                    self.console.say(Severity::Warning, &line);
                 }
             }
-            if last || now >= next {
-                next += REPORT;
+            if last || schedule.is_due(now) {
                 let report = report(&self.hub, &mut rates, now, last);
-                if self.teller.tell(&report, &report.line(), last).is_err() {
-                    self.hub.stop.ask(Reason::Done);
-                    return;
-                }
+                self.statistics.tell(&report, &report.line(), last);
             }
             if last {
-                return;
+                self.statistics.finish();
+                return time_was_up;
             }
         }
     }

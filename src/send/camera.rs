@@ -27,15 +27,23 @@ mod select;
 mod session;
 mod tuning;
 
+use std::collections::HashSet;
+use std::env;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::os::fd::AsRawFd;
+use std::thread;
 use std::time::Duration;
 
 use libcamera::logging::{self, LoggingTarget};
+use rustix::pipe::PipeFlags;
 
 pub use error::{CameraError, Devices};
 pub use list::list;
-pub use notice::Notice;
+pub use notice::{Logged, Notice};
 pub use tuning::use_tuning_file;
 
+use crate::report::Severity;
 use crate::send::camera_options::CameraConfig;
 use crate::send::source::Feed;
 use session::{End, Memory, Session};
@@ -49,10 +57,15 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from
 /// Lines for the user go to `notice`. Returns an error where the camera cannot be opened and started the
 /// first time; [`CameraError::is_usage`] tells whether the command line is at fault. Only one camera may be
 /// in use in a process at any time, listing included: libcamera ends the process otherwise.
-pub fn run(config: &CameraConfig, feed: &Feed, notice: &dyn Fn(Notice)) -> Result<(), CameraError> {
-    quieten();
+pub fn run(
+    config: &CameraConfig,
+    feed: &Feed,
+    notice: &(dyn Fn(Notice) + Sync),
+) -> Result<(), CameraError> {
     let _closed = feed.close_at_end();
-    keep(config, feed, notice)
+    // While it is opened, what fails is ours to say, in one line.
+    let pictures_come = || feed.captured() > 0 && feed.lost().is_none();
+    with_log(notice, &pictures_come, || keep(config, feed, notice))
 }
 
 fn keep(config: &CameraConfig, feed: &Feed, notice: &dyn Fn(Notice)) -> Result<(), CameraError> {
@@ -146,14 +159,91 @@ fn patience(frame_time: Duration, seen: bool) -> Duration {
     }
 }
 
+/// The variables by which a user says what libcamera shall log, and where.
+const LOG_LEVELS: &str = "LIBCAMERA_LOG_LEVELS";
+const LOG_FILE: &str = "LIBCAMERA_LOG_FILE";
+
+/// Does the work with libcamera's messages among our notices: through a pipe and a thread, which takes each line
+/// as it comes and so never keeps libcamera waiting. By itself it would write to the terminal, in colours.
+///
+/// Without a pipe it is silenced.
+fn with_log<T>(
+    notice: &(dyn Fn(Notice) + Sync),
+    pictures_come: &(dyn Fn() -> bool + Sync),
+    work: impl FnOnce() -> T,
+) -> T {
+    if env::var_os(LOG_FILE).is_some() {
+        return work();
+    }
+    let Ok(lines) = log_into_pipe() else {
+        silence();
+        return work();
+    };
+    thread::scope(|scope| {
+        let reader = thread::Builder::new().name("camera log".into());
+        let reading = reader.spawn_scoped(scope, || {
+            tell_log(BufReader::new(lines), notice, pictures_come);
+        });
+        // Closes libcamera's end, with which the thread ends, even after a panic.
+        let _silence = SilenceAtDrop;
+        if reading.is_err() {
+            silence();
+        }
+        work()
+    })
+}
+
+struct SilenceAtDrop;
+
+impl Drop for SilenceAtDrop {
+    fn drop(&mut self) {
+        silence();
+    }
+}
+
+/// Lets libcamera write its messages into a pipe; the end to read them from.
+fn log_into_pipe() -> io::Result<File> {
+    let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    logging::log_set_file(&format!("/proc/self/fd/{}", write.as_raw_fd()), false)?;
+    Ok(File::from(read))
+}
+
+/// Tells what libcamera warns of while pictures come, each line once. (When a camera is opened it warns of
+/// much that we only try.) All of it for who has asked for levels.
+fn tell_log(lines: impl BufRead, notice: &dyn Fn(Notice), pictures_come: &dyn Fn() -> bool) {
+    let all = env::var_os(LOG_LEVELS).is_some();
+    let mut told = HashSet::new();
+    for line in lines.split(b'\n').map_while(Result::ok) {
+        let logged = Logged::parse(&String::from_utf8_lossy(&line));
+        let mut is_news = || {
+            logged.severity < Severity::Info
+                && pictures_come()
+                && told.len() < MAX_LOGGED
+                && told.insert(logged.line.clone())
+        };
+        if all || is_news() {
+            notice(Notice::Library(logged));
+        }
+    }
+}
+
+/// Lines of libcamera's that are told in a run; what follows is more of the same.
+const MAX_LOGGED: usize = 100;
+
 /// Silences libcamera's own messages, unless the user wants them: errors come as [`CameraError`]s, in one
 /// line, and a level cannot be set for all of its categories at once.
 fn quieten() {
-    let wanted = ["LIBCAMERA_LOG_LEVELS", "LIBCAMERA_LOG_FILE"];
-    if wanted.iter().all(|name| std::env::var_os(name).is_none()) {
-        // Refused only for targets that do not exist.
-        let _ = logging::log_set_target(LoggingTarget::None);
+    if [LOG_LEVELS, LOG_FILE]
+        .iter()
+        .all(|name| env::var_os(name).is_none())
+    {
+        silence();
     }
+}
+
+fn silence() {
+    // Refused only for targets that do not exist.
+    let _ = logging::log_set_target(LoggingTarget::None);
 }
 
 #[cfg(test)]
@@ -166,5 +256,27 @@ mod tests {
         assert_eq!(patience(Duration::from_millis(33), true), seconds(2));
         assert_eq!(patience(seconds(6), true), seconds(18));
         assert!(patience(seconds(6), false) > patience(seconds(6), true));
+    }
+
+    #[test]
+    fn a_warning_of_libcameras_is_told_once_however_often_it_comes() {
+        let log = "[0:00:01.1] [7]  WARN V4L2 a.cpp:1 no flash\n\
+                   [0:00:01.2] [7]  INFO Camera b.cpp:2 libcamera v0.7\n\
+                   [0:00:09.9] [8]  WARN V4L2 a.cpp:1 no flash\n\
+                   [0:00:09.9] [8] ERROR V4L2 a.cpp:9 Device or resource busy\n";
+        let told = |pictures_come: bool| {
+            let lines = std::cell::RefCell::new(Vec::new());
+            let notice = |notice: Notice| lines.borrow_mut().push(notice.to_string());
+            tell_log(log.as_bytes(), &notice, &|| pictures_come);
+            lines.into_inner()
+        };
+        assert_eq!(told(false), [""; 0]);
+        assert_eq!(
+            told(true),
+            [
+                "libcamera: WARN V4L2 a.cpp:1 no flash",
+                "libcamera: ERROR V4L2 a.cpp:9 Device or resource busy"
+            ]
+        );
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::link::dial::{DialError, Target};
+use crate::report::Severity;
 
 /// Something that a user wants to know; `Display` is the line.
 #[derive(Debug)]
@@ -21,6 +22,16 @@ pub enum Event {
     Unencodable(String),
     /// What a source or a camera has to say.
     Notice(String),
+}
+
+impl Event {
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Event::Connected(_) | Event::Moved(_) | Event::Notice(_) => Severity::Info,
+            Event::Unreachable(..) | Event::Lost(..) | Event::Unencodable(_) => Severity::Warning,
+        }
+    }
 }
 
 /// Why a connection ended.

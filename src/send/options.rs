@@ -17,7 +17,7 @@ use crate::args::rpicam::RpicamArgs;
 use crate::args::units;
 use crate::frame::Turn;
 use crate::link::dial::{DEFAULT_PORT, Target};
-use crate::shell::Stats;
+use crate::report::Stats;
 use crate::stamp::Name;
 
 /// The longest side of a picture: JPEG's own limit in libjpeg-turbo.
@@ -128,6 +128,10 @@ pub struct Options {
         help_heading = "Figures"
     )]
     pub stats: Option<Stats>,
+
+    /// Report errors only; figures where --stats asks for them
+    #[arg(long, help_heading = "Figures")]
+    pub quiet: bool,
 }
 
 const EXAMPLES: &str = "\

@@ -21,6 +21,7 @@ use self::error::SourceError;
 use super::camera;
 use super::camera_options::{CameraConfig, ListFormat};
 use crate::frame::{Captured, Turn};
+use crate::report::Severity;
 use crate::slot::Slot;
 use crate::stop::{Reason, Stop};
 
@@ -51,13 +52,16 @@ pub struct Shape {
     pub turn: Turn,
 }
 
+/// What tells the user a line, from any thread of the source's.
+pub type Tell<'a> = &'a (dyn Fn(Severity, String) + Sync);
+
 /// Runs a source on this thread until it ends or the feed says stop; it tells what a user wants to know
 /// line by line.
-pub fn run(source: &Source, feed: &Feed, tell: &dyn Fn(String)) -> Result<(), Failure> {
+pub fn run(source: &Source, feed: &Feed, tell: Tell) -> Result<(), Failure> {
     match source {
         Source::Camera(config) => {
-            let told = camera::run(config, feed, &|notice| tell(notice.to_string()));
-            told.map_err(Failure::Camera)
+            let told = |notice: camera::Notice| tell(notice.severity(), notice.to_string());
+            camera::run(config, feed, &told).map_err(Failure::Camera)
         }
         Source::Test(shape) => {
             let Shape {
@@ -74,10 +78,11 @@ pub fn run(source: &Source, feed: &Feed, tell: &dyn Fn(String)) -> Result<(), Fa
                 error,
             })?;
             if skipped.bytes > 0 {
-                tell(format!(
+                let line = format!(
                     "{} bytes of the input were skipped, {} torn frames among them",
                     skipped.bytes, skipped.torn
-                ));
+                );
+                tell(Severity::Warning, line);
             }
             Ok(())
         }

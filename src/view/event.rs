@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::report::Severity;
 use crate::stamp::Name;
 use crate::wire::ReadError;
 
@@ -40,6 +41,19 @@ pub enum Event {
     LeftOut(u64),
     /// What a sink has to say.
     Notice(String),
+}
+
+impl Event {
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Event::Session { .. } | Event::LeftOut(_) | Event::Notice(_) => Severity::Info,
+            Event::Over { why, .. } if why.is_proper() => Severity::Info,
+            Event::Over { .. } | Event::Busy(_) | Event::Strangers { .. } | Event::Exhausted(_) => {
+                Severity::Warning
+            }
+        }
+    }
 }
 
 /// Why a session ended.

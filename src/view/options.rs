@@ -16,7 +16,7 @@ use super::window_options::WindowArgs;
 use crate::args::units;
 use crate::link::dial::DEFAULT_PORT;
 use crate::link::listen::Bind;
-use crate::shell::Stats;
+use crate::report::Stats;
 
 /// Bounds of `--max-frame-bytes`: a frame of less is hardly a JPEG, and one of more is none that decodes.
 const FRAME_BYTES: std::ops::RangeInclusive<u64> = 1024..=(1 << 30);
@@ -74,6 +74,10 @@ pub struct Options {
         help_heading = "Figures"
     )]
     pub stats: Option<Stats>,
+
+    /// Report errors only; figures where --stats asks for them
+    #[arg(long, help_heading = "Figures")]
+    pub quiet: bool,
 }
 
 const EXAMPLES: &str = "\

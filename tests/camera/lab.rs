@@ -108,6 +108,9 @@ impl Scene<'_> {
         command
             .args(["--exact", "scene", "--ignored", "--nocapture"])
             .env("SCENE", scene)
+            // glibc gives each new thread one of several heaps, as it comes: they would all have to grow
+            // before memory is level.
+            .env("MALLOC_ARENA_MAX", "1")
             .env("LCSHIM_STATS", "1");
         self.give_to(&mut command);
         if !self.heaps.is_empty() {

@@ -88,7 +88,7 @@ fn run(take: impl FnMut(Captured, &Feed) -> bool) -> Result<(), CameraError> {
 
 /// The same; `hear` is given what the camera's thread says, on that thread.
 fn run_and_hear(
-    hear: impl Fn(&str) + Send + 'static,
+    hear: impl Fn(&str) + Send + Sync + 'static,
     take: impl FnMut(Captured, &Feed) -> bool,
 ) -> Result<(), CameraError> {
     let feed = Arc::new(Feed::new(Delivery::NewestWins));

@@ -14,6 +14,8 @@ pub mod pictures;
 pub mod receiver;
 #[cfg(all(target_os = "linux", feature = "view"))]
 pub mod screen;
+#[cfg(target_os = "linux")]
+pub mod terminal;
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
@@ -67,6 +69,12 @@ pub fn free_port() -> u16 {
     listener.local_addr().expect("it is bound").port()
 }
 
+fn spawn(command: &mut Command) -> Child {
+    command
+        .spawn()
+        .unwrap_or_else(|e| panic!("{command:?} does not start: {e}"))
+}
+
 /// A program that runs, its stderr read line by line; killed when dropped.
 pub struct Running {
     child: Child,
@@ -94,12 +102,20 @@ impl Running {
 
     /// Starts it with that stdout.
     pub fn start_with(command: &mut Command, stdout: Stdio) -> Running {
-        let mut child = command
-            .stdout(stdout)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|e| panic!("{command:?} does not start: {e}"));
-        let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
+        let mut child = spawn(command.stdout(stdout).stderr(Stdio::piped()));
+        let stderr = child.stderr.take().expect("it is piped");
+        Self::reading(child, stderr)
+    }
+
+    /// Starts it in a terminal, of which stderr is read.
+    #[cfg(target_os = "linux")]
+    pub fn start_in(command: &mut Command, terminal: &terminal::Terminal) -> Running {
+        let child = spawn(command.stdout(Stdio::null()).stderr(terminal.give()));
+        Self::reading(child, terminal.read())
+    }
+
+    fn reading(child: Child, stderr: impl Read + Send + 'static) -> Running {
+        let stderr = BufReader::new(stderr);
         let (tell, lines) = channel();
         thread::spawn(move || {
             for line in stderr.split(b'\n').map_while(Result::ok) {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::report::Severity;
 use crate::send::camera_options::{CameraConfig, ListFormat};
 use crate::send::source::Feed;
 
@@ -34,6 +35,13 @@ impl fmt::Display for CameraError {
 
 impl std::error::Error for CameraError {}
 
+impl Notice {
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        match *self {}
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {}
@@ -41,7 +49,7 @@ impl fmt::Display for Notice {
 }
 
 /// Fails, and closes the feed.
-pub fn run(_: &CameraConfig, feed: &Feed, _: &dyn Fn(Notice)) -> Result<(), CameraError> {
+pub fn run(_: &CameraConfig, feed: &Feed, _: &(dyn Fn(Notice) + Sync)) -> Result<(), CameraError> {
     feed.slot().close();
     Err(CameraError)
 }

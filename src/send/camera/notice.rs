@@ -6,6 +6,7 @@ use super::error::CameraError;
 use super::mode::SensorMode;
 use super::negotiate::Agreed;
 use super::select::Names;
+use crate::report::Severity;
 
 /// Something that a user wants to know; `Display` is the line.
 #[derive(Debug)]
@@ -55,6 +56,47 @@ pub enum Notice {
     },
     /// The camera is back.
     Back,
+    /// What libcamera says by itself.
+    Library(Logged),
+}
+
+/// A line of libcamera's log.
+#[derive(Debug)]
+pub struct Logged {
+    /// How much it matters. libcamera's errors are warnings here: what they come to, we tell.
+    pub severity: Severity,
+    /// Its line, without the time and the thread.
+    pub line: String,
+}
+
+impl Logged {
+    /// Parses `[0:00:01.234567890] [4711] ERROR V4L2 v4l2_device.cpp:390 Unable to set controls`.
+    pub fn parse(line: &str) -> Logged {
+        let mut rest = line.trim();
+        while let Some((_, behind)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            rest = behind.trim_start();
+        }
+        let severity = match rest.split(' ').next() {
+            Some("WARN" | "ERROR" | "FATAL") => Severity::Warning,
+            _ => Severity::Info,
+        };
+        Logged {
+            severity,
+            line: rest.to_owned(),
+        }
+    }
+}
+
+impl Notice {
+    /// How much it matters.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Notice::Opened { .. } | Notice::Back => Severity::Info,
+            Notice::Size { .. } | Notice::Cropped { .. } | Notice::Rate { .. } => Severity::Warning,
+            Notice::Lost(_) | Notice::Waiting { .. } => Severity::Error,
+            Notice::Library(logged) => logged.severity,
+        }
+    }
 }
 
 impl fmt::Display for Notice {
@@ -111,6 +153,7 @@ impl fmt::Display for Notice {
                 names.model, names.id
             ),
             Notice::Back => write!(f, "the camera is back"),
+            Notice::Library(logged) => write!(f, "libcamera: {}", logged.line),
         }
     }
 }
