@@ -121,6 +121,21 @@ impl<T> Slot<T> {
         }
     }
 
+    /// Waits for the next item and takes it, nudged or not; `None` once the slot is closed and empty, or the
+    /// deadline has passed.
+    pub fn next(&self, deadline: Option<Instant>) -> Option<T> {
+        loop {
+            match self.wait(deadline) {
+                Wake::Full => {}
+                Wake::Nudged => continue,
+                Wake::Closed | Wake::TimedOut => return None,
+            }
+            if let Some(item) = self.take() {
+                return Some(item);
+            }
+        }
+    }
+
     /// Makes a waiting (or the next waiting) taker return with [`Wake::Nudged`].
     pub fn nudge(&self) {
         self.lock().nudged = true;
@@ -181,6 +196,28 @@ mod tests {
         slot.nudge();
         assert_eq!(slot.wait(None), Wake::Nudged);
         assert_eq!(slot.wait(Some(Instant::now())), Wake::TimedOut);
+    }
+
+    #[test]
+    fn a_nudge_from_before_does_not_end_the_wait_for_the_last_item() {
+        let slot = Arc::new(Slot::new());
+        slot.nudge();
+        let putter = thread::spawn({
+            let slot = Arc::clone(&slot);
+            move || {
+                slot.put(1);
+                slot.close();
+            }
+        });
+        let until = Instant::now() + Duration::from_secs(10);
+        assert_eq!(slot.next(Some(until)), Some(1));
+        assert_eq!(slot.next(Some(until)), None);
+        putter.join().expect("the putter does not panic");
+
+        let empty = Slot::<()>::new();
+        empty.nudge();
+        assert_eq!(empty.next(Some(Instant::now())), None);
+        assert_eq!(empty.wait(Some(Instant::now())), Wake::TimedOut);
     }
 
     #[test]

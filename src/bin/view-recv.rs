@@ -16,7 +16,6 @@ use pi_stream::link::listen::{self, Bind};
 use pi_stream::link::reach::{Hint, Reach};
 use pi_stream::report::{Console, Schedule, Severity, Statistics, Stats};
 use pi_stream::shell;
-use pi_stream::slot::Wake;
 use pi_stream::stop::{Reason, Stop};
 use pi_stream::view::allow::Allowed;
 use pi_stream::view::decoder;
@@ -256,11 +255,9 @@ fn end(hub: &Hub) {
             .wait(until.saturating_duration_since(Instant::now()));
     }
     hub.received.close();
-    while hub.decoded.wait(Some(until)) == Wake::Full {
+    while let Some(decoded) = hub.decoded.next(Some(until)) {
         // Nobody is there any more who could show it.
-        if let Some(decoded) = hub.decoded.take() {
-            hub.passed_over(&decoded.frame);
-        }
+        hub.passed_over(&decoded.frame);
     }
     hub.sinks.finish();
 }

@@ -25,7 +25,6 @@ use super::seat::{IdleTimeout, Seat};
 use super::sinks::Sinks;
 use crate::jpeg::{self, DecodeError};
 use crate::link::listen::{self, Bind, ListenError};
-use crate::slot::Wake;
 use crate::stop::{Reason, Stop};
 use crate::wire::DEFAULT_MAX_FRAME_BYTES;
 
@@ -124,15 +123,11 @@ impl Receiver {
     }
 
     fn next_until(&mut self, deadline: Option<Instant>) -> Option<Frame> {
-        while self.hub.received.wait(deadline) == Wake::Full {
-            if let Some(received) = self.hub.received.take() {
-                return Some(Frame {
-                    received,
-                    hub: Arc::clone(&self.hub),
-                });
-            }
-        }
-        None
+        let received = self.hub.received.next(deadline)?;
+        Some(Frame {
+            received,
+            hub: Arc::clone(&self.hub),
+        })
     }
 }
 
