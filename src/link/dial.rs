@@ -1,16 +1,23 @@
 //! Dialling: from a host's name to a connection, so that a wish to stop is heard at any time.
 //!
-//! Resolving and connecting block, for minutes if the network wants; so each attempt runs on threads
-//! of its own and reports through a channel. Attempts overlap: a new one starts while older ones are
-//! still without an answer, since TCP repeats its first packet ever more rarely, and a path that has
-//! just come back shall not wait for that.
+//! Resolving and connecting block, for minutes if the network wants; so each runs on a thread of its own
+//! and reports through a channel, and their number is bounded. Attempts overlap: a new one starts while older
+//! ones are still without an answer, since TCP repeats its first packet ever more rarely, and a path that has
+//! just come back shall not wait for that. A [`Dialer`] lives as long as its sender and remembers what came of
+//! the host's addresses; a [`Dial`] is one search for a connection, in the order of [`race`].
+
+mod race;
 
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use self::race::{HEAD_START, MAX_ADDRESSES, Memory, Race};
 
 /// The port where nobody says otherwise.
 pub const DEFAULT_PORT: u16 = 8000;
@@ -21,9 +28,13 @@ const ATTEMPT: Duration = Duration::from_secs(3);
 /// How long a name server may take, all its repetitions included.
 const RESOLVER: Duration = Duration::from_secs(30);
 
-/// How many addresses of one name are tried at most: enough for hosts with many interfaces, and a
-/// bound for a name server that lists hundreds.
-const MAX_ADDRESSES: usize = 8;
+/// How many connections one search may have without an answer: two addresses' worth of attempts every
+/// quarter of a second.
+const MAX_CONNECTING: usize = 24;
+
+/// How many questions a sender may have with its name server: each sits there for as long as the system's
+/// resolver wants, whoever still waits for the answer.
+const MAX_RESOLVING: usize = 4;
 
 /// Where to dial.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,11 +89,6 @@ impl DialError {
             format!("{target}: {error}")
         }
     }
-
-    /// Whether the other describes the same state of affairs, so that it need not be told again.
-    pub fn is_like(&self, other: &DialError) -> bool {
-        self.weight() == other.weight()
-    }
 }
 
 impl fmt::Display for DialError {
@@ -115,99 +121,264 @@ impl std::error::Error for DialError {
     }
 }
 
-/// Where an attempt's outcome goes.
-type Report = Sender<Result<TcpStream, DialError>>;
+/// How a name becomes addresses. Blocks.
+type Resolve = dyn Fn(&Target) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-/// A dialler: start attempts, wait for the first that stands. Dropped, it forgets the others; what
-/// they still reach is closed at once.
-#[derive(Debug)]
+fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for address in (target.host.as_str(), target.port).to_socket_addrs()? {
+        if !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
+            addresses.push(address);
+        }
+    }
+    Ok(addresses)
+}
+
+/// Where a sender's connections come from.
 pub struct Dialer {
     target: Target,
-    known: Option<SocketAddr>,
-    report: Report,
-    reports: Receiver<Result<TcpStream, DialError>>,
+    resolve: Box<Resolve>,
+    resolving: AtomicUsize,
+    memory: Mutex<Memory>,
 }
 
 impl Dialer {
-    /// A dialler without an attempt under way. `known` is where the host was found before, if it was:
-    /// tried beside what its name says now, since a name server behind a path that was dark may take
-    /// seconds longer to answer than the host itself.
-    pub fn new(target: Target, known: Option<SocketAddr>) -> Self {
-        let (report, reports) = mpsc::channel();
-        Dialer {
+    /// A dialler that knows nothing of the host but its name.
+    pub fn new(target: Target) -> Arc<Dialer> {
+        Dialer::with(target, Box::new(resolve))
+    }
+
+    fn with(target: Target, resolve: Box<Resolve>) -> Arc<Dialer> {
+        Arc::new(Dialer {
             target,
-            known,
+            resolve,
+            resolving: AtomicUsize::new(0),
+            memory: Mutex::default(),
+        })
+    }
+
+    /// Where it dials.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Begins a search; nothing is dialled yet.
+    pub fn dial(self: &Arc<Self>) -> Dial {
+        let (report, reports) = mpsc::channel();
+        Dial {
+            dialer: Arc::clone(self),
+            race: Race::default(),
+            asked: None,
+            unresolved: None,
+            connecting: 0,
             report,
             reports,
         }
     }
 
-    /// Starts an attempt: resolves the name, tries every address at the same time. Each attempt comes
-    /// to one report.
-    pub fn attempt(&self) {
-        let (target, known, report) = (self.target.clone(), self.known, self.report.clone());
-        let dial = move || drop(report.send(dial_all(&target, known)));
-        if let Err(error) = spawn(dial) {
-            // A thread that cannot be had is a failed attempt; the next may have more luck.
-            let error = DialError::Unresolved(error);
-            let _ = self.report.send(Err(error));
+    /// Pictures were taken at that address: it is the first to be dialled from now on.
+    pub fn took(&self, address: SocketAddr) {
+        self.memory().took(address);
+    }
+
+    /// A connection to that address came to nothing: it is the last to be dialled from now on.
+    pub fn took_none(&self, address: SocketAddr) {
+        self.memory().took_none(address);
+    }
+
+    /// Whether the host has another address than this, as far as its name said so.
+    pub fn has_another(&self, address: SocketAddr) -> bool {
+        let memory = self.memory();
+        memory.answer.iter().any(|other| *other != address)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().expect("nothing panics under its lock")
+    }
+
+    /// Takes one of the few places for questions.
+    fn may_resolve(&self) -> bool {
+        let one_more = |count| (count < MAX_RESOLVING).then_some(count + 1);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        self.resolving.fetch_update(set, fetch, one_more).is_ok()
+    }
+}
+
+/// A connection that stands.
+#[derive(Debug)]
+pub struct Reached {
+    /// The connection.
+    pub stream: TcpStream,
+    /// Where to.
+    pub address: SocketAddr,
+}
+
+/// What a thread has to say.
+enum Report {
+    Answer(io::Result<Vec<SocketAddr>>),
+    Outcome(SocketAddr, Result<TcpStream, DialError>),
+}
+
+/// A search: start attempts, wait for the first connection that stands. Dropped, it forgets the others;
+/// what they still reach is closed at once.
+pub struct Dial {
+    dialer: Arc<Dialer>,
+    race: Race,
+    /// When the name server was asked, as long as an answer is waited for.
+    asked: Option<Instant>,
+    unresolved: Option<io::Error>,
+    connecting: usize,
+    report: Sender<Report>,
+    reports: Receiver<Report>,
+}
+
+impl Dial {
+    /// Starts an attempt: asks what addresses the name has now, and dials those that are in the race again.
+    pub fn attempt(&mut self, now: Instant) {
+        match self.dialer.target.host.parse::<IpAddr>() {
+            Ok(ip) => {
+                let address = SocketAddr::new(ip, self.dialer.target.port);
+                self.race.enter(&[address], &Memory::default());
+            }
+            Err(_) if self.asked.is_none() => self.ask(now),
+            Err(_) => {}
+        }
+        for address in self.race.opened() {
+            self.connect(address);
+        }
+        self.go_on(now);
+    }
+
+    /// Whether nothing is under way.
+    pub fn is_idle(&self) -> bool {
+        self.connecting == 0 && self.asked.is_none()
+    }
+
+    /// Waits until then for a connection, or for an error that all addresses have come to; `None` if neither
+    /// came.
+    pub fn wait(&mut self, until: Instant) -> Option<Result<Reached, DialError>> {
+        loop {
+            let now = Instant::now();
+            self.go_on(now);
+            if let Some(error) = self.failure(now) {
+                return Some(Err(error));
+            }
+            let due = self.next_due().map_or(until, |due| due.min(until));
+            match self
+                .reports
+                .recv_timeout(due.saturating_duration_since(now))
+            {
+                Ok(Report::Answer(answer)) => self.answered(answer),
+                Ok(Report::Outcome(address, outcome)) => {
+                    self.connecting -= 1;
+                    match outcome {
+                        // An address that the name has lost meanwhile is not where it is wanted.
+                        Ok(_) if !self.race.includes(address) => {}
+                        Ok(stream) => return Some(Ok(Reached { stream, address })),
+                        Err(error) => self.race.fail(address, error),
+                    }
+                }
+                Err(_) if Instant::now() >= until => return None,
+                Err(_) => {}
+            }
         }
     }
 
-    /// Waits until then for an attempt to end; `None` if none did.
-    pub fn wait(&self, until: Instant) -> Option<Result<TcpStream, DialError>> {
-        let left = until.saturating_duration_since(Instant::now());
-        self.reports.recv_timeout(left).ok()
+    /// Dials the addresses whose turn it is.
+    fn go_on(&mut self, now: Instant) {
+        if self.stand_in_due().is_some_and(|due| now >= due) {
+            self.enter_known();
+        }
+        while let Some(address) = self.race.open(now) {
+            self.connect(address);
+        }
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        self.stand_in_due().or_else(|| self.race.next_due())
+    }
+
+    /// When the known address stands in for the name: a name server behind a path that was dark may take
+    /// seconds longer to answer than the host itself.
+    fn stand_in_due(&self) -> Option<Instant> {
+        let asked = self.asked.filter(|_| self.race.is_empty())?;
+        self.dialer.memory().known().map(|_| asked + HEAD_START)
+    }
+
+    fn enter_known(&mut self) {
+        let memory = self.dialer.memory().clone();
+        let known: Vec<SocketAddr> = memory.known().into_iter().collect();
+        self.race.enter(&known, &memory);
+    }
+
+    fn answered(&mut self, answer: io::Result<Vec<SocketAddr>>) {
+        self.asked = None;
+        match answer {
+            Ok(addresses) if addresses.is_empty() => {
+                self.unresolved = Some(io::Error::other("it has no address"));
+            }
+            Ok(addresses) => {
+                let mut memory = self.dialer.memory();
+                memory.answer.clone_from(&addresses);
+                self.race.enter(&addresses, &memory);
+                self.unresolved = None;
+            }
+            Err(error) => self.unresolved = Some(error),
+        }
+        if self.race.is_empty() {
+            self.enter_known();
+        }
+    }
+
+    fn failure(&mut self, now: Instant) -> Option<DialError> {
+        if !self.race.is_empty() {
+            return self.race.take_failure();
+        }
+        if self.asked.is_some_and(|asked| now >= asked + RESOLVER) {
+            self.asked = None;
+            self.unresolved = Some(io::ErrorKind::TimedOut.into());
+        }
+        self.unresolved.take().map(DialError::Unresolved)
+    }
+
+    /// Resolves the name, which blocks for as long as the system's resolver wants.
+    fn ask(&mut self, now: Instant) {
+        if !self.dialer.may_resolve() {
+            return;
+        }
+        self.asked = Some(now);
+        let (dialer, report) = (Arc::clone(&self.dialer), self.report.clone());
+        let asking = spawn(move || {
+            let answer = (dialer.resolve)(&dialer.target);
+            dialer.resolving.fetch_sub(1, Ordering::Relaxed);
+            let _ = report.send(Report::Answer(answer));
+        });
+        if let Err(error) = asking {
+            self.dialer.resolving.fetch_sub(1, Ordering::Relaxed);
+            let _ = self.report.send(Report::Answer(Err(error)));
+        }
+    }
+
+    /// Dials one address. A thread that cannot be had is a failed attempt; the next may have more luck.
+    fn connect(&mut self, address: SocketAddr) {
+        if self.connecting >= MAX_CONNECTING {
+            return;
+        }
+        self.connecting += 1;
+        let report = self.report.clone();
+        let connecting = spawn(move || {
+            let _ = report.send(Report::Outcome(address, dial_one(address)));
+        });
+        if let Err(error) = connecting {
+            let error = DialError::Failed(address, error);
+            let _ = self.report.send(Report::Outcome(address, Err(error)));
+        }
     }
 }
 
 fn spawn(dial: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let thread = thread::Builder::new().name("dial".into());
     thread.spawn(dial).map(drop)
-}
-
-/// Every address at the same time; the first that stands wins, else the error that tells most.
-fn dial_all(target: &Target, known: Option<SocketAddr>) -> Result<TcpStream, DialError> {
-    if let Ok(ip) = target.host.parse::<IpAddr>() {
-        return dial_one((ip, target.port).into());
-    }
-    let (report, reports) = mpsc::channel();
-    if let Some(known) = known {
-        start(known, &report);
-    }
-    let target = target.clone();
-    spawn(move || resolve_and_dial(&target, known, &report)).map_err(DialError::Unresolved)?;
-    let mut worst = DialError::Unresolved(io::Error::other("it has no address"));
-    // A name server that does not answer must not hold up the next attempt at a known address; where
-    // there is none, everything depends on it.
-    let patience = known.map_or(RESOLVER, |_| ATTEMPT);
-    let until = Instant::now() + patience;
-    while let Ok(outcome) = reports.recv_timeout(until.saturating_duration_since(Instant::now())) {
-        match outcome {
-            Ok(stream) => return Ok(stream),
-            Err(error) if error.weight() >= worst.weight() => worst = error,
-            Err(_) => {}
-        }
-    }
-    Err(worst)
-}
-
-/// Resolves the name, which blocks for as long as the system's resolver wants, and dials.
-fn resolve_and_dial(target: &Target, known: Option<SocketAddr>, report: &Report) {
-    match (target.host.as_str(), target.port).to_socket_addrs() {
-        Ok(addresses) => addresses
-            .filter(|address| Some(*address) != known)
-            .take(MAX_ADDRESSES)
-            .for_each(|address| start(address, report)),
-        // Nobody listens any more where another address was reached meanwhile.
-        Err(error) => drop(report.send(Err(DialError::Unresolved(error)))),
-    }
-}
-
-/// Dials one address on a thread of its own; one that cannot be had counts as no answer.
-fn start(address: SocketAddr, report: &Report) {
-    let report = report.clone();
-    let _ = spawn(move || drop(report.send(dial_one(address))));
 }
 
 fn dial_one(address: SocketAddr) -> Result<TcpStream, DialError> {
@@ -228,51 +399,127 @@ fn dial_one(address: SocketAddr) -> Result<TcpStream, DialError> {
 mod tests {
     use super::*;
     use std::net::TcpListener;
+    use std::sync::mpsc::channel;
 
-    fn first(target: Target) -> Result<TcpStream, DialError> {
-        let dialer = Dialer::new(target, None);
-        dialer.attempt();
-        dialer
-            .wait(Instant::now() + Duration::from_secs(20))
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn named(host: &str, port: u16) -> Target {
+        let host = host.to_owned();
+        Target { host, port }
+    }
+
+    fn first(dialer: &Arc<Dialer>) -> Result<Reached, DialError> {
+        let mut dial = dialer.dial();
+        dial.attempt(Instant::now());
+        dial.wait(Instant::now() + PATIENCE)
             .expect("an attempt ends")
+    }
+
+    /// A dialler to a name that resolves like this.
+    fn resolving(
+        resolve: impl Fn() -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
+    ) -> Arc<Dialer> {
+        Dialer::with(named("viewer", 1), Box::new(move |_| resolve()))
+    }
+
+    fn listening() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
     }
 
     #[test]
     fn a_listening_host_is_reached_by_name() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let host = "localhost".to_owned();
-        assert!(first(Target { host, port }).is_ok());
+        let (_listener, address) = listening();
+        assert!(first(&Dialer::new(named("localhost", address.port()))).is_ok());
     }
 
     #[test]
     fn a_host_that_was_found_before_is_reached_while_its_name_does_not_resolve() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let host = "no-such-host.invalid".to_owned();
-        let target = Target {
-            host,
-            port: address.port(),
-        };
-        let stream = dial_all(&target, Some(address)).unwrap();
-        assert_eq!(stream.peer_addr().unwrap(), address);
+        let (_listener, address) = listening();
+        let dialer = Dialer::new(named("no-such-host.invalid", address.port()));
+        dialer.took(address);
+        assert_eq!(first(&dialer).unwrap().address, address);
+    }
+
+    #[test]
+    fn a_host_that_was_found_before_is_reached_while_its_name_server_is_silent() {
+        let (_listener, address) = listening();
+        let (_silent, answers) = channel::<()>();
+        let answers = Mutex::new(answers);
+        let dialer = resolving(move || {
+            let _ = answers.lock().unwrap().recv();
+            Ok(Vec::new())
+        });
+        dialer.took(address);
+        assert_eq!(first(&dialer).unwrap().address, address);
     }
 
     #[test]
     fn a_closed_port_is_refused_and_a_wrong_name_does_not_resolve() {
-        let port = {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            listener.local_addr().unwrap().port()
-        };
-        let host = "127.0.0.1".to_owned();
-        let refused = first(Target { host, port }).unwrap_err();
+        let port = listening().1.port();
+        let refused = first(&Dialer::new(named("127.0.0.1", port))).unwrap_err();
         assert!(matches!(refused, DialError::Refused(_)), "{refused}");
-        let host = "no-such-host.invalid".to_owned();
-        let unresolved = first(Target { host, port }).unwrap_err();
+        let unresolved = first(&Dialer::new(named("no-such-host.invalid", port))).unwrap_err();
         assert!(
             matches!(unresolved, DialError::Unresolved(_)),
             "{unresolved}"
         );
-        assert!(!refused.is_like(&unresolved));
+    }
+
+    #[test]
+    fn where_pictures_were_not_taken_does_not_stand_in_the_way_of_another_address() {
+        let (busy, busy_at) = listening();
+        let (_free, free_at) = listening();
+        let dialer = resolving(move || Ok(vec![busy_at, free_at]));
+        assert_eq!(first(&dialer).unwrap().address, busy_at);
+        assert!(dialer.has_another(busy_at));
+        dialer.took_none(busy_at);
+        busy.accept().unwrap();
+        assert_eq!(first(&dialer).unwrap().address, free_at);
+        // Not even for a moment.
+        busy.set_nonblocking(true).unwrap();
+        assert!(busy.accept().is_err());
+    }
+
+    #[test]
+    fn a_name_server_that_does_not_answer_holds_few_threads_however_often_it_is_asked() {
+        let (asked, questions) = channel();
+        let (answer, answers) = channel::<()>();
+        let answers = Mutex::new(answers);
+        let dialer = resolving(move || {
+            asked.send(()).unwrap();
+            let _ = answers.lock().unwrap().recv();
+            Err(io::ErrorKind::TimedOut.into())
+        });
+        // Two searches, as when a connection has just been made anew, and attempts four times a second.
+        let mut dials: Vec<Dial> = (0..MAX_RESOLVING + 2).map(|_| dialer.dial()).collect();
+        for _ in 0..20 {
+            for dial in &mut dials {
+                dial.attempt(Instant::now());
+            }
+        }
+        for _ in 0..MAX_RESOLVING {
+            questions.recv_timeout(PATIENCE).unwrap();
+        }
+        assert_eq!(dialer.resolving.load(Ordering::Relaxed), MAX_RESOLVING);
+        assert!(questions.try_recv().is_err());
+        drop(answer);
+        while dialer.resolving.load(Ordering::Relaxed) > 0 {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn attempts_without_an_answer_are_bounded() {
+        let (_listener, address) = listening();
+        let dialer = resolving(move || Ok(vec![address]));
+        let mut dial = dialer.dial();
+        dial.race.enter(&[address], &Memory::default());
+        for _ in 0..100 {
+            // None of the reports is read.
+            dial.attempt(Instant::now());
+        }
+        assert_eq!(dial.connecting, MAX_CONNECTING);
     }
 }

@@ -41,6 +41,7 @@ struct State {
     last_latency: Option<Duration>,
     latencies: Vec<Duration>,
     closed: bool,
+    broken: bool,
 }
 
 /// What the gate asks for.
@@ -54,8 +55,10 @@ pub struct Account {
     pub round_trip: Option<Duration>,
     /// For how long the receiver had the frame of the last ack, by its own clock.
     pub held: Duration,
-    /// Whether the receiver closed the connection.
+    /// Whether the connection is over.
     pub closed: bool,
+    /// Whether it broke: the receiver did not close it in an orderly way, having read everything.
+    pub broken: bool,
 }
 
 /// The frames of one connection and what became of them.
@@ -76,6 +79,7 @@ impl Default for Acks {
                 last_latency: None,
                 latencies: Vec::new(),
                 closed: false,
+                broken: false,
             }),
             changed: Condvar::new(),
         }
@@ -120,8 +124,10 @@ impl Acks {
     }
 
     /// The receiver closed the connection, or it broke.
-    pub fn close(&self) {
-        self.lock().closed = true;
+    pub fn close(&self, broken: bool) {
+        let mut state = self.lock();
+        (state.closed, state.broken) = (true, broken);
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -165,6 +171,7 @@ impl State {
             round_trip: self.round_trip.best(),
             held: self.held,
             closed: self.closed,
+            broken: self.broken,
         }
     }
 

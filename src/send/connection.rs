@@ -14,7 +14,7 @@ use super::event::Loss;
 use super::gate::Gate;
 use super::lifeline::Lifeline;
 use super::source::Feed;
-use crate::link::dial::Target;
+use crate::link::dial::{Dialer, Reached};
 use crate::link::{self, path};
 use crate::stamp::{self, Stamp};
 use crate::stop::Stop;
@@ -26,8 +26,19 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How long a receiver may take for its first frame before the link is taken to be what is slow.
 const SETTLING: Duration = Duration::from_secs(1);
 
-/// A receiver without acks that still takes frames after so long shows them, most likely.
-const TAKING: Duration = Duration::from_secs(1);
+/// A receiver without acks that still takes frames after so long shows them, most likely: a viewer that shows
+/// another camera has closed the connection by then (view-recv waits 5 s), and its kernel, which takes frames
+/// for it until then, holds few.
+const TAKING: Duration = Duration::from_secs(6);
+
+/// A connection that was closed sooner was not kept waiting: it was turned away.
+const KEPT_WAITING: Duration = Duration::from_secs(1);
+
+/// How long an ack of a frame that arrived may take: decoding, at worst, on a machine that is busy.
+const ACK: Duration = Duration::from_secs(3);
+
+/// A connection that carried frames for so long is no accident.
+const LASTING: Duration = Duration::from_secs(2);
 
 /// One connection and all that is known of it.
 pub(super) struct Connection {
@@ -36,44 +47,46 @@ pub(super) struct Connection {
     pub(super) lifeline: Lifeline,
     pub(super) gate: Gate,
     pub(super) clock: Clock,
-    opened: Instant,
     pub(super) peer: SocketAddr,
+    pub(super) trial: Trial,
+    /// Whether it was noted that it came to something.
+    pub(super) counts: bool,
     /// Whether the user was told of it.
     pub(super) announced: bool,
     seq: u64,
     /// When the last frame was begun, and its bytes.
     pub(super) last_frame: Option<(Instant, usize)>,
-    /// When the last frame had been handed to the kernel.
-    written: Option<Instant>,
 }
 
 impl Connection {
     pub(super) fn open(
-        stream: TcpStream,
-        target: &Target,
+        Reached { stream, address }: Reached,
+        dialer: &Arc<Dialer>,
         feed: &Arc<Feed>,
         stop: &Arc<Stop>,
     ) -> io::Result<Connection> {
         link::tune_sender(&stream)?;
-        let acks = Arc::new(Acks::default());
+        let (acks, back) = (Arc::new(Acks::default()), stream.try_clone()?);
+        // Before the thread that ends with the connection only: this one ends when it is dropped, too.
+        let lifeline = Lifeline::watch(stream.try_clone()?, Arc::clone(dialer), Arc::clone(stop))?;
         thread::Builder::new().name("acks".into()).spawn({
-            let (stream, acks, feed) = (stream.try_clone()?, Arc::clone(&acks), Arc::clone(feed));
+            let (acks, feed) = (Arc::clone(&acks), Arc::clone(feed));
             move || {
-                read_acks(&stream, &acks);
+                read_acks(&back, &acks);
                 feed.slot().nudge();
             }
         })?;
         Ok(Connection {
-            lifeline: Lifeline::watch(stream.try_clone()?, target.clone(), Arc::clone(stop))?,
+            lifeline,
             acks,
             gate: Gate::default(),
             clock: Clock::now(),
-            opened: Instant::now(),
-            peer: stream.peer_addr()?,
+            peer: address,
+            trial: Trial::new(Instant::now()),
+            counts: false,
             announced: false,
             seq: 0,
             last_frame: None,
-            written: None,
             stream,
         })
     }
@@ -83,26 +96,15 @@ impl Connection {
         self.seq
     }
 
-    pub(super) fn check(&self) -> Result<(), Loss> {
-        if self.acks.account().closed {
-            return Err(Loss::Closed);
-        }
-        Ok(())
-    }
-
-    /// Whether the receiver took frames: acknowledged one, or, as far as a receiver without acks can
-    /// show, went on taking them. (One whose places are taken takes what its kernel holds.)
-    pub(super) fn is_fruitful(&self) -> bool {
-        let goes_on = self
-            .written
-            .is_some_and(|at| at.elapsed() < TAKING && at.duration_since(self.opened) > TAKING);
-        goes_on || self.acks.account().last_ack.is_some()
+    /// Whether the receiver did with us what a viewer does that shows another camera.
+    pub(super) fn kept_us_waiting(&self) -> bool {
+        !self.counts && self.trial.was_kept_waiting(Instant::now())
     }
 
     /// Whether the receiver reads as the frames come. Before its first ack it may not: it decodes the
     /// first frame to see whether there is a picture, and what piles up meanwhile says nothing of the link.
     pub(super) fn has_settled(&self, acks: &Account) -> bool {
-        acks.last_ack.is_some() || self.opened.elapsed() > SETTLING
+        acks.last_ack.is_some() || self.trial.opened.elapsed() > SETTLING
     }
 
     /// Writes a frame whole, or breaks the connection.
@@ -117,28 +119,43 @@ impl Connection {
         let pieces = [&jpeg[head], &stamp_bytes, &jpeg[middle], &jpeg[tail]];
         let bytes = pieces.iter().map(|piece| piece.len()).sum();
         let started = Instant::now();
+        self.trial.begins(started);
         self.acks.note(stamp.seq, captured, bytes, started);
         wire::write_frame(&mut &self.stream, &pieces).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Loss::Silent(link::USER_TIMEOUT),
+            _ if is_timeout(&error) => Loss::Silent(link::USER_TIMEOUT),
+            // The receiver closed, and our thread for acks has not come to know of it yet.
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Loss::Closed,
             _ => Loss::Failed(error),
         })?;
         let now = Instant::now();
         self.acks.written(now);
-        self.written = Some(now);
+        self.trial.written = Some(now);
         self.last_frame = Some((started, bytes));
         Ok(bytes)
     }
 
     /// The end: its marker, then no more from us, then whatever the receiver still says, until it
-    /// closes. A socket closed with unread bytes would reset the connection, and destroy frames that
-    /// are on their way.
-    pub(super) fn finish(self, patience: Duration) {
-        if wire::write_end(&mut &self.stream).is_err() {
-            return;
+    /// closes or `patience` is over. A socket closed with unread bytes would reset the connection, and destroy
+    /// frames that are on their way. Where it is `doubtful` that anybody takes the frames, until that is known.
+    /// Returns whether somebody did, as far as that can be concluded.
+    pub(super) fn finish(&self, patience: Duration, doubtful: bool, stop: &Stop) -> bool {
+        let until = Instant::now() + patience;
+        // Else a receiver that stands still would keep the marker out for as long as a frame.
+        let _ = self.stream.set_write_timeout(Some(patience));
+        if wire::write_end(&mut &self.stream).is_err_and(|error| is_timeout(&error)) {
+            return true;
         }
         let _ = self.stream.shutdown(Shutdown::Write);
-        let until = Instant::now() + patience;
-        while !self.acks.account().closed && Instant::now() < until {
+        loop {
+            let (acks, now) = (self.acks.account(), Instant::now());
+            let took = self.trial.came_to_something(&acks);
+            if acks.closed {
+                return took || !acks.broken;
+            }
+            let is_known = took || now >= self.trial.opened + TAKING || stop.is_asked();
+            if now >= until && (is_known || !doubtful) {
+                return true;
+            }
             self.acks.wait(LOOK);
         }
     }
@@ -151,13 +168,75 @@ impl Drop for Connection {
     }
 }
 
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
 /// The thread "acks": reads what the receiver says until it closes.
 fn read_acks(stream: &TcpStream, acks: &Acks) {
     let mut from = stream;
-    while let Ok(Some(ack)) = Ack::read(&mut from) {
-        acks.acked(ack, path::look(stream), Instant::now());
+    let is_broken = loop {
+        match Ack::read(&mut from) {
+            Ok(Some(ack)) => acks.acked(ack, path::look(stream), Instant::now()),
+            end => break end.is_err(),
+        }
+    };
+    acks.close(is_broken);
+}
+
+/// What a connection has come to, by what its receiver did with the frames. Pure; clocks are passed in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trial {
+    opened: Instant,
+    /// When the second frame was begun: the gate lets it go once the first has arrived.
+    arrived: Option<Instant>,
+    /// When the last frame had been handed to the kernel.
+    written: Option<Instant>,
+}
+
+impl Trial {
+    fn new(opened: Instant) -> Self {
+        Trial {
+            opened,
+            arrived: None,
+            written: None,
+        }
     }
-    acks.close();
+
+    /// A frame is about to be written.
+    fn begins(&mut self, now: Instant) {
+        if self.written.is_some() {
+            self.arrived.get_or_insert(now);
+        }
+    }
+
+    /// Whether the receiver took frames: acknowledged one, or, as far as a receiver without acks can
+    /// show, went on taking them. (One that shows another camera takes what its kernel holds.)
+    pub(super) fn came_to_something(&self, acks: &Account) -> bool {
+        acks.last_ack.is_some() || self.went_on()
+    }
+
+    /// Whether that was for some time.
+    pub(super) fn lasted(&self, acks: &Account) -> bool {
+        let acked_for = acks.last_ack.map(|at| at.duration_since(self.opened));
+        acked_for.is_some_and(|time| time >= LASTING) || self.went_on()
+    }
+
+    /// Whether a receiver that acknowledges would have done so by now.
+    pub(super) fn is_overdue(&self, acks: &Account, now: Instant) -> bool {
+        acks.last_ack.is_none() && self.arrived.is_some_and(|at| now >= at + ACK)
+    }
+
+    fn went_on(&self) -> bool {
+        self.written.is_some_and(|at| at >= self.opened + TAKING)
+    }
+
+    fn was_kept_waiting(&self, now: Instant) -> bool {
+        self.written.is_some() && now >= self.opened + KEPT_WAITING
+    }
 }
 
 /// The wall clock of one connection: the monotonic clock plus an offset, so that a step of the system's
@@ -189,7 +268,104 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
+    use super::super::source::Delivery;
     use super::*;
+    use crate::link::dial::Target;
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    /// A connection, and the receiver's end of it.
+    fn pair() -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let reached = Reached {
+            stream: TcpStream::connect(address).unwrap(),
+            address,
+        };
+        let dialer = Dialer::new(Target {
+            host: address.ip().to_string(),
+            port: address.port(),
+        });
+        let feed = Arc::new(Feed::new(Delivery::NewestWins));
+        let opened = Connection::open(reached, &dialer, &feed, &Arc::default());
+        (opened.unwrap(), listener.accept().unwrap().0)
+    }
+
+    #[test]
+    fn an_end_marker_for_which_there_is_no_room_is_waited_for_no_longer_than_the_end() {
+        let (connection, far) = pair();
+        connection.stream.set_nonblocking(true).unwrap();
+        let fill = || (&connection.stream).write(&[0; 65536]);
+        while fill().is_ok() {}
+        connection.stream.set_nonblocking(false).unwrap();
+        let began = Instant::now();
+        connection.finish(Duration::from_millis(100), false, &Stop::new());
+        // As long as a frame's write, it was.
+        assert!(began.elapsed() < link::USER_TIMEOUT / 2);
+        drop(far);
+    }
+
+    #[test]
+    fn a_receiver_that_closes_once_it_has_read_the_end_took_the_frames_and_one_that_did_not_read_none()
+     {
+        for reads in [true, false] {
+            let (connection, far) = pair();
+            let receiver = thread::spawn(move || {
+                if reads {
+                    io::copy(&mut &far, &mut io::sink()).unwrap();
+                } else {
+                    // The marker is there.
+                    far.peek(&mut [0]).unwrap();
+                }
+            });
+            let stop = Stop::new();
+            assert_eq!(connection.finish(Duration::ZERO, true, &stop), reads);
+            receiver.join().unwrap();
+        }
+    }
+
+    fn acked(at: Option<Instant>) -> Account {
+        Account {
+            last_ack: at,
+            ..Account::default()
+        }
+    }
+
+    #[test]
+    fn a_connection_comes_to_something_by_an_ack_or_by_frames_for_seconds() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs_f64(seconds);
+        let mut trial = Trial::new(start);
+        assert!(!trial.came_to_something(&acked(None)));
+        assert!(trial.came_to_something(&acked(Some(after(0.1)))));
+        // What a busy viewer's kernel takes until it closes.
+        trial.written = Some(after(5.0));
+        assert!(!trial.came_to_something(&acked(None)));
+        trial.written = Some(after(6.0));
+        assert!(trial.came_to_something(&acked(None)) && trial.lasted(&acked(None)));
+    }
+
+    #[test]
+    fn a_connection_lasts_by_acks_for_some_time_and_not_by_one() {
+        let start = Instant::now();
+        let mut trial = Trial::new(start);
+        trial.written = Some(start);
+        assert!(!trial.lasted(&acked(Some(start + Duration::from_millis(100)))));
+        assert!(trial.lasted(&acked(Some(start + LASTING))));
+    }
+
+    #[test]
+    fn an_ack_is_overdue_some_time_after_the_first_frame_arrived_and_not_while_it_is_on_its_way() {
+        let (start, hour) = (Instant::now(), Duration::from_secs(3600));
+        let mut trial = Trial::new(start);
+        trial.begins(start);
+        trial.written = Some(start);
+        assert!(!trial.is_overdue(&acked(None), start + hour));
+        trial.begins(start + hour);
+        assert!(!trial.is_overdue(&acked(None), start + hour));
+        assert!(trial.is_overdue(&acked(None), start + hour + ACK));
+        assert!(!trial.is_overdue(&acked(Some(start)), start + hour + ACK));
+    }
 
     #[test]
     fn the_wall_clock_follows_the_monotonic_one_both_ways() {

@@ -39,6 +39,8 @@ impl Event {
 pub enum Loss {
     /// The receiver closed it.
     Closed,
+    /// The receiver let it wait, and acknowledged nothing: what a viewer does that shows another camera.
+    NoPicture,
     /// The path has been silent for so long.
     Silent(Duration),
     /// The system's word.
@@ -49,6 +51,7 @@ impl fmt::Display for Loss {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Loss::Closed => write!(f, "view-recv closed the connection"),
+            Loss::NoPicture => write!(f, "it took no picture and may be showing another camera"),
             Loss::Silent(silence) => {
                 write!(f, "nothing came back for {:.1} s", silence.as_secs_f64())
             }
@@ -64,6 +67,10 @@ impl fmt::Display for Event {
             Event::Unreachable(target, error) => {
                 write!(f, "{}; trying again", error.told_of(target))
             }
+            Event::Lost(peer, Loss::NoPicture) => write!(
+                f,
+                "{peer} took no picture: it may be showing another camera; trying again"
+            ),
             Event::Lost(peer, loss) => write!(f, "lost {peer}: {loss}; trying again"),
             Event::Moved(peer) => write!(f, "{peer} fell silent; a new connection took over"),
             Event::Unencodable(why) => write!(f, "a picture was skipped: {why}"),

@@ -133,6 +133,7 @@ mod tests {
             round_trip: last_ack.map(|_| round_trip),
             held: Duration::ZERO,
             closed: false,
+            broken: false,
         }
     }
 

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::link::dial::{Dialer, Target};
+use crate::link::dial::{Dial, Dialer, Reached};
 use crate::link::path::{self, Path};
 use crate::stop::{Reason, Stop};
 
@@ -37,29 +37,31 @@ const DEAD_PROBES: u8 = 3;
 const PATIENCE_AT_END: Duration = Duration::from_millis(600);
 
 /// Watches a connection until dropped.
-#[derive(Debug)]
 pub struct Lifeline {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
-#[derive(Debug)]
 struct Shared {
     stream: TcpStream,
-    target: Target,
+    dialer: Arc<Dialer>,
     /// The watched session is over.
     over: Stop,
-    second: Mutex<Option<TcpStream>>,
+    second: Mutex<Option<Reached>>,
     /// When sending ends by itself.
     deadline: Mutex<Option<Instant>>,
 }
 
 impl Lifeline {
     /// Watches `stream`; cuts it some time after `stop` is asked.
-    pub fn watch(stream: TcpStream, target: Target, stop: Arc<Stop>) -> std::io::Result<Lifeline> {
+    pub fn watch(
+        stream: TcpStream,
+        dialer: Arc<Dialer>,
+        stop: Arc<Stop>,
+    ) -> std::io::Result<Lifeline> {
         let shared = Arc::new(Shared {
             stream,
-            target,
+            dialer,
             over: Stop::new(),
             second: Mutex::new(None),
             deadline: Mutex::new(None),
@@ -80,7 +82,7 @@ impl Lifeline {
     }
 
     /// The second connection, if it took over.
-    pub fn take_second(&self) -> Option<TcpStream> {
+    pub fn take_second(&self) -> Option<Reached> {
         self.shared.second.lock().expect(POISON).take()
     }
 }
@@ -119,10 +121,12 @@ impl Shared {
                 rescue = None;
                 continue;
             }
-            let rescue =
-                rescue.get_or_insert_with(|| Rescue::new(self.target.clone(), &self.stream));
-            if let Some(stream) = rescue.step(now) {
-                *self.second.lock().expect(POISON) = Some(stream);
+            let rescue = rescue.get_or_insert_with(|| Rescue {
+                dial: self.dialer.dial(),
+                next: now,
+            });
+            if let Some(reached) = rescue.step(now) {
+                *self.second.lock().expect(POISON) = Some(reached);
                 // Wakes the sending thread out of a write, a wait for acks, the thread "acks" too.
                 let _ = self.stream.shutdown(Shutdown::Both);
                 return;
@@ -133,24 +137,17 @@ impl Shared {
 
 /// Attempts at a second connection.
 struct Rescue {
-    dialer: Dialer,
+    dial: Dial,
     next: Instant,
 }
 
 impl Rescue {
-    fn new(target: Target, old: &TcpStream) -> Self {
-        Rescue {
-            dialer: Dialer::new(target, old.peer_addr().ok()),
-            next: Instant::now(),
-        }
-    }
-
-    fn step(&mut self, now: Instant) -> Option<TcpStream> {
+    fn step(&mut self, now: Instant) -> Option<Reached> {
         if now >= self.next {
-            self.dialer.attempt();
+            self.dial.attempt(now);
             self.next = now + REDIAL;
         }
-        std::iter::from_fn(|| self.dialer.wait(now)).find_map(Result::ok)
+        std::iter::from_fn(|| self.dial.wait(now)).find_map(Result::ok)
     }
 }
 

@@ -5,7 +5,6 @@
 //! command line, [`stats`] the figures.
 
 pub mod acks;
-mod backoff;
 // libcamera is Linux's alone. This is the only place that asks: where it is missing, another module of the same
 // interface says so.
 #[cfg_attr(

@@ -108,11 +108,11 @@ pub struct Options {
     #[command(flatten)]
     pub camera: CameraArgs,
 
-    /// Exit this time after the first picture was sent: seconds, or with a unit (500ms, 10min, 1h); 0: never
+    /// Exit this time after the first picture was sent (to a viewer that takes it): seconds, or with a unit (500ms, 10min, 1h); 0: never
     #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::seconds(Duration::ZERO..=units::LONGEST), help_heading = "End")]
     pub duration: Duration,
 
-    /// Exit after this many pictures
+    /// Exit after this many pictures (what a viewer busy with another camera did not take is not counted)
     #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "End")]
     pub frames: Option<u64>,
 

@@ -4,13 +4,19 @@
 //! on the source's slot, on the gate and on writing; acks, the lifeline and a wish to stop wake it. It
 //! knows no camera and no format: pictures come from a [`Feed`].
 
+mod backoff;
+mod outcome;
+mod tally;
+
 use std::fmt;
-use std::net::{SocketAddr, TcpStream};
+use std::mem::{self, discriminant};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::backoff::Backoff;
+use self::backoff::Backoff;
+use self::tally::Tally;
 use super::connection::Connection;
 use super::event::{Event, Loss};
 use super::gate::{self, Verdict};
@@ -20,8 +26,8 @@ use super::quality::{Carried, Quality};
 use super::source::{Delivery, Feed};
 use super::stats::Counters;
 use crate::frame::Captured;
-use crate::link::dial::{DialError, Dialer, Target};
-use crate::link::{self, path};
+use crate::link::dial::{DialError, Dialer, Reached, Target};
+use crate::link::path;
 use crate::slot::Wake;
 use crate::stamp::{Name, Stamp};
 use crate::stop::Stop;
@@ -34,9 +40,6 @@ const PATIENCE_AT_END: Duration = Duration::from_secs(1);
 
 /// The same when somebody is waiting for the program to end.
 const PATIENCE_WHEN_STOPPED: Duration = Duration::from_millis(700);
-
-/// Attempts to connect that may be without an answer at the same time.
-const MAX_ATTEMPTS: usize = 4;
 
 /// So many pictures in a row that cannot be encoded are no accident.
 const MAX_UNENCODABLE: u32 = 100;
@@ -97,7 +100,7 @@ impl std::error::Error for SendError {}
 enum Next {
     Over,
     Redial,
-    MoveTo(TcpStream),
+    MoveTo(Reached),
 }
 
 /// Sends a feed's pictures to one receiver, over as many connections as that takes.
@@ -110,12 +113,14 @@ pub struct Session<'a> {
     press: Press,
     quality: Quality,
     interval: Interval,
+    dialer: Arc<Dialer>,
     backoff: Backoff,
-    sent: u64,
-    deadline: Option<Instant>,
+    tally: Tally,
     unencodable: u32,
-    /// Where the receiver was found last.
-    known: Option<SocketAddr>,
+    /// Whether a receiver has acknowledged a frame: one that does not is another then.
+    expects_acks: bool,
+    /// Whether it was said that no pictures are taken, since they last were.
+    said_no_picture: bool,
 }
 
 impl<'a> Session<'a> {
@@ -136,16 +141,17 @@ impl<'a> Session<'a> {
             press: Press::new().map_err(|error| SendError::Resources(error.to_string()))?,
             quality: Quality::new(min_quality, config.quality),
             interval: Interval::new(config.fps),
+            dialer: Dialer::new(config.target.clone()),
             config,
             feed,
             counters,
             stop,
             tell,
             backoff: Backoff::default(),
-            sent: 0,
-            deadline: None,
+            tally: Tally::default(),
             unencodable: 0,
-            known: None,
+            expects_acks: false,
+            said_no_picture: false,
         })
     }
 
@@ -153,8 +159,8 @@ impl<'a> Session<'a> {
     pub fn run(&mut self) -> Result<(), SendError> {
         let mut standing = None;
         let mut connections = 0u64;
-        while let Some(stream) = match standing.take() {
-            Some(stream) => Some(stream),
+        while let Some(reached) = match standing.take() {
+            Some(reached) => Some(reached),
             None => self.connect()?,
         } {
             connections += 1;
@@ -162,29 +168,33 @@ impl<'a> Session<'a> {
                 .reconnects
                 .store(connections - 1, Ordering::Relaxed);
             self.feed.link_stands();
-            match self.stream(stream)? {
+            match self.stream(reached)? {
                 Next::Over => break,
                 Next::Redial => {}
-                Next::MoveTo(stream) => standing = Some(stream),
+                Next::MoveTo(reached) => standing = Some(reached),
             }
         }
         Ok(())
     }
 
     fn is_over(&self) -> bool {
+        let enough = |frames| self.tally.frames() >= frames;
         self.stop.is_asked()
-            || self.config.frames.is_some_and(|frames| self.sent >= frames)
+            || self.config.frames.is_some_and(enough)
             || self
-                .deadline
+                .deadline()
                 .is_some_and(|deadline| Instant::now() >= deadline)
     }
 
+    fn deadline(&self) -> Option<Instant> {
+        self.tally.since()?.checked_add(self.config.duration?)
+    }
+
     /// Dials until a connection stands; `None` when it is over before that.
-    fn connect(&mut self) -> Result<Option<TcpStream>, SendError> {
-        let dialer = Dialer::new(self.config.target.clone(), self.known);
-        let mut told: Option<DialError> = None;
+    fn connect(&mut self) -> Result<Option<Reached>, SendError> {
+        let mut dial = self.dialer.dial();
+        let mut told = None;
         let mut next = Instant::now() + self.backoff.delay_first();
-        let mut under_way = 0;
         loop {
             let now = Instant::now();
             let source = self.feed.slot().wait(Some(now));
@@ -193,25 +203,23 @@ impl<'a> Session<'a> {
             }
             // view-recv gives a connection a few seconds to bring a picture: one that has none yet, of a
             // camera that exposes for longer or is lost, would come and go.
-            if source != Wake::Full && under_way == 0 && !self.feed.is_waiting_for_link() {
+            if source != Wake::Full && dial.is_idle() && !self.feed.is_waiting_for_link() {
                 self.feed.slot().wait(Some(now + LOOK));
                 continue;
             }
-            if now >= next && under_way < MAX_ATTEMPTS && (self.config.retry || under_way == 0) {
-                dialer.attempt();
-                under_way += 1;
+            if now >= next && (self.config.retry || dial.is_idle()) {
+                dial.attempt(now);
                 next = now + self.backoff.pause();
             }
-            match dialer.wait(next.clamp(now + LOOK / 10, now + LOOK)) {
+            match dial.wait(next.clamp(now + LOOK / 10, now + LOOK)) {
                 None => {}
-                Some(Ok(stream)) => return Ok(Some(stream)),
+                Some(Ok(reached)) => return Ok(Some(reached)),
                 Some(Err(error)) if !self.config.retry => {
                     return Err(SendError::Unreachable(self.config.target.clone(), error));
                 }
                 Some(Err(error)) => {
-                    under_way -= 1;
-                    if !told.as_ref().is_some_and(|told| told.is_like(&error)) {
-                        told = Some(copy_of(&error));
+                    let kind = Some(discriminant(&error));
+                    if mem::replace(&mut told, kind) != kind {
                         (self.tell)(Event::Unreachable(self.config.target.clone(), error));
                     }
                 }
@@ -220,107 +228,52 @@ impl<'a> Session<'a> {
     }
 
     /// Sends on one connection until it, or everything, is over.
-    fn stream(&mut self, stream: TcpStream) -> Result<Next, SendError> {
-        let Ok(peer) = stream.peer_addr() else {
-            // It was gone before we looked.
-            self.backoff.fruitless();
-            return Ok(Next::Redial);
-        };
-        self.known = Some(peer);
-        let opened = Connection::open(stream, &self.config.target, &self.feed, &self.stop);
+    fn stream(&mut self, reached: Reached) -> Result<Next, SendError> {
+        let peer = reached.address;
+        let opened = Connection::open(reached, &self.dialer, &self.feed, &self.stop);
         let mut connection = match opened {
             Ok(connection) => connection,
             // No descriptor, or no thread, just now: as passing as any loss.
-            Err(error) => return self.redial(peer, Loss::Failed(error), true),
-        };
-        connection.lifeline.end_at(self.deadline);
-        // After one that came to nothing the next is told once it comes to something: a viewer that is
-        // busy with another sender would be connected to, and lost, every few seconds.
-        if !self.backoff.is_fruitless() {
-            connection.announced = true;
-            (self.tell)(Event::Connected(peer));
-        }
-        self.counters
-            .set_link(Some((peer, Arc::clone(&connection.acks))));
-        let outcome = self.pump(&mut connection);
-        self.counters.set_link(None);
-        if connection.is_fruitful() {
-            self.announce(&mut connection);
-            self.backoff.fruitful();
-        } else {
-            self.backoff.fruitless();
-        }
-        match outcome {
-            Ok(()) => {
-                connection.finish(if self.stop.is_asked() {
-                    PATIENCE_WHEN_STOPPED
-                } else {
-                    PATIENCE_AT_END
-                });
-                Ok(Next::Over)
+            Err(error) => {
+                let tell = !self.backoff.is_doubtful();
+                self.backoff.did_not_last();
+                return self.redial(peer, Loss::Failed(error), tell);
             }
+        };
+        connection.lifeline.end_at(self.deadline());
+        // After one that did not last the next is told once it lasts: a viewer that shows another camera
+        // would be connected to, and lost, every few seconds.
+        if !self.backoff.is_doubtful() {
+            self.show_link(&connection);
+            self.announce(&mut connection);
+        }
+        let outcome = self.pump(&mut connection);
+        self.judge(&mut connection);
+        self.counters.set_link(None);
+        let is_over = self.is_over();
+        match outcome {
+            Ok(()) => self.end(connection),
             Err(Broken::Unencodable(why)) => {
-                connection.finish(PATIENCE_AT_END);
+                connection.finish(PATIENCE_AT_END, false, &self.stop);
                 Err(SendError::Unencodable(why))
             }
-            Err(Broken::Lost(loss)) => self.lost(connection, peer, loss),
+            Err(Broken::Lost(loss)) => self.lost(connection, loss, is_over),
         }
-    }
-
-    /// Tells of a connection that came about without a word.
-    fn announce(&self, connection: &mut Connection) {
-        if !std::mem::replace(&mut connection.announced, true) {
-            (self.tell)(Event::Connected(connection.peer));
-        }
-    }
-
-    fn lost(
-        &mut self,
-        connection: Connection,
-        peer: SocketAddr,
-        loss: Loss,
-    ) -> Result<Next, SendError> {
-        let second = connection.lifeline.take_second();
-        let announced = connection.announced;
-        link::abort(&connection.stream);
-        drop(connection);
-        match second {
-            Some(stream) => {
-                (self.tell)(Event::Moved(peer));
-                Ok(Next::MoveTo(stream))
-            }
-            None => self.redial(peer, loss, announced),
-        }
-    }
-
-    fn redial(&self, peer: SocketAddr, loss: Loss, tell: bool) -> Result<Next, SendError> {
-        if self.is_over() {
-            return Ok(Next::Over);
-        }
-        if !self.config.retry {
-            return Err(SendError::Lost(peer, loss));
-        }
-        if tell {
-            (self.tell)(Event::Lost(peer, loss));
-        }
-        Ok(Next::Redial)
     }
 
     /// Pulls, encodes, writes; `Ok` when nothing more is to be sent.
     fn pump(&mut self, connection: &mut Connection) -> Result<(), Broken> {
         loop {
-            if !connection.announced && connection.is_fruitful() {
-                self.announce(connection);
-            }
             let patience = Instant::now() + LOOK;
             match self.feed.slot().wait(Some(patience)) {
                 Wake::Full => {}
                 Wake::Closed => return Ok(()),
                 Wake::Nudged | Wake::TimedOut => {
-                    connection.check()?;
+                    // In this order: once enough was sent, a receiver may close.
                     if self.is_over() {
                         return Ok(());
                     }
+                    self.check(connection)?;
                     continue;
                 }
             }
@@ -342,10 +295,10 @@ impl<'a> Session<'a> {
         let mut frames_out_at = None;
         let mut frames_out = Duration::ZERO;
         let opened = loop {
-            connection.check()?;
             if self.is_over() {
                 return Ok(false);
             }
+            self.check(connection)?;
             let (path, now) = (path::look(&connection.stream), Instant::now());
             frames_out += frames_out_at.map_or(Duration::ZERO, |at| now.duration_since(at));
             let verdict = connection.gate.look(path, acks, self.interval.get(), now);
@@ -386,7 +339,7 @@ impl<'a> Session<'a> {
             name: Some(self.config.name.clone()),
         };
         let bytes = connection.write(&pressed.jpeg, &stamp, at)?;
-        self.sent += 1;
+        self.tally.frame(Instant::now());
         self.counters.frames.fetch_add(1, Ordering::Relaxed);
         self.counters
             .bytes
@@ -394,10 +347,7 @@ impl<'a> Session<'a> {
         self.counters
             .quality
             .store(pressed.quality.unwrap_or(0), Ordering::Relaxed);
-        if let (None, Some(duration)) = (self.deadline, self.config.duration) {
-            self.deadline = Some(Instant::now() + duration);
-            connection.lifeline.end_at(self.deadline);
-        }
+        connection.lifeline.end_at(self.deadline());
         Ok(())
     }
 
@@ -422,15 +372,5 @@ enum Broken {
 impl From<Loss> for Broken {
     fn from(loss: Loss) -> Self {
         Broken::Lost(loss)
-    }
-}
-
-/// An error that can be remembered beside the one that is told.
-fn copy_of(error: &DialError) -> DialError {
-    match error {
-        DialError::Unresolved(e) => DialError::Unresolved(e.kind().into()),
-        DialError::Refused(address) => DialError::Refused(*address),
-        DialError::NoAnswer(address) => DialError::NoAnswer(*address),
-        DialError::Failed(address, e) => DialError::Failed(*address, e.kind().into()),
     }
 }

@@ -25,7 +25,7 @@ pub enum State {
 /// Counters that the session moves and the reporter reads.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Frames sent.
+    /// Frames sent, as far as they count.
     pub frames: AtomicU64,
     /// Bytes of frames sent.
     pub bytes: AtomicU64,
@@ -56,7 +56,8 @@ pub struct Report {
     pub fps_sent: f64,
     /// Megabits a second sent.
     pub mbit_s: f64,
-    /// Frames sent so far.
+    /// Frames sent so far. Those of a connection that came to nothing are taken off again: a viewer that shows
+    /// another camera takes none of what its kernel took.
     pub frames: u64,
     /// Pictures captured and not sent so far.
     pub skipped: u64,

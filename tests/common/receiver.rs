@@ -38,7 +38,18 @@ pub struct Listening(TcpListener);
 impl Listening {
     /// On a port of the kernel's choice.
     pub fn start() -> Listening {
-        Listening(TcpListener::bind("127.0.0.1:0").expect("the loopback has free ports"))
+        Listening::on(([127, 0, 0, 1], 0).into())
+    }
+
+    /// On that address of the loopback.
+    pub fn on(address: SocketAddr) -> Listening {
+        Listening(TcpListener::bind(address).expect("the loopback has free ports"))
+    }
+
+    /// Whether somebody waits to be accepted.
+    pub fn has_somebody(&self) -> bool {
+        self.0.set_nonblocking(true).expect("a socket can be told");
+        self.0.accept().is_ok()
     }
 
     /// What to give to `--host`.

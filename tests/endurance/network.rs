@@ -96,6 +96,17 @@ impl Network {
         ip(&format!("-n {host} route add default via 10.77.{number}.1"));
     }
 
+    /// The name has these addresses from now on, and no other name has any.
+    pub fn name(&self, name: &str, addresses: &[&str]) {
+        const NAMES: &str = "/run/hosts";
+        let is_first = !std::fs::exists(NAMES).expect("the world is ours");
+        let lines: String = addresses.iter().map(|a| format!("{a} {name}\n")).collect();
+        std::fs::write(NAMES, lines).expect("the world is ours");
+        if is_first {
+            run("mount", &format!("--bind {NAMES} /etc/hosts"));
+        }
+    }
+
     /// The host in the middle forwards nothing any more, and says so to nobody.
     pub fn darken(&self) {
         ip(&format!("route add blackhole {DESK_ADDRESS}/32"));

@@ -14,17 +14,15 @@ const LONGEST: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Backoff {
     attempts: u32,
-    /// Since the last pause.
-    last_was_fruitless: bool,
-    /// Since the last connection that was not.
-    fruitless: bool,
+    /// The last connection did not last, and no pause was made since.
+    owes_pause: bool,
+    is_doubtful: bool,
 }
 
 impl Backoff {
-    /// The pause before the first attempt after a connection: none, unless that connection came to
-    /// nothing.
+    /// The pause before the first attempt after a connection: none where that connection lasted.
     pub fn delay_first(&mut self) -> Duration {
-        if std::mem::take(&mut self.last_was_fruitless) {
+        if std::mem::take(&mut self.owes_pause) {
             self.pause()
         } else {
             Duration::ZERO
@@ -40,20 +38,20 @@ impl Backoff {
         base.mul_f64(0.8 + 0.2 * random as f64 / 1024.0)
     }
 
-    /// A connection carried frames: the next attempts start from the shortest pause again.
-    pub fn fruitful(&mut self) {
+    /// A connection carried frames for some time: the next attempts start from the shortest pause again.
+    pub fn lasted(&mut self) {
         *self = Backoff::default();
     }
 
-    /// A connection stood and carried nothing.
-    pub fn fruitless(&mut self) {
-        self.last_was_fruitless = true;
-        self.fruitless = true;
+    /// A connection stood and carried nothing, or not for long.
+    pub fn did_not_last(&mut self) {
+        self.owes_pause = true;
+        self.is_doubtful = true;
     }
 
-    /// Whether no connection has carried frames since one did not.
-    pub fn is_fruitless(&self) -> bool {
-        self.fruitless
+    /// Whether no connection has lasted since one did not.
+    pub fn is_doubtful(&self) -> bool {
+        self.is_doubtful
     }
 }
 
@@ -68,9 +66,9 @@ mod tests {
         let pauses: Vec<Duration> = (0..10).map(|_| backoff.pause()).collect();
         assert!(pauses[0] <= SHORTEST && pauses[0] >= SHORTEST.mul_f64(0.8));
         assert!(pauses[9] <= LONGEST && pauses[9] >= LONGEST.mul_f64(0.8));
-        backoff.fruitless();
+        backoff.did_not_last();
         assert!(backoff.delay_first() >= LONGEST.mul_f64(0.8));
-        backoff.fruitful();
+        backoff.lasted();
         assert!(backoff.pause() <= SHORTEST);
     }
 }

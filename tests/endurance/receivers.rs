@@ -1,0 +1,203 @@
+//! Receivers that are none, that are busy, that have moved: what pi-send makes of them.
+//!
+//! All of them are played here; where a name has several addresses, in a world with names of its own.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::common::figures::Figures;
+use crate::common::receiver::{Listening, Session};
+use crate::common::{Running, pi_send, until};
+use crate::{in_a_world_of_its_own, listening, stage, told, watch};
+
+/// A viewer that shows another camera keeps a connection for seconds; this is a short form of that.
+const KEPT_WAITING: Duration = Duration::from_millis(1500);
+
+/// pi-send with small test pictures, fifty a second.
+fn sender(host: &str, args: &[&str]) -> Command {
+    let mut command = pi_send(&["--host", host, "--source", "test", "--res", "160x120"]);
+    command.args(["--fps", "50"]).args(args);
+    command
+}
+
+fn count(lines: &[String], words: &str) -> usize {
+    lines.iter().filter(|line| line.contains(words)).count()
+}
+
+/// Takes the first frame and no more, and lets go after a while.
+fn keep_waiting(mut session: Session) {
+    session.frame().expect("frames come");
+    stage::pass(KEPT_WAITING);
+}
+
+/// Acknowledges every frame to the end marker; how many there were.
+fn show(mut session: Session) -> usize {
+    let mut frames = 0;
+    while let Some(frame) = session.frame() {
+        let seq = frame.stamp.expect("pi-send stamps").seq;
+        session.acknowledge(seq, Duration::ZERO);
+        frames += 1;
+    }
+    frames
+}
+
+#[test]
+fn what_a_viewer_that_shows_another_camera_did_not_take_counts_for_nothing_and_is_told_once() {
+    for end in [["--frames", "20"], ["--duration", "0.4"]] {
+        let listening = Listening::start();
+        let mut command = sender(&listening.address(), &end);
+        let (mut sender, figures) = Figures::start(command.args(["--stats", "json"]));
+        for _ in 0..2 {
+            keep_waiting(listening.accept());
+        }
+        let shown = show(listening.accept());
+        let (status, lines) = sender.end();
+        assert_eq!(status.code(), Some(0), "{lines:#?}");
+        assert_eq!(figures.closing()["frames"], shown);
+        assert!(end[0] != "--frames" || shown == 20, "{shown}");
+        assert_eq!(count(&lines, "took no picture"), 1, "{lines:#?}");
+        assert_eq!(count(&lines, "lost"), 0, "{lines:#?}");
+        // At first, as there was no reason to doubt, and when it came to something.
+        assert_eq!(count(&lines, "sending to"), 2, "{lines:#?}");
+    }
+}
+
+#[test]
+fn a_sender_whose_viewer_shows_another_camera_says_so_once_and_sends_all_when_it_is_free() {
+    let (_viewer, address) = listening(&[]);
+    let host = address.to_string();
+    let mut first = Running::start(&mut sender(&host, &["--name", "porch"]));
+    told(&mut first, "sending to");
+    let mut second = sender(&host, &["--name", "garden", "--frames", "20"]);
+    let (mut second, figures) = Figures::start(second.args(["--stats", "json"]));
+    told(&mut second, "took no picture");
+    first.kill();
+    let (status, lines) = second.end();
+    assert_eq!(status.code(), Some(0), "{lines:#?}");
+    assert_eq!(figures.closing()["frames"], 20);
+    assert_eq!(count(&lines, "took no picture"), 1, "{lines:#?}");
+    assert_eq!(count(&lines, "lost"), 0, "{lines:#?}");
+}
+
+#[test]
+fn a_receiver_that_acknowledges_one_frame_and_closes_is_dialled_ever_more_rarely() {
+    let listening = Listening::start();
+    let mut sender = Running::start(&mut sender(&listening.address(), &[]));
+    let mut first = None;
+    for _ in 0..5 {
+        let mut session = listening.accept();
+        first.get_or_insert_with(Instant::now);
+        let frame = session.frame().expect("frames come");
+        session.acknowledge(frame.stamp.expect("pi-send stamps").seq, Duration::ZERO);
+    }
+    // At 160 ms, 320, 640 and 800 at least.
+    let took = first.expect("five came").elapsed();
+    assert!(took > Duration::from_millis(1500), "{took:?}");
+    let lines = sender.stderr();
+    assert_eq!(count(lines, "sending to"), 1, "{lines:#?}");
+    assert_eq!(count(lines, "lost"), 1, "{lines:#?}");
+}
+
+#[test]
+fn a_sender_without_a_descriptor_for_its_connection_pauses_before_the_next() {
+    let listening = Listening::start();
+    let mut idle = pi_send(&["--host", &listening.address(), "--source", "-"]);
+    let mut idle = Running::start(idle.stdin(Stdio::piped()));
+    let stdin = idle.take_stdin();
+    until("its threads", || {
+        (watch::footprint(idle.id()).threads > 3).then_some(())
+    });
+    let is_free = |fd: &u32| !std::fs::exists(format!("/proc/{}/fd/{fd}", idle.id())).unwrap();
+    let enough_to_dial = (0..).find(is_free).expect("it has few") + 1;
+    drop(stdin);
+
+    let mut command = Command::new("sh");
+    command
+        .arg("-c")
+        .arg(format!("ulimit -n {enough_to_dial}; exec \"$0\" \"$@\""))
+        .arg(env!("CARGO_BIN_EXE_pi-send"))
+        .args(["--source", "test", "--host", &listening.address()])
+        .stdin(Stdio::null());
+    let mut sender = Running::start(&mut command);
+    told(&mut sender, "os error 24");
+    drop(listening.accept());
+    let first = Instant::now();
+    for _ in 0..4 {
+        drop(listening.accept());
+    }
+    let took = first.elapsed();
+    assert!(took > Duration::from_millis(1000), "{took:?}");
+    let lines = sender.stderr();
+    assert_eq!(count(lines, "os error"), 1, "{lines:#?}");
+}
+
+#[test]
+fn an_address_on_which_the_sender_is_let_go_does_not_keep_it_from_the_other_family() {
+    let test = "receivers::an_address_on_which_the_sender_is_let_go_does_not_keep_it_from_the_other_family";
+    in_a_world_of_its_own(test, |network| {
+        network.name("viewer", &["::1", "127.0.0.1"]);
+        let (shown, address) = at(Ipv4Addr::LOCALHOST.into(), 0);
+        let (strict, _) = at(Ipv6Addr::LOCALHOST.into(), address.port());
+        let refused = Arc::new(AtomicUsize::new(0));
+        thread::spawn({
+            let refused = Arc::clone(&refused);
+            move || {
+                loop {
+                    drop(strict.accept());
+                    refused.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+        for _ in 0..5 {
+            refused.store(0, Ordering::Relaxed);
+            let host = format!("viewer:{}", address.port());
+            let mut sender = Running::start(&mut sender(&host, &["--frames", "5"]));
+            assert_eq!(show(shown.accept()), 5);
+            assert_eq!(sender.wait().code(), Some(0));
+            assert!(refused.load(Ordering::Relaxed) <= 1);
+        }
+    });
+}
+
+#[test]
+fn a_viewer_that_moved_is_found_at_once_and_its_old_address_gets_no_more_pictures() {
+    let test =
+        "receivers::a_viewer_that_moved_is_found_at_once_and_its_old_address_gets_no_more_pictures";
+    in_a_world_of_its_own(test, |network| {
+        let (old, address) = at(Ipv4Addr::LOCALHOST.into(), 0);
+        let (new, _) = at(Ipv4Addr::new(127, 0, 0, 2).into(), address.port());
+        let host = format!("viewer:{}", address.port());
+        // The name says where it went, or both addresses.
+        for moved in [&["127.0.0.2"][..], &["127.0.0.1", "127.0.0.2"]] {
+            network.name("viewer", &["127.0.0.1"]);
+            let _sender = Running::start(&mut sender(&host, &[]));
+            let mut session = old.accept();
+            for _ in 0..10 {
+                let frame = session.frame().expect("frames come");
+                session.acknowledge(frame.stamp.expect("stamped").seq, Duration::ZERO);
+            }
+            network.name("viewer", moved);
+            drop(session);
+            if moved.len() == 2 {
+                // Something else listens there now, and lets it go.
+                drop(old.accept());
+            }
+            let mut session = new.accept();
+            for _ in 0..10 {
+                let frame = session.frame().expect("frames come");
+                session.acknowledge(frame.stamp.expect("stamped").seq, Duration::ZERO);
+            }
+            assert!(!old.has_somebody());
+        }
+    });
+}
+
+fn at(ip: std::net::IpAddr, port: u16) -> (Listening, SocketAddr) {
+    let listening = Listening::on((ip, port).into());
+    let address = listening.address().parse().expect("it is an address");
+    (listening, address)
+}
