@@ -25,6 +25,7 @@ pub mod stamp;
 pub mod stop;
 #[cfg(feature = "view")]
 pub mod view;
+pub mod windowed;
 pub mod wire;
 
 #[cfg(feature = "send")]

@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::windowed::Windowed;
 use crate::link::path::Path;
+use crate::windowed::Windowed;
 use crate::wire::Ack;
 
 /// How many unacknowledged frames are remembered: more than any round trip holds. Receivers that

@@ -10,8 +10,8 @@
 use std::time::{Duration, Instant};
 
 use super::acks::Account;
-use super::windowed::Windowed;
 use crate::link::path::Path;
+use crate::windowed::Windowed;
 
 /// How often to look while a picture waits: nothing wakes a program when TCP's acknowledgements come.
 pub const LOOK: Duration = Duration::from_millis(1);

@@ -25,7 +25,6 @@ pub mod sender;
 pub mod session;
 pub mod source;
 pub mod stats;
-pub mod windowed;
 
 #[cfg(test)]
 mod tests {

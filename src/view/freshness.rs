@@ -8,6 +8,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::received::Received;
+use crate::windowed::Windowed;
 
 /// A read that takes so much longer than its time-out was held up by no network.
 const STALL: Duration = Duration::from_millis(300);
@@ -18,13 +19,25 @@ const CATCH_UP: Duration = Duration::from_secs(1);
 /// How much later than the session's best a frame may be while catching up.
 const LATE: Duration = Duration::from_millis(150);
 
+/// How long a best counts: clocks drift by milliseconds a minute, and are set.
+const BEST_FOR: Duration = Duration::from_secs(60);
+
 /// Follows one session; clocks: the monotonic one for stalls of the process, the wall clock for sleep,
 /// which the monotonic one does not see.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Freshness {
     /// Arrival less capture, in microseconds, at best: the clocks' difference and the shortest way.
-    best_us: Option<i128>,
+    best_us: Windowed<i128>,
     catching_up_until: Option<Instant>,
+}
+
+impl Default for Freshness {
+    fn default() -> Self {
+        Freshness {
+            best_us: Windowed::new(BEST_FOR, Ord::min),
+            catching_up_until: None,
+        }
+    }
 }
 
 impl Freshness {
@@ -63,17 +76,15 @@ impl Freshness {
     }
 
     fn judge(&mut self, way_us: i128, now: Instant) -> bool {
-        let best = self.best_us.map_or(way_us, |best| best.min(way_us));
-        self.best_us = Some(best);
-        let Some(until) = self.catching_up_until else {
-            return true;
-        };
+        let best = self.best_us.best().unwrap_or(way_us);
         let is_late = way_us - best > LATE.as_micros() as i128;
-        if now >= until || !is_late {
-            self.catching_up_until = None;
-            return true;
+        // Nothing is learnt of what a stall has made late: the best of before it still counts.
+        if is_late && self.catching_up_until.is_some_and(|until| now < until) {
+            return false;
         }
-        false
+        self.catching_up_until = None;
+        self.best_us.offer(way_us, now);
+        true
     }
 }
 
@@ -93,6 +104,27 @@ mod tests {
         assert!(!freshness.judge(5_000_000, now));
         assert!(freshness.judge(2_000, now));
         assert!(freshness.judge(5_000_000, now), "caught up");
+    }
+
+    #[test]
+    fn clocks_that_drift_apart_cost_no_picture() {
+        let (start, mut freshness) = (Instant::now(), Freshness::default());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        for seconds in 0..1000 {
+            freshness.judge(i128::from(seconds) * 1_000, at(seconds));
+        }
+        freshness.note(STALL, at(1000));
+        assert!(freshness.judge(1_000_000, at(1000)));
+    }
+
+    #[test]
+    fn what_was_best_before_a_long_stall_counts_after_it() {
+        let (start, mut freshness) = (Instant::now(), Freshness::default());
+        assert!(freshness.judge(1_000, start));
+        let end = start + Duration::from_secs(3600);
+        freshness.note(Duration::from_secs(3600), end);
+        assert!(!freshness.judge(3_600_000_000, end));
+        assert!(freshness.judge(2_000, end));
     }
 
     #[test]
