@@ -25,6 +25,7 @@ fn stamp() -> Stamp {
         captured_unix_us: 1_732_264_380_123_456,
         latency_us: Some(41_250),
         quality: Some(80),
+        interval: Some(std::time::Duration::from_millis(40)),
         ack: true,
         name: "garden".parse().ok(),
     }

@@ -1,13 +1,14 @@
 //! The stamp: what pi-send says of a frame, in a comment segment that every decoder skips.
 //!
-//! `pi-stream/1 seq=42 t=1732264380123456 lat=41250 q=80 ack=1 name=garden`, printable ASCII, one
+//! `pi-stream/1 seq=42 t=1732264380123456 lat=41250 q=80 fps=30 ack=1 name=garden`, printable ASCII, one
 //! line, at most [`MAX_TEXT`] bytes, after SOI and the APPn segments that lead. Pure bytes: nothing
 //! here reads a clock or a socket. Whatever a stranger wrote into a stamp is checked before it
 //! becomes a value.
 
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::jpeg::markers::{self, APP0, APP15, COM};
 
@@ -19,6 +20,10 @@ pub const MAX_TEXT: usize = 256;
 
 /// The longest name, in characters: file names and titles stay readable.
 pub const MAX_NAME: usize = 64;
+
+/// Pictures a second that a stamp can say, as pi-send's `--fps` can: what lies outside is not said, and not
+/// believed, so that no stranger asks for patience without end.
+const FPS: RangeInclusive<f64> = 0.01..=1000.0;
 
 /// A sender's name: letters, digits, `.`, `_`, `-`; 1 to [`MAX_NAME`] of them, no dot first. Safe in
 /// a file name, a title and a terminal.
@@ -94,6 +99,8 @@ pub struct Stamp {
     pub latency_us: Option<u64>,
     /// The JPEG quality, 1 to 100.
     pub quality: Option<u8>,
+    /// How far apart the sender's pictures are where the link carries them all; 1 ms to 100 s.
+    pub interval: Option<Duration>,
     /// Whether the receiver shall acknowledge the frame.
     pub ack: bool,
     /// Who sends.
@@ -112,6 +119,7 @@ impl Stamp {
         };
         put("lat", self.latency_us.as_ref().map(|v| v as _));
         put("q", self.quality.as_ref().map(|v| v as _));
+        put("fps", self.fps().as_ref().map(|v| v as _));
         put("ack", self.ack.then_some(&1 as _));
         put("name", self.name.as_ref().map(|v| v as _));
         debug_assert!(text.len() <= MAX_TEXT, "{text}");
@@ -120,6 +128,12 @@ impl Stamp {
         segment.extend(length.to_be_bytes());
         segment.extend(text.as_bytes());
         segment
+    }
+
+    /// Pictures a second, to three decimals.
+    fn fps(&self) -> Option<f64> {
+        let fps = (self.interval?.as_secs_f64().recip() * 1000.0).round() / 1000.0;
+        FPS.contains(&fps).then_some(fps)
     }
 
     /// Reads a comment's content. `None` where it is no stamp: another comment, too long, not
@@ -140,6 +154,7 @@ impl Stamp {
                 "t" => captured = Some(value.parse().ok()?),
                 "lat" => stamp.latency_us = Some(value.parse().ok()?),
                 "q" => stamp.quality = Some(value.parse().ok().filter(|q| (1..=100).contains(q))?),
+                "fps" => stamp.interval = interval(value),
                 "ack" => stamp.ack = value == "1",
                 "name" => stamp.name = Name::reduced(&percent_decoded(value)),
                 _ => {}
@@ -154,6 +169,12 @@ impl Stamp {
     pub fn find(jpeg: &[u8]) -> Option<Stamp> {
         comments(jpeg).find_map(|(_, body)| Stamp::parse(body))
     }
+}
+
+/// From a picture to the next, out of pictures a second.
+fn interval(fps: &str) -> Option<Duration> {
+    let fps = fps.parse().ok().filter(|fps| FPS.contains(fps))?;
+    Some(Duration::from_secs_f64(1.0 / fps))
 }
 
 /// Where a JPEG is to be cut to bear a (new) stamp: what goes before it and the pieces of the rest,
@@ -244,6 +265,7 @@ mod tests {
             captured_unix_us: 1_732_264_380_123_456,
             latency_us: Some(41_250),
             quality: Some(80),
+            interval: Some(Duration::from_millis(40)),
             ack: true,
             name: Some("garden".parse().unwrap()),
         }
@@ -252,7 +274,7 @@ mod tests {
     #[test]
     fn the_text_is_as_documented() {
         let segment = stamp().emit();
-        let text = "pi-stream/1 seq=42 t=1732264380123456 lat=41250 q=80 ack=1 name=garden";
+        let text = "pi-stream/1 seq=42 t=1732264380123456 lat=41250 q=80 fps=25 ack=1 name=garden";
         assert_eq!(&segment[4..], text.as_bytes());
         assert_eq!(Stamp::parse(text.as_bytes()), Some(stamp()));
     }
@@ -314,6 +336,26 @@ mod tests {
         ] {
             assert_eq!(Stamp::parse(bad), None, "{}", bad.escape_ascii());
         }
+    }
+
+    #[test]
+    fn a_rate_that_none_can_have_is_not_believed() {
+        let interval = |fps: &str| {
+            let text = format!("pi-stream/1 seq=1 t=2 fps={fps} q=80");
+            let stamp = Stamp::parse(text.as_bytes()).unwrap();
+            assert_eq!(stamp.quality, Some(80));
+            stamp.interval
+        };
+        assert_eq!(interval("0.01"), Some(Duration::from_secs(100)));
+        assert_eq!(interval("1000"), Some(Duration::from_millis(1)));
+        for bad in ["0", "-1", "0.009", "1001", "1e99", "inf", "NaN", "", "x"] {
+            assert_eq!(interval(bad), None, "{bad}");
+        }
+        let silent = Stamp {
+            interval: Some(Duration::from_secs(200)),
+            ..Stamp::default()
+        };
+        assert!(!String::from_utf8_lossy(&silent.emit()).contains("fps"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod dice;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::Read;
+use std::time::Duration;
 
 use dice::Dice;
 use pi_stream::frame::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
@@ -113,12 +114,16 @@ fn jpeg(dice: &mut Dice) -> Vec<u8> {
     out
 }
 
+/// Those that three decimals of a rate say exactly, in milliseconds.
+const INTERVALS: [Option<u64>; 4] = [None, Some(1), Some(40), Some(100_000)];
+
 fn some_stamp(dice: &mut Dice) -> Stamp {
     Stamp {
         seq: dice.next(),
         captured_unix_us: dice.next(),
         latency_us: (dice.below(2) == 0).then(|| dice.next()),
         quality: (dice.below(2) == 0).then(|| 1 + dice.below(100) as u8),
+        interval: INTERVALS[dice.below(4)].map(Duration::from_millis),
         ack: dice.below(2) == 0,
         name: Name::reduced(&String::from_utf8_lossy(&dice.bytes(100))),
     }

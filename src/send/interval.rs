@@ -12,6 +12,8 @@ const LONGEST: f64 = 3600.0;
 #[derive(Debug)]
 pub struct Interval {
     seconds: f64,
+    /// That between the last two pictures.
+    newest: f64,
     last: Option<(Instant, u64)>,
 }
 
@@ -21,6 +23,7 @@ impl Interval {
         let seconds = if fps > 0.0 { 1.0 / fps } else { LONGEST };
         Interval {
             seconds: seconds.min(LONGEST),
+            newest: 0.0,
             last: None,
         }
     }
@@ -30,6 +33,12 @@ impl Interval {
         Duration::from_secs_f64(self.seconds)
     }
 
+    /// As a receiver should know it, so that it does not take a source that has become slow for one that is
+    /// gone: the longer of the average and the last.
+    pub fn to_declare(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds.max(self.newest).min(LONGEST))
+    }
+
     /// A picture was captured at `at`, the source's `count`-th; not every picture has to be told of.
     pub fn learn(&mut self, at: Instant, count: u64) {
         if let Some((last_at, last_count)) = self.last.replace((at, count)) {
@@ -37,6 +46,7 @@ impl Interval {
             if pictures > 0 {
                 let seen = at.saturating_duration_since(last_at).as_secs_f64() / pictures as f64;
                 self.seconds += BELIEF * (seen - self.seconds);
+                self.newest = seen;
             }
         }
     }
@@ -55,6 +65,16 @@ mod tests {
             interval.learn(start + ms(30 * i), 3 * i);
         }
         assert_eq!(interval.get().as_millis(), 10);
+    }
+
+    #[test]
+    fn a_source_that_became_slow_is_declared_so_at_once() {
+        let (start, s) = (Instant::now(), Duration::from_secs);
+        let mut interval = Interval::new(30.0);
+        interval.learn(start, 1);
+        interval.learn(start + s(10), 2);
+        assert!(interval.get() < s(2));
+        assert_eq!(interval.to_declare(), s(10));
     }
 
     #[test]

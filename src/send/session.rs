@@ -335,6 +335,7 @@ impl<'a> Session<'a> {
             captured_unix_us: connection.clock.unix_us(at),
             latency_us: connection.acks.last_latency().map(|l| l.as_micros() as u64),
             quality: pressed.quality,
+            interval: Some(self.interval.to_declare()),
             ack: true,
             name: Some(self.config.name.clone()),
         };
