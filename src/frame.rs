@@ -9,7 +9,7 @@ pub(crate) mod bitmap;
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 pub use self::bitmap::{Bitmap, PixelBuf, PixelMemory};
@@ -201,41 +201,51 @@ impl Turn {
 /// Buffers that go round: what is dropped comes back to be used again.
 #[derive(Debug)]
 pub struct Pool<T> {
-    spare: Arc<Mutex<Vec<T>>>,
-    keep: usize,
+    home: Arc<Home<T>>,
     make: fn() -> T,
+}
+
+/// Where unused buffers are.
+#[derive(Debug)]
+struct Home<T> {
+    spare: Mutex<Vec<T>>,
+    keep: usize,
+    is_kept: fn(&T) -> bool,
 }
 
 /// A buffer out of a [`Pool`]; goes back when dropped.
 #[derive(Debug)]
 pub struct Pooled<T: Send> {
     item: Option<T>,
-    home: Option<(Arc<Mutex<Vec<T>>>, usize)>,
+    home: Option<Arc<Home<T>>>,
 }
 
 impl<T: Send + Default> Pool<T> {
     /// A pool that keeps at most `keep` unused buffers.
     pub fn new(keep: usize) -> Self {
-        Self::of(keep, T::default)
+        Self::of(keep, T::default, |_| true)
     }
 }
 
 impl<T: Send> Pool<T> {
-    /// A pool of buffers that are made in that way.
-    pub fn of(keep: usize, make: fn() -> T) -> Self {
+    /// A pool of buffers that are made in that way, and of which those are kept for which `is_kept` holds.
+    pub fn of(keep: usize, make: fn() -> T, is_kept: fn(&T) -> bool) -> Self {
         Pool {
-            spare: Arc::default(),
-            keep,
+            home: Arc::new(Home {
+                spare: Mutex::default(),
+                keep,
+                is_kept,
+            }),
             make,
         }
     }
 
     /// A used buffer, with whatever was in it, or a new one.
     pub fn get(&self) -> Pooled<T> {
-        let item = lock(&self.spare).pop().unwrap_or_else(self.make);
+        let item = self.home.lock().pop().unwrap_or_else(self.make);
         Pooled {
             item: Some(item),
-            home: Some((Arc::clone(&self.spare), self.keep)),
+            home: Some(Arc::clone(&self.home)),
         }
     }
 }
@@ -244,7 +254,7 @@ impl<T: Clone> Pool<T> {
     /// Puts in `count` copies of `item`: what will be needed at worst is there from the start.
     pub fn stock(&self, count: usize, item: &T) {
         let copies = vec![item.clone(); count];
-        lock(&self.spare).extend(copies);
+        self.home.lock().extend(copies);
     }
 }
 
@@ -273,9 +283,9 @@ impl<T: Send> DerefMut for Pooled<T> {
 
 impl<T: Send> Drop for Pooled<T> {
     fn drop(&mut self) {
-        if let (Some(item), Some((spare, keep))) = (self.item.take(), self.home.take()) {
-            let mut spare = lock(&spare);
-            if spare.len() < keep {
+        if let (Some(item), Some(home)) = (self.item.take(), self.home.take()) {
+            let mut spare = home.lock();
+            if spare.len() < home.keep && (home.is_kept)(&item) {
                 spare.push(item);
             }
         }
@@ -285,8 +295,12 @@ impl<T: Send> Drop for Pooled<T> {
 /// Only dropping takes the item out.
 const PRESENT: &str = "a pooled buffer is there until it is dropped";
 
-fn lock<T>(spare: &Mutex<Vec<T>>) -> std::sync::MutexGuard<'_, Vec<T>> {
-    spare.lock().expect("nothing panics under a pool's lock")
+impl<T> Home<T> {
+    fn lock(&self) -> MutexGuard<'_, Vec<T>> {
+        self.spare
+            .lock()
+            .expect("nothing panics under a pool's lock")
+    }
 }
 
 #[cfg(test)]
@@ -342,6 +356,13 @@ mod tests {
         drop(first);
         drop(second);
         assert_eq!(*pool.get(), vec![1, 2, 3]);
+    }
+
+    #[test]
+    fn a_buffer_that_shall_not_be_kept_does_not_come_back() {
+        let pool = Pool::of(2, Vec::new, |buffer: &Vec<u8>| buffer.len() < 3);
+        pool.get().extend([1, 2, 3]);
+        assert!(pool.get().is_empty());
     }
 
     #[test]

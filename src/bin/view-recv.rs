@@ -90,14 +90,20 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
     let seat = Seat::new(options.idle_timeout.unwrap_or(IdleTimeout::ByPace));
     let tell = Box::new({
         let console = Arc::clone(console);
+        let desk = Arc::clone(&desk);
         move |event: pi_stream::view::event::Event| {
-            console.say(event.severity(), &event.to_string());
+            let text = event.to_string();
+            console.say(event.severity(), &text);
+            if let Some(desk) = desk.get().filter(|_| event.is_for_window()) {
+                desk.tell(News { text, bad: false });
+            }
         }
     });
     let mut hub = Hub::new(seat, sinks, Arc::clone(&stop), tell);
     hub.headless = options.headless;
     hub.once = options.once;
     hub.frames = options.frames;
+    hub.max_pixels = options.max_pixels;
     let hub = Arc::new(hub);
 
     let reach = Reach::of(&bound);

@@ -68,6 +68,15 @@ impl PixelBuf {
     }
 }
 
+/// The most pixels of a picture whose buffers are kept for the next: the Pi's own cameras have no more (12.3
+/// million), and what is larger is so rare, or so slow, that its memory is better given back.
+pub(crate) const KEPT_PIXELS: usize = 16 << 20;
+
+/// Whether a picture of so many pixels leaves no buffers behind.
+pub(crate) fn is_huge(pixels: usize) -> bool {
+    pixels > KEPT_PIXELS
+}
+
 /// Whether a buffer with room for `capacity` should serve for `length`, or give back what a picture of more
 /// than four times the size left behind.
 pub(crate) fn is_too_large(capacity: usize, length: usize) -> bool {

@@ -8,7 +8,7 @@
 //!
 //! What comes in is hostile: it is walked and bounded before `image` sees it (`header.rs`), and a panic
 //! in `image` ends at the strip. Runs on the caller's thread and the crew's; blocks on nothing but the
-//! crew. Keeps its buffers, and gives back what a much larger picture left behind.
+//! crew. Keeps its buffers, but for those of a huge picture, and gives back what a much larger one left behind.
 
 mod pack;
 mod splice;
@@ -24,7 +24,7 @@ use image::{ColorType, ImageDecoder, Limits, RgbImage};
 
 use super::crew::Crew;
 use super::error::DecodeError;
-use super::header::{Header, Layout};
+use super::header::{Header, Layout, MAX_PIXELS};
 use super::{MAX_STRIPS, STRIP_PIXELS};
 use crate::frame::bitmap::{self, Bitmap};
 use splice::Splice;
@@ -55,6 +55,7 @@ pub struct Decoder {
     pub(super) samples: Vec<Vec<u8>>,
     /// The fewest pixels of a strip.
     pub(super) strip_pixels: usize,
+    max_pixels: u64,
 }
 
 /// A strip's rows of units: those that are wanted, and those that are decoded for them.
@@ -79,6 +80,11 @@ struct Strip<'a> {
 impl Decoder {
     /// A decoder that uses up to `threads` threads, the caller's included.
     pub fn new(threads: NonZeroUsize) -> Self {
+        Decoder::within(threads, MAX_PIXELS)
+    }
+
+    /// The same with another bound on the number of pixels.
+    pub fn within(threads: NonZeroUsize, max_pixels: u64) -> Self {
         let crew = Crew::new(threads);
         let samples = vec![Vec::new(); crew.threads().min(MAX_STRIPS)];
         Decoder {
@@ -86,6 +92,7 @@ impl Decoder {
             layout: Layout::default(),
             samples,
             strip_pixels: STRIP_PIXELS,
+            max_pixels,
         }
     }
 
@@ -93,7 +100,7 @@ impl Decoder {
     /// Bytes after the JPEG's end are ignored. After an error `into` holds something of its old or its
     /// new size, and the decoder is as good as before.
     pub fn decode(&mut self, jpeg: &[u8], into: &mut Bitmap) -> Result<(), DecodeError> {
-        let header = self.layout.read(jpeg)?;
+        let header = self.layout.read(jpeg, self.max_pixels)?;
         let (width, height) = (header.width as usize, header.height as usize);
         into.pixels.resize(width * height);
         (into.width, into.height) = (width, height);
@@ -127,10 +134,17 @@ impl Decoder {
                     strip.outcome = strip.decode(width);
                 }
             });
-        strips
+        let outcome = strips
             .into_iter()
             .flatten()
-            .try_for_each(|strip| strip.outcome)
+            .try_for_each(|strip| strip.outcome);
+        let kept = match bitmap::is_huge(pixels) {
+            true => 0,
+            false => cuts.count as usize,
+        };
+        // Those of strips that a larger picture had.
+        self.samples[kept..].fill_with(Vec::new);
+        outcome
     }
 }
 
@@ -138,7 +152,7 @@ impl Decoder {
 /// bytes of red, green and blue.
 pub fn decode_rgb(jpeg: &[u8]) -> Result<RgbImage, DecodeError> {
     let mut layout = Layout::default();
-    let Header { width, height, .. } = layout.read(jpeg)?;
+    let Header { width, height, .. } = layout.read(jpeg, MAX_PIXELS)?;
     // A layout that was read has at least one interval.
     let coded = &jpeg[layout.starts[0]..layout.end];
     let mut whole = Splice::new(&layout, height, coded);

@@ -11,9 +11,9 @@ use super::markers::{
 };
 use super::standard_tables::STANDARD_DHT;
 
-/// The most pixels that are decoded: the largest camera module for the Pi gives 9152 by 6944. A
-/// picture takes four bytes a pixel for the window and three on the way there.
-pub const MAX_PIXELS: u64 = 64 << 20;
+/// The most pixels that are decoded where nobody says otherwise: the largest camera module for the Pi gives
+/// 9152 by 6944. A picture takes four bytes a pixel for the window and three on the way there.
+pub const MAX_PIXELS: u64 = 64_000_000;
 
 /// The most pixels of a JPEG in several scans, progressive ones among them: all its coefficients are
 /// held at once, up to six bytes a pixel, and each scan goes over all of them again.
@@ -86,12 +86,18 @@ impl Header {
 /// is coded in a way that no camera uses (arithmetic, lossless, CMYK, more than 8 bits), what is larger
 /// than [`MAX_PIXELS`], and what is far too short for its size. Looks at the header only.
 pub fn inspect(jpeg: &[u8]) -> Result<Header, DecodeError> {
-    read_header(jpeg, |_| ()).map(|(header, _)| header)
+    inspect_within(jpeg, MAX_PIXELS)
+}
+
+/// The same with another bound on the number of pixels.
+pub fn inspect_within(jpeg: &[u8], max_pixels: u64) -> Result<Header, DecodeError> {
+    read_header(jpeg, max_pixels, |_| ()).map(|(header, _)| header)
 }
 
 /// The header and where the scan starts; each segment that the decoder needs is shown to `keep`.
 fn read_header<'a>(
     jpeg: &'a [u8],
+    max_pixels: u64,
     mut keep: impl FnMut(&Segment<'a>),
 ) -> Result<(Header, Segment<'a>), DecodeError> {
     if !jpeg.starts_with(&[0xFF, SOI]) {
@@ -122,7 +128,7 @@ fn read_header<'a>(
             let frame = frame.ok_or(DecodeError::Damaged("it has no frame header"))?;
             let header = Header {
                 restart_interval,
-                ..bounded(&frame)?
+                ..bounded(&frame, max_pixels)?
             };
             if (jpeg.len() - segment.end) as u64 <= header.least_bytes() {
                 return Err(DecodeError::Truncated);
@@ -167,15 +173,15 @@ fn supported(segment: &Segment<'_>) -> Result<FrameHeader, DecodeError> {
 }
 
 /// The header of a frame whose size is within the bounds.
-fn bounded(frame: &FrameHeader) -> Result<Header, DecodeError> {
+fn bounded(frame: &FrameHeader, max_pixels: u64) -> Result<Header, DecodeError> {
     let FrameHeader { width, height, .. } = *frame;
     let coding = match frame.marker {
         SOF2 => Coding::Progressive,
         _ => Coding::Sequential,
     };
     let most = match coding {
-        Coding::Sequential => MAX_PIXELS,
-        Coding::Progressive => MAX_PIXELS_IN_SCANS,
+        Coding::Sequential => max_pixels,
+        Coding::Progressive => max_pixels.min(MAX_PIXELS_IN_SCANS),
     };
     let pixels = u64::from(width) * u64::from(height);
     if width > MAX_SIDE || height > MAX_SIDE || pixels > most {
@@ -213,8 +219,8 @@ pub(super) struct Layout {
 
 impl Layout {
     /// Reads the JPEG and walks it to its end.
-    pub(super) fn read(&mut self, jpeg: &[u8]) -> Result<Header, DecodeError> {
-        let (header, scan) = self.read_head(jpeg)?;
+    pub(super) fn read(&mut self, jpeg: &[u8], max_pixels: u64) -> Result<Header, DecodeError> {
+        let (header, scan) = self.read_head(jpeg, max_pixels)?;
         self.starts.clear();
         self.starts.push(scan.end);
         let in_this_scan = scan.body.first().copied().unwrap_or(0);
@@ -229,13 +235,17 @@ impl Layout {
         Ok(header)
     }
 
-    fn read_head<'a>(&mut self, jpeg: &'a [u8]) -> Result<(Header, Segment<'a>), DecodeError> {
+    fn read_head<'a>(
+        &mut self,
+        jpeg: &'a [u8],
+        max_pixels: u64,
+    ) -> Result<(Header, Segment<'a>), DecodeError> {
         self.head.clear();
         self.head.extend([0xFF, SOI]);
         let head = &mut self.head;
         let mut height_at = 0;
         let mut has_tables = false;
-        let read = read_header(jpeg, |segment| {
+        let read = read_header(jpeg, max_pixels, |segment| {
             has_tables |= segment.marker == DHT;
             if segment.marker == SOS && !has_tables {
                 // Webcams and AVI files leave them out; everybody knows which ones they mean.

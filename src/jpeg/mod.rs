@@ -27,7 +27,9 @@ pub use encode::Encoder;
 pub use error::DecodeError;
 #[cfg(feature = "send")]
 pub use error::{EncodeError, TurnError};
-pub use header::{Coding, Header, MAX_PIXELS, MAX_PIXELS_IN_SCANS, MAX_SCANS, inspect};
+pub use header::{
+    Coding, Header, MAX_PIXELS, MAX_PIXELS_IN_SCANS, MAX_SCANS, inspect, inspect_within,
+};
 #[cfg(feature = "send")]
 pub use turner::Turner;
 

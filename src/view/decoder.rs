@@ -9,18 +9,18 @@ use std::time::Instant;
 use super::hub::Hub;
 use super::received::{Decoded, Received};
 use super::window;
-use crate::frame::{Bitmap, Pool};
+use crate::frame::{Bitmap, Pool, bitmap};
 use crate::jpeg::Decoder;
 use crate::slot::Wake;
 
 /// Bitmaps there are at once: being decoded, in the slot, in the window. (A frozen window keeps one more, which
-/// is given back when it goes on.)
+/// is given back when it goes on.) Of huge pictures there are only those that are at work.
 const BITMAPS: usize = 3;
 
 /// Decodes until the slot is closed, then closes that of the pictures.
 pub fn run(hub: &Hub) {
     let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let mut decoder = Decoder::new(threads);
+    let mut decoder = Decoder::within(threads, hub.max_pixels);
     let mut bitmaps = Bitmaps::new(hub.headless);
     while hub.received.wait(None) != Wake::Closed {
         let Some(frame) = hub.received.take() else {
@@ -76,15 +76,18 @@ impl Bitmaps {
             window::bitmap
         };
         Bitmaps {
-            pool: Pool::of(BITMAPS - 1, make),
+            pool: Pool::of(BITMAPS - 1, make, |bitmap: &Bitmap| {
+                !bitmap::is_huge(bitmap.pixels.len())
+            }),
             stocked: 0,
         }
     }
 
     /// Makes all of them that large, once the first is on its way to the window. Else the third would cost
-    /// its memory in the first stall, however late that comes.
+    /// its memory in the first stall, however late that comes; and keep what a much larger picture left.
     fn stock(&mut self, pixels: usize) {
-        if pixels <= self.stocked {
+        let fits = pixels <= self.stocked && !bitmap::is_too_large(self.stocked, pixels);
+        if fits || bitmap::is_huge(pixels) {
             return;
         }
         let mut others: [_; BITMAPS - 1] = std::array::from_fn(|_| self.pool.get());
@@ -102,11 +105,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_spare_bitmaps_are_made_or_kept_of_a_huge_picture() {
+        let mut bitmaps = Bitmaps::new(true);
+        bitmaps.stock(17 << 20);
+        let mut bitmap = bitmaps.pool.get();
+        assert!(bitmap.pixels.is_empty());
+        bitmap.pixels.resize(17 << 20);
+        drop(bitmap);
+        assert!(bitmaps.pool.get().pixels.is_empty());
+    }
+
+    #[test]
     fn all_bitmaps_are_made_with_the_first_picture() {
         let mut bitmaps = Bitmaps::new(true);
         bitmaps.stock(100);
         let got = [(); BITMAPS].map(|()| bitmaps.pool.get());
         // The window has one more already.
         assert_eq!(got.map(|bitmap| bitmap.pixels.len()), [100, 100, 0]);
+    }
+
+    #[test]
+    fn much_smaller_pictures_make_all_bitmaps_small() {
+        let mut bitmaps = Bitmaps::new(true);
+        bitmaps.stock(1000);
+        bitmaps.stock(10);
+        let got = [(); BITMAPS - 1].map(|()| bitmaps.pool.get());
+        assert_eq!(got.map(|bitmap| bitmap.pixels.len()), [10, 10]);
     }
 }

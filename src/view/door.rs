@@ -5,11 +5,11 @@
 //! newcomer gets that of whoever has brought least and waited longest, so that no number of idle
 //! connections keeps a sender out. As long as it could not have the seat anyway, no more than a share of
 //! its bytes is read; the rest stays with its own kernel. The state is shared by the listening threads
-//! and the waiting ones.
+//! and the waiting ones, behind one lock: what is held is what those on the list hold.
 
 use std::io::{self, Read};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,7 +20,8 @@ const MAX_WAITING: usize = 24;
 /// How many of one address may wait: a sender has one connection, at times a second.
 const MAX_OF_ONE_ADDRESS: usize = 6;
 
-/// How long a connection may take to bring its first frame, and then to wait for the seat.
+/// How long a connection may take to bring its first frame (longer, where the seat is open and the bytes come
+/// as fast as they must), and then to wait for the seat.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What one may hold, in bytes, as long as it could not have the seat anyway: a usual frame. With all
@@ -35,23 +36,16 @@ const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// pictures are smaller, and shall not wait for a stranger's 64 megapixels.
 const LARGE_PICTURE: u64 = 8 << 20;
 
-/// Strangers are told of no more often than this.
-const TELL_EVERY: Duration = Duration::from_secs(10);
-
 /// Who waits.
 #[derive(Debug, Default)]
 pub struct Door {
     waiting: Mutex<Vec<Arc<Guest>>>,
-    bytes: AtomicUsize,
-    ids: AtomicU64,
-    strangers: Mutex<Strangers>,
     trials: [Mutex<()>; 2],
 }
 
 /// One that waits.
 #[derive(Debug)]
 struct Guest {
-    id: u64,
     ip: IpAddr,
     since: Instant,
     bytes: AtomicUsize,
@@ -59,17 +53,10 @@ struct Guest {
     stream: TcpStream,
 }
 
-#[derive(Debug, Default)]
-struct Strangers {
-    count: u64,
-    told: Option<Instant>,
-}
-
 impl Door {
     /// Lets a connection wait; somebody else may have to go for it.
     pub fn admit(self: &Arc<Self>, stream: &TcpStream, peer: SocketAddr) -> io::Result<Pass> {
         let guest = Arc::new(Guest {
-            id: self.ids.fetch_add(1, Ordering::Relaxed),
             ip: peer.ip(),
             since: Instant::now(),
             bytes: AtomicUsize::new(0),
@@ -86,7 +73,7 @@ impl Door {
             None
         };
         if let Some(index) = goes {
-            self.show_out(&waiting.remove(index));
+            waiting.remove(index).show_out();
         }
         waiting.push(Arc::clone(&guest));
         Ok(Pass {
@@ -99,7 +86,7 @@ impl Door {
     pub fn make_place(&self) {
         let mut waiting = self.waiting();
         if let Some(index) = least(&waiting, |_| true) {
-            self.show_out(&waiting.remove(index));
+            waiting.remove(index).show_out();
         }
     }
 
@@ -112,44 +99,31 @@ impl Door {
         trial()
     }
 
-    /// Lets go whoever has waited longest of those that hold more than a share.
-    fn make_room(&self) {
+    /// Counts bytes that came for `guest`. Where all that wait hold more than `most` now, it lets go whoever
+    /// has waited longest of those that hold more than a share.
+    fn charge(&self, guest: &Guest, bytes: usize, most: usize) {
         let mut waiting = self.waiting();
-        let holders = (0..waiting.len())
-            .filter(|index| waiting[*index].bytes.load(Ordering::Relaxed) > SHARE);
-        if let Some(index) = holders.min_by_key(|index| waiting[*index].since) {
-            self.show_out(&waiting.remove(index));
+        guest.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let held = |guest: &Arc<Guest>| guest.bytes.load(Ordering::Relaxed);
+        if waiting.iter().map(held).sum::<usize>() <= most {
+            return;
         }
-    }
-
-    /// Its thread finds itself shown out, and its connection closed.
-    fn show_out(&self, guest: &Guest) {
-        guest.shown_out.store(true, Ordering::Relaxed);
-        self.discharge(guest);
-        let _ = guest.stream.shutdown(Shutdown::Both);
-    }
-
-    /// What the guest holds is counted no more.
-    fn discharge(&self, guest: &Guest) {
-        let held = guest.bytes.swap(0, Ordering::Relaxed);
-        self.bytes.fetch_sub(held, Ordering::Relaxed);
-    }
-
-    /// Counts a connection that brought no picture; gives the number to tell, now and then.
-    pub fn count_stranger(&self, now: Instant) -> Option<u64> {
-        let mut strangers = self.strangers.lock().expect(POISON);
-        strangers.count += 1;
-        let due = strangers
-            .told
-            .is_none_or(|told| now.saturating_duration_since(told) >= TELL_EVERY);
-        due.then(|| {
-            strangers.told = Some(now);
-            std::mem::take(&mut strangers.count)
-        })
+        let holders = (0..waiting.len()).filter(|index| held(&waiting[*index]) > SHARE);
+        if let Some(index) = holders.min_by_key(|index| waiting[*index].since) {
+            waiting.remove(index).show_out();
+        }
     }
 
     fn waiting(&self) -> MutexGuard<'_, Vec<Arc<Guest>>> {
         self.waiting.lock().expect(POISON)
+    }
+}
+
+impl Guest {
+    /// Its thread finds itself shown out, and its connection closed.
+    fn show_out(&self) {
+        self.shown_out.store(true, Ordering::Relaxed);
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 }
 
@@ -171,19 +145,15 @@ pub struct Pass {
 }
 
 impl Pass {
-    /// When patience ends.
-    pub fn until(&self) -> Instant {
-        self.guest.since + PATIENCE
+    /// Since when it waits.
+    pub fn since(&self) -> Instant {
+        self.guest.since
     }
 
     /// Notes bytes that came; somebody may have to go for them. All that wait share `most` and
     /// [`MAX_BYTES`].
     fn charge(&self, bytes: usize, most: usize) {
-        self.guest.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let all = self.door.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        if all > most + MAX_BYTES {
-            self.door.make_room();
-        }
+        self.door.charge(&self.guest, bytes, most + MAX_BYTES);
     }
 
     /// How many more bytes may be read.
@@ -192,6 +162,11 @@ impl Pass {
             return usize::MAX;
         }
         SHARE.saturating_sub(self.guest.bytes.load(Ordering::Relaxed))
+    }
+
+    /// Whether it has brought as much as is read without a prospect of the seat.
+    pub fn has_its_share(&self) -> bool {
+        self.room(false) == 0
     }
 
     /// Whether its place was given to another.
@@ -207,10 +182,9 @@ impl Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
-        self.door.discharge(&self.guest);
         self.door
             .waiting()
-            .retain(|other| other.id != self.guest.id);
+            .retain(|other| !Arc::ptr_eq(other, &self.guest));
     }
 }
 
@@ -294,7 +268,6 @@ mod tests {
         assert_eq!(out, [5]);
         drop(passes);
         assert_eq!(door.waiting().len(), 1);
-        assert_eq!(door.bytes.load(Ordering::Relaxed), 0);
     }
 
     #[test]
@@ -320,10 +293,12 @@ mod tests {
         passes[2].charge(MAX_BYTES / 2, 0);
         let out: Vec<bool> = passes.iter().map(Pass::is_shown_out).collect();
         assert_eq!(out, [false, true, false]);
-        assert_eq!(door.bytes.load(Ordering::Relaxed), SHARE + MAX_BYTES / 2);
         assert!(is_shown_out(&pairs[1].1));
-        drop(passes);
-        assert_eq!(door.bytes.load(Ordering::Relaxed), 0);
+        // What the one held is there for others.
+        passes[2].charge(MAX_BYTES / 2 - SHARE, 0);
+        assert!(!passes[2].is_shown_out());
+        passes[2].charge(1, 0);
+        assert!(passes[2].is_shown_out());
     }
 
     #[test]
@@ -349,10 +324,16 @@ mod tests {
     }
 
     #[test]
-    fn strangers_are_told_of_now_and_then() {
-        let (door, start) = (Door::default(), Instant::now());
-        assert_eq!(door.count_stranger(start), Some(1));
-        assert_eq!(door.count_stranger(start), None);
-        assert_eq!(door.count_stranger(start + TELL_EVERY), Some(2));
+    fn what_still_comes_of_one_that_was_shown_out_costs_nobody_else_the_place() {
+        let door = Arc::new(Door::default());
+        let pairs = [pair(), pair()];
+        let [hasty, other] = [0, 1].map(|i| door.admit(&pairs[i].0, peer(i as u8)).unwrap());
+        other.charge(SHARE + 1, 0);
+        // It has brought least.
+        door.make_place();
+        assert!(hasty.is_shown_out());
+        // Its thread had read this already.
+        hasty.charge(MAX_BYTES, 0);
+        assert!(!other.is_shown_out());
     }
 }

@@ -5,18 +5,20 @@
 //! acknowledged once it is shown or passed over. Nothing here blocks: slots and bounded queues take what
 //! comes.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-use super::event::{End, Event};
+use super::event::{End, Event, Kind};
 use super::pulse::Pulse;
 use super::received::{Decoded, Received};
 use super::seat::{Seat, Sitter};
 use super::sinks::Sinks;
 use super::stats::Counters;
 use super::talk::Talk;
+use crate::jpeg;
 use crate::slot::Slot;
 use crate::stop::{Reason, Stop};
 use crate::wire::Ack;
@@ -46,8 +48,10 @@ pub struct Hub {
     pub once: bool,
     /// `--frames`.
     pub frames: Option<u64>,
+    /// `--max-pixels`.
+    pub max_pixels: u64,
     tell: Tell,
-    talk: Mutex<Talk>,
+    talk: Mutex<HashMap<Kind, Talk>>,
     last_wanted: Mutex<Option<Arc<Received>>>,
     last_end: Mutex<Option<LastEnd>>,
 }
@@ -79,6 +83,7 @@ impl Hub {
             headless: false,
             once: false,
             frames: None,
+            max_pixels: jpeg::MAX_PIXELS,
             tell,
             talk: Mutex::default(),
             last_wanted: Mutex::default(),
@@ -88,14 +93,19 @@ impl Hub {
 
     /// Tells the user, if that is not too much of the same.
     pub fn tell(&self, event: Event) {
-        if matches!(event, Event::Session { .. } | Event::Over { .. }) {
-            match lock(&self.talk).may_say(Instant::now()) {
-                None => return,
-                Some(0) => {}
-                Some(left_out) => (self.tell)(Event::LeftOut(left_out)),
-            }
+        let left_out = event.kind().map_or(Some(0), |kind| {
+            let mut talk = lock(&self.talk);
+            let talk = talk.entry(kind).or_insert_with(|| kind.limit());
+            talk.may_say(Instant::now())
+        });
+        match left_out {
+            None => {}
+            Some(0) => (self.tell)(event),
+            Some(left_out) => (self.tell)(Event::Repeated {
+                latest: Box::new(event),
+                left_out,
+            }),
         }
-        (self.tell)(event);
     }
 
     /// A frame has come. `is_newest` says whether nothing newer is known to be there already.
@@ -151,10 +161,11 @@ impl Hub {
         let wants_ack = frame.stamp.as_ref().filter(|stamp| stamp.ack);
         if let (Some(stamp), Some(sitter)) = (wants_ack, self.seat.session(frame.session)) {
             let held = at.saturating_duration_since(frame.arrived);
-            sitter.acker.ack(Ack {
+            let ack = Ack {
                 seq: stamp.seq as u32,
                 held_us: held.as_micros().try_into().unwrap_or(u32::MAX),
-            });
+            };
+            sitter.ack(ack, Instant::now());
         }
         let mut last = lock(&self.last_wanted);
         if last.as_ref().is_some_and(|last| Arc::ptr_eq(last, frame)) {
@@ -166,9 +177,9 @@ impl Hub {
 
     /// A session is over.
     pub fn over(&self, sitter: &Sitter, why: End) {
-        self.seat.leave(sitter);
-        let replaced = matches!(why, End::Replaced);
-        if !replaced {
+        self.seat.leave(sitter, why.may_come_back(), Instant::now());
+        let succeeded = why.is_succeeded();
+        if !succeeded {
             *lock(&self.last_end) = Some(LastEnd {
                 peer: sitter.peer,
                 why: why.to_string(),
@@ -183,7 +194,7 @@ impl Hub {
                 why,
             });
         }
-        if self.once && !replaced {
+        if self.once && !succeeded {
             self.stop.ask(Reason::Done);
         }
     }

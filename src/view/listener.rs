@@ -3,10 +3,10 @@
 //! One thread for each listening socket; it blocks on `accept` and never on anybody who connected.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::allow::Allowed;
 use super::door::Door;
@@ -17,9 +17,6 @@ use crate::link;
 
 /// How long to wait when there is no descriptor or thread for another connection.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// That there is none is told no more often than this.
-const TELL_EVERY: Duration = Duration::from_secs(10);
 
 /// Bytes of stack for a reader: it decodes one frame on it, and what `image` puts there is small.
 const READER_STACK: usize = 512 * 1024;
@@ -32,7 +29,6 @@ pub fn run(
     allowed: &Allowed,
     limits: Limits,
 ) {
-    let mut told: Option<Instant> = None;
     while !hub.stop.is_asked() {
         let taken = listener
             .accept()
@@ -40,7 +36,6 @@ pub fn run(
         let Err(error) = taken else { continue };
         // A connection that was gone before it was taken is nobody's business; no descriptors, or no
         // threads, is the user's. Either way the next one may have more luck, a little later.
-        let now = Instant::now();
         let gone = matches!(
             error.kind(),
             io::ErrorKind::ConnectionAborted
@@ -50,10 +45,7 @@ pub fn run(
                 | io::ErrorKind::Interrupted
         );
         if !gone {
-            if told.is_none_or(|told| now.saturating_duration_since(told) >= TELL_EVERY) {
-                hub.tell(Event::Exhausted(error.to_string()));
-                told = Some(now);
-            }
+            hub.tell(Event::Exhausted(error.to_string()));
             // Those that wait must not keep a sender out by what they take up.
             door.make_place();
             hub.stop.sleep(PAUSE);
@@ -70,27 +62,17 @@ fn take(
     limits: Limits,
 ) -> io::Result<()> {
     if !allowed.includes(peer.ip()) {
-        stranger(hub, door, peer.ip());
+        hub.tell(Event::NotAllowed(peer.ip()));
         return Ok(());
     }
     link::tune_receiver(&stream, reader::LOOK)?;
     let pass = door.admit(&stream, peer)?;
-    let (hub, door) = (Arc::clone(hub), Arc::clone(door));
+    let hub = Arc::clone(hub);
     thread::Builder::new()
         .name("reader".into())
         .stack_size(READER_STACK)
-        .spawn(move || {
-            if !reader::run(&hub, stream, peer, pass, limits) {
-                stranger(&hub, &door, peer.ip());
-            }
-        })?;
+        .spawn(move || reader::run(&hub, stream, peer, pass, limits))?;
     Ok(())
-}
-
-fn stranger(hub: &Hub, door: &Door, example: IpAddr) {
-    if let Some(count) = door.count_stranger(Instant::now()) {
-        hub.tell(Event::Strangers { count, example });
-    }
 }
 
 /// An IPv4 address that came through an IPv6 socket, as itself.

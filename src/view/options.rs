@@ -21,6 +21,9 @@ use crate::report::Stats;
 /// Bounds of `--max-frame-bytes`: a frame of less is hardly a JPEG, and one of more is none that decodes.
 const FRAME_BYTES: std::ops::RangeInclusive<u64> = 1024..=(1 << 30);
 
+/// Bounds of `--max-pixels`: a picture takes seven bytes a pixel on its way into the window.
+const PIXELS: std::ops::RangeInclusive<u64> = 1024..=500_000_000;
+
 /// Show a Raspberry Pi's camera that pi-send (or the Python recipe) sends, live.
 #[derive(Debug, Parser)]
 #[command(name = "view-recv", version, max_term_width = 100, after_help = EXAMPLES)]
@@ -41,6 +44,10 @@ pub struct Options {
     /// The longest frame that is accepted
     #[arg(long, allow_negative_numbers = true, value_name = "SIZE", default_value = "16MiB", value_parser = frame_bytes, help_heading = "Where")]
     pub max_frame_bytes: u32,
+
+    /// The largest picture that is accepted, in pixels
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", default_value = "64M", value_parser = units::count(PIXELS), help_heading = "Where")]
+    pub max_pixels: u64,
 
     /// Exit when the first sender stops: 0 if it ended normally, 1 if the connection was lost
     #[arg(long, help_heading = "Where")]
@@ -196,6 +203,8 @@ mod tests {
             ("--allow 10.0.0.0/40", "ADDRESS/BITS"),
             ("--idle-timeout soon", "seconds"),
             ("--max-frame-bytes 10", "1024"),
+            ("--max-pixels 10", "1024"),
+            ("--max-pixels 1x", "64M"),
             ("--frames 0", "--frames"),
             ("--duration -1", "seconds"),
             ("--stats xml", "--stats"),

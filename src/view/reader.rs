@@ -1,6 +1,6 @@
 //! The reader: one connection from its first byte to its end, on a thread of its own.
 //!
-//! At first it waits at the door; its first whole frame that decodes wins it the seat, if that is free.
+//! At first it waits at the door; its first whole frame that decodes wins it the seat, if that is open to it.
 //! From then on it reads frames, says of each whether a newer one is there already, and gives it to the
 //! hub. It blocks on the socket, for [`LOOK`] at most, and knows nothing of what becomes of frames.
 
@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::acker::Acker;
-use super::door::{Metered, Pass};
-use super::event::{End, Event};
+use super::door::{Metered, PATIENCE, Pass};
+use super::event::{End, Event, Refusal};
 use super::freshness::Freshness;
 use super::hub::Hub;
 use super::received::Received;
-use super::seat::Sitter;
+use super::seat::{HICCUP, Identity, Sitter};
 use crate::frame::{Bitmap, Pool, Pooled};
 use crate::jpeg::{self, Decoder};
 use crate::link;
@@ -28,9 +28,6 @@ pub const LOOK: Duration = Duration::from_millis(100);
 /// How long a frame may take from its first byte to its last, as long as bytes come: a large one over a
 /// slow link. Longer is somebody who wants to hold the seat.
 const FRAME_PATIENCE: Duration = Duration::from_secs(60);
-
-/// For so long a link that carries a frame slowly may carry nothing: a radio that changes its channel.
-const HICCUP: Duration = Duration::from_secs(2);
 
 /// So many frames in a row that do not decode are no accident.
 const MAX_BAD_FRAMES: u32 = 100;
@@ -45,8 +42,8 @@ pub struct Limits {
     pub max_frame_bytes: u32,
 }
 
-/// Runs one connection until it is closed; whether it ever brought a picture.
-pub fn run(hub: &Hub, stream: TcpStream, peer: SocketAddr, pass: Pass, limits: Limits) -> bool {
+/// Runs one connection until it is closed.
+pub fn run(hub: &Hub, stream: TcpStream, peer: SocketAddr, pass: Pass, limits: Limits) {
     let mut reader = Reader {
         hub,
         peer,
@@ -62,12 +59,14 @@ pub fn run(hub: &Hub, stream: TcpStream, peer: SocketAddr, pass: Pass, limits: L
         ),
         pool: Pool::new(SPARE_FRAMES),
     };
-    let Some((sitter, first)) = reader.wait_at_the_door() else {
-        return hub.stop.is_asked();
-    };
-    let why = reader.sit(&sitter, first);
-    hub.over(&sitter, why);
-    true
+    match reader.wait_at_the_door() {
+        Ok((sitter, first)) => {
+            let why = reader.sit(&sitter, first);
+            hub.over(&sitter, why);
+        }
+        Err(Some(event)) if !hub.stop.is_asked() => hub.tell(event),
+        Err(_) => {}
+    }
 }
 
 struct Reader<'a> {
@@ -86,39 +85,121 @@ enum Step {
 }
 
 impl Reader<'_> {
-    /// Reads the first frame and takes the seat with it.
-    fn wait_at_the_door(&mut self) -> Option<(Arc<Sitter>, Received)> {
-        let until = self.frames.get_ref().pass.as_ref()?.until();
+    /// Reads the first frame and takes the seat with it; else there may be something to tell.
+    fn wait_at_the_door(&mut self) -> Result<(Arc<Sitter>, Received), Option<Event>> {
+        let since = self.frames.get_ref().pass.as_ref().ok_or(None)?.since();
         let mut first = self.pool.get();
+        let mut moved = since;
         loop {
             let now = Instant::now();
-            if self.hub.stop.is_asked() || now >= until {
-                return None;
+            if self.hub.stop.is_asked() {
+                return Err(None);
             }
-            self.frames.get_mut().has_prospects = self.hub.seat.is_to_be_had(self.peer, now);
+            let is_open = self.hub.seat.is_open_to_address(self.peer.ip(), now);
+            self.frames.get_mut().has_prospects = is_open;
+            let waited = now.saturating_duration_since(since);
+            let pauses = now.saturating_duration_since(moved) >= HICCUP;
+            if waited >= PATIENCE && (pauses || !is_open || !self.is_in_time(waited)) {
+                return Err(Some(self.gave_up(&first, waited, pauses)));
+            }
+            let was_at = self.frames.position();
             match self.step(&mut first) {
                 Step::Frame => break,
                 Step::Nothing => {}
-                Step::Marker | Step::Failed(_) => return None,
+                Step::Marker => return Err(Some(Event::NoPicture(self.peer.ip()))),
+                Step::Failed(error) => return Err(self.broke_off(error)),
+            }
+            if self.frames.position() > was_at {
+                moved = Instant::now();
             }
         }
-        let mut told = false;
-        while !self.hub.stop.is_asked() && !self.is_shown_out() && Instant::now() < until {
-            match self.take_seat(&first) {
-                Ok(None) => {}
-                Ok(Some((sitter, header))) => {
-                    self.frames.get_mut().pass = None;
-                    let first = self.received(first, &sitter, header);
-                    return Some((sitter, first));
-                }
-                Err(_) => return None,
+        self.wait_for_the_seat(first, since + PATIENCE)
+            .map_err(Some)
+    }
+
+    /// Whether the first frame will be there in time, if its bytes go on to come as they did.
+    fn is_in_time(&self, waited: Duration) -> bool {
+        let (got, of) = self.first_frame();
+        let expected = waited.mul_f64(of as f64 / got.max(1) as f64);
+        got > 0 && expected <= FRAME_PATIENCE
+    }
+
+    /// How many bytes have come of the first frame, and how many it has.
+    fn first_frame(&self) -> (u64, u64) {
+        let got = self.frames.position().saturating_sub(4);
+        (got, got + self.frames.missing() as u64)
+    }
+
+    /// What there is to tell of a first frame that did not come.
+    fn gave_up(&self, first: &[u8], waited: Duration, pauses: bool) -> Event {
+        let ip = self.peer.ip();
+        let (got, of) = self.first_frame();
+        let Metered {
+            pass,
+            has_prospects,
+            ..
+        } = self.frames.get_ref();
+        let is_held_back = pass.as_ref().is_some_and(Pass::has_its_share);
+        if !has_prospects && (is_held_back || got > 0 && !pauses) {
+            let begun = &first[..first.len().min(got as usize)];
+            return self.busy(Stamp::find(begun).as_ref());
+        }
+        if got == 0 || pauses {
+            return Event::NoPicture(ip);
+        }
+        let why = Refusal::TooSlow {
+            got,
+            of,
+            within: waited,
+        };
+        Event::Refused { ip, why }
+    }
+
+    /// What there is to tell of a connection that ended before its first frame did.
+    fn broke_off(&self, error: ReadError) -> Option<Event> {
+        let ip = self.peer.ip();
+        match error {
+            ReadError::TooLong { length, max, .. } => Some(Event::Refused {
+                ip,
+                why: Refusal::TooLong { length, max },
+            }),
+            // Whoever dials two addresses at once closes one of the connections; so do tools that look
+            // whether somebody listens.
+            _ if self.frames.position() == 0 && !self.is_shown_out() => None,
+            _ => Some(Event::NoPicture(ip)),
+        }
+    }
+
+    fn busy(&self, stamp: Option<&Stamp>) -> Event {
+        let who = Identity::new(self.peer, stamp);
+        let stream = &self.frames.get_ref().stream;
+        match (self.hub.seat.sitter(), stream.local_addr()) {
+            (Some(sitter), Ok(here)) => Event::Busy {
+                who,
+                shown: sitter.identity.clone(),
+                port: here.port(),
+            },
+            _ => Event::NoPicture(who.ip),
+        }
+    }
+
+    fn wait_for_the_seat(
+        &mut self,
+        first: Pooled<Vec<u8>>,
+        until: Instant,
+    ) -> Result<(Arc<Sitter>, Received), Event> {
+        let stamp = Stamp::find(&first);
+        loop {
+            if let Some((sitter, header)) = self.take_seat(&first, stamp.as_ref())? {
+                self.frames.get_mut().pass = None;
+                let first = self.received(first, stamp, &sitter, header);
+                return Ok((sitter, first));
             }
-            if !std::mem::replace(&mut told, true) && self.hub.seat.may_tell_busy(Instant::now()) {
-                self.hub.tell(Event::Busy(self.peer));
+            if self.hub.stop.is_asked() || self.is_shown_out() || Instant::now() >= until {
+                return Err(self.busy(stamp.as_ref()));
             }
             self.hub.seat.wait(LOOK);
         }
-        None
     }
 
     fn is_shown_out(&self) -> bool {
@@ -126,28 +207,40 @@ impl Reader<'_> {
         pass.is_none_or(Pass::is_shown_out)
     }
 
-    /// Takes the seat if it is to be had and the frame decodes; decodes nothing for a stranger while a
+    /// Takes the seat if it is open to it and the frame decodes; decodes nothing for a stranger while a
     /// session runs.
     fn take_seat(
         &mut self,
         first: &[u8],
-    ) -> Result<Option<(Arc<Sitter>, jpeg::Header)>, jpeg::DecodeError> {
-        let header = jpeg::inspect(first)?;
-        if !self.hub.seat.is_to_be_had(self.peer, Instant::now()) {
+        stamp: Option<&Stamp>,
+    ) -> Result<Option<(Arc<Sitter>, jpeg::Header)>, Event> {
+        let refused = |error| Event::Refused {
+            ip: self.peer.ip(),
+            why: Refusal::Picture(error),
+        };
+        let header = jpeg::inspect_within(first, self.hub.max_pixels).map_err(refused)?;
+        let identity = Identity::new(self.peer, stamp);
+        if !self.hub.seat.is_open_to(&identity, Instant::now()) {
             return Ok(None);
         }
         let Metered { stream, pass, .. } = self.frames.get_ref();
         let pixels = u64::from(header.width) * u64::from(header.height);
-        let trial = || Decoder::new(NonZeroUsize::MIN).decode(first, &mut Bitmap::default());
-        match pass {
-            Some(pass) => pass.in_turn(pixels, trial)?,
-            None => trial()?,
-        }
-        let Ok(way_back) = stream.try_clone() else {
-            return Ok(None);
+        let trial = || {
+            let mut decoder = Decoder::within(NonZeroUsize::MIN, self.hub.max_pixels);
+            decoder.decode(first, &mut Bitmap::default())
         };
+        match pass {
+            Some(pass) => pass.in_turn(pixels, trial),
+            None => trial(),
+        }
+        .map_err(refused)?;
+        let way_back = stream.try_clone();
+        let way_back = way_back.map_err(|error| Event::Exhausted(error.to_string()))?;
         let now = Instant::now();
-        let taken = self.hub.seat.take(self.peer, Acker::new(way_back), now);
+        let taken = self
+            .hub
+            .seat
+            .take(self.peer, stamp, Acker::new(way_back), now);
         Ok(taken.ok().map(|sitter| (sitter, header)))
     }
 
@@ -166,13 +259,15 @@ impl Reader<'_> {
         }
         let mut frame = self.pool.get();
         let mut began = Instant::now();
-        let mut moved = began;
         loop {
             if self.hub.stop.is_asked() {
                 return End::Stopped;
             }
-            if sitter.is_replaced() {
-                return End::Replaced;
+            if let Some(successor) = sitter.successor() {
+                return match *successor == sitter.identity {
+                    true => End::Reconnected,
+                    false => End::TakenOver(successor.clone()),
+                };
             }
             let before = freshness.before_reading();
             let was_at = self.frames.position();
@@ -196,11 +291,13 @@ impl Reader<'_> {
             if !self.frames.is_within_frame() {
                 began = now;
             }
-            if self.frames.position() > was_at {
-                moved = now;
+            // Bytes are a sign of life, as long as they come to a frame in the end.
+            let comes_to_it = now.saturating_duration_since(began) < FRAME_PATIENCE;
+            if self.frames.is_within_frame() && self.frames.position() > was_at && comes_to_it {
+                sitter.bytes(now);
             }
-            if let Some(idle) = self.idle(sitter, began, moved, now) {
-                return End::Idle(idle);
+            if sitter.is_idle(self.hub.seat.idle_timeout(), now) {
+                return End::Idle(sitter.silent_for(now));
             }
         }
     }
@@ -212,28 +309,35 @@ impl Reader<'_> {
         jpeg: Pooled<Vec<u8>>,
         freshness: &mut Freshness,
     ) -> bool {
-        sitter.frame(Instant::now());
-        let Ok(header) = jpeg::inspect(&jpeg) else {
-            let stamp = Stamp::find(&jpeg);
+        let stamp = Stamp::find(&jpeg);
+        sitter.frame(stamp.as_ref(), Instant::now());
+        let Ok(header) = jpeg::inspect_within(&jpeg, self.hub.max_pixels) else {
             self.hub.corrupt(sitter);
             if let Some(stamp) = stamp.filter(|stamp| stamp.ack) {
-                sitter.acker.ack(crate::wire::Ack {
+                let ack = crate::wire::Ack {
                     seq: stamp.seq as u32,
                     held_us: 0,
-                });
+                };
+                sitter.ack(ack, Instant::now());
             }
             return true;
         };
-        let frame = self.received(jpeg, sitter, header);
+        let frame = self.received(jpeg, stamp, sitter, header);
         // Both have to be asked: the one remembers, the other knows what the kernel holds.
         let is_current = freshness.is_current(&frame);
         let is_newest = is_current && !self.newer_is_here();
         self.hub.frame(Arc::new(frame), is_newest)
     }
 
-    fn received(&self, jpeg: Pooled<Vec<u8>>, sitter: &Sitter, header: jpeg::Header) -> Received {
+    fn received(
+        &self,
+        jpeg: Pooled<Vec<u8>>,
+        stamp: Option<Stamp>,
+        sitter: &Sitter,
+        header: jpeg::Header,
+    ) -> Received {
         Received {
-            stamp: Stamp::find(&jpeg),
+            stamp,
             jpeg,
             arrived: Instant::now(),
             arrived_at: SystemTime::now(),
@@ -255,23 +359,6 @@ impl Reader<'_> {
             }
             _ => false,
         }
-    }
-
-    /// For how long the session has been idle, if for too long. Bytes that come are a sign of life, as
-    /// long as they come to a frame in the end.
-    fn idle(
-        &self,
-        sitter: &Sitter,
-        began: Instant,
-        moved: Instant,
-        now: Instant,
-    ) -> Option<Duration> {
-        let idle = sitter.idle_after(self.hub.seat.idle_timeout())?;
-        let silent = sitter.silent_for(now);
-        let is_slow = self.frames.is_within_frame()
-            && now.saturating_duration_since(moved) < HICCUP
-            && now.saturating_duration_since(began) < FRAME_PATIENCE;
-        (silent >= idle && !is_slow).then_some(silent)
     }
 
     fn step(&mut self, frame: &mut Vec<u8>) -> Step {

@@ -1,40 +1,45 @@
-//! How much is said of sessions that come and go.
+//! How much is said of what others cause.
 //!
-//! Whoever may send can begin and end sessions as fast as the network carries them, and each would cost
+//! Whoever may connect can begin and end sessions as fast as the network carries them, and each would cost
 //! two lines. A person who restarts things by hand stays far below what is allowed here; beyond it, lines
 //! are counted and left out. Pure state; the clock is passed in.
 
-use std::time::Instant;
-
-/// So many lines at once.
-const BURST: f64 = 20.0;
-
-/// So many more every second.
-const EACH_SECOND: f64 = 0.5;
+use std::time::{Duration, Instant};
 
 /// Lines that may be said.
 #[derive(Debug)]
 pub struct Talk {
+    burst: f64,
+    every: Duration,
     allowed: f64,
     at: Option<Instant>,
     left_out: u64,
 }
 
 impl Default for Talk {
+    /// For what a person at work causes: sessions that come and go.
     fn default() -> Self {
-        Talk {
-            allowed: BURST,
-            at: None,
-            left_out: 0,
-        }
+        Talk::new(20, Duration::from_secs(2))
     }
 }
 
 impl Talk {
+    /// `burst` lines at once, and one more `every` so often.
+    pub fn new(burst: u32, every: Duration) -> Self {
+        let burst = f64::from(burst);
+        Talk {
+            burst,
+            every,
+            allowed: burst,
+            at: None,
+            left_out: 0,
+        }
+    }
+
     /// Whether a line may be said at `now`, and if so, how many were left out since the last one.
     pub fn may_say(&mut self, now: Instant) -> Option<u64> {
         let passed = now.saturating_duration_since(self.at.replace(now).unwrap_or(now));
-        self.allowed = (self.allowed + passed.as_secs_f64() * EACH_SECOND).min(BURST);
+        self.allowed = (self.allowed + passed.div_duration_f64(self.every)).min(self.burst);
         if self.allowed < 1.0 {
             self.left_out += 1;
             return None;
