@@ -9,9 +9,9 @@ mod common;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
-use common::{Running, free_port, pi_send, until, view_recv};
+use common::{Running, free_port, pi_send, python, until, view_recv};
 
 const README: &str = include_str!("../README.md");
 
@@ -227,4 +227,33 @@ fn four_lines_make_a_time_lapse() {
     let saved = fs::read_dir(folder.path().join("lapse")).unwrap().count();
     assert!(saved > 1, "{saved} pictures");
     assert_eq!(pictures_in(&folder.path().join("lapse.mp4")), saved);
+}
+
+/// Runs this line of Python in the stopwatch of scripts/bench.
+fn stopwatch(line: &str) -> Output {
+    let benches = concat!(env!("CARGO_MANIFEST_DIR"), "/benches");
+    let line = format!("import sys; from stopwatch import pictures; {line}");
+    let mut python = python();
+    python.args(["-c", &line]).env("PYTHONPATH", benches);
+    python.env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap()
+}
+
+#[test]
+fn the_rows_of_jpegs_with_restart_markers_are_measured_with_such_jpegs() {
+    assert!(README.contains("JPEGs with restart markers in, 1920x1080"));
+    for (wanted, markers) in [("False", 0), ("True", 240 / 16 - 1)] {
+        let first = format!("pictures.jpegs((320, 240), {wanted})[0]");
+        let made = stopwatch(&format!("sys.stdout.buffer.write({first})"));
+        let told = String::from_utf8_lossy(&made.stderr);
+        assert!(made.status.success(), "{told}");
+        let scan = memchr::memmem::rfind(&made.stdout, b"\xff\xda").expect(&told);
+        let is_marker = |pair: &&[u8]| pair[0] == 0xff && (0xd0..=0xd7).contains(&pair[1]);
+        let found = made.stdout[scan..].windows(2).filter(is_marker).count();
+        assert_eq!(found, markers, "restart rows: {wanted}");
+        // And the stopwatch does not measure with others.
+        let other = if wanted == "True" { "False" } else { "True" };
+        let check = format!("pictures.check_restarts({first}, (320, 240), {other})");
+        let told = String::from_utf8(stopwatch(&check).stderr).unwrap();
+        assert!(told.contains("restart markers, not"), "{told}");
+    }
 }

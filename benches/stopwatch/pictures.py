@@ -2,11 +2,14 @@
 
 A gradient with noise on it, moving, so that a frame at quality 80 weighs what a camera's does. JPEGs are
 made once and repeat; raw pictures are a few backgrounds into which the number is painted as they go. Makes
-bytes; knows neither clocks nor processes.
+bytes; knows no clocks.
 """
 
 import functools
 import io
+import re
+import struct
+import subprocess
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +23,9 @@ from . import barcode
 BACKGROUNDS = 24
 SMALL_JPEGS, LARGE_JPEGS = 300, 120
 LARGE_PIXELS = 1280 * 720
+
+# Markers of JPEG: the restart interval, the start of the scan.
+DRI, SOS = 0xDD, 0xDA
 
 # Pixels by which the background moves from one picture to the next: even, for the sake of 4:2:0.
 STEP = 4
@@ -90,16 +96,41 @@ def _background(size: tuple[int, int]) -> np.ndarray:
 def jpegs(size: tuple[int, int], restart_rows: bool) -> tuple[bytes, ...]:
     """The numbered JPEGs of this size, quality 80, 4:2:0."""
     background = _background(size)
-    options = {'restart_marker_rows': 1} if restart_rows else {}
     made = []
     for index in range(LARGE_JPEGS if size[0] * size[1] >= LARGE_PIXELS else SMALL_JPEGS):
         picture = np.roll(background, index * STEP % size[0], axis=1)
         code = barcode.row(index + 1, size[0])
         picture[: barcode.cell_pixels(size[0]), : len(code)] = code[:, None]
         jpeg = io.BytesIO()
-        Image.fromarray(picture).save(jpeg, 'JPEG', quality=80, **options)
-        made.append(jpeg.getvalue())
+        Image.fromarray(picture).save(jpeg, 'JPEG', quality=80)
+        made.append(_with_restart_rows(jpeg.getvalue()) if restart_rows else jpeg.getvalue())
+        check_restarts(made[-1], size, restart_rows)
     return tuple(made)
+
+
+def _with_restart_rows(jpeg: bytes) -> bytes:
+    """The same picture with the markers: jpegtran only writes its coefficients anew. Pillow before 10.2 cannot."""
+    argv = ['jpegtran', '-copy', 'none', '-restart', '1']
+    return subprocess.run(argv, input=jpeg, capture_output=True, check=True).stdout
+
+
+def check_restarts(jpeg: bytes, size: tuple[int, int], wanted: bool) -> None:
+    """Raises unless the bytes of this 4:2:0 JPEG hold a marker after each row of MCUs; or none, if none are wanted."""
+    columns, rows = (-(-side // 16) for side in size)
+    expected = (columns, rows - 1) if wanted else (0, 0)
+    interval, at = 0, 2
+    while jpeg[at + 1] != SOS:
+        if jpeg[at + 1] == DRI:
+            interval = struct.unpack_from('>H', jpeg, at + 4)[0]
+        at += 2 + struct.unpack_from('>H', jpeg, at + 2)[0]
+    # In what follows, a byte FF of the picture itself has a 00 behind it.
+    found = (interval, len(re.findall(rb'\xff[\xd0-\xd7]', jpeg[at:])))
+    if found != expected:
+        raise RuntimeError(
+            'a JPEG to measure with has {} MCUs to an interval and {} restart markers, not {} and {}'.format(
+                *found, *expected
+            )
+        )
 
 
 @functools.lru_cache(maxsize=1)
