@@ -95,8 +95,10 @@ Examples:
   view-recv --headless --output - |
     ffmpeg -use_wallclock_as_timestamps 1 -f mjpeg -i - -c copy garden.mkv
 
-TIME is a number of seconds, or has a unit: 500ms, 2s, 10min, 1h.
-SIZE is a number of bytes, or has a unit: 500k, 64M, 2G, 16MiB.
+Units:
+  TIME is a number of seconds, or has a unit: 500ms, 2s, 10min, 1h.
+  SIZE is a number of bytes, or has a unit: 500k, 64M, 2G, 16MiB.
+
 Exit status: 0 ended as asked, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.";
 
 impl Options {
