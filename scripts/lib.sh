@@ -175,3 +175,15 @@ require_cargo() {
     how_to_get_cargo "$needed"
     die "cargo $version is too old: $needed or newer is needed${2:+; $2}"
 }
+
+# Prints where cargo's program $1 is in version $2. What is not there yet is built into the cache, and not into the
+# user's own ~/.cargo/bin; what follows is for `cargo install`.
+cargo_tool() {
+    local name=$1 version=$2 root=$CACHE/$1-$2
+    shift 2
+    if [[ ! -x $root/bin/$name ]]; then
+        say "building $name $version, once"
+        cargo install --quiet --locked --root "$root" "$@" "$name@$version" >&2
+    fi
+    printf '%s' "$root/bin/$name"
+}

@@ -8,6 +8,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ const UNIT: &str = concat!(
     "/scripts/debian/pi-send.service"
 );
 const INSTALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/install-service");
+const NOTICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/notices");
 
 /// A user that is nobody's: the first of those that systemd gives to services.
 const NOBODYS_ID: &str = "61184";
@@ -70,6 +72,38 @@ fn value<'a>(text: &'a str, name: &str) -> &'a str {
     text.lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
         .unwrap_or_else(|| panic!("no {name} in {text}"))
+}
+
+/// The crates that a program contains, by the places of panics in it: each is a path in cargo's registry.
+fn crates_in(program: &[u8]) -> BTreeSet<String> {
+    String::from_utf8_lossy(program)
+        .split("/registry/src/")
+        .skip(1)
+        .filter_map(|path| Some(path.split('/').nth(1)?.to_owned()))
+        .collect()
+}
+
+/// That `notices` name, with its licence, each crate that the program contains, and libjpeg-turbo where it does.
+fn assert_noticed(program: &Path, notices: &str) {
+    let bytes = fs::read(program).unwrap();
+    let (list, licences) = notices.split_once("\n---").expect("a list, then licences");
+    let crates = crates_in(&bytes);
+    assert!(!crates.is_empty(), "{program:?} seems to contain no crates");
+    for name in crates {
+        let (name, version) = name.rsplit_once('-').unwrap();
+        let entry = format!("{name} v{version}");
+        assert!(
+            list.contains(&format!("\n{entry} ")) && licences.contains(&entry),
+            "{program:?} contains {entry}, and its notices do not name it: {list}"
+        );
+    }
+    let contains_libjpeg = memchr::memmem::find(&bytes, b"libjpeg-turbo").is_some();
+    for text in [
+        "the work of the Independent JPEG Group.\n",
+        "(C)2009-2024 D. R. Commander",
+    ] {
+        assert_eq!(notices.contains(text), contains_libjpeg, "{text}");
+    }
 }
 
 fn dpkg(root: &Path) -> Command {
@@ -144,6 +178,41 @@ fn packages_bring_program_manual_completions_and_service_and_leave_nothing_behin
     let left = files(root.path());
     let is_dpkgs = |path: &String| path.starts_with("var/lib/dpkg/");
     assert!(left.iter().all(is_dpkgs), "{left:#?}");
+}
+
+#[test]
+fn packages_bring_the_notices_of_all_that_their_programs_contain() {
+    let Some(packages) = packages() else { return };
+    for (package, program) in packages.iter().zip(["pi-send", "view-recv"]) {
+        let root = tempfile::tempdir().unwrap();
+        run(Command::new("dpkg-deb")
+            .arg("--extract")
+            .arg(package)
+            .arg(root.path()));
+        let documents = root.path().join("usr/share/doc").join(program);
+        let notices = run(Command::new("zcat").arg(documents.join("third-party-notices.gz")));
+        assert_noticed(&root.path().join("usr/bin").join(program), &notices);
+        let copyright = fs::read_to_string(documents.join("copyright")).unwrap();
+        assert!(copyright.contains("third-party-notices.gz"), "{copyright}");
+        assert!(copyright.contains("Permission is hereby granted"));
+    }
+}
+
+#[test]
+fn notices_name_all_that_these_programs_contain() {
+    // Built at once, each contains some of what only the other asks for.
+    let features = if cfg!(feature = "camera") {
+        "camera,view"
+    } else {
+        "send,view"
+    };
+    for (program, place) in [
+        ("pi-send", env!("CARGO_BIN_EXE_pi-send")),
+        ("view-recv", env!("CARGO_BIN_EXE_view-recv")),
+    ] {
+        let notices = run(Command::new(NOTICES).args([program, features]));
+        assert_noticed(Path::new(place), &notices);
+    }
 }
 
 #[test]
