@@ -111,9 +111,14 @@ impl Hub {
     /// A frame has come. `is_newest` says whether nothing newer is known to be there already.
     /// Gives `false` once no more are wanted.
     pub fn frame(&self, frame: Arc<Received>, is_newest: bool) -> bool {
+        let enough = |count: u64| self.frames.is_some_and(|frames| count >= frames);
+        // A sender whose connection was closed with the last one is back before that is shown.
+        if enough(self.counters.frames.load(Ordering::Relaxed)) {
+            return false;
+        }
         let count = self.counters.frame(&frame);
         self.sinks.put(&frame);
-        let is_last = self.frames.is_some_and(|frames| count >= frames);
+        let is_last = enough(count);
         if is_last {
             *lock(&self.last_wanted) = Some(Arc::clone(&frame));
         }
@@ -209,4 +214,25 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex
         .lock()
         .expect("nothing panics while it holds a part of the hub")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::fixture::Frame;
+    use crate::view::seat::IdleTimeout;
+
+    #[test]
+    fn a_sender_that_comes_back_before_the_end_brings_no_frame_more_than_was_asked_for() {
+        let seat = Seat::new(IdleTimeout::ByPace);
+        let mut hub = Hub::new(seat, Sinks::none(), Arc::default(), Box::new(|_| ()));
+        hub.frames = Some(2);
+        let frames = [1, 2, 3].map(|_| Frame::default().build());
+        assert!(hub.frame(Arc::clone(&frames[0]), true));
+        assert!(!hub.frame(Arc::clone(&frames[1]), true));
+        assert!(!hub.frame(Arc::clone(&frames[2]), true));
+        assert_eq!(hub.counters.frames.load(Ordering::Relaxed), 2);
+        hub.shown(&frames[1], Instant::now());
+        assert_eq!(hub.stop.reason(), Some(Reason::Done));
+    }
 }
