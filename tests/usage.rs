@@ -114,6 +114,7 @@ const VIEW_RECV: &[Row] = &[
     (&["--idle-timeout", "soon"], "seconds"),
     (&["--max-frame-bytes", "1023"], "1024 to 1073741824 bytes"),
     (&["--max-frame-bytes", "16Q"], "as in 500k, 64M"),
+    (&["--max-pixels", "10"], "1024 to 500000000"),
     (&["--once=2"], "unexpected value '2'"),
     (&["--headless=no"], "unexpected value 'no'"),
     (&["--window", "319x240"], "320x240 to 16384x16384"),
