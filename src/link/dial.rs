@@ -157,11 +157,6 @@ impl Dialer {
         })
     }
 
-    /// Where it dials.
-    pub fn target(&self) -> &Target {
-        &self.target
-    }
-
     /// Begins a search; nothing is dialled yet.
     pub fn dial(self: &Arc<Self>) -> Dial {
         let (report, reports) = mpsc::channel();

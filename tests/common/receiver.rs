@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
 use pi_stream::stamp::{self, Stamp};
-use pi_stream::wire::{Ack, FrameReader};
+use pi_stream::wire::{Ack, FrameReader, ReadError};
 
 use super::PATIENCE;
 
@@ -84,15 +84,17 @@ pub struct Session {
 impl Session {
     /// The next frame; `None` at the end marker.
     pub fn frame(&mut self) -> Option<Frame> {
+        self.try_frame().unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    /// The same for a sender that may not end its stream.
+    pub fn try_frame(&mut self) -> Result<Option<Frame>, ReadError> {
         let mut jpeg = Vec::new();
-        match self.reader.read(&mut jpeg) {
-            Ok(true) => Some(Frame {
-                stamp: Stamp::find(&jpeg),
-                jpeg,
-            }),
-            Ok(false) => None,
-            Err(e) => panic!("{e}"),
-        }
+        let is_frame = self.reader.read(&mut jpeg)?;
+        Ok(is_frame.then(|| Frame {
+            stamp: Stamp::find(&jpeg),
+            jpeg,
+        }))
     }
 
     /// All frames to the end marker.
