@@ -4,7 +4,7 @@
 //! and reports through a channel, and their number is bounded. Attempts overlap: a new one starts while older
 //! ones are still without an answer, since TCP repeats its first packet ever more rarely, and a path that has
 //! just come back shall not wait for that. A [`Dialer`] lives as long as its sender and remembers what came of
-//! the host's addresses; a [`Dial`] is one search for a connection, in the order of [`race`].
+//! the host's addresses; a [`Dial`] is one search for a connection, in the order of `race`.
 
 mod race;
 
