@@ -239,8 +239,13 @@ impl Trial {
     }
 }
 
-/// The wall clock of one connection: the monotonic clock plus an offset, so that a step of the system's
-/// clock does not make time run backwards.
+/// A wall clock that differs by more than this from what it was plus the time since has been set. Less is
+/// what slewing makes of it in hours.
+const STEP: Duration = Duration::from_secs(1);
+
+/// The wall clock of one connection: the monotonic clock plus an offset, so that no slewing of the system's
+/// clock makes time run unevenly. Where that clock is set (a Pi has none of its own, and hears the time from the
+/// network once it is up), so is this one.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock {
     instant: Instant,
@@ -257,12 +262,23 @@ impl Clock {
         }
     }
 
-    pub(super) fn unix_us(&self, at: Instant) -> u64 {
-        let unix = match at.checked_duration_since(self.instant) {
+    /// When that was, in microseconds since the epoch, as the system's clock has it now.
+    pub(super) fn unix_us(&mut self, at: Instant) -> u64 {
+        self.follow(Clock::now());
+        self.unix(at).as_micros() as u64
+    }
+
+    fn follow(&mut self, now: Clock) {
+        if self.unix(now.instant).abs_diff(now.unix) > STEP {
+            *self = now;
+        }
+    }
+
+    fn unix(&self, at: Instant) -> Duration {
+        match at.checked_duration_since(self.instant) {
             Some(later) => self.unix + later,
             None => self.unix.saturating_sub(self.instant.duration_since(at)),
-        };
-        unix.as_micros() as u64
+        }
     }
 }
 
@@ -367,14 +383,36 @@ mod tests {
         assert!(!trial.is_overdue(&acked(Some(start)), start + hour + ACK));
     }
 
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn later(clock: Clock, instant: Duration, unix: Duration) -> Clock {
+        Clock {
+            instant: clock.instant + instant,
+            unix: clock.unix + unix,
+        }
+    }
+
     #[test]
     fn the_wall_clock_follows_the_monotonic_one_both_ways() {
         let clock = Clock::now();
-        let second = Duration::from_secs(1);
-        let now = clock.unix_us(clock.instant);
-        assert_eq!(clock.unix_us(clock.instant + second), now + 1_000_000);
-        if let Some(earlier) = clock.instant.checked_sub(second) {
-            assert_eq!(clock.unix_us(earlier), now - 1_000_000);
+        assert_eq!(clock.unix(clock.instant + SECOND), clock.unix + SECOND);
+        if let Some(earlier) = clock.instant.checked_sub(SECOND) {
+            assert_eq!(clock.unix(earlier), clock.unix - SECOND);
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_is_followed_and_one_that_is_slewed_is_not() {
+        let start = Clock::now();
+        let mut clock = start;
+        clock.follow(later(start, 3600 * SECOND, 3600 * SECOND + SECOND * 9 / 10));
+        assert_eq!(clock.unix(start.instant), start.unix);
+        // The network's time came: five hours on, and a while later one back.
+        let set = later(start, 3601 * SECOND, 21_600 * SECOND);
+        clock.follow(set);
+        let picture = start.instant + 3600 * SECOND;
+        assert_eq!(clock.unix(picture), start.unix + 21_599 * SECOND);
+        clock.follow(later(set, 60 * SECOND, Duration::ZERO));
+        assert_eq!(clock.unix(set.instant + 61 * SECOND), set.unix + SECOND);
     }
 }
