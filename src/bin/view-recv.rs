@@ -191,11 +191,7 @@ fn sinks(
     };
     let snapshots = Snapshots::start(options.pictures.snapshots(), {
         let say = Arc::clone(&say);
-        move |notice| match notice.saved {
-            Ok(path) if notice.asked => say(format!("saved {}", path.display()), false),
-            Ok(_) => {}
-            Err(error) => say(error.to_string(), true),
-        }
+        move |notice| say(notice.to_string(), notice.is_bad())
     })?;
     let output = match options.pictures.output {
         None => None,

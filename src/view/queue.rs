@@ -72,23 +72,24 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Puts an item that weighs `bytes`, never blocks. Where it does not fit it is dropped and
-    /// counted; into a closed queue it is dropped only.
-    pub fn put(&self, item: T, bytes: usize) {
+    /// Puts an item that weighs `bytes`, never blocks; returns whether it is in. Where it does not fit it
+    /// is dropped and counted; into a closed queue it is dropped only.
+    pub fn put(&self, item: T, bytes: usize) -> bool {
         let mut state = self.lock();
         if state.closed {
-            return;
+            return false;
         }
         let full = state.items.len() >= self.limits.items
             || state.bytes.saturating_add(bytes) > self.limits.bytes;
         if full && !state.items.is_empty() {
             state.dropped += 1;
-            return;
+            return false;
         }
         state.items.push_back((item, bytes));
         state.bytes = state.bytes.saturating_add(bytes);
         drop(state);
         self.changed.notify_one();
+        true
     }
 
     /// Takes the oldest item, waits for one until the deadline; `None` waits without one. A closed

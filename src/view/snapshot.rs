@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::files;
-use super::queue::{Limits, Queue, Taken, weight};
+use super::queue::{Limits, Queue, SlowTeller, Taken, weight};
 use super::received::Received;
 use super::worker::Worker;
 use crate::frame::Turn;
@@ -53,13 +53,68 @@ impl std::error::Error for SnapshotError {
     }
 }
 
-/// What came of a wish for a snapshot.
+/// News of snapshots; each is a line.
 #[derive(Debug)]
-pub struct Notice {
-    /// Whether somebody asked for it, rather than time lapse.
-    pub asked: bool,
-    /// The file, or why there is none.
-    pub saved: Result<PathBuf, SnapshotError>,
+pub enum Notice {
+    /// The file of a snapshot that somebody asked for.
+    Saved(PathBuf),
+    /// There is none.
+    Failed(SnapshotError),
+    /// There is none either: those asked for before are not written yet.
+    Full,
+    /// Time lapse misses pictures.
+    Missed {
+        /// How many since the last such notice.
+        count: u64,
+        /// What happened to the last of them; `None`: as [`Notice::Full`].
+        why: Option<SnapshotError>,
+    },
+}
+
+impl Notice {
+    /// Whether something is not as it should be.
+    pub fn is_bad(&self) -> bool {
+        !matches!(self, Notice::Saved(_))
+    }
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SLOW: &str = "the disk is too slow";
+        match self {
+            Notice::Saved(path) => write!(f, "saved {}", path.display()),
+            Notice::Failed(why) => why.fmt(f),
+            Notice::Full => write!(f, "no snapshot: {SLOW}"),
+            Notice::Missed { count, why } => {
+                write!(f, "time lapse: {count} missed (told at most every ")?;
+                write!(f, "{} s): ", SlowTeller::PAUSE.as_secs())?;
+                match why {
+                    Some(why) => why.fmt(f),
+                    None => f.write_str(SLOW),
+                }
+            }
+        }
+    }
+}
+
+/// Who hears of it, and how much of time lapse's misses.
+struct Telling {
+    notice: Box<dyn Fn(Notice) + Send + Sync>,
+    missed: Mutex<(u64, SlowTeller)>,
+}
+
+impl Telling {
+    fn missed(&self, why: Option<SnapshotError>, now: Instant) {
+        let due = {
+            let mut missed = self.missed.lock().expect("nothing panics while it counts");
+            missed.0 += 1;
+            let (all, teller) = &mut *missed;
+            teller.due(*all, now)
+        };
+        if let Some(count) = due {
+            (self.notice)(Notice::Missed { count, why });
+        }
+    }
 }
 
 /// Writes the frame into `dir`; blocks on the disk. Returns the file's path.
@@ -96,10 +151,10 @@ struct Job {
 }
 
 /// The thread that writes snapshots.
-#[derive(Debug)]
 pub struct Snapshots {
     queue: Arc<Queue<Job>>,
     lapse: Option<Mutex<Lapse>>,
+    telling: Arc<Telling>,
     worker: Worker,
 }
 
@@ -110,28 +165,35 @@ impl Snapshots {
         bytes: 32 << 20,
     };
 
-    /// Starts the thread, on which `notice` is called once a snapshot.
+    /// Starts the thread. `notice` is called on it, and where a snapshot finds no room on the thread that
+    /// asks for it.
     pub fn start(
         config: Config,
-        notice: impl Fn(Notice) + Send + 'static,
+        notice: impl Fn(Notice) + Send + Sync + 'static,
     ) -> io::Result<Snapshots> {
         let queue = Arc::new(Queue::<Job>::new(Self::LIMITS));
+        let telling = Arc::new(Telling {
+            notice: Box::new(notice),
+            missed: Mutex::default(),
+        });
         let worker = Worker::start("snapshots", {
-            let queue = Arc::clone(&queue);
+            let (queue, telling) = (Arc::clone(&queue), Arc::clone(&telling));
             let dir = config.dir;
             move || {
                 while let Taken::Item(job) = queue.take(None) {
-                    let saved = save(&dir, &job.frame, job.turn);
-                    notice(Notice {
-                        asked: job.asked,
-                        saved,
-                    });
+                    match (save(&dir, &job.frame, job.turn), job.asked) {
+                        (Ok(path), true) => (telling.notice)(Notice::Saved(path)),
+                        (Ok(_), false) => {}
+                        (Err(why), true) => (telling.notice)(Notice::Failed(why)),
+                        (Err(why), false) => telling.missed(Some(why), job.frame.arrived),
+                    }
                 }
             }
         })?;
         Ok(Snapshots {
             queue,
             lapse: config.every.map(|every| Mutex::new(Lapse::new(every))),
+            telling,
             worker,
         })
     }
@@ -142,28 +204,25 @@ impl Snapshots {
             let mut lapse = lapse.lock().expect("nothing panics while it reads a clock");
             lapse.due(frame.arrived)
         });
-        if due {
-            self.enqueue(frame, turn, false);
+        if due && !self.enqueue(frame, turn, false) {
+            self.telling.missed(None, frame.arrived);
         }
     }
 
     /// Keeps this frame; never blocks.
     pub fn snapshot(&self, frame: &Arc<Received>, turn: Turn) {
-        self.enqueue(frame, turn, true);
+        if !self.enqueue(frame, turn, true) {
+            (self.telling.notice)(Notice::Full);
+        }
     }
 
-    fn enqueue(&self, frame: &Arc<Received>, turn: Turn, asked: bool) {
+    fn enqueue(&self, frame: &Arc<Received>, turn: Turn, asked: bool) -> bool {
         let job = Job {
             frame: Arc::clone(frame),
             turn,
             asked,
         };
-        self.queue.put(job, weight(frame));
-    }
-
-    /// Snapshots that a slow disk left no room for.
-    pub fn dropped(&self) -> u64 {
-        self.queue.dropped()
+        self.queue.put(job, weight(frame))
     }
 
     /// Takes no more, and does not wait for what was put to be written.
@@ -258,14 +317,22 @@ mod tests {
         assert_eq!(taken, [0, 10, 21, 55, 60, 70]);
     }
 
+    fn config(dir: &Path, every: Option<Duration>) -> Config {
+        Config {
+            dir: dir.to_owned(),
+            every,
+        }
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(60)
+    }
+
     #[test]
-    fn asked_and_lapsed_snapshots_are_written_and_told() {
+    fn asked_and_lapsed_snapshots_are_written_and_the_asked_ones_told() {
         let dir = tempfile::tempdir().unwrap();
-        let config = Config {
-            dir: dir.path().to_owned(),
-            every: Some(Duration::from_secs(1)),
-        };
         let (tell, told) = mpsc::channel();
+        let config = config(dir.path(), Some(Duration::from_secs(1)));
         let snapshots = Snapshots::start(config, move |notice| drop(tell.send(notice))).unwrap();
         let mut frame = Frame::default();
         for _ in 0..30 {
@@ -273,10 +340,69 @@ mod tests {
             frame = frame.after(Duration::from_millis(100));
         }
         snapshots.snapshot(&frame.build(), Turn::from_flips(1, false, false));
-        snapshots.finish(Instant::now() + Duration::from_secs(10));
+        snapshots.finish(soon());
+        drop(snapshots);
+        let [Notice::Saved(path)] = &told.iter().collect::<Vec<_>>()[..] else {
+            panic!("not one saved");
+        };
+        assert!(path.is_file());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
+    }
+
+    #[test]
+    fn a_snapshot_that_finds_the_queue_full_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let (release, held) = mpsc::channel::<()>();
+        let held = Mutex::new(held);
+        let (tell, told) = mpsc::channel();
+        // The thread stands in its first notice, as it would in a write.
+        let snapshots = Snapshots::start(config(dir.path(), None), move |notice| {
+            if matches!(notice, Notice::Saved(_)) {
+                let _ = held.lock().unwrap().recv();
+            }
+            drop(tell.send(notice));
+        })
+        .unwrap();
+        let frame = Frame::default().build();
+        let asked = Snapshots::LIMITS.items + 10;
+        for _ in 0..asked {
+            snapshots.snapshot(&frame, Turn::NONE);
+        }
+        drop(release);
+        snapshots.finish(soon());
+        drop(snapshots);
         let told: Vec<_> = told.iter().collect();
-        let asked: Vec<_> = told.iter().map(|notice| notice.asked).collect();
-        assert_eq!(asked, [false, false, false, true]);
-        assert!(told.iter().all(|n| n.saved.as_ref().unwrap().is_file()));
+        assert_eq!(told.len(), asked);
+        let full = told.iter().filter(|notice| notice.is_bad()).count();
+        // One may have been taken already.
+        assert!((9..=10).contains(&full), "{full}");
+    }
+
+    #[test]
+    fn a_time_lapse_that_fails_tells_a_line_now_and_then_with_a_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "").unwrap();
+        let (tell, told) = mpsc::channel();
+        let config = config(&file.join("dir"), Some(Duration::from_millis(500)));
+        let snapshots = Snapshots::start(config, move |notice| drop(tell.send(notice))).unwrap();
+        let mut frame = Frame::default();
+        for _ in 0..60 {
+            snapshots.put(&frame.build(), Turn::NONE);
+            frame = frame.after(Duration::from_millis(500));
+        }
+        snapshots.finish(soon());
+        drop(snapshots);
+        let counts: Vec<_> = told
+            .iter()
+            .map(|notice| match notice {
+                Notice::Missed {
+                    count,
+                    why: Some(_),
+                } => count,
+                other => panic!("{other}"),
+            })
+            .collect();
+        assert_eq!(counts, [1, 20, 20]);
     }
 }
