@@ -49,7 +49,7 @@ fn frame(start: Instant, number: u64) -> Arc<Received> {
 
 /// Records a day; returns by how many KiB the memory grew after its first hour.
 fn record_a_day(config: Config) -> u64 {
-    let recorder = Recorder::start(config, |notice| println!("{notice}")).unwrap();
+    let recorder = Recorder::start(config, None, |notice| println!("{notice}")).unwrap();
     let start = Instant::now();
     let mut after_an_hour = 0;
     for number in 0..DAY {
@@ -81,6 +81,7 @@ fn one_file(dir: &Path) -> Config {
         container: Container::Matroska,
         segment: None,
         keep: None,
+        keep_free: None,
         make_dir: false,
     }
 }

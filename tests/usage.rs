@@ -132,6 +132,10 @@ const VIEW_RECV: &[Row] = &[
     (&["--segment", "0", "--record", "a.mkv"], "from 1s to"),
     (&["--segment", "60"], "--record <FILE>"),
     (&["--keep", "0", "--record", "a.mkv"], "1.."),
+    (
+        &["--keep-free", "some", "--record", "a.mkv"],
+        "as in 500k, 64M, 2GB",
+    ),
     (&["--keep", "3"], "--record <FILE>"),
     (&["--snapshot-dir", ""], "--snapshot-dir <DIR>"),
     (&["--snapshot-every", "0"], "from 100ms to"),
@@ -405,14 +409,10 @@ fn a_machine_without_a_camera_is_said_in_one_line() {
 }
 
 #[test]
-fn a_recording_without_a_folder_is_said_in_one_line() {
-    let view = |args: &[&str]| {
-        let mut command = view_recv(&["--bind", "127.0.0.1:0", "--headless"]);
-        command.args(args);
-        command
-    };
-    let record = ["--record", "/nowhere/at/all.mkv"];
-    fails(&mut view(&record), &["/nowhere/at", "No such file"]);
+fn a_recording_that_cannot_be_there_is_said_in_one_line() {
+    let mut command = view_recv(&["--bind", "127.0.0.1:0", "--headless"]);
+    let record = ["--record", "/proc/nowhere/all.mkv"];
+    fails(command.args(record), &["/proc/nowhere", "No such file"]);
 }
 
 #[test]
@@ -434,7 +434,7 @@ fn names(object: &Value) -> Vec<&str> {
     object.keys().map(String::as_str).collect()
 }
 
-const OF_VIEW_RECV: [&str; 16] = [
+const OF_VIEW_RECV: [&str; 17] = [
     "corrupt",
     "dropped",
     "final",
@@ -448,6 +448,7 @@ const OF_VIEW_RECV: [&str; 16] = [
     "quality",
     "record_dropped",
     "recorded",
+    "recording",
     "shown",
     "state",
     "width",

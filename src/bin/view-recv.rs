@@ -63,7 +63,7 @@ fn main() {
     console.finish();
     match ended {
         Ok(Ending::Asked(reason)) => shell::exit(reason),
-        Ok(Ending::Vanished) | Err(_) => shell::end(1),
+        Ok(Ending::Vanished | Ending::NotRecorded) | Err(_) => shell::end(1),
     }
 }
 
@@ -72,6 +72,8 @@ enum Ending {
     Asked(Option<Reason>),
     /// With `--once`: the sender went away without an end marker.
     Vanished,
+    /// A recording that was asked for had failed, and was said to.
+    NotRecorded,
 }
 
 fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
@@ -145,8 +147,11 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
         );
     }
     let vanished = options.once && hub.last_end().is_some_and(|end| !end.proper);
+    let interrupted = stop.reason() == Some(Reason::Interrupted);
     Ok(if vanished && stop.reason() == Some(Reason::Done) {
         Ending::Vanished
+    } else if hub.sinks.is_recording() == Some(false) && !interrupted {
+        Ending::NotRecorded
     } else {
         Ending::Asked(stop.reason())
     })
@@ -184,9 +189,10 @@ fn sinks(
     let recorder = match options.pictures.recording() {
         None => None,
         Some(config) => {
-            config.check()?;
+            let claim = config.claim()?;
             let notices = Arc::clone(&notices);
-            Some(Recorder::start(config, move |notice| notices(notice))?)
+            let notice = move |notice| notices(notice);
+            Some(Recorder::start(config, Some(claim), notice)?)
         }
     };
     let snapshots = Snapshots::start(options.pictures.snapshots(), {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::files::ClockOff;
 use super::seat::Identity;
 use super::talk::Talk;
 use crate::jpeg::{DecodeError, MAX_PIXELS_IN_SCANS};
@@ -30,6 +31,13 @@ pub enum Event {
         peer: SocketAddr,
         /// Why.
         why: End,
+    },
+    /// The sender's clock is off: names and dates are by ours.
+    ClockOff {
+        /// Its address.
+        peer: SocketAddr,
+        /// Which way, and by how much.
+        off: ClockOff,
     },
     /// Another camera would send, too, and was turned away.
     Busy {
@@ -122,7 +130,9 @@ impl Event {
     /// What it is limited with; `None`: it is always told.
     pub fn kind(&self) -> Option<Kind> {
         match self {
-            Event::Session { .. } | Event::Over { .. } => Some(Kind::Session),
+            Event::Session { .. } | Event::Over { .. } | Event::ClockOff { .. } => {
+                Some(Kind::Session)
+            }
             Event::Busy { .. } => Some(Kind::Busy),
             Event::NotAllowed(_) => Some(Kind::NotAllowed),
             Event::NoPicture(_) => Some(Kind::NoPicture),
@@ -140,6 +150,7 @@ impl Event {
             Event::Over { why, .. } if why.is_proper() => Severity::Info,
             Event::Repeated { latest, .. } => latest.severity(),
             Event::Over { .. }
+            | Event::ClockOff { .. }
             | Event::Busy { .. }
             | Event::NotAllowed(_)
             | Event::NoPicture(_)
@@ -265,6 +276,17 @@ impl fmt::Display for Event {
                 }
             }
             Event::Over { peer, why } => write!(f, "{peer} {why}"),
+            Event::ClockOff { peer, off } => {
+                let (by, way) = match off {
+                    ClockOff::Behind(by) => (by, "behind"),
+                    ClockOff::Ahead(by) => (by, "ahead"),
+                };
+                write!(
+                    f,
+                    "{peer}: its clock is {} s {way}; names and dates of files are by this computer's",
+                    by.as_secs()
+                )
+            }
             Event::Busy { who, shown, port } => {
                 write!(f, "turned away {who}: already showing ")?;
                 match &shown.name {

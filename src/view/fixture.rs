@@ -12,6 +12,7 @@ pub struct Frame {
     pub jpeg: Vec<u8>,
     pub stamp: Option<Stamp>,
     pub arrived: Instant,
+    pub arrived_at: SystemTime,
     pub session: u64,
     pub width: u32,
     pub height: u32,
@@ -19,7 +20,8 @@ pub struct Frame {
 
 impl Default for Frame {
     fn default() -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let arrived_at = SystemTime::now();
+        let now = arrived_at.duration_since(UNIX_EPOCH).unwrap();
         Frame {
             jpeg: picture(8, 8, 0),
             stamp: Some(Stamp {
@@ -27,6 +29,7 @@ impl Default for Frame {
                 ..Stamp::default()
             }),
             arrived: Instant::now(),
+            arrived_at,
             session: 1,
             width: 8,
             height: 8,
@@ -59,6 +62,7 @@ impl Frame {
     /// Later by so much, by its stamp and by its arrival.
     pub fn after(mut self, by: Duration) -> Self {
         self.arrived += by;
+        self.arrived_at += by;
         if let Some(stamp) = &mut self.stamp {
             let later = stamp.captured_unix_us.saturating_add(by.as_micros() as u64);
             stamp.captured_unix_us = later;
@@ -76,7 +80,7 @@ impl Frame {
             jpeg: jpeg.into(),
             stamp: self.stamp.clone(),
             arrived: self.arrived,
-            arrived_at: SystemTime::now(),
+            arrived_at: self.arrived_at,
             session: self.session,
             width: self.width,
             height: self.height,

@@ -7,6 +7,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use super::files::{self, ClockOff};
 use super::received::Received;
 use crate::windowed::Windowed;
 
@@ -22,6 +23,10 @@ const LATE: Duration = Duration::from_millis(150);
 /// How long a best counts: clocks drift by milliseconds a minute, and are set.
 const BEST_FOR: Duration = Duration::from_secs(60);
 
+/// A sender's clock that is off is told once it has been for so long: until then it may be pictures that
+/// were held up, on a link that was down.
+const OFF_FOR: Duration = Duration::from_secs(10);
+
 /// Follows one session; clocks: the monotonic one for stalls of the process, the wall clock for sleep,
 /// which the monotonic one does not see.
 #[derive(Debug)]
@@ -29,6 +34,8 @@ pub struct Freshness {
     /// Arrival less capture, in microseconds, at best: the clocks' difference and the shortest way.
     best_us: Windowed<i128>,
     catching_up_until: Option<Instant>,
+    off_since: Option<Instant>,
+    told_off: bool,
 }
 
 impl Default for Freshness {
@@ -36,6 +43,8 @@ impl Default for Freshness {
         Freshness {
             best_us: Windowed::new(BEST_FOR, Ord::min),
             catching_up_until: None,
+            off_since: None,
+            told_off: false,
         }
     }
 }
@@ -60,6 +69,17 @@ impl Freshness {
         if held_up >= STALL {
             self.catching_up_until = Some(now + CATCH_UP);
         }
+    }
+
+    /// How the sender's clock is off, once a session.
+    pub fn clock_is_off(&mut self, frame: &Received) -> Option<ClockOff> {
+        let Some(off) = files::clock_is_off(frame) else {
+            self.off_since = None;
+            return None;
+        };
+        let since = *self.off_since.get_or_insert(frame.arrived);
+        let lasts = frame.arrived.saturating_duration_since(since) >= OFF_FOR;
+        (lasts && !std::mem::replace(&mut self.told_off, true)).then_some(off)
     }
 
     /// Whether the frame is worth showing; learns from it.
@@ -91,6 +111,7 @@ impl Freshness {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::fixture::Frame;
 
     #[test]
     fn after_a_stall_old_frames_are_passed_over_until_one_is_new() {
@@ -134,5 +155,26 @@ mod tests {
         freshness.note(STALL, now);
         assert!(!freshness.judge(9_000_000, now));
         assert!(freshness.judge(9_000_000, now + CATCH_UP));
+    }
+
+    #[test]
+    fn a_clock_that_stays_off_is_told_once_and_a_link_that_was_down_is_none() {
+        let mut freshness = Freshness::default();
+        let second = Duration::from_secs(1);
+        let right = Frame::default();
+        let stamped = right.stamp.as_ref().unwrap().captured_unix_us;
+        assert_eq!(freshness.clock_is_off(&right.build()), None);
+        // Eight seconds of pictures that come at once.
+        for held_up in (0..80).rev() {
+            let late = right.clone().unix_us(stamped - held_up * 100_000);
+            assert_eq!(freshness.clock_is_off(&late.build()), None);
+        }
+        let mut behind = right.unix_us(stamped - 3600 * 1_000_000);
+        let mut told = Vec::new();
+        for _ in 0..60 {
+            told.extend(freshness.clock_is_off(&behind.build()));
+            behind = behind.after(second);
+        }
+        assert!(matches!(told[..], [ClockOff::Behind(_)]), "{told:?}");
     }
 }

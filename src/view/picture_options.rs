@@ -1,5 +1,5 @@
 //! view-recv's options on what becomes of the pictures: `--record`, `--segment`, `--keep`,
-//! `--snapshot-dir`, `--snapshot-every`, `--output`.
+//! `--keep-free`, `--snapshot-dir`, `--snapshot-every`, `--output`.
 //!
 //! Parsed by clap, which says value and expectation where one does not fit (exit status 2), and
 //! turned into the plain configurations of the sinks. No I/O.
@@ -23,23 +23,33 @@ const MIN_EVERY: Duration = Duration::from_millis(100);
 /// The longest of either: a year.
 const YEAR: Duration = Duration::from_secs(366 * 86_400);
 
+/// The largest `--keep-free`: a petabyte.
+const MAX_FREE: u64 = 1_000_000_000_000_000;
+
 /// What becomes of the pictures, as typed.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Pictures")]
 pub struct PictureOptions {
-    /// Record every frame: Matroska (.mkv), each at its time, or plain JPEGs (.mjpeg). Nothing is
-    /// overwritten: where FILE is there already, and from the second file on, a number is added.
-    /// A crash loses at most the last second, a power cut the last five
+    /// Record every frame: Matroska (.mkv), each at its time, or plain JPEGs (.mjpeg, .mjpg). The folder is
+    /// made where there is none, and nothing is overwritten: where FILE is there already, and from the
+    /// second file on, names say when a file starts. A crash loses at most the last second, a power cut
+    /// the last five
     #[arg(long, value_name = "FILE", value_parser = record_file())]
     pub record: Option<PathBuf>,
 
-    /// Start a new file (FILE_000001.mkv, FILE_000002.mkv, ...) after this time, as in 10min or 1h
+    /// Start a new file (FILE_2026-11-24_14-00-00.mkv, local time) after this time, as in 10min or 1h
     #[arg(long, allow_negative_numbers = true, value_name = "TIME", requires = "record", value_parser = units::seconds(MIN_SEGMENT..=YEAR))]
     pub segment: Option<Duration>,
 
-    /// Keep the last N numbered files of this recording, also of earlier runs, and delete older ones
+    /// Keep the last N such files of this recording, also of earlier runs, and delete older ones; short
+    /// ones count as the part of a segment that they are
     #[arg(long, allow_negative_numbers = true, value_name = "N", requires = "record", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
+
+    /// Leave this much of the disk free, as in 500M or 2GB: there a recording waits for space, and one with
+    /// --keep deletes its oldest file [default: 100 MB, or 1% of a disk of less than 10 GB]
+    #[arg(long, allow_negative_numbers = true, value_name = "SIZE", requires = "record", value_parser = units::bytes(0..=MAX_FREE))]
+    pub keep_free: Option<u64>,
 
     /// Where snapshots go (S key, --snapshot-every); created if it is not there [default: your
     /// pictures folder]
@@ -71,7 +81,8 @@ impl PictureOptions {
             path,
             container,
             segment: self.segment,
-            keep: self.keep.map(|keep| keep as usize),
+            keep: self.keep,
+            keep_free: self.keep_free,
             make_dir: false,
         })
     }
@@ -94,7 +105,7 @@ fn record_file() -> ValueParser {
             if Container::of(&path).is_some() {
                 Ok(path)
             } else {
-                Err("expected a file name that ends in .mkv (Matroska) or .mjpeg (plain JPEGs)")
+                Err("expected a file name that ends in .mkv (Matroska) or .mjpeg, .mjpg (plain JPEGs)")
             }
         })
         .into()
@@ -141,9 +152,14 @@ mod tests {
             container: Container::Matroska,
             segment: Some(Duration::from_secs(600)),
             keep: Some(10),
+            keep_free: None,
             make_dir: false,
         };
         assert_eq!(options.recording(), Some(config));
+        let options = parse("--record a.mjpg --keep-free 2GB").unwrap();
+        let recording = options.recording().unwrap();
+        assert_eq!(recording.container, Container::Mjpeg);
+        assert_eq!(recording.keep_free, Some(2_000_000_000));
     }
 
     #[test]
@@ -172,6 +188,8 @@ mod tests {
             ("--record .mkv", &["'.mkv'", "ends in"]),
             ("--segment 60", &["--record"]),
             ("--keep 3", &["--record"]),
+            ("--keep-free 1G", &["--record"]),
+            ("--record a.mkv --keep-free some", &["some", "bytes"]),
             (
                 "--record a.mkv --segment 0",
                 &["'0'", "--segment", "from 1s to 366d: seconds"],

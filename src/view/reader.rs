@@ -325,6 +325,12 @@ impl Reader<'_> {
         let frame = self.received(jpeg, stamp, sitter, header);
         // Both have to be asked: the one remembers, the other knows what the kernel holds.
         let is_current = freshness.is_current(&frame);
+        if let Some(off) = freshness.clock_is_off(&frame) {
+            self.hub.tell(Event::ClockOff {
+                peer: self.peer,
+                off,
+            });
+        }
         let is_newest = is_current && !self.newer_is_here();
         self.hub.frame(Arc::new(frame), is_newest)
     }

@@ -1,11 +1,12 @@
 //! The recorder: every frame that arrives, kept in files.
 //!
 //! One thread takes from its queue and blocks on the disk; the reader only puts. A file holds frames
-//! of one session and one size whose time runs forward; anything else starts the next file. Each
-//! frame is handed to the kernel whole as it comes, and asked onto stable storage every
-//! [`SYNC_EVERY`]: a killed program loses the frames still in the queue, a power cut five seconds.
+//! of one sender and one size whose time runs forward, over as many connections as it takes; anything
+//! else starts the next file. Each frame is handed to the kernel whole as it comes, and asked onto
+//! stable storage every [`SYNC_EVERY`]: a killed program loses the frames still in the queue, a power
+//! cut five seconds. A disk that fails, or is full, is tried again every [`RETRY_EVERY`].
 //! What a container looks like is known in `matroska` and `mjpeg`; when a file ends, in `timeline`;
-//! what files are called, in [`files`](super::files).
+//! what files are called, and which ones of a ring go, in `ring`.
 
 pub mod config;
 mod ebml;
@@ -15,6 +16,7 @@ mod matroska;
 mod mjpeg;
 mod notice;
 mod recordings;
+mod ring;
 mod segments;
 mod timeline;
 
@@ -23,32 +25,40 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use self::config::Config;
+use self::config::{Claim, Config};
 pub use self::notice::{Next, Notice, RecordError};
 pub use self::recordings::Recordings;
 use self::segments::{OpenFile, Segments};
 use self::timeline::{Step, Timeline};
 use super::queue::{Limits, Queue, SlowTeller, Taken, weight};
 use super::received::Received;
+use super::talk::Talk;
 use super::worker::Worker;
 use crate::stamp;
 
 /// How long written frames may wait for stable storage.
 pub const SYNC_EVERY: Duration = Duration::from_secs(5);
 
+/// How long after a failure the disk is tried again, if the next segment does not come sooner; by the
+/// frames' arrivals.
+pub const RETRY_EVERY: Duration = Duration::from_secs(30);
+
 /// How far a recording is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
     /// Frames in the recording's files.
     pub recorded: u64,
-    /// Frames that arrived and are in none: the disk was too slow, or failed.
+    /// Frames that arrived and are in none: the disk was too slow, or full, or failed.
     pub record_dropped: u64,
     /// The file that is being written, or was last.
     pub path: Option<PathBuf>,
     /// When the first frame was recorded.
     pub since: Option<Instant>,
-    /// Whether frames are still taken; `false` once the disk failed.
+    /// Whether frames are still taken.
     pub running: bool,
+    /// Whether what is taken is lost: the disk failed, and has not come back. At the end: whether the
+    /// last file could not be completed.
+    pub failed: bool,
 }
 
 /// A recording that goes on.
@@ -61,12 +71,13 @@ pub struct Recorder {
 
 impl Recorder {
     /// Starts the thread, on which `notice` is called. The first file is made with the first frame;
-    /// whether it can be is known before by [`Config::check`].
+    /// whether it can be is known before by [`Config::claim`], which is given back with the last file.
     pub fn start(
         config: Config,
+        claim: Option<Claim>,
         notice: impl Fn(Notice) + Send + 'static,
     ) -> Result<Recorder, RecordError> {
-        let segments = Segments::new(config);
+        let segments = Segments::new(config, claim);
         let queue = Arc::new(Queue::new(Limits::FRAMES));
         let status = Arc::new(Mutex::new(Status {
             running: true,
@@ -79,8 +90,10 @@ impl Recorder {
             status: Arc::clone(&status),
             notice,
             teller: SlowTeller::default(),
+            talk: Talk::default(),
             file: None,
             sync_due: None,
+            failure: None,
         };
         let worker = Worker::start("recorder", move || run.run()).map_err(RecordError::Thread)?;
         Ok(Recorder {
@@ -128,61 +141,97 @@ struct Run<N> {
     status: Arc<Mutex<Status>>,
     notice: N,
     teller: SlowTeller,
+    talk: Talk,
     segments: Segments,
     timeline: Timeline,
     file: Option<OpenFile>,
     /// When to sync next, while something waits for it.
     sync_due: Option<Instant>,
+    /// Set while the disk does not take what comes.
+    failure: Option<Failure>,
+}
+
+/// A disk that failed.
+struct Failure {
+    /// When a frame that arrives is tried again.
+    retry_at: Instant,
+    why: String,
 }
 
 impl<N: Fn(Notice)> Run<N> {
     fn run(mut self) {
-        let end = self.record_all();
-        // After a failure nothing is taken any more; frames must not pile up.
-        self.queue.abandon();
-        let end = end.and(self.close());
+        self.record_all();
+        if let Err(error) = self.close() {
+            self.failure = Some(Failure {
+                retry_at: Instant::now(),
+                why: error.to_string(),
+            });
+        }
         let status = {
             let mut status = lock(&self.status);
             status.running = false;
+            status.failed = self.failure.is_some();
             status.clone()
         };
         let (frames, dropped) = (
             status.recorded,
             status.record_dropped + self.queue.dropped(),
         );
-        let path = status.path;
-        (self.notice)(match (end, path) {
-            (Err(source), path) => Notice::Stopped {
+        (self.notice)(match (self.failure.take(), status.path) {
+            (Some(failure), path) => Notice::Stopped {
                 path,
                 frames,
-                source,
+                why: failure.why,
+                again: None,
             },
-            (Ok(()), Some(path)) => Notice::Finished {
+            (None, Some(path)) => Notice::Finished {
                 path,
                 frames,
                 dropped,
             },
-            (Ok(()), None) => Notice::Empty,
+            (None, None) => Notice::Empty,
         });
     }
 
-    fn record_all(&mut self) -> Result<(), RecordError> {
+    fn record_all(&mut self) {
         loop {
             match self.queue.take(self.sync_due) {
-                Taken::Closed => return Ok(()),
+                Taken::Closed => return,
                 Taken::TimedOut => {}
-                Taken::Item(frame) => self.record(&frame).inspect_err(|_| {
-                    // This one is in no file either.
-                    lock(&self.status).record_dropped += 1;
-                })?,
+                Taken::Item(frame) => self.take(&frame),
             }
             let now = Instant::now();
             if self.sync_due.is_some_and(|due| now >= due) {
-                self.sync()?;
+                self.sync_due = None;
+                if let Some(Err(error)) = self.file.as_mut().map(OpenFile::sync) {
+                    self.fail(&error, now);
+                }
             }
             if let Some(dropped) = self.teller.due(self.queue.dropped(), now) {
                 (self.notice)(Notice::Slow { dropped });
             }
+        }
+    }
+
+    /// Records a frame, or counts it as dropped.
+    fn take(&mut self, frame: &Received) {
+        let waits = |failure: &Failure| frame.arrived < failure.retry_at;
+        let recorded = if self.failure.as_ref().is_some_and(waits) {
+            Ok(false)
+        } else {
+            self.record(frame).map(|()| true)
+        };
+        if let Err(error) = &recorded {
+            self.fail(error, frame.arrived);
+        }
+        let mut status = lock(&self.status);
+        if matches!(recorded, Ok(true)) {
+            status.recorded += 1;
+            status.since.get_or_insert(frame.arrived);
+            status.failed = false;
+            self.failure = None;
+        } else {
+            status.record_dropped += 1;
         }
     }
 
@@ -194,33 +243,92 @@ impl<N: Fn(Notice)> Run<N> {
                 Duration::ZERO
             }
         };
-        let file = self.file.as_mut().expect("the first frame opens a file");
         let jpeg = stamp::without_ack(&frame.jpeg).map_or(Cow::Borrowed(&**frame.jpeg), Cow::Owned);
-        file.write(at, &jpeg)?;
+        self.with_room(frame.arrived, |run| {
+            run.segments.room_for(jpeg.len() as u64, frame.arrived)?;
+            let file = run.file.as_mut().expect("the first frame opens a file");
+            file.write(at, &jpeg)
+        })?;
         self.sync_due
             .get_or_insert_with(|| Instant::now() + SYNC_EVERY);
-        let mut status = lock(&self.status);
-        status.recorded += 1;
-        status.since.get_or_insert(frame.arrived);
         Ok(())
     }
 
     fn open_next(&mut self, frame: &Received, why: Next) -> Result<(), RecordError> {
-        self.close()?;
-        let (file, kept) = self.segments.open(frame)?;
+        // Where the last file's index found no room, it will be seen whether the next one does.
+        self.close()
+            .or_else(|error| if error.is_full() { Ok(()) } else { Err(error) })?;
+        let advanced = self.segments.advance(frame);
+        let file = self.with_room(frame.arrived, |run| run.segments.open(frame))?;
         let path = file.path().to_owned();
         self.file = Some(file);
         lock(&self.status).path = Some(path.clone());
-        (self.notice)(Notice::Started { path, why });
-        if let Err(source) = kept {
-            (self.notice)(Notice::NotDeleted(source));
+        let why = if self.failure.is_some() {
+            Next::Again
+        } else {
+            why
+        };
+        self.tell(Notice::Started { path, why }, frame.arrived);
+        if let Err(error) = advanced {
+            self.tell(Notice::NotDeleted(error), frame.arrived);
         }
         Ok(())
     }
 
-    fn sync(&mut self) -> Result<(), RecordError> {
-        self.sync_due = None;
-        self.file.as_mut().map_or(Ok(()), OpenFile::sync)
+    /// Does what takes space; where there is none, a ring's oldest files make room.
+    fn with_room<T>(
+        &mut self,
+        now: Instant,
+        mut write: impl FnMut(&mut Self) -> Result<T, RecordError>,
+    ) -> Result<T, RecordError> {
+        loop {
+            let error = match write(self) {
+                Err(error) if error.is_full() => error,
+                done => return done,
+            };
+            match self.segments.give_up_oldest() {
+                Some(path) => self.tell(Notice::GaveUp(path), now),
+                None => return Err(error),
+            }
+        }
+    }
+
+    /// The disk does not take what comes. That is told once, until it does again.
+    fn fail(&mut self, error: &RecordError, now: Instant) {
+        // What can be completed is; the first error is the one to tell.
+        let _ = self.close();
+        let next_segment = self.timeline.leave().filter(|at| *at > now);
+        let retry_at = now + RETRY_EVERY;
+        let failure = Failure {
+            retry_at: next_segment.map_or(retry_at, |at| at.min(retry_at)),
+            why: error.to_string(),
+        };
+        let (path, frames) = {
+            let mut status = lock(&self.status);
+            status.failed = true;
+            (status.path.clone(), status.recorded)
+        };
+        let stopped = Notice::Stopped {
+            path,
+            frames,
+            why: failure.why.clone(),
+            again: Some(RETRY_EVERY),
+        };
+        if self.failure.replace(failure).is_none() {
+            self.tell(stopped, now);
+        }
+    }
+
+    /// Tells, if that is not too much of the same.
+    fn tell(&mut self, notice: Notice, now: Instant) {
+        if notice.is_limited() {
+            match self.talk.may_say(now) {
+                None => return,
+                Some(0) => {}
+                Some(lines) => (self.notice)(Notice::LeftOut(lines)),
+            }
+        }
+        (self.notice)(notice);
     }
 
     /// Completes the file that is open, if there is one.

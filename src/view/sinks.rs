@@ -92,10 +92,16 @@ impl Sinks {
     /// The recording that runs.
     pub fn recording(&self) -> Option<Recording> {
         let status = self.recordings.status();
-        status.running.then(|| Recording {
+        (status.running && !status.failed).then(|| Recording {
             since: status.since.unwrap_or_else(Instant::now),
             path: status.path.unwrap_or_default(),
         })
+    }
+
+    /// Whether what is asked to be recorded is; `None` where nothing is asked. After [`Sinks::finish`]:
+    /// whether it was to the end.
+    pub fn is_recording(&self) -> Option<bool> {
+        self.recordings.is_recording()
     }
 
     /// Frames recorded, and frames that a disk was too slow for.
@@ -108,7 +114,7 @@ impl Sinks {
     pub fn finish(&self) {
         let until = Instant::now() + PATIENCE;
         // All of them end at the same time, and one that hangs costs the others nothing.
-        self.recordings.stop();
+        self.recordings.close();
         if let Some(snapshots) = &self.snapshots {
             snapshots.stop();
         }

@@ -122,6 +122,8 @@ pub struct Report {
     pub quality: Option<u8>,
     /// Capture to shown, the median since the last report, in milliseconds; null while unknown.
     pub latency_ms: Option<f64>,
+    /// Whether what is to be recorded is; null where no recording is asked for.
+    pub recording: Option<bool>,
     /// Frames recorded so far.
     pub recorded: u64,
     /// Frames so far that the disk was too slow for.
@@ -198,6 +200,7 @@ pub fn report(hub: &Hub, rates: &mut Rates, now: Instant, last: bool) -> Report 
         corrupt: count(&counters.corrupt),
         quality: newest.quality,
         latency_ms: latency.map(|us| round(us as f64 / 1000.0, 2)),
+        recording: hub.sinks.is_recording(),
         recorded,
         record_dropped,
         last,

@@ -2,7 +2,8 @@
 //!
 //! Whoever may connect can begin and end sessions as fast as the network carries them, and each would cost
 //! two lines. A person who restarts things by hand stays far below what is allowed here; beyond it, lines
-//! are counted and left out. Pure state; the clock is passed in.
+//! are counted and left out. The same rule, at another rate, bounds the files that a sender makes a
+//! recorder start. Pure state; the clock is passed in.
 
 use std::time::{Duration, Instant};
 

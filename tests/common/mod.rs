@@ -9,6 +9,8 @@
 #![allow(dead_code)]
 
 pub mod dice;
+#[cfg(target_os = "linux")]
+pub mod disk;
 pub mod figures;
 pub mod pictures;
 pub mod receiver;

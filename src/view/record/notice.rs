@@ -16,12 +16,14 @@ pub enum Next {
     First,
     /// `--segment` is over.
     Segment(Duration),
-    /// Another sender, or the same once more.
-    Session,
+    /// Frames come from another sender.
+    Sender,
     /// The pictures have another size.
     Size,
     /// The sender's clock was set: its stamps run backwards, or leap.
     Clock,
+    /// The recording had failed, and goes on.
+    Again,
 }
 
 /// News of a recording.
@@ -52,15 +54,21 @@ pub enum Notice {
     },
     /// The recording ended as asked before there was a frame; there is no file.
     Empty,
-    /// The recording ended by an error; everything else goes on.
+    /// Files cannot be written; everything else goes on.
     Stopped {
-        /// Its last file, which plays as far as it goes.
+        /// The last file, which plays as far as it goes.
         path: Option<PathBuf>,
         /// Frames in its files.
         frames: u64,
         /// What happened.
-        source: RecordError,
+        why: String,
+        /// How often it is tried again; `None` at the end.
+        again: Option<Duration>,
     },
+    /// A ring's oldest file went, since the disk is full.
+    GaveUp(PathBuf),
+    /// So many such lines were left out: they come too often.
+    LeftOut(u64),
 }
 
 impl Notice {
@@ -76,11 +84,22 @@ impl Notice {
     pub fn is_routine(&self) -> bool {
         matches!(
             self,
-            Notice::Started {
-                why: Next::Segment(_),
-                ..
-            }
+            Notice::GaveUp(_)
+                | Notice::Started {
+                    why: Next::Segment(_),
+                    ..
+                }
         )
+    }
+
+    /// Whether a sender, or a disk, may make it come as often as it likes.
+    pub fn is_limited(&self) -> bool {
+        match self {
+            Notice::Started { why, .. } => !matches!(why, Next::Segment(_)),
+            Notice::Stopped { again, .. } => again.is_some(),
+            Notice::GaveUp(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -91,9 +110,10 @@ impl fmt::Display for Notice {
                 write!(f, "recording to {}", path.display())?;
                 match why {
                     Next::First | Next::Segment(_) => Ok(()),
-                    Next::Session => f.write_str(" (a new connection)"),
+                    Next::Sender => f.write_str(" (another sender)"),
                     Next::Size => f.write_str(" (another picture size)"),
                     Next::Clock => f.write_str(" (the sender's clock was set)"),
+                    Next::Again => f.write_str(" (the recording goes on)"),
                 }
             }
             Notice::Slow { dropped } => write!(
@@ -114,20 +134,34 @@ impl fmt::Display for Notice {
                 dropped,
             } => write!(
                 f,
-                "recorded {frames} frames, {} ({dropped} were dropped: the disk was too slow)",
+                "recorded {frames} frames, {} ({dropped} were dropped: the disk was too slow, or full)",
                 path.display()
             ),
             Notice::Empty => f.write_str("nothing was recorded: no frame came"),
             Notice::Stopped {
                 path,
                 frames,
-                source,
+                why,
+                again,
             } => {
-                write!(f, "the recording stopped after {frames} frames: {source}")?;
-                match path {
-                    Some(path) => write!(f, "; what is there plays: {}", path.display()),
+                write!(f, "the recording stopped after {frames} frames: {why}")?;
+                if let Some(path) = path {
+                    write!(f, "; what is there plays: {}", path.display())?;
+                }
+                match again {
+                    Some(again) => write!(f, "; trying again every {} s", again.as_secs()),
                     None => Ok(()),
                 }
+            }
+            Notice::GaveUp(path) => {
+                write!(
+                    f,
+                    "the disk is full: deleted the oldest file, {}",
+                    path.display()
+                )
+            }
+            Notice::LeftOut(lines) => {
+                write!(f, "{lines} lines about the recording were left out")
             }
         }
     }
@@ -143,6 +177,17 @@ pub enum RecordError {
         /// What the system says.
         source: io::Error,
     },
+    /// Another program records by this path.
+    Claimed(PathBuf),
+    /// Too little of the file system is free.
+    NoRoom {
+        /// The directory.
+        dir: PathBuf,
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that are to stay free.
+        reserve: u64,
+    },
     /// A file cannot be written on.
     Write {
         /// The file.
@@ -157,40 +202,64 @@ pub enum RecordError {
         /// What the system says.
         source: io::Error,
     },
+    /// The disk has not taken the recordings before.
+    Unfinished,
     /// The system gives no thread.
     Thread(io::Error),
 }
 
 impl RecordError {
-    fn cause(&self) -> &io::Error {
+    /// Whether space would help.
+    pub fn is_full(&self) -> bool {
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        matches!(self, RecordError::NoRoom { .. })
+            || self
+                .cause()
+                .is_some_and(|cause| full.contains(&cause.kind()))
+    }
+
+    fn cause(&self) -> Option<&io::Error> {
         match self {
+            RecordError::Claimed(_) | RecordError::NoRoom { .. } | RecordError::Unfinished => None,
             RecordError::Place { source, .. }
             | RecordError::Write { source, .. }
             | RecordError::Delete { source, .. }
-            | RecordError::Thread(source) => source,
+            | RecordError::Thread(source) => Some(source),
         }
     }
 }
 
 impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cause = self.cause();
         match self {
-            RecordError::Place { dir, .. } => {
-                write!(f, "no recording in {}: {cause}", dir.display())?;
+            RecordError::Place { dir, source } => {
+                write!(f, "no recording in {}: {source}", dir.display())?;
             }
-            RecordError::Write { path, .. } => write!(f, "{}: {cause}", path.display())?,
-            RecordError::Delete { dir, .. } => {
-                write!(f, "an old file in {} stays: {cause}", dir.display())?;
+            RecordError::Claimed(path) => write!(
+                f,
+                "{}: another view-recv records there; give another name with --record",
+                path.display()
+            )?,
+            RecordError::NoRoom { dir, free, reserve } => write!(
+                f,
+                "{} MB are free in {}, and {} MB are to stay free (--keep-free)",
+                free / 1_000_000,
+                dir.display(),
+                reserve / 1_000_000
+            )?,
+            RecordError::Write { path, source } => write!(f, "{}: {source}", path.display())?,
+            RecordError::Delete { dir, source } => {
+                write!(f, "an old file in {} stays: {source}", dir.display())?;
             }
-            RecordError::Thread(_) => write!(f, "no thread for the recording: {cause}")?,
+            RecordError::Unfinished => {
+                f.write_str("no new recording: the disk does not take the ones before")?;
+            }
+            RecordError::Thread(source) => write!(f, "no thread for the recording: {source}")?,
         }
-        f.write_str(match cause.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                "; free some space, or keep less with --segment and --keep"
-            }
-            io::ErrorKind::NotFound => "; create the directory, or give another",
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+        f.write_str(match self.cause().map(io::Error::kind) {
+            _ if self.is_full() => "; free some space, or keep less with --segment and --keep",
+            Some(io::ErrorKind::NotFound) => "; create the directory, or give another",
+            Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
                 "; give a directory that you may write to"
             }
             _ => "",
@@ -200,6 +269,6 @@ impl fmt::Display for RecordError {
 
 impl std::error::Error for RecordError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(self.cause())
+        self.cause().map(|cause| cause as _)
     }
 }

@@ -10,6 +10,10 @@ use super::config::Config;
 use super::{Notice, RecordError, Recorder, Status};
 use crate::view::received::Received;
 
+/// How many stopped recordings may still be writing: one that hangs in a dead disk keeps its thread and
+/// what is in its queue.
+const MAX_UNFINISHED: usize = 3;
+
 /// All recordings of a program, one after the other.
 #[derive(Debug)]
 pub struct Recordings {
@@ -19,6 +23,8 @@ pub struct Recordings {
 #[derive(Debug, Default)]
 struct State {
     current: Option<Recorder>,
+    /// Whether the user has a recording going on, as far as they know; the program's end does not count.
+    asked: bool,
     /// Stopped, and perhaps still writing what was put before.
     ended: Vec<Recorder>,
     /// What is in neither of the two any more.
@@ -31,29 +37,49 @@ impl Recordings {
     pub fn new(first: Option<Recorder>) -> Self {
         Recordings {
             state: Mutex::new(State {
+                asked: first.is_some(),
                 current: first,
                 ..State::default()
             }),
         }
     }
 
-    /// Starts a recording; one that goes on is stopped. Does not wait for the disk.
+    /// Starts a recording; one that goes on is stopped. Does not wait for the disk; fails where the disk
+    /// has not taken those before.
     pub fn start(
         &self,
         config: Config,
         notice: impl Fn(Notice) + Send + 'static,
     ) -> Result<(), RecordError> {
-        let recorder = Recorder::start(config, notice)?;
         let mut state = self.lock();
         state.stop();
-        state.current = Some(recorder);
+        let unfinished = state.ended.iter().filter(|ended| ended.status().running);
+        if unfinished.count() >= MAX_UNFINISHED {
+            return Err(RecordError::Unfinished);
+        }
+        state.current = Some(Recorder::start(config, None, notice)?);
+        state.asked = true;
         Ok(())
     }
 
     /// Stops the recording that goes on, without waiting for the disk: [`Notice::Finished`] says
     /// when its file is complete.
     pub fn stop(&self) {
+        let mut state = self.lock();
+        state.stop();
+        state.asked = false;
+    }
+
+    /// The program ends: as [`Recordings::stop`], but nobody has asked for it.
+    pub fn close(&self) {
         self.lock().stop();
+    }
+
+    /// Whether what is asked to be recorded is; `None` where nothing is asked. At the end: whether the
+    /// last recording came to a good one.
+    pub fn is_recording(&self) -> Option<bool> {
+        let asked = self.lock().asked;
+        asked.then(|| !self.status().failed)
     }
 
     /// Takes a frame; never waits for the disk.

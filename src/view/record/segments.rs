@@ -5,32 +5,48 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::config::{Config, Container};
+use super::config::{Claim, Config, Container};
 use super::growing::Growing;
 use super::matroska::{Head, Matroska};
 use super::mjpeg::Mjpeg;
 use super::notice::RecordError;
-use crate::view::files::{self, Numbered};
+use super::ring::Ring;
+use crate::view::files;
 use crate::view::received::Received;
+
+/// What stays free unless somebody says so: this much, or …
+const RESERVE: u64 = 100_000_000;
+
+/// … this part of a small file system.
+const RESERVE_PART: u64 = 100;
+
+/// How often it is looked for room, by the frames' arrivals: others write, too.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The files that a recording makes.
 #[derive(Debug)]
 pub struct Segments {
     config: Config,
-    numbered: Numbered,
+    ring: Ring,
     /// Whether the path as it was given may still be made.
     plain: bool,
+    /// Until when, and how many bytes, can be written before it is looked for room again.
+    room: Option<(Instant, u64)>,
+    /// The name is ours as long as this is there.
+    _claim: Option<Claim>,
 }
 
 impl Segments {
     /// None yet.
-    pub fn new(config: Config) -> Segments {
+    pub fn new(config: Config, claim: Option<Claim>) -> Segments {
         Segments {
-            numbered: Numbered::of(&config.path),
+            ring: Ring::new(config.path.clone(), config.keep, config.segment),
             plain: config.segment.is_none() && config.keep.is_none(),
             config,
+            room: None,
+            _claim: claim,
         }
     }
 
@@ -39,25 +55,27 @@ impl Segments {
         self.config.segment
     }
 
-    /// Makes the file that starts with this frame. The old ones that `keep` leaves no room for go
-    /// first; if one of them stays, that comes back beside the file.
-    pub fn open(
-        &mut self,
-        first: &Received,
-    ) -> Result<(OpenFile, Result<(), RecordError>), RecordError> {
-        let dir = files::parent(&self.config.path).to_owned();
-        let kept = self.config.keep.map_or(Ok(()), |keep| {
-            let result = self.numbered.keep_last(keep.saturating_sub(1));
-            result.map_err(|source| RecordError::Delete {
-                dir: dir.clone(),
+    /// Deletes the files of a ring that leave no room for the one that starts with this frame.
+    pub fn advance(&mut self, first: &Received) -> Result<(), RecordError> {
+        self.ring
+            .advance(first)
+            .map_err(|source| RecordError::Delete {
+                dir: self.dir().to_owned(),
                 source,
             })
-        });
-        let (path, file) = self
-            .create()
-            .map_err(|source| RecordError::Place { dir, source })?;
+    }
+
+    /// Makes the file that starts with this frame.
+    pub fn open(&mut self, first: &Received) -> Result<OpenFile, RecordError> {
+        // A quarter more than must stay free: there is to be more in it than a frame.
+        self.room_for(self.reserve() / 4, first.arrived)?;
+        let created = self.create(first);
+        let (path, file) = created.map_err(|source| RecordError::Place {
+            dir: self.dir().to_owned(),
+            source,
+        })?;
         match open(self.config.container, file, first) {
-            Ok(body) => Ok((OpenFile { path, body }, kept)),
+            Ok(body) => Ok(OpenFile { path, body }),
             Err(source) => {
                 // A file without a frame is none; where it cannot be deleted it does no harm.
                 let _ = fs::remove_file(&path);
@@ -66,9 +84,10 @@ impl Segments {
         }
     }
 
-    fn create(&mut self) -> io::Result<(PathBuf, File)> {
-        if self.config.make_dir {
-            fs::create_dir_all(files::parent(&self.config.path))?;
+    fn create(&mut self, first: &Received) -> io::Result<(PathBuf, File)> {
+        // Once: a disk that was unplugged later must not be replaced by a folder of its name.
+        if std::mem::take(&mut self.config.make_dir) {
+            fs::create_dir_all(self.dir())?;
         }
         if std::mem::take(&mut self.plain) {
             match files::create_new(&self.config.path) {
@@ -76,7 +95,49 @@ impl Segments {
                 done => return done.map(|file| (self.config.path.clone(), file)),
             }
         }
-        self.numbered.create_next()
+        self.ring.create(first)
+    }
+
+    /// Whether so many bytes can be written at `now` and leave free what is to stay free.
+    pub fn room_for(&mut self, bytes: u64, now: Instant) -> Result<(), RecordError> {
+        if let Some((until, left)) = &mut self.room {
+            if now < *until && bytes <= *left {
+                *left -= bytes;
+                return Ok(());
+            }
+        }
+        self.room = None;
+        let reserve = self.reserve();
+        // Where the system does not say, writing will.
+        let free = fs4::available_space(self.dir()).unwrap_or(u64::MAX);
+        let Some(rest) = free.checked_sub(reserve.saturating_add(bytes)) else {
+            return Err(RecordError::NoRoom {
+                dir: self.dir().to_owned(),
+                free,
+                reserve,
+            });
+        };
+        self.room = Some((now + LOOK_EVERY, rest / 2));
+        Ok(())
+    }
+
+    /// Makes room at the cost of a ring's oldest file. Returns it; `None` where there is none to give
+    /// up, or where doing so brought nothing: another must not go the same way.
+    pub fn give_up_oldest(&mut self) -> Option<PathBuf> {
+        let before = fs4::available_space(self.dir()).ok()?;
+        let gone = self.ring.give_up_oldest().ok()??;
+        let after = fs4::available_space(self.dir()).ok()?;
+        (after > before).then_some(gone)
+    }
+
+    fn reserve(&self) -> u64 {
+        self.config.keep_free.unwrap_or_else(|| {
+            fs4::total_space(self.dir()).map_or(0, |total| RESERVE.min(total / RESERVE_PART))
+        })
+    }
+
+    fn dir(&self) -> &Path {
+        files::parent(&self.config.path)
     }
 }
 

@@ -7,15 +7,25 @@
 use std::time::{Duration, Instant};
 
 use super::notice::Next;
+use crate::stamp::Name;
 use crate::view::received::Received;
+use crate::view::talk::Talk;
 
 /// Stamps and arrivals may disagree on the time between two frames by this much: frames that waited
 /// in a backlog do, by seconds. More is a clock that was set, or a machine that slept.
 const LEAP: Duration = Duration::from_secs(60);
 
-/// A file that is younger than this is not left for a change of size or clock: a sender that
-/// changes with every frame makes one file a second at most.
+/// A reconnected sender's stamps may run backwards by this much: each connection reads the wall clock
+/// anew, which has been slewed since the last one.
+const SLEWED: Duration = Duration::from_secs(2);
+
+/// A file that is younger than this is not left for a change of sender, size or clock.
 const YOUNGEST: Duration = Duration::from_secs(1);
+
+/// So many files may start at once because something changed, and one more every minute. Beyond that a
+/// sender that changes all the time changes within a file: a folder does not fill up with files.
+const CHANGES: u32 = 20;
+const CHANGE_EVERY: Duration = Duration::from_secs(60);
 
 /// What becomes of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,82 +40,124 @@ pub enum Step {
 #[derive(Debug)]
 pub struct Timeline {
     limit: Option<Duration>,
-    last: Option<Last>,
+    changes: Talk,
+    open: Option<Open>,
 }
 
+/// The open file, as far as its frames tell.
+#[derive(Debug)]
+struct Open {
+    /// When its first frame arrived, of which size and from whom.
+    since: Instant,
+    size: (u32, u32),
+    name: Option<Name>,
+    last: Last,
+}
+
+/// The last frame.
 #[derive(Debug)]
 struct Last {
     session: u64,
-    size: (u32, u32),
     captured_unix_us: Option<u64>,
     arrived: Instant,
     /// After its file's first frame.
     at: Duration,
-    /// When the file's first frame arrived.
-    file_since: Instant,
 }
 
 impl Timeline {
     /// Before the first frame. A file shows `limit` at most (more only where the sender's clock runs
     /// at twice the speed of ours).
     pub fn new(limit: Option<Duration>) -> Self {
-        Timeline { limit, last: None }
+        Timeline {
+            limit,
+            changes: Talk::new(CHANGES, CHANGE_EVERY),
+            open: None,
+        }
     }
 
     /// Takes the next frame in.
     pub fn step(&mut self, frame: &Received) -> Step {
-        let step = self.last.as_ref().map_or(Step::Next(Next::First), |last| {
-            let (at, change) = last.follow(frame);
-            let age = frame.arrived.saturating_duration_since(last.file_since);
-            // Half of it by our clock, too: stamps that run fast make no flood of files.
-            let due = self.limit.filter(|limit| at >= *limit && age >= *limit / 2);
-            match (change, due) {
-                (Some(why), _) => Step::Next(why),
-                (None, Some(limit)) => Step::Next(Next::Segment(limit)),
-                (None, None) => Step::Here(at),
-            }
-        });
-        let (at, file_since) = match (step, &self.last) {
-            (Step::Here(at), Some(last)) => (at, last.file_since),
-            _ => (Duration::ZERO, frame.arrived),
+        let step = match &self.open {
+            None => Step::Next(Next::First),
+            Some(open) => open.step(frame, self.limit, &mut self.changes),
         };
-        self.last = Some(Last {
+        let last = Last {
             session: frame.session,
-            size: (frame.width, frame.height),
-            captured_unix_us: frame.stamp.as_ref().map(|stamp| stamp.captured_unix_us),
+            captured_unix_us: captured_unix_us(frame),
             arrived: frame.arrived,
-            at,
-            file_since,
-        });
+            at: match step {
+                Step::Here(at) => at,
+                Step::Next(_) => Duration::ZERO,
+            },
+        };
+        match (&mut self.open, step) {
+            (Some(open), Step::Here(_)) => open.last = last,
+            _ => {
+                self.open = Some(Open {
+                    since: frame.arrived,
+                    size: (frame.width, frame.height),
+                    name: name(frame).cloned(),
+                    last,
+                });
+            }
+        }
         step
+    }
+
+    /// The open file is no more: the next frame is the first of another. Returns when the file would
+    /// have been left for the next segment.
+    pub fn leave(&mut self) -> Option<Instant> {
+        let open = self.open.take()?;
+        open.since.checked_add(self.limit?)
+    }
+}
+
+impl Open {
+    fn step(&self, frame: &Received, limit: Option<Duration>, changes: &mut Talk) -> Step {
+        let (at, clock) = self.last.follow(frame);
+        let age = frame.arrived.saturating_duration_since(self.since);
+        let change = if name(frame) != self.name.as_ref() {
+            Some(Next::Sender)
+        } else if (frame.width, frame.height) != self.size {
+            Some(Next::Size)
+        } else {
+            clock
+        };
+        // Half of it by our clock, too: stamps that run fast make no flood of files.
+        let due = limit.filter(|limit| at >= *limit && age >= *limit / 2);
+        match (due, change) {
+            (Some(limit), _) => Step::Next(Next::Segment(limit)),
+            (None, Some(why)) if age >= YOUNGEST && changes.may_say(frame.arrived).is_some() => {
+                Step::Next(why)
+            }
+            _ => Step::Here(at),
+        }
     }
 }
 
 impl Last {
-    /// When the frame would be shown in the same file, and what forbids that.
+    /// When the frame would be shown in the same file, and whether the clock forbids that.
     fn follow(&self, frame: &Received) -> (Duration, Option<Next>) {
         let by_arrival = frame.arrived.saturating_duration_since(self.arrived);
-        let captured = frame.stamp.as_ref().map(|stamp| stamp.captured_unix_us);
-        // `Some(None)`: both bear a stamp, and the two make no sense together.
-        let by_stamp = self
-            .captured_unix_us
-            .zip(captured)
-            .map(|(before, now)| now.checked_sub(before).map(Duration::from_micros))
-            .map(|by| by.filter(|by| by.abs_diff(by_arrival) <= LEAP));
-        let at = self.at + by_stamp.flatten().unwrap_or(by_arrival);
-        let change = if frame.session != self.session {
-            Some(Next::Session)
-        } else if frame.arrived.saturating_duration_since(self.file_since) < YOUNGEST {
-            None
-        } else if (frame.width, frame.height) != self.size {
-            Some(Next::Size)
-        } else if by_stamp == Some(None) {
-            Some(Next::Clock)
-        } else {
-            None
+        let Some((before, now)) = self.captured_unix_us.zip(captured_unix_us(frame)) else {
+            return (self.at + by_arrival, None);
         };
-        (at, change)
+        let by_stamp = now.checked_sub(before).map(Duration::from_micros);
+        let back = Duration::from_micros(before.saturating_sub(now));
+        match by_stamp {
+            Some(by) if by.abs_diff(by_arrival) <= LEAP => (self.at + by, None),
+            None if frame.session != self.session && back <= SLEWED => (self.at + by_arrival, None),
+            _ => (self.at + by_arrival, Some(Next::Clock)),
+        }
     }
+}
+
+fn captured_unix_us(frame: &Received) -> Option<u64> {
+    Some(frame.stamp.as_ref()?.captured_unix_us)
+}
+
+fn name(frame: &Received) -> Option<&Name> {
+    frame.stamp.as_ref()?.name.as_ref()
 }
 
 #[cfg(test)]
@@ -168,13 +220,12 @@ mod tests {
     }
 
     #[test]
-    fn a_new_session_a_new_size_and_a_clock_that_was_set_start_a_new_file() {
+    fn another_sender_a_new_size_and_a_clock_that_was_set_start_a_new_file() {
         let mut timeline = Timeline::new(None);
         let mut frame = Frame::default();
         timeline.step(&frame.build());
-        frame = frame.after(2 * SECOND);
-        frame.session = 2;
-        assert_eq!(timeline.step(&frame.build()), Step::Next(Next::Session));
+        frame = frame.after(2 * SECOND).name("porch");
+        assert_eq!(timeline.step(&frame.build()), Step::Next(Next::Sender));
         frame = frame.after(2 * SECOND);
         frame.width += 1;
         assert_eq!(timeline.step(&frame.build()), Step::Next(Next::Size));
@@ -188,17 +239,83 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_that_changes_with_every_frame_makes_a_file_a_second() {
+    fn a_reconnect_is_a_gap_in_the_same_file() {
+        let mut timeline = Timeline::new(None);
+        let mut frame = Frame::default().name("garden");
+        timeline.step(&frame.build());
+        let gaps = [SECOND / 10, 5 * SECOND, 40_000 * SECOND];
+        for (session, gap) in (2..).zip(gaps) {
+            frame = frame.after(gap);
+            frame.session = session;
+            timeline.step(&frame.build());
+        }
+        let gone = gaps.iter().sum::<Duration>();
+        // The new connection's clock was read anew, and is a little behind the old one's.
+        let now = frame.stamp.as_ref().unwrap().captured_unix_us;
+        frame = frame.after(FRAME).unix_us(now - 800_000);
+        frame.session += 1;
+        assert_eq!(here(timeline.step(&frame.build())), gone + FRAME);
+        frame = frame.after(2 * SECOND).unix_us(now - 5_000_000);
+        frame.session += 1;
+        assert_eq!(timeline.step(&frame.build()), Step::Next(Next::Clock));
+    }
+
+    #[test]
+    fn a_change_in_a_files_first_second_is_heeded_after_it() {
         let mut timeline = Timeline::new(None);
         let mut frame = Frame::default();
+        timeline.step(&frame.build());
+        frame = frame.after(SECOND / 2);
+        frame.width += 8;
+        assert_eq!(here(timeline.step(&frame.build())), SECOND / 2);
+        frame = frame.after(SECOND / 2);
+        assert_eq!(timeline.step(&frame.build()), Step::Next(Next::Size));
+        frame = frame.after(10 * SECOND);
+        assert_eq!(here(timeline.step(&frame.build())), 10 * SECOND);
+    }
+
+    /// How many files a sender makes start that changes one thing with every frame, for so long.
+    fn files_of_changes(
+        seconds: u32,
+        limit: Option<Duration>,
+        change: fn(u32, Frame) -> Frame,
+    ) -> u32 {
+        let mut timeline = Timeline::new(limit);
+        let mut frame = Frame::default();
         let mut files = 0;
-        for i in 0..300 {
+        for i in 0..seconds * 30 {
             frame = frame.after(FRAME);
-            frame.width = 1 + i % 2;
-            let step = timeline.step(&frame.clone().unix_us(u64::from(1000 - i)).build());
+            let step = timeline.step(&change(i, frame.clone()).build());
             files += u32::from(matches!(step, Step::Next(_)));
         }
-        assert!((9..=11).contains(&files), "{files}");
+        files
+    }
+
+    #[test]
+    fn a_sender_that_changes_with_every_frame_makes_a_file_a_second_and_soon_one_a_minute() {
+        let changes: [fn(u32, Frame) -> Frame; 4] = [
+            |i, frame| Frame {
+                width: 1 + i % 2,
+                ..frame
+            },
+            |i, frame| frame.unix_us(1_000_000 - u64::from(i)),
+            |i, frame| frame.name(&format!("name-{i}")),
+            |i, frame| Frame {
+                session: u64::from(i),
+                height: 1 + i % 2,
+                ..frame
+            },
+        ];
+        for change in changes {
+            let files = files_of_changes(10, None, change);
+            assert!((9..=11).contains(&files), "{files}");
+            // The burst, one a minute, and the first.
+            let files = files_of_changes(600, None, change);
+            assert!((29..=32).contains(&files), "{files}");
+            // A segment's end is none of the sender's doing.
+            let files = files_of_changes(600, Some(60 * SECOND), change);
+            assert!((29..=42).contains(&files), "{files}");
+        }
     }
 
     #[test]

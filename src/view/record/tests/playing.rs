@@ -237,25 +237,67 @@ fn a_full_disk_stops_the_recording_and_the_file_plays() {
             Container::Matroska => "a.mkv",
             Container::Mjpeg => "a.mjpeg",
         });
-        let (recorder, told) = start(to(&path));
+        // Without a reserve the disk itself says that it is full.
+        for keep_free in [Some(0), None] {
+            let (recorder, told) = start(Config {
+                keep_free,
+                ..to(&path)
+            });
+            let mut frame = Frame::default().picture(640, 480, 0);
+            let mut put = 0;
+            while !recorder.status().failed {
+                recorder.put(&frame.build());
+                frame = frame.after(Duration::from_millis(1));
+                put += 1;
+            }
+            recorder.put(&frame.build());
+            let status = recorder.finish(soon());
+            let Notice::Stopped { why, .. } = told.iter().last().unwrap() else {
+                panic!("no word of the full disk");
+            };
+            assert!(why.contains("free some space"), "{why}");
+            assert!(status.failed);
+            assert!(status.recorded > 0 && status.record_dropped > 0);
+            assert!(status.recorded + status.record_dropped <= put + 1);
+            assert_eq!(times(&path).len() as u64, status.recorded);
+            // No half frame at the end.
+            assert!(jpegs(&path).ends_with(&[0xFF, 0xD9]));
+            fs::remove_file(&path).unwrap();
+        }
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_ring_on_a_full_disk_goes_on_at_the_cost_of_its_oldest_files() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    for keep_free in [0, 200_000] {
+        let (recorder, told) = start(Config {
+            segment: Some(Duration::from_secs(2)),
+            keep: Some(1000),
+            keep_free: Some(keep_free),
+            ..to(disk.0.path().join("a.mkv"))
+        });
         let mut frame = Frame::default().picture(640, 480, 0);
-        let mut put = 0;
-        while recorder.status().running {
+        for count in 1..=600 {
             recorder.put(&frame.build());
             frame = frame.after(FRAME);
-            put += 1;
+            while recorder.status().recorded + recorder.status().record_dropped < count {
+                std::thread::yield_now();
+            }
         }
-        let Notice::Stopped { source, .. } = told.iter().last().unwrap() else {
-            panic!("no word of the full disk");
-        };
-        assert!(source.to_string().contains("free some space"), "{source}");
-        recorder.put(&frame.build());
+        let free = fs4::available_space(disk.0.path()).unwrap();
+        assert!(free >= keep_free, "{free} bytes are free");
         let status = recorder.finish(soon());
-        assert!(status.recorded > 0 && status.record_dropped > 0);
-        assert!(status.recorded + status.record_dropped <= put);
-        assert_eq!(times(&path).len() as u64, status.recorded);
-        // No half frame at the end.
-        assert!(jpegs(&path).ends_with(&[0xFF, 0xD9]));
-        fs::remove_file(&path).unwrap();
+        assert_eq!((status.recorded, status.record_dropped), (600, 0));
+        let gave_up = told.iter().filter(|n| matches!(n, Notice::GaveUp(_)));
+        assert!(gave_up.count() > 0);
+        for name in names(disk.0.path()) {
+            let path = disk.0.path().join(name);
+            assert!(!times(&path).is_empty(), "{path:?} plays");
+            fs::remove_file(path).unwrap();
+        }
     }
 }
