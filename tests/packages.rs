@@ -79,7 +79,10 @@ fn crates_in(program: &[u8]) -> BTreeSet<String> {
     String::from_utf8_lossy(program)
         .split("/registry/src/")
         .skip(1)
-        .filter_map(|path| Some(path.split('/').nth(1)?.to_owned()))
+        .filter_map(|path| path.split('/').nth(1))
+        // Debug information names the folder alone, too, and then comes what is no part of it.
+        .filter_map(|place| place.split('\0').next())
+        .map(str::to_owned)
         .collect()
 }
 
