@@ -8,7 +8,7 @@ mod hostile;
 #[path = "admission/huge.rs"]
 mod huge;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use common::screen::{Screen, colours};
 use common::{PATIENCE, Running, pi_send, pictures, until, view_recv};
 use hostile::Kind;
 use pi_stream::stamp::{self, Stamp};
-use pi_stream::wire::{FrameReader, write_frame};
+use pi_stream::wire::{ACK_BYTES, FrameReader, write_frame};
 
 /// A headless view-recv on the loopback, and where it listens.
 fn listening(args: &[&str]) -> (Running, SocketAddr) {
@@ -197,13 +197,20 @@ fn cost_of_a_huge_picture(mut viewer: Running, is_shown: bool) -> u64 {
     told(&mut viewer, "receiving 64x48");
     let before = huge::memory_kb(viewer.id(), "VmRSS:");
     let peak = || huge::memory_kb(viewer.id(), "VmHWM:").saturating_sub(before);
-    write_frame(&mut stream, &[&huge::picture(7900)]).unwrap();
+    write_frame(&mut stream, &[&huge::picture(4800)]).unwrap();
     if is_shown {
         // A byte for each pixel at the very least.
-        until("its memory", || (peak() > 60_000).then_some(()));
+        until("its memory", || (peak() > 20_000).then_some(()));
     }
+    let asks = Stamp {
+        ack: true,
+        ..Stamp::default()
+    };
+    let small = stamp::stamped(&picture(), &asks);
     until("the memory given back", || {
-        write_frame(&mut stream, &[&picture()]).unwrap();
+        // One after the other, so that no more buffers than usual are at work.
+        write_frame(&mut stream, &[&small]).unwrap();
+        stream.read_exact(&mut [0; ACK_BYTES]).unwrap();
         let now = huge::memory_kb(viewer.id(), "VmRSS:");
         (now < before + 16 * 1024).then_some(())
     });

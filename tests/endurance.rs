@@ -225,7 +225,7 @@ fn a_session_of_nothing_but_garbage_is_ended() {
 
 #[test]
 fn bytes_that_never_pause_do_not_stretch_the_doors_patience() {
-    let (_viewer, address) = listening(&[]);
+    let (mut viewer, address) = listening(&[]);
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(&1_000_000u32.to_le_bytes()).unwrap();
     // Fifty a second: no read of the viewer's ever times out.
@@ -233,6 +233,7 @@ fn bytes_that_never_pause_do_not_stretch_the_doors_patience() {
         std::thread::sleep(Duration::from_millis(15));
         stream.write_all(&[0]).err()
     });
+    told(&mut viewer, "too slowly");
 }
 
 #[test]

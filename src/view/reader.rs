@@ -100,7 +100,7 @@ impl Reader<'_> {
             let waited = now.saturating_duration_since(since);
             let pauses = now.saturating_duration_since(moved) >= HICCUP;
             if waited >= PATIENCE && (pauses || !is_open || !self.is_in_time(waited)) {
-                return Err(Some(self.gave_up(&first, waited, pauses)));
+                return Err(self.gave_up(&first, waited, pauses));
             }
             let was_at = self.frames.position();
             match self.step(&mut first) {
@@ -114,7 +114,6 @@ impl Reader<'_> {
             }
         }
         self.wait_for_the_seat(first, since + PATIENCE)
-            .map_err(Some)
     }
 
     /// Whether the first frame will be there in time, if its bytes go on to come as they did.
@@ -131,7 +130,7 @@ impl Reader<'_> {
     }
 
     /// What there is to tell of a first frame that did not come.
-    fn gave_up(&self, first: &[u8], waited: Duration, pauses: bool) -> Event {
+    fn gave_up(&self, first: &[u8], waited: Duration, pauses: bool) -> Option<Event> {
         let ip = self.peer.ip();
         let (got, of) = self.first_frame();
         let Metered {
@@ -145,14 +144,14 @@ impl Reader<'_> {
             return self.busy(Stamp::find(begun).as_ref());
         }
         if got == 0 || pauses {
-            return Event::NoPicture(ip);
+            return Some(Event::NoPicture(ip));
         }
         let why = Refusal::TooSlow {
             got,
             of,
             within: waited,
         };
-        Event::Refused { ip, why }
+        Some(Event::Refused { ip, why })
     }
 
     /// What there is to tell of a connection that ended before its first frame did.
@@ -170,27 +169,25 @@ impl Reader<'_> {
         }
     }
 
-    fn busy(&self, stamp: Option<&Stamp>) -> Event {
-        let who = Identity::new(self.peer, stamp);
-        let stream = &self.frames.get_ref().stream;
-        match (self.hub.seat.sitter(), stream.local_addr()) {
-            (Some(sitter), Ok(here)) => Event::Busy {
-                who,
-                shown: sitter.identity.clone(),
-                port: here.port(),
-            },
-            _ => Event::NoPicture(who.ip),
-        }
+    /// That another camera is shown; nothing, where that one has just gone.
+    fn busy(&self, stamp: Option<&Stamp>) -> Option<Event> {
+        let here = self.frames.get_ref().stream.local_addr().ok()?;
+        Some(Event::Busy {
+            who: Identity::new(self.peer, stamp),
+            shown: self.hub.seat.sitter()?.identity.clone(),
+            port: here.port(),
+        })
     }
 
     fn wait_for_the_seat(
         &mut self,
         first: Pooled<Vec<u8>>,
         until: Instant,
-    ) -> Result<(Arc<Sitter>, Received), Event> {
+    ) -> Result<(Arc<Sitter>, Received), Option<Event>> {
         let stamp = Stamp::find(&first);
         loop {
-            if let Some((sitter, header)) = self.take_seat(&first, stamp.as_ref())? {
+            let taken = self.take_seat(&first, stamp.as_ref()).map_err(Some)?;
+            if let Some((sitter, header)) = taken {
                 self.frames.get_mut().pass = None;
                 let first = self.received(first, stamp, &sitter, header);
                 return Ok((sitter, first));
