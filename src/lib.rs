@@ -10,7 +10,7 @@
 //! [`Sender`], which sends pictures that a program has made. The rooms below are what all of them are built
 //! of: [`wire`] and [`stamp`] are the protocol (`docs/protocol.md` tells it to strangers), [`slot`] is how
 //! threads hand over, [`frame`] is what they hand over, [`jpeg`] encodes and decodes, [`link`] knows sockets;
-//! [`send`] and [`view`] are the two sides, and never meet.
+//! `source` makes pictures without a camera; [`send`] and [`view`] are the two sides, and never meet.
 
 pub mod args;
 pub mod frame;
@@ -21,6 +21,8 @@ pub mod report;
 pub mod send;
 pub mod shell;
 pub mod slot;
+#[cfg(feature = "send")]
+pub mod source;
 pub mod stamp;
 pub mod stop;
 #[cfg(feature = "view")]

@@ -16,7 +16,7 @@ use std::time::Duration;
 use dice::Dice;
 use pi_stream::frame::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
 use pi_stream::jpeg::{self, Decoder, markers, orientation};
-use pi_stream::send::source::{mjpeg, y4m};
+use pi_stream::source::stream::{Reader, Skipped};
 use pi_stream::stamp::{self, Name, Stamp};
 use pi_stream::wire::{Ack, FrameReader, ReadError, write_end, write_frame};
 
@@ -77,6 +77,19 @@ impl Read for Pieces<'_> {
                 self.bytes.read(&mut buffer[..length])
             }
         }
+    }
+}
+
+/// Gives its bytes in pieces of random length, with interruptions between, as a pipe does.
+struct Patient<'a>(&'a [u8], &'a mut Dice);
+
+impl Read for Patient<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.1.below(8) == 0 {
+            return Err(std::io::ErrorKind::Interrupted.into());
+        }
+        let length = (1 + self.1.below(64)).min(buffer.len());
+        self.0.read(&mut buffer[..length])
     }
 }
 
@@ -164,21 +177,16 @@ fn read_wire(stream: &[u8], dice: &mut Dice) -> (Vec<Vec<u8>>, bool) {
     }
 }
 
-/// The frames that the cutter finds; checks that every byte is in one or counted.
-fn cut(stream: &[u8], dice: &mut Dice) -> (Vec<Vec<u8>>, mjpeg::Skipped) {
-    let (mut cutter, mut frame, mut frames) = (mjpeg::Cutter::new(), Vec::new(), Vec::new());
-    let mut rest = stream;
-    while !rest.is_empty() {
-        let piece = &rest[..(1 + dice.below(64)).min(rest.len())];
-        let (used, whole) = cutter.push(piece, &mut frame).unwrap();
-        assert!(used == piece.len() || whole);
-        rest = &rest[used..];
-        if whole {
-            assert!(frame.starts_with(&[0xFF, 0xD8, 0xFF]) && frame.ends_with(&[0xFF, 0xD9]));
-            frames.push(std::mem::take(&mut frame));
-        }
+/// The JPEGs that the reader finds; checks that every byte is in one or counted.
+fn cut(stream: &[u8], dice: &mut Dice) -> (Vec<Vec<u8>>, Skipped) {
+    let mut reader = Reader::new(Patient(stream, dice)).unwrap();
+    let (mut frame, mut frames) = (Vec::new(), Vec::new());
+    while reader.read(&mut frame).unwrap() {
+        assert!(frame.starts_with(&[0xFF, 0xD8, 0xFF]) && frame.ends_with(&[0xFF, 0xD9]));
+        frames.push(frame.clone());
     }
-    let skipped = cutter.finish(&mut frame);
+    assert_eq!(reader.position(), stream.len() as u64);
+    let skipped = reader.skipped();
     let whole: usize = frames.iter().map(Vec::len).sum();
     assert_eq!(whole as u64 + skipped.bytes, stream.len() as u64);
     (frames, skipped)
@@ -200,24 +208,16 @@ fn y4m_stream(dice: &mut Dice) -> (Vec<u8>, Vec<Vec<u8>>) {
 
 /// The frames of a stream of raw pictures, up to its first fault.
 fn read_y4m(stream: &[u8], dice: &mut Dice) -> Vec<Vec<u8>> {
-    let (mut reader, mut frame, mut frames) = (y4m::Reader::new(), Vec::new(), Vec::new());
-    let mut rest = stream;
-    while !rest.is_empty() {
-        let piece = &rest[..(1 + dice.below(64)).min(rest.len())];
-        match reader.push(piece, &mut frame) {
-            Ok((used, whole)) => {
-                assert!(used == piece.len() || whole.is_some());
-                rest = &rest[used..];
-                if let Some(header) = whole {
-                    assert!(header.shape.view(&frame).is_some());
-                    frames.push(std::mem::take(&mut frame));
-                }
-            }
-            Err(e) => {
-                assert!(e.to_string().len() < 2 * y4m::MAX_LINE * 10, "{e}");
-                break;
-            }
+    let (mut frame, mut frames) = (Vec::new(), Vec::new());
+    let read = Reader::new(Patient(stream, dice)).and_then(|mut reader| {
+        while reader.read(&mut frame)? {
+            frames.push(frame.clone());
         }
+        Ok(())
+    });
+    if let Err(e) = read {
+        // A header line has 1,024 bytes, and may be told escaped.
+        assert!(e.to_string().len() < 2 * 1024 * 10, "{e}");
     }
     frames
 }
@@ -315,7 +315,7 @@ fn the_cutter_gives_jpegs_as_they_are_and_survives_the_rest() {
     for_seeds("mjpeg", |dice| {
         let jpegs: Vec<Vec<u8>> = (0..dice.below(4)).map(|_| jpeg(dice)).collect();
         let mut stream = jpegs.concat();
-        assert_eq!(cut(&stream, dice), (jpegs, mjpeg::Skipped::default()));
+        assert_eq!(cut(&stream, dice), (jpegs, Skipped::default()));
         dice.mutate(&mut stream);
         cut(&stream, dice);
     });

@@ -12,7 +12,7 @@ use std::thread;
 use common::pictures::{self, near};
 use common::receiver::{Frame, Listening};
 use common::{Running, pi_send};
-use pi_stream::send::source::test::{BARS, Layout, number_in};
+use pi_stream::source::test_picture::{bars, number_in};
 
 /// What pi-send sends with these arguments, fed with `input`, to the end marker.
 fn frames_of(args: &[&str], input: &[u8]) -> Vec<Frame> {
@@ -178,8 +178,7 @@ fn the_test_picture_arrives_in_any_size_with_its_colours_and_numbers() {
             if width == 1 {
                 continue;
             }
-            for (bar, expected) in Layout::new(width, height).bars.iter().zip(BARS) {
-                let (x, y) = bar.centre();
+            for ((x, y), expected) in bars(width, height) {
                 let seen = picture.get_pixel(x, y).0;
                 assert!(
                     near(seen, expected, 4),

@@ -14,9 +14,10 @@ use pi_stream::send::camera_options::ListFormat;
 use pi_stream::send::event::Event;
 use pi_stream::send::options::{Options, Plan};
 use pi_stream::send::session::Session;
-use pi_stream::send::source::{self, Failure, Feed, Source};
+use pi_stream::send::source::{self, Failure, Source};
 use pi_stream::send::stats::{Counters, Reporter};
 use pi_stream::shell;
+use pi_stream::source::Feed;
 use pi_stream::stop::{Reason, Stop};
 
 /// How long the source has to end: a camera is released in it; standard input may never come back.

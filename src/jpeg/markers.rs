@@ -115,20 +115,82 @@ pub fn is_restart(marker: u8) -> bool {
 /// How many bytes the JPEG has that starts at the first byte, EOI included, whatever follows it.
 /// `None` where it does not start with SOI, is not whole, or does not add up.
 pub fn whole_length(jpeg: &[u8]) -> Option<usize> {
-    let scan = header_segments(jpeg).last()?;
-    if scan.marker != SOS {
-        return None;
+    match Walk::default().advance(jpeg) {
+        Progress::Whole(length) => Some(length),
+        Progress::Unfinished | Progress::Broken(_) => None,
     }
-    let mut at = scan.end;
-    loop {
-        let (place, marker) = next_marker(jpeg, at)?;
-        at = match marker {
-            EOI => return Some(place + 2),
-            restart if is_restart(restart) => place + 2,
-            // Between scans there are segments again.
-            _ => segment_at(jpeg, place)?.end,
-        };
+}
+
+/// How far a [`Walk`] has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// The JPEG has so many bytes, EOI included.
+    Whole(usize),
+    /// It may go on with bytes that are not there yet.
+    Unfinished,
+    /// What stands here, behind so many bytes, cannot follow them.
+    Broken(usize),
+}
+
+/// A walk through a JPEG that grows: from SOI to the EOI behind a frame header and a scan, by lengths and
+/// markers, so that a thumbnail in a segment is no end. Looks at each byte of a scan once.
+#[derive(Debug, Default)]
+pub(crate) struct Walk {
+    at: usize,
+    in_scan: bool,
+    has_frame_header: bool,
+    has_scan: bool,
+}
+
+impl Walk {
+    /// Walks on as far as `jpeg` reaches: the bytes of the last call, unchanged, and those that have come
+    /// since.
+    pub(crate) fn advance(&mut self, jpeg: &[u8]) -> Progress {
+        if self.at == 0 {
+            match jpeg {
+                [0xFF, SOI, ..] => self.at = 2,
+                [] | [0xFF] => return Progress::Unfinished,
+                _ => return Progress::Broken(0),
+            }
+        }
+        loop {
+            if self.in_scan {
+                let Some((place, _)) = next_marker(jpeg, self.at) else {
+                    // A marker may have begun with the last byte.
+                    let begun = usize::from(jpeg.ends_with(&[0xFF]));
+                    self.at = self.at.max(jpeg.len() - begun);
+                    return Progress::Unfinished;
+                };
+                self.at = place;
+            }
+            match jpeg[self.at..] {
+                [] | [0xFF] => return Progress::Unfinished,
+                // Fill.
+                [0xFF, 0xFF, ..] => self.at += 1,
+                [0xFF, EOI, ..] if self.has_frame_header && self.has_scan => {
+                    return Progress::Whole(self.at + 2);
+                }
+                [0xFF, marker, ..] if self.in_scan && is_restart(marker) => self.at += 2,
+                // A length counts its own two bytes.
+                [0xFF, _, 0, 0 | 1, ..] => return Progress::Broken(self.at),
+                [0xFF, SOF0..RST0 | SOS.., ..] => {
+                    let Some(segment) = segment_at(jpeg, self.at) else {
+                        return Progress::Unfinished;
+                    };
+                    self.at = segment.end;
+                    self.in_scan = segment.marker == SOS;
+                    self.has_scan |= self.in_scan;
+                    self.has_frame_header |= is_frame_header(segment.marker);
+                }
+                _ => return Progress::Broken(self.at),
+            }
+        }
     }
+}
+
+/// SOF0 to SOF15 without DHT, JPG and DAC, which share their numbers.
+fn is_frame_header(marker: u8) -> bool {
+    matches!(marker, 0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF)
 }
 
 /// What a frame header (SOF) says.
@@ -151,8 +213,7 @@ pub struct FrameHeader {
 impl FrameHeader {
     /// Reads a segment that is a frame header; `None` for any other, and for one that does not add up.
     pub fn parse(segment: &Segment<'_>) -> Option<Self> {
-        // SOF0 to SOF15 without DHT, JPG and DAC, which share their numbers.
-        if !matches!(segment.marker, 0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF) {
+        if !is_frame_header(segment.marker) {
             return None;
         }
         let (fixed, rest) = segment.body.split_at_checked(6)?;
@@ -260,6 +321,21 @@ mod tests {
         for cut in 0..TINY.len() {
             assert_eq!(whole_length(&TINY[..cut]), None, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_jpeg_that_grows_is_whole_with_its_last_byte_and_broken_where_it_breaks() {
+        let mut walk = Walk::default();
+        for grown in 0..TINY.len() {
+            assert_eq!(walk.advance(&TINY[..grown]), Progress::Unfinished);
+        }
+        assert_eq!(walk.advance(TINY), Progress::Whole(TINY.len()));
+        let torn = [&TINY[..33], TINY].concat();
+        let mut walk = Walk::default();
+        for grown in 0..35 {
+            assert_eq!(walk.advance(&torn[..grown]), Progress::Unfinished);
+        }
+        assert_eq!(walk.advance(&torn), Progress::Broken(33));
     }
 
     #[test]

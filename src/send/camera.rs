@@ -45,7 +45,7 @@ pub use tuning::use_tuning_file;
 
 use crate::report::Severity;
 use crate::send::camera_options::CameraConfig;
-use crate::send::source::Feed;
+use crate::source::Feed;
 use session::{End, Memory, Session};
 
 /// The shortest and the longest pause between attempts to get a lost camera back. A camera on USB needs

@@ -13,9 +13,9 @@ use super::acks::{Account, Acks};
 use super::event::Loss;
 use super::gate::Gate;
 use super::lifeline::Lifeline;
-use super::source::Feed;
 use crate::link::dial::{Dialer, Reached};
 use crate::link::{self, path};
+use crate::source::Feed;
 use crate::stamp::{self, Stamp};
 use crate::stop::Stop;
 use crate::wire::{self, Ack};
@@ -284,9 +284,9 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
-    use super::super::source::Delivery;
     use super::*;
     use crate::link::dial::Target;
+    use crate::source::Delivery;
     use std::io::Write;
     use std::net::TcpListener;
 

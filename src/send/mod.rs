@@ -1,6 +1,6 @@
 //! The sending side: sources make pictures, one thread encodes the newest and writes it.
 //!
-//! [`source`] is where pictures come from, [`session`] pulls them through the `press` and the
+//! [`source`] chooses where pictures come from ([`crate::source`]), [`session`] pulls them through the `press` and the
 //! [`gate`] onto a `connection`, [`acks`] and `lifeline` watch what becomes of them, [`options`] is the
 //! command line, [`stats`] the figures.
 

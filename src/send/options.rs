@@ -12,12 +12,13 @@ use clap::{CommandFactory, Parser};
 
 use super::camera_options::CameraArgs;
 use super::session;
-use super::source::{Delivery, Shape, Source, stream};
+use super::source::Source;
 use crate::args::rpicam::RpicamArgs;
 use crate::args::units;
 use crate::frame::Turn;
 use crate::link::dial::{DEFAULT_PORT, Target};
 use crate::report::Stats;
+use crate::source::{Delivery, stream, test_picture};
 use crate::stamp::Name;
 
 /// The longest side of a picture: JPEG's own limit in libjpeg-turbo.
@@ -253,26 +254,32 @@ impl Options {
         let asked = self.res.or(self.width.zip(self.height));
         let (width, height) = asked.unwrap_or((640, 480));
         let fps = self.fps.unwrap_or(DEFAULT_FPS);
-        let shape = Shape {
+        let test = test_picture::Options {
             width,
             height,
             fps,
             turn,
         };
-        let input = match self.source.as_str() {
+        let file = match self.source.as_str() {
             "camera" => {
                 let config = self.camera.config(width, height, fps, turn);
                 return Ok(Source::Camera(Box::new(config)));
             }
-            "test" => return Ok(Source::Test(shape)),
+            "test" if width.max(height) > test_picture::MAX_SIDE => {
+                return Err(usage(format!(
+                    "a test picture of {width}x{height} was asked for; each side can have 1 to {} pixels",
+                    test_picture::MAX_SIDE
+                )));
+            }
+            "test" => return Ok(Source::Test(test)),
             "" => {
                 return Err(usage(
                     "--source is empty: give camera, test, a file's name, or - for standard input"
                         .into(),
                 ));
             }
-            "-" => stream::Input::Stdin,
-            path => stream::Input::File(PathBuf::from(path)),
+            "-" => None,
+            path => Some(PathBuf::from(path)),
         };
         if asked.is_some() {
             return Err(usage(format!(
@@ -280,17 +287,17 @@ impl Options {
                 self.source
             )));
         }
-        if self.repeat && input == stream::Input::Stdin {
+        if self.repeat && file.is_none() {
             return Err(usage(
                 "--loop is for --source FILE, and standard input cannot be read twice".into(),
             ));
         }
-        let options = stream::Options {
+        Ok(Source::Stream(stream::Options {
+            file,
             fps: self.fps,
             repeat: self.repeat,
             turn,
-        };
-        Ok(Source::Stream(input, options))
+        }))
     }
 }
 
@@ -414,6 +421,7 @@ mod tests {
             ("--host a --res 640", "WIDTHxHEIGHT"),
             ("--host a --res 0x480", "WIDTHxHEIGHT"),
             ("--host a --width 640", "--height"),
+            ("--host a --source test --res 16385x1", "16384"),
             ("--host a --fps 0", "0.01"),
             ("--host a --fps nan", "0.01"),
             ("--host a --rotation 45", "90"),

@@ -15,11 +15,11 @@ use image::RgbImage;
 use super::event::Event;
 use super::options;
 use super::session::{self, SendError, Session};
-use super::source::picture::{PictureBuf, Shape};
-use super::source::{Delivery, Feed};
 use super::stats::Counters;
-use crate::frame::{Captured, Content, Matrix, PixelFormat, Pixels, Pool, Range, Turn};
+use crate::frame::{Captured, Content, PixelFormat, Pixels, Pool, Turn};
 use crate::link::dial::{DEFAULT_PORT, Target};
+use crate::source::picture::{PictureBuf, Shape};
+use crate::source::{Delivery, Feed};
 use crate::stop::{Reason, Stop};
 
 /// Pictures on their way at once: in the slot, being encoded, being made.
@@ -128,17 +128,11 @@ impl Sender {
         let mut bytes = self.pixels.get();
         bytes.clear();
         bytes.extend_from_slice(picture.as_raw());
-        let shape = Shape {
-            width: picture.width(),
-            height: picture.height(),
-            format: PixelFormat::Rgb,
-            range: Range::Full,
-            matrix: Matrix::Bt601,
-        };
+        let shape = Shape::full(PixelFormat::Rgb, picture.width(), picture.height());
         if bytes.is_empty() {
             return;
         }
-        if let Ok(pixels) = PictureBuf::new(shape, bytes) {
+        if let Some(pixels) = PictureBuf::new(shape, bytes) {
             self.send_pixels(Box::new(pixels));
         }
     }

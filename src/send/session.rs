@@ -23,12 +23,12 @@ use super::gate::{self, Verdict};
 use super::interval::Interval;
 use super::press::Press;
 use super::quality::{Carried, Quality};
-use super::source::{Delivery, Feed};
 use super::stats::Counters;
 use crate::frame::Captured;
 use crate::link::dial::{DialError, Dialer, Reached, Target};
 use crate::link::path;
 use crate::slot::Wake;
+use crate::source::{Delivery, Feed};
 use crate::stamp::{Name, Stamp};
 use crate::stop::Stop;
 

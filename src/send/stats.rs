@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::acks::Acks;
-use super::source::Feed;
+use crate::source::Feed;
 
 /// What pi-send is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

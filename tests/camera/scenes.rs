@@ -13,9 +13,9 @@ use clap::Parser;
 use pi_stream::frame::{Captured, Content, Picture, Range, Turn};
 use pi_stream::send::camera::{self, CameraError};
 use pi_stream::send::camera_options::{CameraArgs, CameraConfig, ListFormat};
-use pi_stream::send::source::{Delivery, Feed};
 use pi_stream::shell;
 use pi_stream::slot::Wake;
+use pi_stream::source::{Delivery, Feed};
 use pi_stream::stop::Reason;
 
 /// Long enough for any machine; nothing is measured by it.

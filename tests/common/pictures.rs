@@ -53,15 +53,11 @@ pub fn file(name: &str, bytes: &[u8]) -> PathBuf {
 /// The frames of an MJPEG stream.
 #[cfg(feature = "send")]
 pub fn cut(stream: &[u8]) -> Vec<Vec<u8>> {
-    use pi_stream::send::source::mjpeg::Cutter;
-    let (mut cutter, mut frame, mut frames) = (Cutter::new(), Vec::new(), Vec::new());
-    let mut rest = stream;
-    while !rest.is_empty() {
-        let (used, whole) = cutter.push(rest, &mut frame).expect("it is MJPEG");
-        rest = &rest[used..];
-        if whole {
-            frames.push(std::mem::take(&mut frame));
-        }
+    use pi_stream::source::stream::Reader;
+    let mut reader = Reader::new(stream).expect("memory can be read");
+    let (mut frame, mut frames) = (Vec::new(), Vec::new());
+    while reader.read(&mut frame).expect("it is MJPEG") {
+        frames.push(frame.clone());
     }
     frames
 }

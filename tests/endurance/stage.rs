@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use pi_stream::frame::Bitmap;
 use pi_stream::jpeg::Decoder;
-use pi_stream::send::source::mjpeg::Cutter;
+use pi_stream::source::stream::Reader;
 use pi_stream::stamp::Stamp;
 use serde_json::Value;
 
@@ -94,32 +94,20 @@ impl Viewer {
 }
 
 /// Cuts view-recv's output into frames.
-fn watch(mut output: impl Read, mut tell: impl FnMut(Seen) -> bool) {
+fn watch(output: impl Read, mut tell: impl FnMut(Seen) -> bool) {
     let mut decoder = Decoder::new(std::num::NonZeroUsize::MIN);
-    let (mut cutter, mut frame, mut bitmap) = (Cutter::new(), Vec::new(), Bitmap::default());
-    let mut buffer = vec![0; 64 * 1024];
-    while let Ok(got) = output.read(&mut buffer) {
-        let mut rest = &buffer[..got];
-        if rest.is_empty() {
+    let (mut frame, mut bitmap) = (Vec::new(), Bitmap::default());
+    let Ok(mut reader) = Reader::new(output) else {
+        return;
+    };
+    while reader.read(&mut frame).is_ok_and(|whole| whole) {
+        let seen = Seen {
+            at: Instant::now(),
+            captured_unix_us: Stamp::find(&frame).map_or(0, |stamp| stamp.captured_unix_us),
+            whole: decoder.decode(&frame, &mut bitmap).is_ok(),
+        };
+        if !tell(seen) {
             return;
-        }
-        while !rest.is_empty() {
-            let Ok((used, whole)) = cutter.push(rest, &mut frame) else {
-                return;
-            };
-            rest = &rest[used..];
-            if !whole {
-                continue;
-            }
-            let seen = Seen {
-                at: Instant::now(),
-                captured_unix_us: Stamp::find(&frame).map_or(0, |stamp| stamp.captured_unix_us),
-                whole: decoder.decode(&frame, &mut bitmap).is_ok(),
-            };
-            frame.clear();
-            if !tell(seen) {
-                return;
-            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::report::Severity;
 use crate::send::camera_options::{CameraConfig, ListFormat};
-use crate::send::source::Feed;
+use crate::source::Feed;
 
 /// This program was built without the camera.
 #[derive(Debug)]

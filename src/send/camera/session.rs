@@ -29,7 +29,7 @@ use super::{mode, patience};
 use crate::frame::{Captured, Content, Pool};
 use crate::jpeg::markers;
 use crate::send::camera_options::{CameraConfig, Setting};
-use crate::send::source::{Feed, Shot};
+use crate::source::{Feed, Shot};
 
 /// How long the wish to end may go unseen.
 const LOOK: Duration = Duration::from_millis(100);

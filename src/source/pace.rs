@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 /// Frames a second where neither the user nor the stream says anything.
-pub const DEFAULT_FPS: f64 = 30.0;
+pub(crate) const DEFAULT_FPS: f64 = 30.0;
 
 /// The range that a rate is brought into, in frames a second: from one in a day to more than any
 /// link here carries.
@@ -15,7 +15,7 @@ const SANE_FPS: std::ops::RangeInclusive<f64> = (1.0 / 86_400.0)..=1_000.0;
 
 /// Absolute times at a fixed rate.
 #[derive(Debug, Clone)]
-pub struct Pace {
+pub(super) struct Pace {
     start: Instant,
     interval: f64,
     beats: u64,
@@ -24,7 +24,7 @@ pub struct Pace {
 impl Pace {
     /// A beat of `fps` a second, the first at `start`. A rate that is no number is
     /// [`DEFAULT_FPS`]; others are brought between one a day and 1,000 a second.
-    pub fn new(fps: f64, start: Instant) -> Self {
+    pub(super) fn new(fps: f64, start: Instant) -> Self {
         let fps = if fps.is_nan() { DEFAULT_FPS } else { fps };
         Pace {
             start,
@@ -35,7 +35,7 @@ impl Pace {
 
     /// When the next frame is due, asked at `now`: the next beat, or, where that is over by more
     /// than a whole one, the last that has passed.
-    pub fn next(&mut self, now: Instant) -> Instant {
+    pub(super) fn next(&mut self, now: Instant) -> Instant {
         let passed = now.saturating_duration_since(self.start).as_secs_f64() / self.interval;
         self.beats = self.beats.max(passed as u64);
         let due = self.start + Duration::from_secs_f64(self.beats as f64 * self.interval);

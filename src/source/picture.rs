@@ -7,20 +7,31 @@ use crate::frame::{Matrix, Picture, PixelFormat, Pixels, Plane, Pooled, Range};
 
 /// What has to be known of bytes to see a picture in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
+pub(crate) struct Shape {
     /// In pixels, at least 1.
-    pub width: u32,
+    pub(crate) width: u32,
     /// In pixels, at least 1.
-    pub height: u32,
+    pub(crate) height: u32,
     /// The layout of the samples.
-    pub format: PixelFormat,
+    pub(crate) format: PixelFormat,
     /// The range of YUV formats.
-    pub range: Range,
+    pub(crate) range: Range,
     /// The matrix of YUV formats.
-    pub matrix: Matrix,
+    pub(crate) matrix: Matrix,
 }
 
 impl Shape {
+    /// In JPEG's own colours, as far as the format has any: full range, BT.601.
+    pub(crate) fn full(format: PixelFormat, width: u32, height: u32) -> Self {
+        Shape {
+            width,
+            height,
+            format,
+            range: Range::Full,
+            matrix: Matrix::Bt601,
+        }
+    }
+
     /// Bytes of a row and number of rows of each plane, in the format's order; odd sides are rounded
     /// up where samples are shared.
     fn planes(&self) -> [(usize, usize); 3] {
@@ -42,57 +53,43 @@ impl Shape {
         }
     }
 
-    /// Bytes of a whole picture.
-    pub fn bytes(&self) -> usize {
-        self.planes().iter().map(|(row, rows)| row * rows).sum()
-    }
-
-    /// The bytes seen as a picture. `None` where there are not exactly [`Shape::bytes`] of them.
-    pub fn view<'a>(&self, bytes: &'a [u8]) -> Option<Picture<'a>> {
-        if bytes.len() != self.bytes() {
-            return None;
-        }
-        let mut rest = bytes;
-        let planes = self.planes().map(|(stride, rows)| {
-            let (data, behind) = rest.split_at(stride * rows);
-            rest = behind;
-            Plane { data, stride }
-        });
-        Some(Picture {
-            width: self.width,
-            height: self.height,
-            format: self.format,
-            range: self.range,
-            matrix: self.matrix,
-            planes,
-        })
+    /// Bytes of a whole picture; more than memory has is no panic.
+    pub(crate) fn bytes(&self) -> u64 {
+        let planes = self.planes().into_iter();
+        planes.map(|(row, rows)| row as u64 * rows as u64).sum()
     }
 }
 
 /// A picture that owns its memory.
 #[derive(Debug)]
-pub struct PictureBuf {
+pub(crate) struct PictureBuf {
     shape: Shape,
     bytes: Pooled<Vec<u8>>,
 }
 
 impl PictureBuf {
-    /// The bytes as a picture of that shape. Gives them back where there are not exactly
-    /// [`Shape::bytes`] of them.
-    pub fn new(shape: Shape, bytes: Pooled<Vec<u8>>) -> Result<Self, Pooled<Vec<u8>>> {
-        if bytes.len() == shape.bytes() {
-            Ok(PictureBuf { shape, bytes })
-        } else {
-            Err(bytes)
-        }
+    /// The bytes as a picture of that shape; `None` where there are not exactly [`Shape::bytes`] of them.
+    pub(crate) fn new(shape: Shape, bytes: Pooled<Vec<u8>>) -> Option<Self> {
+        (bytes.len() as u64 == shape.bytes()).then_some(PictureBuf { shape, bytes })
     }
 }
 
 impl Pixels for PictureBuf {
     fn picture(&self) -> Picture<'_> {
-        self.shape
-            .view(&self.bytes)
-            .expect("the number of bytes was checked when the picture was made")
+        let mut rest = &self.bytes[..];
+        let planes = self.shape.planes().map(|(stride, rows)| {
+            let (data, behind) = rest.split_at(stride * rows);
+            rest = behind;
+            Plane { data, stride }
+        });
+        Picture {
+            width: self.shape.width,
+            height: self.shape.height,
+            format: self.shape.format,
+            range: self.shape.range,
+            matrix: self.shape.matrix,
+            planes,
+        }
     }
 }
 
@@ -100,28 +97,18 @@ impl Pixels for PictureBuf {
 mod tests {
     use super::*;
 
-    fn shape(format: PixelFormat, width: u32, height: u32) -> Shape {
-        Shape {
-            width,
-            height,
-            format,
-            range: Range::Full,
-            matrix: Matrix::Bt601,
-        }
-    }
-
     #[test]
     fn odd_sides_share_their_last_samples() {
-        assert_eq!(shape(PixelFormat::I420, 3, 5).bytes(), 15 + 2 * 6);
-        assert_eq!(shape(PixelFormat::I422, 3, 5).bytes(), 15 + 2 * 10);
-        assert_eq!(shape(PixelFormat::Nv12, 3, 5).bytes(), 15 + 4 * 3);
-        assert_eq!(shape(PixelFormat::Uyvy, 3, 5).bytes(), 40);
+        assert_eq!(Shape::full(PixelFormat::I420, 3, 5).bytes(), 15 + 2 * 6);
+        assert_eq!(Shape::full(PixelFormat::I422, 3, 5).bytes(), 15 + 2 * 10);
+        assert_eq!(Shape::full(PixelFormat::Nv12, 3, 5).bytes(), 15 + 4 * 3);
+        assert_eq!(Shape::full(PixelFormat::Uyvy, 3, 5).bytes(), 40);
     }
 
     #[test]
     fn planes_lie_one_behind_the_other() {
         let bytes: Vec<u8> = (0..27).collect();
-        let buf = PictureBuf::new(shape(PixelFormat::I420, 3, 5), bytes.into()).unwrap();
+        let buf = PictureBuf::new(Shape::full(PixelFormat::I420, 3, 5), bytes.into()).unwrap();
         let starts = buf.picture().planes.map(|plane| plane.data[0]);
         assert_eq!(starts, [0, 15, 21]);
         assert_eq!(buf.picture().planes.map(|plane| plane.stride), [3, 2, 2]);
@@ -129,6 +116,6 @@ mod tests {
 
     #[test]
     fn a_byte_too_few_is_no_picture() {
-        assert!(PictureBuf::new(shape(PixelFormat::Gray, 2, 2), vec![0; 3].into()).is_err());
+        assert!(PictureBuf::new(Shape::full(PixelFormat::Gray, 2, 2), vec![0; 3].into()).is_none());
     }
 }

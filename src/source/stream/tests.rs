@@ -1,15 +1,24 @@
 use std::collections::HashSet;
+use std::path::Path;
 
 use super::*;
-use crate::send::source::Delivery;
 use crate::slot::Wake;
+use crate::source::Delivery;
 use crate::stop::Reason;
 
 const LIVE: Options = Options {
+    file: None,
     fps: None,
     repeat: false,
     turn: Turn::NONE,
 };
+
+fn of(file: &Path) -> Options {
+    Options {
+        file: Some(file.to_owned()),
+        ..LIVE
+    }
+}
 
 fn jpeg(number: u8) -> Vec<u8> {
     let mut out = vec![0xFF, 0xD8, 0xFF, 0xC0, 0, 3, number];
@@ -46,13 +55,13 @@ fn take(feed: &Feed, enough: usize) -> Vec<u8> {
     got
 }
 
-/// Gives a byte a call.
-struct Trickle<'a>(&'a [u8]);
+/// Gives so many bytes a call.
+pub(super) struct Pieces<'a>(pub(super) &'a [u8], pub(super) usize);
 
-impl Read for Trickle<'_> {
+impl Read for Pieces<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let one = buffer.len().min(1);
-        self.0.read(&mut buffer[..one])
+        let piece = buffer.len().min(self.1);
+        self.0.read(&mut buffer[..piece])
     }
 }
 
@@ -81,10 +90,10 @@ fn the_format_is_told_by_content_however_slowly_it_comes() {
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| {
                 let _closing = feed.close_at_end();
-                Pass::new(LIVE, &feed).read_through(Trickle(&stream))
+                Player::new(&LIVE, &feed).play(Pieces(&stream, 1))
             });
             assert_eq!(take(&feed, usize::MAX), [1, 2, 3]);
-            assert_eq!(reader.join().unwrap().unwrap(), End::Input);
+            assert!(reader.join().unwrap().unwrap(), "it was not stopped");
         });
     }
 }
@@ -93,7 +102,7 @@ fn the_format_is_told_by_content_however_slowly_it_comes() {
 fn a_live_stream_is_read_to_its_end_without_a_taker_and_the_newest_wins() {
     let feed = Feed::new(Delivery::NewestWins);
     let stream: Vec<u8> = (0..200).flat_map(jpeg).collect();
-    Pass::new(LIVE, &feed).read_through(&*stream).unwrap();
+    Player::new(&LIVE, &feed).play(&*stream).unwrap();
     assert_eq!(feed.slot().take().as_ref().map(number), Some(199));
     assert_eq!((feed.captured(), feed.slot().dropped()), (200, 199));
 }
@@ -101,10 +110,10 @@ fn a_live_stream_is_read_to_its_end_without_a_taker_and_the_newest_wins() {
 #[test]
 fn raw_pictures_use_three_buffers_however_long_one_is_kept() {
     let feed = Feed::new(Delivery::NewestWins);
-    let mut pass = Pass::new(LIVE, &feed);
+    let mut player = Player::new(&LIVE, &feed);
     let (mut kept, mut buffers) = (None, HashSet::new());
     for _ in 0..10 {
-        pass.read_through(&*y4m(&[1, 2, 3, 4])).unwrap();
+        player.play(&*y4m(&[1, 2, 3, 4])).unwrap();
         // One is kept while the next is taken, as a slow encoder does it.
         let before = std::mem::replace(&mut kept, feed.slot().take());
         drop(before);
@@ -123,11 +132,10 @@ fn a_file_is_repeated_until_the_feed_says_stop() {
     feed.link_stands();
     let options = Options {
         repeat: true,
-        ..LIVE
+        ..of(&file.0)
     };
     std::thread::scope(|scope| {
-        let input = Input::File(file.0.clone());
-        let source = scope.spawn(|| run(&{ input }, options, &feed));
+        let source = scope.spawn(|| run(&options, &feed));
         assert_eq!(take(&feed, 8), [1, 2, 3, 1, 2, 3, 1, 2]);
         assert_eq!(source.join().unwrap().unwrap(), Skipped::default());
     });
@@ -138,7 +146,7 @@ fn a_file_waits_for_the_first_connection() {
     let file = Scratch::new("wait.y4m", &y4m(&[1]));
     let feed = Feed::new(Delivery::NewestWins);
     feed.stop().ask(Reason::Done);
-    run(&Input::File(file.0.clone()), LIVE, &feed).unwrap();
+    run(&of(&file.0), &feed).unwrap();
     assert_eq!(feed.captured(), 0);
 }
 
@@ -149,10 +157,10 @@ fn a_file_has_the_pace_that_was_asked_for() {
     feed.link_stands();
     let options = Options {
         fps: Some(200.0),
-        ..LIVE
+        ..of(&file.0)
     };
     let begin = Instant::now();
-    run(&Input::File(file.0.clone()), options, &feed).unwrap();
+    run(&options, &feed).unwrap();
     // Two intervals lie between three frames; how much later the machine wakes is not ours.
     assert!(begin.elapsed().as_millis() >= 10);
 }
@@ -162,36 +170,37 @@ fn the_turn_goes_with_each_picture() {
     let feed = Feed::new(Delivery::NewestWins);
     let turn = Turn::from_flips(1, true, false);
     let options = Options { turn, ..LIVE };
-    let mut pass = Pass::new(options, &feed);
-    pass.read_through(&*y4m(&[1])).unwrap();
+    let mut player = Player::new(&options, &feed);
+    player.play(&*y4m(&[1])).unwrap();
     assert_eq!(feed.slot().take().unwrap().turn, turn);
 }
 
 #[test]
 fn torn_ends_are_counted() {
     let feed = Feed::new(Delivery::NewestWins);
-    let mut pass = Pass::new(LIVE, &feed);
+    let mut player = Player::new(&LIVE, &feed);
     for mut stream in [[jpeg(1), jpeg(2)].concat(), y4m(&[1, 2])] {
         stream.pop();
-        pass.read_through(&*stream).unwrap();
+        player.play(&*stream).unwrap();
     }
-    assert_eq!(pass.skipped.torn, 2);
+    assert_eq!(player.skipped.torn, 2);
 }
 
 #[test]
 fn what_holds_no_frame_is_an_error_that_says_what_was_expected() {
     for stream in [&b""[..], b"GIF89a", &jpeg(1)[..9], &y4m(&[])] {
         let feed = Feed::new(Delivery::NewestWins);
-        let error = Pass::new(LIVE, &feed).read_through(stream).unwrap_err();
-        assert!(matches!(error, SourceError::NoFrame { bytes } if bytes == stream.len() as u64));
+        let error = Player::new(&LIVE, &feed).play(stream).unwrap_err();
+        assert!(
+            matches!(error, StreamError::NoFrame { bytes, .. } if bytes == stream.len() as u64)
+        );
     }
 }
 
 #[test]
 fn a_source_that_fails_closes_its_feed() {
     let feed = Feed::new(Delivery::NewestWins);
-    let missing = Input::File("/nowhere/at.all".into());
-    let error = run(&missing, LIVE, &feed).unwrap_err();
-    assert!(matches!(error, SourceError::Open(_)), "{error}");
+    let error = run(&of("/nowhere/at.all".as_ref()), &feed).unwrap_err();
+    assert!(matches!(error, StreamError::Open(_)), "{error}");
     assert_eq!(feed.slot().wait(None), Wake::Closed);
 }

@@ -1,0 +1,160 @@
+//! The way from a source to the sending thread: a slot for pictures, and what both say to each other.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::frame::Captured;
+use crate::slot::Slot;
+use crate::stop::{Reason, Stop};
+
+/// How often a source that waits for the link looks whether it shall end.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What happens to a picture for which the link has no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// The next picture takes its place.
+    NewestWins,
+    /// The source waits.
+    EveryFrame,
+}
+
+/// What a camera says of the last picture that it took.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Shot {
+    /// Exposure time in microseconds.
+    pub exposure_us: Option<u32>,
+    /// Analogue gain, as a factor.
+    pub gain: Option<f32>,
+    /// Lens position in dioptres.
+    pub lens_position: Option<f32>,
+    /// Frames that the camera took and had no buffer for, since it started, by its own count.
+    pub missed: u64,
+}
+
+/// The way from a source to the sending thread. Shared between the two by `Arc`.
+#[derive(Debug)]
+pub struct Feed {
+    slot: Slot<Captured>,
+    delivery: Delivery,
+    captured: AtomicU64,
+    shot: Mutex<Option<Shot>>,
+    lost: Mutex<Option<String>>,
+    link: Stop,
+    waiting_for_link: AtomicBool,
+    stop: Stop,
+}
+
+impl Feed {
+    /// An open feed.
+    pub fn new(delivery: Delivery) -> Self {
+        Feed {
+            slot: Slot::new(),
+            delivery,
+            captured: AtomicU64::new(0),
+            shot: Mutex::default(),
+            lost: Mutex::default(),
+            link: Stop::new(),
+            waiting_for_link: AtomicBool::new(false),
+            stop: Stop::new(),
+        }
+    }
+
+    /// Puts a picture in; `false` once the source shall end.
+    pub fn put(&self, captured: Captured) -> bool {
+        self.captured.fetch_add(1, Ordering::Relaxed);
+        match self.delivery {
+            // What was displaced is dropped here, on the source's thread and outside the lock.
+            Delivery::NewestWins => drop(self.slot.put(captured)),
+            Delivery::EveryFrame => drop(self.slot.put_when_empty(captured)),
+        }
+        !self.stop.is_asked()
+    }
+
+    /// What happens to a picture for which the link has no room.
+    pub fn delivery(&self) -> Delivery {
+        self.delivery
+    }
+
+    /// Says that a first connection stands.
+    pub(crate) fn link_stands(&self) {
+        self.link.ask(Reason::Done);
+    }
+
+    /// Waits for the first connection: a recording shall not play to nobody. `false` where the source
+    /// shall end.
+    pub(crate) fn wait_for_link(&self) -> bool {
+        self.waiting_for_link.store(true, Ordering::Relaxed);
+        while !self.link.sleep(LOOK) {
+            if self.stop.is_asked() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Whether the source gives its first picture only to a connection. (Once one has stood, it gives
+    /// them anyway.)
+    pub(crate) fn is_waiting_for_link(&self) -> bool {
+        self.waiting_for_link.load(Ordering::Relaxed) && !self.link.is_asked()
+    }
+
+    /// The source's own flag to end, to look at and to sleep by.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// Ends it from the sending side: nothing more is wanted.
+    pub fn end(&self) {
+        self.stop.ask(Reason::Done);
+        self.slot.close();
+        drop(self.slot.take());
+    }
+
+    /// Says what the camera reports of its last picture.
+    pub fn report_shot(&self, shot: Shot) {
+        *self.shot.lock().expect(POISON) = Some(shot);
+    }
+
+    /// What the camera reported last; `None` without a camera.
+    pub fn shot(&self) -> Option<Shot> {
+        *self.shot.lock().expect(POISON)
+    }
+
+    /// Says that the camera is lost and why, or (`None`) that it is back.
+    pub fn report_lost(&self, why: Option<String>) {
+        *self.lost.lock().expect(POISON) = why;
+    }
+
+    /// Why the camera is lost, while it is.
+    pub fn lost(&self) -> Option<String> {
+        self.lost.lock().expect(POISON).clone()
+    }
+
+    /// Closes the slot when what it gives is dropped, even where the source panics: the sending
+    /// thread must not wait for a source that is no more.
+    pub(crate) fn close_at_end(&self) -> CloseAtEnd<'_> {
+        CloseAtEnd(self)
+    }
+
+    /// How many pictures the source has made so far.
+    pub fn captured(&self) -> u64 {
+        self.captured.load(Ordering::Relaxed)
+    }
+
+    /// Where the sending thread takes from. The source closes it when it has no more.
+    pub fn slot(&self) -> &Slot<Captured> {
+        &self.slot
+    }
+}
+
+pub(crate) struct CloseAtEnd<'a>(&'a Feed);
+
+impl Drop for CloseAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.slot.close();
+    }
+}
+
+const POISON: &str = "nothing panics while it holds a report";

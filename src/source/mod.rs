@@ -1,0 +1,20 @@
+//! Where pictures come from when there is no camera, and the way that every source's pictures take.
+//!
+//! ```text
+//! test_picture ─┐ draws                         ┌─ stream::reader   which format? where in the stream?
+//! stream ───────┼─▶ Feed: a Slot ─▶ sender      ├─ stream::mjpeg    JPEGs as they are
+//! (camera) ─────┘   newest wins, or every one   └─ stream::y4m      raw pictures
+//! ```
+//!
+//! Each source runs on a thread of its own, blocks on its camera, its clock (`pace`) or its file, and
+//! puts its pictures into a [`Feed`]. It never waits for the network, except where every frame counts
+//! ([`Delivery::EveryFrame`]). It ends when the feed says so, and closes the feed when it has no more.
+//! This room knows no camera, no encoder and no socket; [`crate::send::source`] chooses a source.
+
+mod feed;
+mod pace;
+pub(crate) mod picture;
+pub mod stream;
+pub mod test_picture;
+
+pub use self::feed::{Delivery, Feed, Shot};

@@ -1,0 +1,117 @@
+//! Frames out of a stream: which format it is, told by its content, and where in it the reading is.
+//!
+//! Pulled: the caller asks for a frame and waits for its last byte, no longer. Memory follows what
+//! arrives, never what a header announces: one read and one frame. Blocks on nothing but the stream.
+
+use std::io::{self, BufRead, BufReader, Chain, Cursor, Read};
+
+use super::{StreamError, mjpeg, y4m};
+
+/// Bytes of one read: what a pipe on Linux holds.
+pub(super) const READ_BYTES: usize = 64 * 1024;
+
+/// What was left out so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Skipped {
+    /// Bytes that belonged to no whole frame, those of torn frames included.
+    pub bytes: u64,
+    /// Frames that began and did not end as they have to, or were too long.
+    pub torn: u64,
+}
+
+/// Reads a stream frame by frame.
+pub struct Reader<R> {
+    from: BufReader<Chain<Cursor<Vec<u8>>, R>>,
+    at: u64,
+    /// What the frames' planes are; `None` where frames are JPEGs.
+    pub(super) header: Option<y4m::Header>,
+    pub(super) skipped: Skipped,
+}
+
+impl<R: Read> Reader<R> {
+    /// Reads until the format can be told, however small the pieces are that a pipe gives. Whatever is not
+    /// YUV4MPEG2 may hold JPEGs, between the headers of a multipart stream for one: [`Reader::read`] finds out.
+    pub fn new(mut from: R) -> Result<Self, StreamError> {
+        let mut start = Vec::new();
+        let got = (&mut from)
+            .take(y4m::MAGIC.len() as u64)
+            .read_to_end(&mut start);
+        let is_raw = start == y4m::MAGIC;
+        let mut reader = Reader {
+            from: BufReader::with_capacity(READ_BYTES, Cursor::new(start).chain(from)),
+            at: 0,
+            header: None,
+            skipped: Skipped::default(),
+        };
+        reader.count(0, got)?;
+        if is_raw {
+            reader.header = Some(y4m::read_header(&mut reader)?);
+        }
+        Ok(reader)
+    }
+
+    /// Waits for the next byte; `false` at the stream's end.
+    pub fn has_more(&mut self) -> Result<bool, StreamError> {
+        Ok(!self.fill()?.is_empty())
+    }
+
+    /// Replaces `frame` by the next whole one, a JPEG or planes that lie one behind the other; returns with its
+    /// last byte. `false` where the stream ends before that.
+    pub fn read(&mut self, frame: &mut Vec<u8>) -> Result<bool, StreamError> {
+        frame.clear();
+        match self.header {
+            Some(header) => y4m::read_frame(self, &header.shape, frame),
+            None => mjpeg::read_frame(self, frame),
+        }
+    }
+
+    /// What was left out so far.
+    pub fn skipped(&self) -> Skipped {
+        self.skipped
+    }
+
+    /// How many bytes of the stream were read.
+    pub fn position(&self) -> u64 {
+        self.at
+    }
+
+    /// Waits for bytes where there are none, and shows those that are there; none at the end.
+    pub(super) fn fill(&mut self) -> Result<&[u8], StreamError> {
+        while let Err(source) = self.from.fill_buf() {
+            if source.kind() != io::ErrorKind::Interrupted {
+                return Err(self.failed(source));
+            }
+        }
+        Ok(self.from.buffer())
+    }
+
+    /// Takes out bytes that [`Reader::fill`] has shown.
+    pub(super) fn consume(&mut self, bytes: usize) {
+        self.from.consume(bytes);
+        self.at += bytes as u64;
+    }
+
+    /// Appends so many bytes, fewer only at the end.
+    pub(super) fn append(&mut self, bytes: u64, to: &mut Vec<u8>) -> Result<(), StreamError> {
+        let before = to.len();
+        let got = self.from.by_ref().take(bytes).read_to_end(to);
+        self.count(to.len() - before, got)
+    }
+
+    /// Appends what comes up to the next line feed, that included; of a longer line so many bytes.
+    pub(super) fn append_line(&mut self, bytes: u64, to: &mut Vec<u8>) -> Result<(), StreamError> {
+        let before = to.len();
+        let got = self.from.by_ref().take(bytes).read_until(b'\n', to);
+        self.count(to.len() - before, got)
+    }
+
+    fn count(&mut self, bytes: usize, got: io::Result<usize>) -> Result<(), StreamError> {
+        self.at += bytes as u64;
+        got.map(drop).map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: io::Error) -> StreamError {
+        let at = self.at;
+        StreamError::Read { at, source }
+    }
+}
