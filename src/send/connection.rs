@@ -38,7 +38,7 @@ const KEPT_WAITING: Duration = Duration::from_secs(1);
 const ACK: Duration = Duration::from_secs(3);
 
 /// A connection that carried frames for so long is no accident.
-const LASTING: Duration = Duration::from_secs(2);
+const LASTING: Duration = Duration::from_millis(500);
 
 /// One connection and all that is known of it.
 pub(super) struct Connection {
