@@ -50,8 +50,8 @@ fn wire_write_and_read(bencher: Bencher<'_, '_>, bytes: usize) {
     bencher.counter(BytesCount::new(bytes)).bench_local(|| {
         line.clear();
         wire::write_frame(&mut line, &[&jpeg]).expect("writing to memory");
-        FrameReader::new(line.as_slice(), DEFAULT_MAX_FRAME_BYTES)
-            .read(&mut received)
+        FrameReader::new(DEFAULT_MAX_FRAME_BYTES)
+            .read(line.as_slice(), &mut received)
             .expect("what was written")
     });
 }

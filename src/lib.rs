@@ -9,13 +9,18 @@
 //! The programs are `pi-send` and `view-recv`. Other programs use [`Receiver`], frames as an iterator, and
 //! [`Sender`], which sends pictures that a program has made. The rooms below are what all of them are built
 //! of: [`wire`] and [`stamp`] are the protocol (`docs/protocol.md` tells it to strangers), [`slot`] is how
-//! threads hand over, [`frame`] is what they hand over, [`jpeg`] encodes and decodes, [`link`] knows sockets;
+//! threads hand over, [`frame`] is what they hand over, [`jpeg`] encodes and decodes, [`net`] knows sockets;
 //! `source` makes pictures without a camera; [`send`] and [`view`] are the two sides, and never meet.
 
 pub mod args;
 pub mod frame;
 pub mod jpeg;
-pub mod link;
+// A build of one side leaves the other's half of a link unused.
+#[cfg_attr(
+    not(all(feature = "send", feature = "view")),
+    allow(dead_code, reason = "the other side's")
+)]
+pub mod net;
 pub mod report;
 #[cfg(feature = "send")]
 pub mod send;

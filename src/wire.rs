@@ -90,7 +90,7 @@ impl std::error::Error for ReadError {
     }
 }
 
-/// Reads frames from a stream of bytes.
+/// Reads frames from one stream of bytes: knows where in it reading is.
 ///
 /// ```
 /// use pi_stream::wire::{FrameReader, write_end, write_frame};
@@ -98,16 +98,15 @@ impl std::error::Error for ReadError {
 /// write_frame(&mut stream, &[b"a fr", b"ame"])?;
 /// write_end(&mut stream)?;
 ///
-/// let mut reader = FrameReader::new(stream.as_slice(), 1024);
+/// let (mut reader, mut stream) = (FrameReader::new(1024), stream.as_slice());
 /// let mut frame = Vec::new();
-/// assert!(reader.read(&mut frame)?);
+/// assert!(reader.read(&mut stream, &mut frame)?);
 /// assert_eq!(frame, b"a frame");
-/// assert!(!reader.read(&mut frame)?);
+/// assert!(!reader.read(&mut stream, &mut frame)?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct FrameReader<R> {
-    inner: R,
+pub struct FrameReader {
     max: u32,
     at: u64,
     prefix: [u8; PREFIX],
@@ -115,11 +114,10 @@ pub struct FrameReader<R> {
     body_got: usize,
 }
 
-impl<R: Read> FrameReader<R> {
+impl FrameReader {
     /// A reader that accepts frames of at most `max` bytes.
-    pub fn new(inner: R, max: u32) -> Self {
+    pub fn new(max: u32) -> Self {
         FrameReader {
-            inner,
             max,
             at: 0,
             prefix: [0; PREFIX],
@@ -128,12 +126,12 @@ impl<R: Read> FrameReader<R> {
         }
     }
 
-    /// Reads the next frame into `frame`, whose old content is replaced and whose memory is used
+    /// Reads the stream's next frame into `frame`, whose old content is replaced and whose memory is used
     /// again. `Ok(false)` is the end marker. After an error for which
     /// [`is_timeout`](ReadError::is_timeout) holds, call again with the same buffer, untouched.
-    pub fn read(&mut self, frame: &mut Vec<u8>) -> Result<bool, ReadError> {
+    pub fn read(&mut self, mut from: impl Read, frame: &mut Vec<u8>) -> Result<bool, ReadError> {
         while self.prefix_got < PREFIX {
-            let got = match self.inner.read(&mut self.prefix[self.prefix_got..]) {
+            let got = match from.read(&mut self.prefix[self.prefix_got..]) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 got => got.map_err(|source| self.failed(source))?,
             };
@@ -156,20 +154,25 @@ impl<R: Read> FrameReader<R> {
             self.prefix_got = 0;
             return Ok(false);
         }
-        self.read_body(frame, length as usize)?;
+        self.read_body(from, frame, length as usize)?;
         self.prefix_got = 0;
         self.body_got = 0;
         Ok(true)
     }
 
-    fn read_body(&mut self, frame: &mut Vec<u8>, length: usize) -> Result<(), ReadError> {
+    fn read_body(
+        &mut self,
+        mut from: impl Read,
+        frame: &mut Vec<u8>,
+        length: usize,
+    ) -> Result<(), ReadError> {
         while self.body_got < length {
             // At most doubled, and by GROWTH at least: memory follows what was received.
             let room = length.min(self.body_got + GROWTH.max(self.body_got));
             if frame.len() != room {
                 frame.resize(room, 0);
             }
-            let got = match self.inner.read(&mut frame[self.body_got..]) {
+            let got = match from.read(&mut frame[self.body_got..]) {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 got => got.map_err(|source| self.failed(source))?,
             };
@@ -198,16 +201,6 @@ impl<R: Read> FrameReader<R> {
             return 0;
         }
         (LE::read_u32(&self.prefix) as usize).saturating_sub(self.body_got)
-    }
-
-    /// The stream below.
-    pub fn get_ref(&self) -> &R {
-        &self.inner
-    }
-
-    /// The stream below; what is read from it past this reader is lost to it.
-    pub fn get_mut(&mut self) -> &mut R {
-        &mut self.inner
     }
 
     fn failed(&self, source: io::Error) -> ReadError {
@@ -321,16 +314,14 @@ mod tests {
         write_frame(&mut stream, &[b"one"]).unwrap();
         write_frame(&mut stream, &[b"", b"t", b"wo!"]).unwrap();
         write_end(&mut stream).unwrap();
-        let mut reader = FrameReader::new(
-            Trickle {
-                bytes: &stream,
-                ready: false,
-            },
-            16,
-        );
+        let mut trickle = Trickle {
+            bytes: &stream,
+            ready: false,
+        };
+        let mut reader = FrameReader::new(16);
         let (mut frame, mut got) = (Vec::new(), Vec::new());
         loop {
-            match reader.read(&mut frame) {
+            match reader.read(&mut trickle, &mut frame) {
                 Ok(true) => got.push(frame.clone()),
                 Ok(false) => break,
                 Err(e) => assert!(e.is_timeout(), "{e}"),
@@ -342,8 +333,9 @@ mod tests {
 
     #[test]
     fn a_length_over_the_bound_is_refused_before_its_bytes() {
-        let mut reader = FrameReader::new(&[17, 0, 0, 0][..], 16);
-        let error = reader.read(&mut Vec::new()).unwrap_err();
+        let error = FrameReader::new(16)
+            .read(&[17, 0, 0, 0][..], &mut Vec::new())
+            .unwrap_err();
         assert!(matches!(
             error,
             ReadError::TooLong {
@@ -359,8 +351,8 @@ mod tests {
         let mut stream = (1u32 << 30).to_le_bytes().to_vec();
         stream.extend([7; 100]);
         let mut frame = Vec::new();
-        let error = FrameReader::new(stream.as_slice(), u32::MAX)
-            .read(&mut frame)
+        let error = FrameReader::new(u32::MAX)
+            .read(stream.as_slice(), &mut frame)
             .unwrap_err();
         assert!(
             matches!(
@@ -378,8 +370,8 @@ mod tests {
 
     #[test]
     fn an_end_without_a_marker_says_where() {
-        let error = FrameReader::new(&[][..], 16)
-            .read(&mut Vec::new())
+        let error = FrameReader::new(16)
+            .read(&[][..], &mut Vec::new())
             .unwrap_err();
         assert!(matches!(
             error,
@@ -389,8 +381,8 @@ mod tests {
                 got: 0
             }
         ));
-        let error = FrameReader::new(&[5, 0][..], 16)
-            .read(&mut Vec::new())
+        let error = FrameReader::new(16)
+            .read(&[5, 0][..], &mut Vec::new())
             .unwrap_err();
         assert!(matches!(
             error,

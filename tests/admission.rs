@@ -242,7 +242,7 @@ fn the_first_frame_says_how_slow_its_sender_is() {
     let (stream, _) = listener.accept().unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut frame = Vec::new();
-    assert!(FrameReader::new(stream, 1 << 20).read(&mut frame).unwrap());
+    assert!(FrameReader::new(1 << 20).read(stream, &mut frame).unwrap());
     let text = String::from_utf8_lossy(&frame);
     assert!(text.contains(" fps=0.01"), "{:?}", Stamp::find(&frame));
 }

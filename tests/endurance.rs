@@ -149,10 +149,10 @@ fn acks_of_any_content_and_number_stop_no_sender() {
             }
         }
     });
-    let (mut frames, mut frame) = (FrameReader::new(stream, 1 << 20), Vec::new());
+    let (mut frames, mut frame) = (FrameReader::new(1 << 20), Vec::new());
     let mut early = None;
     for i in 0..155 {
-        assert!(frames.read(&mut frame).unwrap(), "it still sends");
+        assert!(frames.read(&stream, &mut frame).unwrap(), "it still sends");
         assert!(Stamp::find(&frame).is_some());
         match i {
             50 => early = Some(watch::footprint(sender.id())),
@@ -169,7 +169,7 @@ fn acks_of_any_content_and_number_stop_no_sender() {
     assert_eq!(early.threads, late.threads);
     signal(&sender, "TERM");
     // Reads on, as a receiver should, to the end marker.
-    while frames.read(&mut frame).is_ok_and(|whole| whole) {}
+    while frames.read(&stream, &mut frame).is_ok_and(|whole| whole) {}
     assert_eq!(sender.wait().code(), Some(0));
     // What the sender did not read any more would be waited for as long as its kernel remembers it.
     // It may be reset already.

@@ -153,14 +153,14 @@ fn wire_stream(frames: &[Vec<u8>]) -> Vec<u8> {
 
 /// The frames that come off the wire, and whether the end marker did.
 fn read_wire(stream: &[u8], dice: &mut Dice) -> (Vec<Vec<u8>>, bool) {
-    let pieces = Pieces {
+    let mut pieces = Pieces {
         bytes: stream,
         dice,
     };
-    let mut reader = FrameReader::new(pieces, 4096);
+    let mut reader = FrameReader::new(4096);
     let (mut frame, mut frames) = (Vec::new(), Vec::new());
     loop {
-        match reader.read(&mut frame) {
+        match reader.read(&mut pieces, &mut frame) {
             Ok(true) => frames.push(frame.clone()),
             Ok(false) => return (frames, true),
             Err(e) if e.is_timeout() => {}

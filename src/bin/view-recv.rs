@@ -4,29 +4,27 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use pi_stream::link::dial::DEFAULT_PORT;
-use pi_stream::link::listen::{self, Bind};
-use pi_stream::link::reach::{Hint, Reach};
+use pi_stream::net::DEFAULT_PORT;
+use pi_stream::net::listen::{self, Acceptor, Bind};
+use pi_stream::net::reach::{Hint, Reach};
 use pi_stream::report::{Console, Schedule, Severity, Statistics, Stats};
 use pi_stream::shell;
 use pi_stream::stop::{Reason, Stop};
 use pi_stream::view::allow::Allowed;
 use pi_stream::view::decoder;
 use pi_stream::view::desk::{self, Desk};
-use pi_stream::view::door::Door;
 use pi_stream::view::host::News;
 use pi_stream::view::hub::Hub;
 use pi_stream::view::listener;
 use pi_stream::view::options::Options;
 use pi_stream::view::output::Output;
-use pi_stream::view::reader::Limits;
 use pi_stream::view::record::Recorder;
 use pi_stream::view::seat::{IdleTimeout, Seat};
 use pi_stream::view::sinks::{Notices, Sinks};
@@ -80,11 +78,8 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
     let stop = Arc::new(Stop::new());
     shell::heed_signals(Arc::clone(&stop))?;
     let mut stdout = Some(shell::take_stdout()?);
-    let listeners = listen::listen(options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT }))?;
-    let bound: Vec<SocketAddr> = listeners
-        .iter()
-        .map(TcpListener::local_addr)
-        .collect::<Result<_, _>>()?;
+    let acceptors = listen::listen(options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT }))?;
+    let bound: Vec<SocketAddr> = acceptors.iter().map(|a| a.address()).collect();
 
     let desk = Arc::new(OnceLock::<Desk>::new());
     let window = WindowConfig::from(options.window.clone());
@@ -111,7 +106,7 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
     let reach = Reach::of(&bound);
     say_where(&bound, &reach, console);
     desk.get_or_init(|| Desk::new(Arc::clone(&hub), reach.clone(), Instant::now()));
-    start(&hub, listeners, &options)?;
+    start(&hub, &acceptors, &options)?;
     let over = Arc::new(Stop::new());
     let stats = Stats::or_default(options.stats, options.quiet);
     let figures = thread::Builder::new().name("figures".into()).spawn({
@@ -228,12 +223,7 @@ fn say_where(bound: &[SocketAddr], reach: &Reach, console: &Console) {
 }
 
 /// Starts the threads that bring and decode frames.
-fn start(hub: &Arc<Hub>, listeners: Vec<TcpListener>, options: &Options) -> io::Result<()> {
-    let door = Arc::new(Door::default());
-    let allowed = Allowed(options.allow.clone());
-    let limits = Limits {
-        max_frame_bytes: options.max_frame_bytes,
-    };
+fn start(hub: &Arc<Hub>, acceptors: &[Arc<Acceptor>], options: &Options) -> io::Result<()> {
     thread::Builder::new().name("decoder".into()).spawn({
         let hub = Arc::clone(hub);
         move || decoder::run(&hub)
@@ -242,13 +232,8 @@ fn start(hub: &Arc<Hub>, listeners: Vec<TcpListener>, options: &Options) -> io::
         let hub = Arc::clone(hub);
         move || hub.pulse.run(&hub.stop)
     })?;
-    for listener in listeners {
-        let (hub, door, allowed) = (Arc::clone(hub), Arc::clone(&door), allowed.clone());
-        thread::Builder::new()
-            .name("listener".into())
-            .spawn(move || listener::run(&listener, &hub, &door, &allowed, limits))?;
-    }
-    Ok(())
+    let allowed = Allowed(options.allow.clone());
+    listener::start(acceptors, hub, &allowed, options.max_frame_bytes)
 }
 
 /// Lets the readers and the decoder come to an end, then completes the files.

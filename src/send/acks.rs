@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use crate::link::path::Path;
+use crate::net::path::Path;
 use crate::windowed::Windowed;
 use crate::wire::Ack;
 

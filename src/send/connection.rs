@@ -1,24 +1,23 @@
-//! One connection: its socket, its acks, its gate and its clock; frames go in whole.
+//! One connection: its link, its acks, its gate and its clock; frames go in whole.
 //!
 //! What is sent, and when, is the session's to say. Writing blocks for as long as the kernel takes; a thread
 //! of its own reads the acks, and ends with the connection.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::acks::{Account, Acks};
 use super::event::Loss;
+use super::failover::Failover;
 use super::gate::Gate;
-use super::lifeline::Lifeline;
-use crate::link::dial::{Dialer, Reached};
-use crate::link::{self, path};
+use crate::net::link::Link;
+use crate::net::link::sending::{self, SILENCE, is_timeout};
+use crate::net::links::Links;
 use crate::source::Feed;
 use crate::stamp::{self, Stamp};
 use crate::stop::Stop;
-use crate::wire::{self, Ack};
 
 /// How long a wait lasts at most before it is looked at what it waits for.
 const LOOK: Duration = Duration::from_millis(50);
@@ -42,12 +41,11 @@ const LASTING: Duration = Duration::from_millis(500);
 
 /// One connection and all that is known of it.
 pub(super) struct Connection {
-    pub(super) stream: TcpStream,
+    pub(super) link: Arc<Link>,
     pub(super) acks: Arc<Acks>,
-    pub(super) lifeline: Lifeline,
+    pub(super) failover: Failover,
     pub(super) gate: Gate,
     pub(super) clock: Clock,
-    pub(super) peer: SocketAddr,
     pub(super) trial: Trial,
     /// Whether it was noted that it came to something.
     pub(super) counts: bool,
@@ -60,34 +58,32 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn open(
-        Reached { stream, address }: Reached,
-        dialer: &Arc<Dialer>,
+        link: Arc<Link>,
+        links: &Arc<dyn Links>,
         feed: &Arc<Feed>,
         stop: &Arc<Stop>,
     ) -> io::Result<Connection> {
-        link::tune_sender(&stream)?;
-        let (acks, back) = (Arc::new(Acks::default()), stream.try_clone()?);
+        let (acks, back) = (Arc::new(Acks::default()), link.acks()?);
         // Before the thread that ends with the connection only: this one ends when it is dropped, too.
-        let lifeline = Lifeline::watch(stream.try_clone()?, Arc::clone(dialer), Arc::clone(stop))?;
+        let failover = Failover::watch(Arc::clone(&link), Arc::clone(links), Arc::clone(stop))?;
         thread::Builder::new().name("acks".into()).spawn({
             let (acks, feed) = (Arc::clone(&acks), Arc::clone(feed));
             move || {
-                read_acks(&back, &acks);
+                read_acks(back, &acks);
                 feed.slot().nudge();
             }
         })?;
         Ok(Connection {
-            lifeline,
+            failover,
             acks,
             gate: Gate::default(),
             clock: Clock::now(),
-            peer: address,
             trial: Trial::new(Instant::now()),
             counts: false,
             announced: false,
             seq: 0,
             last_frame: None,
-            stream,
+            link,
         })
     }
 
@@ -121,8 +117,9 @@ impl Connection {
         let started = Instant::now();
         self.trial.begins(started);
         self.acks.note(stamp.seq, captured, bytes, started);
-        wire::write_frame(&mut &self.stream, &pieces).map_err(|error| match error.kind() {
-            _ if is_timeout(&error) => Loss::Silent(link::USER_TIMEOUT),
+        let written = self.link.write_frame(&pieces);
+        written.map_err(|error| match error.kind() {
+            _ if is_timeout(&error) => Loss::Silent(SILENCE),
             // The receiver closed, and our thread for acks has not come to know of it yet.
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Loss::Closed,
             _ => Loss::Failed(error),
@@ -135,17 +132,13 @@ impl Connection {
     }
 
     /// The end: its marker, then no more from us, then whatever the receiver still says, until it
-    /// closes or `patience` is over. A socket closed with unread bytes would reset the connection, and destroy
-    /// frames that are on their way. Where it is `doubtful` that anybody takes the frames, until that is known.
+    /// closes or `patience` is over. Where it is `doubtful` that anybody takes the frames, until that is known.
     /// Returns whether somebody did, as far as that can be concluded.
     pub(super) fn finish(&self, patience: Duration, doubtful: bool, stop: &Stop) -> bool {
         let until = Instant::now() + patience;
-        // Else a receiver that stands still would keep the marker out for as long as a frame.
-        let _ = self.stream.set_write_timeout(Some(patience));
-        if wire::write_end(&mut &self.stream).is_err_and(|error| is_timeout(&error)) {
+        if !self.link.end(patience) {
             return true;
         }
-        let _ = self.stream.shutdown(Shutdown::Write);
         loop {
             let (acks, now) = (self.acks.account(), Instant::now());
             let took = self.trial.came_to_something(&acks);
@@ -164,23 +157,15 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         // Also ends the thread "acks".
-        let _ = self.stream.shutdown(Shutdown::Both);
+        self.link.cut();
     }
 }
 
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-    )
-}
-
 /// The thread "acks": reads what the receiver says until it closes.
-fn read_acks(stream: &TcpStream, acks: &Acks) {
-    let mut from = stream;
+fn read_acks(mut back: sending::Acks, acks: &Acks) {
     let is_broken = loop {
-        match Ack::read(&mut from) {
-            Ok(Some(ack)) => acks.acked(ack, path::look(stream), Instant::now()),
+        match back.read() {
+            Ok(Some(ack)) => acks.acked(ack, back.link().path(), Instant::now()),
             end => break end.is_err(),
         }
     };
@@ -285,40 +270,20 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::dial::Target;
+    use crate::net::dial::{Dialer, Target};
+    use crate::net::link::FarEnd;
     use crate::source::Delivery;
-    use std::io::Write;
-    use std::net::TcpListener;
 
     /// A connection, and the receiver's end of it.
-    fn pair() -> (Connection, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let reached = Reached {
-            stream: TcpStream::connect(address).unwrap(),
-            address,
-        };
-        let dialer = Dialer::new(Target {
-            host: address.ip().to_string(),
-            port: address.port(),
+    fn pair() -> (Connection, FarEnd) {
+        let (link, far) = Link::pair(([10, 0, 0, 1], 1).into());
+        let links: Arc<dyn Links> = Dialer::new(Target {
+            host: "127.0.0.1".to_owned(),
+            port: 1,
         });
         let feed = Arc::new(Feed::new(Delivery::NewestWins));
-        let opened = Connection::open(reached, &dialer, &feed, &Arc::default());
-        (opened.unwrap(), listener.accept().unwrap().0)
-    }
-
-    #[test]
-    fn an_end_marker_for_which_there_is_no_room_is_waited_for_no_longer_than_the_end() {
-        let (connection, far) = pair();
-        connection.stream.set_nonblocking(true).unwrap();
-        let fill = || (&connection.stream).write(&[0; 65536]);
-        while fill().is_ok() {}
-        connection.stream.set_nonblocking(false).unwrap();
-        let began = Instant::now();
-        connection.finish(Duration::from_millis(100), false, &Stop::new());
-        // As long as a frame's write, it was.
-        assert!(began.elapsed() < link::USER_TIMEOUT / 2);
-        drop(far);
+        let opened = Connection::open(link, &links, &feed, &Arc::default());
+        (opened.unwrap(), far)
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::link::dial::{DialError, Target};
+use crate::net::dial::{DialError, Target};
 use crate::report::Severity;
 
 /// Something that a user wants to know; `Display` is the line.

@@ -10,7 +10,7 @@
 use std::time::{Duration, Instant};
 
 use super::acks::Account;
-use crate::link::path::Path;
+use crate::net::path::Path;
 use crate::windowed::Windowed;
 
 /// How often to look while a picture waits: nothing wakes a program when TCP's acknowledgements come.

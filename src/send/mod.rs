@@ -1,10 +1,10 @@
 //! The sending side: sources make pictures, one thread encodes the newest and writes it.
 //!
 //! [`source`] chooses where pictures come from ([`crate::source`]), [`session`] pulls them through the `press` and the
-//! [`gate`] onto a `connection`, [`acks`] and `lifeline` watch what becomes of them, [`options`] is the
+//! `gate` onto a `connection`, `acks` and `failover` watch what becomes of them, [`options`] is the
 //! command line, [`stats`] the figures.
 
-pub mod acks;
+mod acks;
 // libcamera is Linux's alone. This is the only place that asks: where it is missing, another module of the same
 // interface says so.
 #[cfg_attr(
@@ -15,9 +15,9 @@ pub mod camera;
 pub mod camera_options;
 mod connection;
 pub mod event;
-pub mod gate;
+mod failover;
+mod gate;
 mod interval;
-mod lifeline;
 pub mod options;
 mod press;
 pub mod quality;

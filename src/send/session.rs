@@ -1,8 +1,8 @@
 //! The session: connects, pulls the newest picture when the link can take it, encodes, stamps, writes.
 //!
 //! One thread, the program's main one, does all of it, and comes back when the stream is over. It blocks
-//! on the source's slot, on the gate and on writing; acks, the lifeline and a wish to stop wake it. It
-//! knows no camera and no format: pictures come from a [`Feed`].
+//! on the source's slot, on the gate and on writing; acks, the failover and a wish to stop wake it. It
+//! knows no camera and no format: pictures come from a [`Feed`]. Nor does it know how a link is made.
 
 mod backoff;
 mod outcome;
@@ -25,8 +25,9 @@ use super::press::Press;
 use super::quality::{Carried, Quality};
 use super::stats::Counters;
 use crate::frame::Captured;
-use crate::link::dial::{DialError, Dialer, Reached, Target};
-use crate::link::path;
+use crate::net::dial::{DialError, Dialer, Target};
+use crate::net::link::Link;
+use crate::net::links::Links;
 use crate::slot::Wake;
 use crate::source::{Delivery, Feed};
 use crate::stamp::{Name, Stamp};
@@ -100,7 +101,7 @@ impl std::error::Error for SendError {}
 enum Next {
     Over,
     Redial,
-    MoveTo(Reached),
+    MoveTo(Arc<Link>),
 }
 
 /// Sends a feed's pictures to one receiver, over as many connections as that takes.
@@ -113,7 +114,7 @@ pub struct Session<'a> {
     press: Press,
     quality: Quality,
     interval: Interval,
-    dialer: Arc<Dialer>,
+    links: Arc<dyn Links>,
     backoff: Backoff,
     tally: Tally,
     unencodable: u32,
@@ -141,7 +142,7 @@ impl<'a> Session<'a> {
             press: Press::new().map_err(|error| SendError::Resources(error.to_string()))?,
             quality: Quality::new(min_quality, config.quality),
             interval: Interval::new(config.fps),
-            dialer: Dialer::new(config.target.clone()),
+            links: Dialer::new(config.target.clone()),
             config,
             feed,
             counters,
@@ -159,8 +160,8 @@ impl<'a> Session<'a> {
     pub fn run(&mut self) -> Result<(), SendError> {
         let mut standing = None;
         let mut connections = 0u64;
-        while let Some(reached) = match standing.take() {
-            Some(reached) => Some(reached),
+        while let Some(link) = match standing.take() {
+            Some(link) => Some(link),
             None => self.connect()?,
         } {
             connections += 1;
@@ -168,10 +169,10 @@ impl<'a> Session<'a> {
                 .reconnects
                 .store(connections - 1, Ordering::Relaxed);
             self.feed.link_stands();
-            match self.stream(reached)? {
+            match self.stream(link)? {
                 Next::Over => break,
                 Next::Redial => {}
-                Next::MoveTo(reached) => standing = Some(reached),
+                Next::MoveTo(link) => standing = Some(link),
             }
         }
         Ok(())
@@ -190,9 +191,9 @@ impl<'a> Session<'a> {
         self.tally.since()?.checked_add(self.config.duration?)
     }
 
-    /// Dials until a connection stands; `None` when it is over before that.
-    fn connect(&mut self) -> Result<Option<Reached>, SendError> {
-        let mut dial = self.dialer.dial();
+    /// Tries until a link stands; `None` when it is over before that.
+    fn connect(&mut self) -> Result<Option<Arc<Link>>, SendError> {
+        let mut search = Arc::clone(&self.links).search();
         let mut told = None;
         let mut next = Instant::now() + self.backoff.delay_first();
         loop {
@@ -203,17 +204,17 @@ impl<'a> Session<'a> {
             }
             // view-recv gives a connection a few seconds to bring a picture: one that has none yet, of a
             // camera that exposes for longer or is lost, would come and go.
-            if source != Wake::Full && dial.is_idle() && !self.feed.is_waiting_for_link() {
+            if source != Wake::Full && search.is_idle() && !self.feed.is_waiting_for_link() {
                 self.feed.slot().wait(Some(now + LOOK));
                 continue;
             }
-            if now >= next && (self.config.retry || dial.is_idle()) {
-                dial.attempt(now);
+            if now >= next && (self.config.retry || search.is_idle()) {
+                search.attempt(now);
                 next = now + self.backoff.pause();
             }
-            match dial.wait(next.clamp(now + LOOK / 10, now + LOOK)) {
+            match search.wait(next.clamp(now + LOOK / 10, now + LOOK)) {
                 None => {}
-                Some(Ok(reached)) => return Ok(Some(reached)),
+                Some(Ok(link)) => return Ok(Some(link)),
                 Some(Err(error)) if !self.config.retry => {
                     return Err(SendError::Unreachable(self.config.target.clone(), error));
                 }
@@ -228,9 +229,9 @@ impl<'a> Session<'a> {
     }
 
     /// Sends on one connection until it, or everything, is over.
-    fn stream(&mut self, reached: Reached) -> Result<Next, SendError> {
-        let peer = reached.address;
-        let opened = Connection::open(reached, &self.dialer, &self.feed, &self.stop);
+    fn stream(&mut self, link: Arc<Link>) -> Result<Next, SendError> {
+        let peer = link.peer();
+        let opened = Connection::open(link, &self.links, &self.feed, &self.stop);
         let mut connection = match opened {
             Ok(connection) => connection,
             // No descriptor, or no thread, just now: as passing as any loss.
@@ -240,7 +241,7 @@ impl<'a> Session<'a> {
                 return self.redial(peer, Loss::Failed(error), tell);
             }
         };
-        connection.lifeline.end_at(self.deadline());
+        connection.failover.end_at(self.deadline());
         // After one that did not last the next is told once it lasts: a viewer that shows another camera
         // would be connected to, and lost, every few seconds.
         if !self.backoff.is_doubtful() {
@@ -299,7 +300,7 @@ impl<'a> Session<'a> {
                 return Ok(false);
             }
             self.check(connection)?;
-            let (path, now) = (path::look(&connection.stream), Instant::now());
+            let (path, now) = (connection.link.path(), Instant::now());
             frames_out += frames_out_at.map_or(Duration::ZERO, |at| now.duration_since(at));
             let verdict = connection.gate.look(path, acks, self.interval.get(), now);
             if verdict == Verdict::Open {
@@ -348,7 +349,7 @@ impl<'a> Session<'a> {
         self.counters
             .quality
             .store(pressed.quality.unwrap_or(0), Ordering::Relaxed);
-        connection.lifeline.end_at(self.deadline());
+        connection.failover.end_at(self.deadline());
         Ok(())
     }
 
@@ -373,5 +374,103 @@ enum Broken {
 impl From<Loss> for Broken {
     fn from(loss: Loss) -> Self {
         Broken::Lost(loss)
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::frame::{Content, Turn};
+    use crate::net::links::Search;
+    use crate::stop::Reason;
+    use std::sync::Mutex;
+
+    const PEER: ([u8; 4], u16) = ([10, 0, 0, 1], 8000);
+
+    /// Links that cannot be used, and when each was asked for; it is the end once there are enough of them.
+    struct Unusable {
+        asked: Mutex<Vec<Instant>>,
+        stop: Arc<Stop>,
+    }
+
+    impl Links for Unusable {
+        fn search(self: Arc<Self>) -> Box<dyn Search> {
+            Box::new(Attempts(self, false))
+        }
+
+        fn took(&self, _: SocketAddr) {}
+
+        fn took_none(&self, _: SocketAddr) {}
+
+        fn has_another(&self, _: SocketAddr) -> bool {
+            false
+        }
+    }
+
+    struct Attempts(Arc<Unusable>, bool);
+
+    impl Search for Attempts {
+        fn attempt(&mut self, now: Instant) {
+            let mut asked = self.0.asked.lock().unwrap();
+            asked.push(now);
+            if asked.len() == 4 {
+                self.0.stop.ask(Reason::Done);
+            }
+            self.1 = true;
+        }
+
+        fn is_idle(&self) -> bool {
+            !self.1
+        }
+
+        fn wait(&mut self, until: Instant) -> Option<Result<Arc<Link>, DialError>> {
+            if self.1 {
+                return Some(Ok(Link::unusable(PEER.into())));
+            }
+            std::thread::sleep(until.saturating_duration_since(Instant::now()));
+            None
+        }
+    }
+
+    #[test]
+    fn before_the_next_link_after_one_that_could_not_be_used_it_pauses_ever_longer_and_says_so_once()
+     {
+        let (feed, stop) = (Arc::new(Feed::new(Delivery::NewestWins)), Arc::default());
+        feed.put(Captured {
+            at: Instant::now(),
+            turn: Turn::NONE,
+            content: Content::Jpeg(Vec::new().into()),
+        });
+        let config = Config {
+            target: Target {
+                host: "viewer".to_owned(),
+                port: 1,
+            },
+            retry: true,
+            name: "garden".parse().unwrap(),
+            fps: 30.0,
+            quality: 80,
+            min_quality: 30,
+            duration: None,
+            frames: None,
+        };
+        let told = Mutex::new(Vec::new());
+        let tell = |event: Event| told.lock().unwrap().push(event.to_string());
+        let counters = Arc::default();
+        let mut session = Session::new(config, feed, counters, Arc::clone(&stop), &tell).unwrap();
+        let links = Arc::new(Unusable {
+            asked: Mutex::default(),
+            stop,
+        });
+        session.links = Arc::clone(&links) as Arc<dyn Links>;
+        session.run().unwrap();
+        let asked = links.asked.lock().unwrap();
+        let pauses: Vec<Duration> = asked.windows(2).map(|two| two[1] - two[0]).collect();
+        for (pause, least) in pauses.iter().zip([160, 320, 640]) {
+            assert!(*pause >= Duration::from_millis(least), "{pauses:?}");
+        }
+        let told = told.lock().unwrap();
+        assert_eq!(told.len(), 1, "{told:?}");
     }
 }

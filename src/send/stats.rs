@@ -38,7 +38,7 @@ pub struct Counters {
 
 impl Counters {
     /// Says which connection stands, if any.
-    pub fn set_link(&self, link: Option<(SocketAddr, Arc<Acks>)>) {
+    pub(super) fn set_link(&self, link: Option<(SocketAddr, Arc<Acks>)>) {
         *self.link.lock().expect(POISON) = link;
     }
 }

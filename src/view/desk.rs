@@ -9,7 +9,7 @@ use super::hub::Hub;
 use super::received::Received;
 use super::stats::{self, Rates};
 use crate::frame::Turn;
-use crate::link::reach::Reach;
+use crate::net::reach::Reach;
 use crate::stamp::Name;
 
 /// How often rates are taken anew for the window.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::received::Received;
 use crate::frame::Turn;
-use crate::link::reach::Hint;
+use crate::net::reach::Hint;
 
 /// Whether frames come.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

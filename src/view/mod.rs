@@ -1,10 +1,9 @@
 //! The receiving side: one session at a time is read, decoded, shown, recorded.
 
-mod acker;
+mod admission;
 pub mod allow;
 pub mod decoder;
 pub mod desk;
-pub mod door;
 pub mod event;
 pub mod files;
 #[cfg(test)]
@@ -19,7 +18,7 @@ mod paint;
 pub mod picture_options;
 pub mod pulse;
 pub mod queue;
-pub mod reader;
+mod reader;
 pub mod received;
 pub mod receiver;
 pub mod record;

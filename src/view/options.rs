@@ -14,8 +14,8 @@ use super::picture_options::PictureOptions;
 use super::seat::IdleTimeout;
 use super::window_options::WindowArgs;
 use crate::args::units;
-use crate::link::dial::DEFAULT_PORT;
-use crate::link::listen::Bind;
+use crate::net::DEFAULT_PORT;
+use crate::net::listen::Bind;
 use crate::report::Stats;
 
 /// Bounds of `--max-frame-bytes`: a frame of less is hardly a JPEG, and one of more is none that decodes.

@@ -1,16 +1,15 @@
 //! The reader: one connection from its first byte to its end, on a thread of its own.
 //!
-//! At first it waits at the door; its first whole frame that decodes wins it the seat, if that is open to it.
+//! At first it is a candidate; its first whole frame that decodes wins it the seat, if that is open to it.
 //! From then on it reads frames, says of each whether a newer one is there already, and gives it to the
-//! hub. It blocks on the socket, for [`LOOK`] at most, and knows nothing of what becomes of frames.
+//! hub. It blocks on its link, for [`LOOK`] at most, and knows nothing of what becomes of frames.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::acker::Acker;
-use super::door::{Metered, PATIENCE, Pass};
+use super::admission::{PATIENCE, Permit};
 use super::event::{End, Event, Refusal};
 use super::freshness::Freshness;
 use super::hub::Hub;
@@ -18,12 +17,12 @@ use super::received::Received;
 use super::seat::{HICCUP, Identity, Sitter};
 use crate::frame::{Bitmap, Pool, Pooled};
 use crate::jpeg::{self, Decoder};
-use crate::link;
+use crate::net::link::receiving::{Arrival, Frames};
 use crate::stamp::Stamp;
-use crate::wire::{FrameReader, ReadError};
+use crate::wire::{Ack, ReadError};
 
 /// How long a read lasts at most before the wish to stop and the clock are looked at.
-pub const LOOK: Duration = Duration::from_millis(100);
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 /// How long a frame may take from its first byte to its last, as long as bytes come: a large one over a
 /// slow link. Longer is somebody who wants to hold the seat.
@@ -35,31 +34,15 @@ const MAX_BAD_FRAMES: u32 = 100;
 /// Buffers of frames that are kept: in the reader, at the decoder, in the window, one to spare.
 const SPARE_FRAMES: usize = 4;
 
-/// What a connection needs besides the hub.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// The longest frame, in bytes.
-    pub max_frame_bytes: u32,
-}
-
-/// Runs one connection until it is closed.
-pub fn run(hub: &Hub, stream: TcpStream, peer: SocketAddr, pass: Pass, limits: Limits) {
+/// Runs one connection until it is over.
+pub(super) fn run(hub: &Hub, frames: Frames, permit: Permit) {
     let mut reader = Reader {
         hub,
-        peer,
-        frames: FrameReader::new(
-            Metered {
-                stream,
-                pass: Some(pass),
-                has_prospects: false,
-                most: limits.max_frame_bytes as usize,
-                look_up_at: Instant::now(),
-            },
-            limits.max_frame_bytes,
-        ),
+        peer: frames.link().peer(),
+        frames,
         pool: Pool::new(SPARE_FRAMES),
     };
-    match reader.wait_at_the_door() {
+    match reader.first_frame(permit) {
         Ok((sitter, first)) => {
             let why = reader.sit(&sitter, first);
             hub.over(&sitter, why);
@@ -72,22 +55,17 @@ pub fn run(hub: &Hub, stream: TcpStream, peer: SocketAddr, pass: Pass, limits: L
 struct Reader<'a> {
     hub: &'a Hub,
     peer: SocketAddr,
-    frames: FrameReader<Metered>,
+    frames: Frames,
     pool: Pool<Vec<u8>>,
-}
-
-/// What a read came to.
-enum Step {
-    Frame,
-    Marker,
-    Nothing,
-    Failed(ReadError),
 }
 
 impl Reader<'_> {
     /// Reads the first frame and takes the seat with it; else there may be something to tell.
-    fn wait_at_the_door(&mut self) -> Result<(Arc<Sitter>, Received), Option<Event>> {
-        let since = self.frames.get_ref().pass.as_ref().ok_or(None)?.since();
+    fn first_frame(
+        &mut self,
+        mut permit: Permit,
+    ) -> Result<(Arc<Sitter>, Received), Option<Event>> {
+        let since = permit.since();
         let mut first = self.pool.get();
         let mut moved = since;
         loop {
@@ -95,51 +73,55 @@ impl Reader<'_> {
             if self.hub.stop.is_asked() {
                 return Err(None);
             }
-            let is_open = self.hub.seat.is_open_to_address(self.peer.ip(), now);
-            self.frames.get_mut().has_prospects = is_open;
+            let is_open = self.hub.seat.is_open_to_address(self.ip(), now);
+            permit.has_prospects = is_open;
             let waited = now.saturating_duration_since(since);
             let pauses = now.saturating_duration_since(moved) >= HICCUP;
             if waited >= PATIENCE && (pauses || !is_open || !self.is_in_time(waited)) {
-                return Err(self.gave_up(&first, waited, pauses));
+                return Err(self.gave_up(&permit, &first, waited, pauses));
             }
             let was_at = self.frames.position();
-            match self.step(&mut first) {
-                Step::Frame => break,
-                Step::Nothing => {}
-                Step::Marker => return Err(Some(Event::NoPicture(self.peer.ip()))),
-                Step::Failed(error) => return Err(self.broke_off(error)),
+            match self.frames.read(&mut first, Some(&permit)) {
+                Ok(Arrival::Frame) => break,
+                Ok(Arrival::Nothing) => {}
+                Ok(Arrival::End) => return Err(Some(Event::NoPicture(self.ip()))),
+                Err(error) => return Err(self.broke_off(&permit, error)),
             }
             if self.frames.position() > was_at {
                 moved = Instant::now();
             }
         }
-        self.wait_for_the_seat(first, since + PATIENCE)
+        self.wait_for_the_seat(&permit, first)
+    }
+
+    fn ip(&self) -> IpAddr {
+        self.peer.ip()
     }
 
     /// Whether the first frame will be there in time, if its bytes go on to come as they did.
     fn is_in_time(&self, waited: Duration) -> bool {
-        let (got, of) = self.first_frame();
+        let (got, of) = self.progress();
         let expected = waited.mul_f64(of as f64 / got.max(1) as f64);
         got > 0 && expected <= FRAME_PATIENCE
     }
 
     /// How many bytes have come of the first frame, and how many it has.
-    fn first_frame(&self) -> (u64, u64) {
+    fn progress(&self) -> (u64, u64) {
         let got = self.frames.position().saturating_sub(4);
         (got, got + self.frames.missing() as u64)
     }
 
     /// What there is to tell of a first frame that did not come.
-    fn gave_up(&self, first: &[u8], waited: Duration, pauses: bool) -> Option<Event> {
-        let ip = self.peer.ip();
-        let (got, of) = self.first_frame();
-        let Metered {
-            pass,
-            has_prospects,
-            ..
-        } = self.frames.get_ref();
-        let is_held_back = pass.as_ref().is_some_and(Pass::has_its_share);
-        if !has_prospects && (is_held_back || got > 0 && !pauses) {
+    fn gave_up(
+        &self,
+        permit: &Permit,
+        first: &[u8],
+        waited: Duration,
+        pauses: bool,
+    ) -> Option<Event> {
+        let ip = self.ip();
+        let (got, of) = self.progress();
+        if !permit.has_prospects && (permit.has_its_share() || got > 0 && !pauses) {
             let begun = &first[..first.len().min(got as usize)];
             return self.busy(Stamp::find(begun).as_ref());
         }
@@ -155,8 +137,8 @@ impl Reader<'_> {
     }
 
     /// What there is to tell of a connection that ended before its first frame did.
-    fn broke_off(&self, error: ReadError) -> Option<Event> {
-        let ip = self.peer.ip();
+    fn broke_off(&self, permit: &Permit, error: ReadError) -> Option<Event> {
+        let ip = self.ip();
         match error {
             ReadError::TooLong { length, max, .. } => Some(Event::Refused {
                 ip,
@@ -164,55 +146,49 @@ impl Reader<'_> {
             }),
             // Whoever dials two addresses at once closes one of the connections; so do tools that look
             // whether somebody listens.
-            _ if self.frames.position() == 0 && !self.is_shown_out() => None,
+            _ if self.frames.position() == 0 && !permit.is_evicted() => None,
             _ => Some(Event::NoPicture(ip)),
         }
     }
 
     /// That another camera is shown; nothing, where that one has just gone.
     fn busy(&self, stamp: Option<&Stamp>) -> Option<Event> {
-        let here = self.frames.get_ref().stream.local_addr().ok()?;
         Some(Event::Busy {
             who: Identity::new(self.peer, stamp),
             shown: self.hub.seat.sitter()?.identity.clone(),
-            port: here.port(),
+            port: self.frames.link().local_port()?,
         })
     }
 
     fn wait_for_the_seat(
-        &mut self,
+        &self,
+        permit: &Permit,
         first: Pooled<Vec<u8>>,
-        until: Instant,
     ) -> Result<(Arc<Sitter>, Received), Option<Event>> {
-        let stamp = Stamp::find(&first);
+        let (stamp, until) = (Stamp::find(&first), permit.since() + PATIENCE);
         loop {
-            let taken = self.take_seat(&first, stamp.as_ref()).map_err(Some)?;
-            if let Some((sitter, header)) = taken {
-                self.frames.get_mut().pass = None;
+            let taken = self.take_seat(permit, &first, stamp.as_ref());
+            if let Some((sitter, header)) = taken.map_err(Some)? {
                 let first = self.received(first, stamp, &sitter, header);
                 return Ok((sitter, first));
             }
-            if self.hub.stop.is_asked() || self.is_shown_out() || Instant::now() >= until {
+            if self.hub.stop.is_asked() || permit.is_evicted() || Instant::now() >= until {
                 return Err(self.busy(stamp.as_ref()));
             }
             self.hub.seat.wait(LOOK);
         }
     }
 
-    fn is_shown_out(&self) -> bool {
-        let pass = self.frames.get_ref().pass.as_ref();
-        pass.is_none_or(Pass::is_shown_out)
-    }
-
-    /// Takes the seat if it is open to it and the frame decodes; decodes nothing for a stranger while a
+    /// Takes the seat if it is open to it and the frame decodes; decodes nothing for a candidate while another's
     /// session runs.
     fn take_seat(
-        &mut self,
+        &self,
+        permit: &Permit,
         first: &[u8],
         stamp: Option<&Stamp>,
     ) -> Result<Option<(Arc<Sitter>, jpeg::Header)>, Event> {
         let refused = |error| Event::Refused {
-            ip: self.peer.ip(),
+            ip: self.ip(),
             why: Refusal::Picture(error),
         };
         let header = jpeg::inspect_within(first, self.hub.max_pixels).map_err(refused)?;
@@ -220,25 +196,15 @@ impl Reader<'_> {
         if !self.hub.seat.is_open_to(&identity, Instant::now()) {
             return Ok(None);
         }
-        let Metered { stream, pass, .. } = self.frames.get_ref();
         let pixels = u64::from(header.width) * u64::from(header.height);
         let trial = || {
             let mut decoder = Decoder::within(NonZeroUsize::MIN, self.hub.max_pixels);
             decoder.decode(first, &mut Bitmap::default())
         };
-        match pass {
-            Some(pass) => pass.in_turn(pixels, trial),
-            None => trial(),
-        }
-        .map_err(refused)?;
-        let way_back = stream.try_clone();
-        let way_back = way_back.map_err(|error| Event::Exhausted(error.to_string()))?;
-        let now = Instant::now();
-        let taken = self
-            .hub
-            .seat
-            .take(self.peer, stamp, Acker::new(way_back), now);
-        Ok(taken.ok().map(|sitter| (sitter, header)))
+        permit.in_turn(pixels, trial).map_err(refused)?;
+        let (link, now) = (self.frames.link(), Instant::now());
+        let taken = self.hub.seat.take(link, stamp, now);
+        Ok(taken.map(|sitter| (sitter, header)))
     }
 
     /// Reads frames until the session is over.
@@ -250,7 +216,7 @@ impl Reader<'_> {
         });
         let mut freshness = Freshness::default();
         freshness.is_current(&first);
-        let is_newest = !self.newer_is_here();
+        let is_newest = !self.frames.newer_is_here();
         if !self.hub.frame(Arc::new(first), is_newest) {
             return End::Stopped;
         }
@@ -268,10 +234,10 @@ impl Reader<'_> {
             }
             let before = freshness.before_reading();
             let was_at = self.frames.position();
-            let step = self.step(&mut frame);
+            let read = self.frames.read(&mut frame, None);
             freshness.after_reading(before, LOOK);
-            match step {
-                Step::Frame => {
+            match read {
+                Ok(Arrival::Frame) => {
                     let jpeg = std::mem::replace(&mut frame, self.pool.get());
                     if !self.take_frame(sitter, jpeg, &mut freshness) {
                         return End::Stopped;
@@ -280,9 +246,9 @@ impl Reader<'_> {
                         return End::Garbage(MAX_BAD_FRAMES);
                     }
                 }
-                Step::Marker => return End::Marker,
-                Step::Failed(error) => return End::Broken(error),
-                Step::Nothing => {}
+                Ok(Arrival::End) => return End::Marker,
+                Ok(Arrival::Nothing) => {}
+                Err(error) => return End::Broken(error),
             }
             let now = Instant::now();
             if !self.frames.is_within_frame() {
@@ -301,7 +267,7 @@ impl Reader<'_> {
 
     /// Gives a frame to the hub, if it could be a picture; `false` once no more are wanted.
     fn take_frame(
-        &self,
+        &mut self,
         sitter: &Arc<Sitter>,
         jpeg: Pooled<Vec<u8>>,
         freshness: &mut Freshness,
@@ -311,7 +277,7 @@ impl Reader<'_> {
         let Ok(header) = jpeg::inspect_within(&jpeg, self.hub.max_pixels) else {
             self.hub.corrupt(sitter);
             if let Some(stamp) = stamp.filter(|stamp| stamp.ack) {
-                let ack = crate::wire::Ack {
+                let ack = Ack {
                     seq: stamp.seq as u32,
                     held_us: 0,
                 };
@@ -328,7 +294,7 @@ impl Reader<'_> {
                 off,
             });
         }
-        let is_newest = is_current && !self.newer_is_here();
+        let is_newest = is_current && !self.frames.newer_is_here();
         self.hub.frame(Arc::new(frame), is_newest)
     }
 
@@ -347,30 +313,6 @@ impl Reader<'_> {
             session: sitter.id,
             width: header.width,
             height: header.height,
-        }
-    }
-
-    /// Whether the kernel already holds the whole next frame: then this one is not worth decoding.
-    fn newer_is_here(&self) -> bool {
-        let stream = &self.frames.get_ref().stream;
-        let mut prefix = [0; 4];
-        match link::readable(stream) {
-            Some(readable) if readable > prefix.len() => {
-                let peeked = stream.peek(&mut prefix);
-                let length = u32::from_le_bytes(prefix) as usize;
-                matches!(peeked, Ok(4)) && length > 0 && readable - prefix.len() >= length
-            }
-            _ => false,
-        }
-    }
-
-    fn step(&mut self, frame: &mut Vec<u8>) -> Step {
-        self.frames.get_mut().look_up_at = Instant::now() + LOOK;
-        match self.frames.read(frame) {
-            Ok(true) => Step::Frame,
-            Ok(false) => Step::Marker,
-            Err(error) if error.is_timeout() => Step::Nothing,
-            Err(error) => Step::Failed(error),
         }
     }
 }

@@ -1,35 +1,29 @@
 //! The receiver for other programs: frames as an iterator.
 //!
-//! The same listener, door, seat and readers as view-recv's, with the program in the place of decoder and
+//! The same listener, admission, seat and readers as view-recv's, with the program in the place of decoder and
 //! window. The newest frame wins: a program that takes its time gets fewer frames, and never old ones. A
 //! frame is acknowledged when it is dropped, so what the sender measures includes the program's own work.
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use image::RgbImage;
 
 use super::allow::Allowed;
-use super::door::Door;
 use super::event::Event;
 use super::hub::Hub;
 use super::listener;
-use super::reader::Limits;
 use super::received::Received;
 use super::seat::{IdleTimeout, Seat};
 use super::sinks::Sinks;
 use crate::jpeg::{self, DecodeError};
-use crate::link::listen::{self, Bind, ListenError};
+use crate::net::listen::{self, Acceptor, Bind, ListenError};
 use crate::stop::{Reason, Stop};
 use crate::wire::DEFAULT_MAX_FRAME_BYTES;
-
-/// How long waking a listening thread may take; loopback answers at once.
-const WAKE: Duration = Duration::from_millis(100);
 
 /// Why nothing can be received.
 #[derive(Debug)]
@@ -80,7 +74,7 @@ impl std::error::Error for ReceiveError {
 /// ```
 pub struct Receiver {
     hub: Arc<Hub>,
-    addresses: Vec<SocketAddr>,
+    acceptors: Vec<Arc<Acceptor>>,
 }
 
 impl Receiver {
@@ -94,27 +88,23 @@ impl Receiver {
         bind: Bind,
         tell: impl Fn(Event) + Send + Sync + 'static,
     ) -> Result<Receiver, ReceiveError> {
-        let listeners = listen::listen(bind).map_err(ReceiveError::Listen)?;
-        let addresses = listeners.iter().map(TcpListener::local_addr);
-        let addresses = addresses
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(ReceiveError::Thread)?;
+        let acceptors = listen::listen(bind).map_err(ReceiveError::Listen)?;
         let hub = Arc::new(Hub::new(
             Seat::new(IdleTimeout::ByPace),
             Sinks::none(),
             Arc::new(Stop::new()),
             Box::new(tell),
         ));
-        let door = Arc::new(Door::default());
-        for listener in listeners {
-            start(listener, &hub, &door).map_err(ReceiveError::Thread)?;
-        }
-        Ok(Receiver { hub, addresses })
+        let receiver = Receiver { hub, acceptors };
+        let (hub, allowed) = (&receiver.hub, Allowed::default());
+        listener::start(&receiver.acceptors, hub, &allowed, DEFAULT_MAX_FRAME_BYTES)
+            .map_err(ReceiveError::Thread)?;
+        Ok(receiver)
     }
 
     /// Where it listens (of several addresses, the first).
     pub fn address(&self) -> SocketAddr {
-        self.addresses[0]
+        self.acceptors[0].address()
     }
 
     /// The newest frame, waited for until `patience` is over: any, and [`Duration::MAX`] waits for ever.
@@ -144,27 +134,11 @@ impl Drop for Receiver {
     fn drop(&mut self) {
         self.hub.stop.ask(Reason::Done);
         self.hub.received.close();
-        // Nothing but a connection wakes a thread out of accept; then it frees the port.
-        for address in &mut self.addresses {
-            if address.ip().is_unspecified() {
-                address.set_ip(match address {
-                    SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                    SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-                });
-            }
-            let _ = TcpStream::connect_timeout(address, WAKE);
+        // Each listening thread ends then, and frees the port.
+        for acceptor in &self.acceptors {
+            acceptor.wake();
         }
     }
-}
-
-fn start(listener: TcpListener, hub: &Arc<Hub>, door: &Arc<Door>) -> io::Result<()> {
-    let (hub, door) = (Arc::clone(hub), Arc::clone(door));
-    let limits = Limits {
-        max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
-    };
-    let run = move || listener::run(&listener, &hub, &door, &Allowed::default(), limits);
-    thread::Builder::new().name("listener".into()).spawn(run)?;
-    Ok(())
 }
 
 /// A frame as it came, with its stamp; see [`Received`] for the fields. Acknowledged when dropped.

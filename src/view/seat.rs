@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::acker::Acker;
+use crate::net::link::Link;
 use crate::stamp::{Name, Stamp};
 use crate::wire::Ack;
 
@@ -92,7 +92,7 @@ pub struct Sitter {
     pub peer: SocketAddr,
     /// Whose it is.
     pub identity: Identity,
-    acker: Acker,
+    link: Arc<Link>,
     pace: Mutex<Pace>,
     /// Since when it sits.
     since: Instant,
@@ -198,7 +198,7 @@ impl Sitter {
 
     /// Tells it that a frame is dealt with.
     pub fn ack(&self, ack: Ack, now: Instant) {
-        self.acker.ack(ack);
+        self.link.ack(ack);
         self.pace().acked = Some((ack.seq, now));
     }
 
@@ -337,17 +337,17 @@ impl Seat {
     }
 
     /// Sits down if the seat is open to whoever sent a frame with that stamp.
-    pub fn take(
+    pub(super) fn take(
         &self,
-        peer: SocketAddr,
+        link: &Arc<Link>,
         stamp: Option<&Stamp>,
-        acker: Acker,
         now: Instant,
-    ) -> Result<Arc<Sitter>, Acker> {
+    ) -> Option<Arc<Sitter>> {
+        let peer = link.peer();
         let identity = Identity::new(peer, stamp);
         let mut state = self.lock();
         if !state.is_open(|other| *other == identity, self.timeout, now) {
-            return Err(acker);
+            return None;
         }
         let own = |former: &mut Former| {
             former.identity == identity && now.saturating_duration_since(former.lost) < KEPT_FOR
@@ -367,7 +367,7 @@ impl Seat {
             id: state.sessions,
             peer,
             identity,
-            acker,
+            link: Arc::clone(link),
             pace: Mutex::new(Pace::new(now, stamp)),
             since: now,
             sat_before: sat_before.unwrap_or_default(),
@@ -375,7 +375,7 @@ impl Seat {
             bad_in_a_row: AtomicU32::new(0),
         });
         state.sitter = Some(Arc::clone(&sitter));
-        Ok(sitter)
+        Some(sitter)
     }
 
     /// Stands up; nothing happens where somebody else sits already. Who `may_come_back` within ten minutes gets
@@ -429,7 +429,6 @@ const POISON: &str = "nothing panics while it holds the seat";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{TcpListener, TcpStream};
 
     /// Milliseconds since the start.
     type Ms = u64;
@@ -453,12 +452,10 @@ mod tests {
 
         /// A connection of that camera brings a frame.
         fn comes(&self, camera: &Camera, ms: Ms) -> Option<Arc<Sitter>> {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            let (peer, stamp) = (([10, 0, 0, camera.0], 1000).into(), camera.1.as_ref());
-            let now = self.at(ms);
-            let is_open = self.seat.is_open_to(&Identity::new(peer, stamp), now);
-            let taken = self.seat.take(peer, stamp, Acker::new(stream), now).ok();
+            let (link, _far) = Link::pair(([10, 0, 0, camera.0], 1000).into());
+            let (identity, now) = (Identity::new(link.peer(), camera.1.as_ref()), self.at(ms));
+            let is_open = self.seat.is_open_to(&identity, now);
+            let taken = self.seat.take(&link, camera.1.as_ref(), now);
             assert_eq!(is_open, taken.is_some());
             taken
         }

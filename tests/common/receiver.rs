@@ -67,18 +67,17 @@ impl Listening {
             .set_read_timeout(Some(PATIENCE))
             .expect("the time-out is not zero");
         stream.set_nodelay(true).expect("a socket can be told");
-        let writing = stream.try_clone().expect("a socket can be shared");
         Session {
-            reader: FrameReader::new(stream, 64 << 20),
-            writing,
+            reader: FrameReader::new(64 << 20),
+            stream,
         }
     }
 }
 
 /// One sender's connection.
 pub struct Session {
-    reader: FrameReader<TcpStream>,
-    writing: TcpStream,
+    reader: FrameReader,
+    stream: TcpStream,
 }
 
 impl Session {
@@ -90,7 +89,7 @@ impl Session {
     /// The same for a sender that may not end its stream.
     pub fn try_frame(&mut self) -> Result<Option<Frame>, ReadError> {
         let mut jpeg = Vec::new();
-        let is_frame = self.reader.read(&mut jpeg)?;
+        let is_frame = self.reader.read(&self.stream, &mut jpeg)?;
         Ok(is_frame.then(|| Frame {
             stamp: Stamp::find(&jpeg),
             jpeg,
@@ -108,7 +107,7 @@ impl Session {
             seq: seq as u32,
             held_us: held.as_micros() as u32,
         };
-        self.writing
+        self.stream
             .write_all(&ack.emit())
             .expect("a sender that asks for acks reads them");
     }

@@ -88,7 +88,7 @@ impl Kind {
     ];
 }
 
-/// How long a stranger stays at most: longer than the door's patience.
+/// How long a stranger stays at most: longer than a candidate may wait.
 const STAY: Duration = Duration::from_secs(7);
 
 /// Does its worst, from that address, until it is shown out or has stayed long enough. What fails is

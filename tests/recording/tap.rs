@@ -41,10 +41,13 @@ impl Tap {
     /// The whole frames that have passed.
     pub fn frames(&self) -> Vec<Vec<u8>> {
         let kept = self.kept.lock().unwrap().clone();
-        let mut reader = FrameReader::new(&kept[..], 64 << 20);
+        let (mut reader, mut stream) = (FrameReader::new(64 << 20), &kept[..]);
         let mut frames = Vec::new();
         let mut frame = Vec::new();
-        while reader.read(&mut frame).is_ok_and(|whole| whole) {
+        while reader
+            .read(&mut stream, &mut frame)
+            .is_ok_and(|whole| whole)
+        {
             frames.push(frame.clone());
         }
         frames

@@ -9,20 +9,19 @@ use std::time::Instant;
 use super::super::connection::Connection;
 use super::super::event::{Event, Loss};
 use super::{Next, PATIENCE_AT_END, PATIENCE_WHEN_STOPPED, SendError, Session};
-use crate::link;
 use crate::slot::Wake;
 
 impl Session<'_> {
     /// Tells of a connection that came about without a word.
     pub(super) fn announce(&self, connection: &mut Connection) {
         if !mem::replace(&mut connection.announced, true) {
-            (self.tell)(Event::Connected(connection.peer));
+            (self.tell)(Event::Connected(connection.link.peer()));
         }
     }
 
     pub(super) fn show_link(&self, connection: &Connection) {
-        let link = (connection.peer, Arc::clone(&connection.acks));
-        self.counters.set_link(Some(link));
+        let acks = Arc::clone(&connection.acks);
+        self.counters.set_link(Some((connection.link.peer(), acks)));
     }
 
     /// Enough was sent, as far as it counts.
@@ -39,11 +38,11 @@ impl Session<'_> {
         let source_is_over = self.feed.slot().wait(Some(Instant::now())) == Wake::Closed;
         let doubtful = !connection.counts && !self.stop.is_asked() && !source_is_over;
         if doubtful {
-            connection.lifeline.end_at(None);
+            connection.failover.end_at(None);
         }
         let took = connection.finish(patience, doubtful, &self.stop);
         // A second connection has cut this one: it was silent.
-        if !doubtful || (took && connection.lifeline.take_second().is_none()) {
+        if !doubtful || (took && connection.failover.take_second().is_none()) {
             return Ok(Next::Over);
         }
         self.lost(connection, Loss::Closed, false)
@@ -62,22 +61,22 @@ impl Session<'_> {
         } else {
             self.backoff.did_not_last();
         }
-        let (peer, announced) = (connection.peer, connection.announced);
+        let (peer, announced) = (connection.link.peer(), connection.announced);
         let loss = match loss {
             Loss::Closed if connection.kept_us_waiting() => Loss::NoPicture,
             loss => loss,
         };
-        let second = connection.lifeline.take_second();
-        link::abort(&connection.stream);
+        let second = connection.failover.take_second();
+        connection.link.abort();
         if !connection.counts && !is_over {
-            self.dialer.took_none(peer);
+            self.links.took_none(peer);
             let frames = self.tally.take_back();
             self.counters.frames.fetch_sub(frames, Ordering::Relaxed);
         }
         drop(connection);
-        if let Some(reached) = second {
+        if let Some(second) = second {
             (self.tell)(Event::Moved(peer));
-            return Ok(Next::MoveTo(reached));
+            return Ok(Next::MoveTo(second));
         }
         let conclusion = matches!(loss, Loss::NoPicture);
         let tell = announced || conclusion;
@@ -111,7 +110,7 @@ impl Session<'_> {
             connection.counts = true;
             self.said_no_picture = false;
             self.expects_acks |= acks.last_ack.is_some();
-            self.dialer.took(connection.peer);
+            self.links.took(connection.link.peer());
             self.show_link(connection);
         }
         if connection.counts {
@@ -134,7 +133,7 @@ impl Session<'_> {
         let is_elsewhere = self.expects_acks
             && !connection.counts
             && connection.trial.is_overdue(&acks, Instant::now())
-            && self.dialer.has_another(connection.peer);
+            && self.links.has_another(connection.link.peer());
         if is_elsewhere {
             return Err(Loss::NoPicture);
         }

@@ -257,7 +257,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::link::reach::Hint;
+    use crate::net::reach::Hint;
     use crate::view::host::{State, Status};
 
     const PAPER: u32 = 0xff_ff_ff;

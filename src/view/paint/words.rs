@@ -182,7 +182,7 @@ fn spell(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::reach::Hint;
+    use crate::net::reach::Hint;
 
     fn text(lines: &[Line]) -> String {
         let lines: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();

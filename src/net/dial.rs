@@ -1,10 +1,10 @@
-//! Dialling: from a host's name to a connection, so that a wish to stop is heard at any time.
+//! Dialling: from a host's name to a link, so that a wish to stop is heard at any time.
 //!
 //! Resolving and connecting block, for minutes if the network wants; so each runs on a thread of its own
 //! and reports through a channel, and their number is bounded. Attempts overlap: a new one starts while older
 //! ones are still without an answer, since TCP repeats its first packet ever more rarely, and a path that has
-//! just come back shall not wait for that. A [`Dialer`] lives as long as its sender and remembers what came of
-//! the host's addresses; a [`Dial`] is one search for a connection, in the order of `race`.
+//! just come back shall not wait for that. A `Dialer` lives as long as its sender and remembers what came of
+//! the host's addresses; a `Dial` is one search for a link, in the order of `race`.
 
 mod race;
 
@@ -18,9 +18,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::race::{HEAD_START, MAX_ADDRESSES, Memory, Race};
-
-/// The port where nobody says otherwise.
-pub const DEFAULT_PORT: u16 = 8000;
+use super::link::Link;
+use super::links::{Links, Search};
 
 /// How long one attempt waits for an answer: longer than any round trip on Earth or by satellite.
 const ATTEMPT: Duration = Duration::from_secs(3);
@@ -134,8 +133,8 @@ fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
     Ok(addresses)
 }
 
-/// Where a sender's connections come from.
-pub struct Dialer {
+/// The links of a sender that dials.
+pub(crate) struct Dialer {
     target: Target,
     resolve: Box<Resolve>,
     resolving: AtomicUsize,
@@ -144,7 +143,7 @@ pub struct Dialer {
 
 impl Dialer {
     /// A dialler that knows nothing of the host but its name.
-    pub fn new(target: Target) -> Arc<Dialer> {
+    pub(crate) fn new(target: Target) -> Arc<Dialer> {
         Dialer::with(target, Box::new(resolve))
     }
 
@@ -157,11 +156,10 @@ impl Dialer {
         })
     }
 
-    /// Begins a search; nothing is dialled yet.
-    pub fn dial(self: &Arc<Self>) -> Dial {
+    fn dial(self: Arc<Self>) -> Dial {
         let (report, reports) = mpsc::channel();
         Dial {
-            dialer: Arc::clone(self),
+            dialer: self,
             race: Race::default(),
             asked: None,
             unresolved: None,
@@ -169,22 +167,6 @@ impl Dialer {
             report,
             reports,
         }
-    }
-
-    /// Pictures were taken at that address: it is the first to be dialled from now on.
-    pub fn took(&self, address: SocketAddr) {
-        self.memory().took(address);
-    }
-
-    /// A connection to that address came to nothing: it is the last to be dialled from now on.
-    pub fn took_none(&self, address: SocketAddr) {
-        self.memory().took_none(address);
-    }
-
-    /// Whether the host has another address than this, as far as its name said so.
-    pub fn has_another(&self, address: SocketAddr) -> bool {
-        let memory = self.memory();
-        memory.answer.iter().any(|other| *other != address)
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -199,24 +181,36 @@ impl Dialer {
     }
 }
 
-/// A connection that stands.
-#[derive(Debug)]
-pub struct Reached {
-    /// The connection.
-    pub stream: TcpStream,
-    /// Where to.
-    pub address: SocketAddr,
+impl Links for Dialer {
+    fn search(self: Arc<Self>) -> Box<dyn Search> {
+        Box::new(self.dial())
+    }
+
+    /// It is the first to be dialled from now on.
+    fn took(&self, peer: SocketAddr) {
+        self.memory().took(peer);
+    }
+
+    /// It is the last to be dialled from now on.
+    fn took_none(&self, peer: SocketAddr) {
+        self.memory().took_none(peer);
+    }
+
+    fn has_another(&self, peer: SocketAddr) -> bool {
+        let memory = self.memory();
+        memory.answer.iter().any(|other| *other != peer)
+    }
 }
 
 /// What a thread has to say.
 enum Report {
     Answer(io::Result<Vec<SocketAddr>>),
-    Outcome(SocketAddr, Result<TcpStream, DialError>),
+    Outcome(SocketAddr, Result<Arc<Link>, DialError>),
 }
 
-/// A search: start attempts, wait for the first connection that stands. Dropped, it forgets the others;
-/// what they still reach is closed at once.
-pub struct Dial {
+/// A search: of the connections that are attempted, the first that stands is the link. What the others still
+/// reach is closed at once.
+struct Dial {
     dialer: Arc<Dialer>,
     race: Race,
     /// When the name server was asked, as long as an answer is waited for.
@@ -227,9 +221,9 @@ pub struct Dial {
     reports: Receiver<Report>,
 }
 
-impl Dial {
-    /// Starts an attempt: asks what addresses the name has now, and dials those that are in the race again.
-    pub fn attempt(&mut self, now: Instant) {
+impl Search for Dial {
+    /// Asks what addresses the name has now, and dials those that are in the race again.
+    fn attempt(&mut self, now: Instant) {
         match self.dialer.target.host.parse::<IpAddr>() {
             Ok(ip) => {
                 let address = SocketAddr::new(ip, self.dialer.target.port);
@@ -244,14 +238,11 @@ impl Dial {
         self.go_on(now);
     }
 
-    /// Whether nothing is under way.
-    pub fn is_idle(&self) -> bool {
+    fn is_idle(&self) -> bool {
         self.connecting == 0 && self.asked.is_none()
     }
 
-    /// Waits until then for a connection, or for an error that all addresses have come to; `None` if neither
-    /// came.
-    pub fn wait(&mut self, until: Instant) -> Option<Result<Reached, DialError>> {
+    fn wait(&mut self, until: Instant) -> Option<Result<Arc<Link>, DialError>> {
         loop {
             let now = Instant::now();
             self.go_on(now);
@@ -269,7 +260,7 @@ impl Dial {
                     match outcome {
                         // An address that the name has lost meanwhile is not where it is wanted.
                         Ok(_) if !self.race.includes(address) => {}
-                        Ok(stream) => return Some(Ok(Reached { stream, address })),
+                        Ok(link) => return Some(Ok(link)),
                         Err(error) => self.race.fail(address, error),
                     }
                 }
@@ -278,7 +269,9 @@ impl Dial {
             }
         }
     }
+}
 
+impl Dial {
     /// Dials the addresses whose turn it is.
     fn go_on(&mut self, now: Instant) {
         if self.stand_in_due().is_some_and(|due| now >= due) {
@@ -376,7 +369,7 @@ fn spawn(dial: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread.spawn(dial).map(drop)
 }
 
-fn dial_one(address: SocketAddr) -> Result<TcpStream, DialError> {
+fn dial_one(address: SocketAddr) -> Result<Arc<Link>, DialError> {
     let stream =
         TcpStream::connect_timeout(&address, ATTEMPT).map_err(|source| match source.kind() {
             io::ErrorKind::ConnectionRefused => DialError::Refused(address),
@@ -387,7 +380,7 @@ fn dial_one(address: SocketAddr) -> Result<TcpStream, DialError> {
     if stream.local_addr().ok() == Some(address) {
         return Err(DialError::Refused(address));
     }
-    Ok(stream)
+    Ok(Link::new(stream, address))
 }
 
 #[cfg(test)]
@@ -403,8 +396,8 @@ mod tests {
         Target { host, port }
     }
 
-    fn first(dialer: &Arc<Dialer>) -> Result<Reached, DialError> {
-        let mut dial = dialer.dial();
+    fn first(dialer: &Arc<Dialer>) -> Result<Arc<Link>, DialError> {
+        let mut dial = Arc::clone(dialer).dial();
         dial.attempt(Instant::now());
         dial.wait(Instant::now() + PATIENCE)
             .expect("an attempt ends")
@@ -434,7 +427,7 @@ mod tests {
         let (_listener, address) = listening();
         let dialer = Dialer::new(named("no-such-host.invalid", address.port()));
         dialer.took(address);
-        assert_eq!(first(&dialer).unwrap().address, address);
+        assert_eq!(first(&dialer).unwrap().peer(), address);
     }
 
     #[test]
@@ -447,7 +440,7 @@ mod tests {
             Ok(Vec::new())
         });
         dialer.took(address);
-        assert_eq!(first(&dialer).unwrap().address, address);
+        assert_eq!(first(&dialer).unwrap().peer(), address);
     }
 
     #[test]
@@ -467,11 +460,11 @@ mod tests {
         let (busy, busy_at) = listening();
         let (_free, free_at) = listening();
         let dialer = resolving(move || Ok(vec![busy_at, free_at]));
-        assert_eq!(first(&dialer).unwrap().address, busy_at);
+        assert_eq!(first(&dialer).unwrap().peer(), busy_at);
         assert!(dialer.has_another(busy_at));
         dialer.took_none(busy_at);
         busy.accept().unwrap();
-        assert_eq!(first(&dialer).unwrap().address, free_at);
+        assert_eq!(first(&dialer).unwrap().peer(), free_at);
         // Not even for a moment.
         busy.set_nonblocking(true).unwrap();
         assert!(busy.accept().is_err());
@@ -488,7 +481,9 @@ mod tests {
             Err(io::ErrorKind::TimedOut.into())
         });
         // Two searches, as when a connection has just been made anew, and attempts four times a second.
-        let mut dials: Vec<Dial> = (0..MAX_RESOLVING + 2).map(|_| dialer.dial()).collect();
+        let mut dials: Vec<Dial> = (0..MAX_RESOLVING + 2)
+            .map(|_| Arc::clone(&dialer).dial())
+            .collect();
         for _ in 0..20 {
             for dial in &mut dials {
                 dial.attempt(Instant::now());
@@ -509,7 +504,7 @@ mod tests {
     fn attempts_without_an_answer_are_bounded() {
         let (_listener, address) = listening();
         let dialer = resolving(move || Ok(vec![address]));
-        let mut dial = dialer.dial();
+        let mut dial = Arc::clone(&dialer).dial();
         dial.race.enter(&[address], &Memory::default());
         for _ in 0..100 {
             // None of the reports is read.

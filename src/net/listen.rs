@@ -1,16 +1,23 @@
 //! Listening: on one address or on all.
 //!
 //! IPv6 and IPv4 get sockets of their own, which works the same everywhere. Nothing here blocks but
-//! [`TcpListener::accept`], which is the caller's.
+//! `Acceptor::accept`, for as long as nobody connects; `Acceptor::wake` wakes it.
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::link::Link;
+
 /// How many connections may wait for `accept`; the kernel's own bound is usually lower.
 const BACKLOG: i32 = 128;
+
+/// How long waking a thread may take; loopback answers at once.
+const WAKE: Duration = Duration::from_millis(100);
 
 /// Where to listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,14 +69,46 @@ impl std::error::Error for ListenError {
     }
 }
 
+/// One address that is listened on, until it is dropped.
+#[derive(Debug)]
+pub struct Acceptor {
+    socket: TcpListener,
+    address: SocketAddr,
+}
+
+impl Acceptor {
+    /// Where; with the port that there is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits for somebody to connect.
+    pub(crate) fn accept(&self) -> io::Result<Arc<Link>> {
+        let (stream, peer) = self.socket.accept()?;
+        // An IPv4 address that came through an IPv6 socket, as itself.
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        Ok(Link::new(stream, peer))
+    }
+
+    /// Wakes a thread that waits for somebody: nothing but a connection does that everywhere.
+    pub(crate) fn wake(&self) {
+        let mut address = self.address;
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        let _ = TcpStream::connect_timeout(&address, WAKE);
+    }
+}
+
 /// Opens the listening sockets: one, or one for IPv4 and one for IPv6 where the machine has it.
-pub fn listen(bind: Bind) -> Result<Vec<TcpListener>, ListenError> {
+pub fn listen(bind: Bind) -> Result<Vec<Arc<Acceptor>>, ListenError> {
     match bind {
         Bind::One(address) => Ok(vec![open(address)?]),
         Bind::All { port } => {
             let four = open((Ipv4Addr::UNSPECIFIED, port).into())?;
-            let port = four.local_addr().map_or(port, |address| address.port());
-            match open((Ipv6Addr::UNSPECIFIED, port).into()) {
+            match open((Ipv6Addr::UNSPECIFIED, four.address.port()).into()) {
                 Ok(six) => Ok(vec![four, six]),
                 Err(error) if error.source.kind() == io::ErrorKind::AddrInUse => Err(error),
                 // A machine without IPv6.
@@ -79,7 +118,7 @@ pub fn listen(bind: Bind) -> Result<Vec<TcpListener>, ListenError> {
     }
 }
 
-fn open(address: SocketAddr) -> Result<TcpListener, ListenError> {
+fn open(address: SocketAddr) -> Result<Arc<Acceptor>, ListenError> {
     let open = || {
         let socket = Socket::new(
             Domain::for_address(address),
@@ -95,7 +134,9 @@ fn open(address: SocketAddr) -> Result<TcpListener, ListenError> {
         socket.set_reuse_address(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
-        Ok(socket.into())
+        let socket = TcpListener::from(socket);
+        let address = socket.local_addr()?;
+        Ok(Arc::new(Acceptor { socket, address }))
     };
     open().map_err(|source| ListenError { address, source })
 }
@@ -107,7 +148,7 @@ mod tests {
     #[test]
     fn an_address_in_use_says_what_to_do() {
         let first = listen(Bind::One(([127, 0, 0, 1], 0).into())).unwrap();
-        let address = first[0].local_addr().unwrap();
+        let address = first[0].address();
         let error = listen(Bind::One(address)).unwrap_err();
         let line = error.to_string();
         assert!(
@@ -118,10 +159,10 @@ mod tests {
 
     #[test]
     fn every_address_means_both_families_on_one_port() {
-        let listeners = listen(Bind::All { port: 0 }).unwrap();
-        let ports: Vec<u16> = listeners
+        let acceptors = listen(Bind::All { port: 0 }).unwrap();
+        let ports: Vec<u16> = acceptors
             .iter()
-            .map(|listener| listener.local_addr().unwrap().port())
+            .map(|acceptor| acceptor.address().port())
             .collect();
         assert!(
             ports.iter().all(|port| *port == ports[0] && *port != 0),

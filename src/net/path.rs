@@ -1,6 +1,6 @@
 //! What the kernel knows of a connection's way: bytes in flight, round trips, rates.
 //!
-//! The one unsafe room of the links: `SIOCOUTQ`, `FIONREAD` and `TCP_INFO`, which no crate wraps.
+//! The one unsafe file of the network: `SIOCOUTQ`, `FIONREAD` and `TCP_INFO`, which no crate wraps.
 //! Nothing here blocks. On other systems than Linux the answers are `None`, and the callers do with
 //! less.
 
@@ -9,34 +9,34 @@ use std::time::Duration;
 
 /// What a sender's kernel says of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Path {
+pub(crate) struct Path {
     /// Bytes written and not yet acknowledged by the peer's kernel, sent or not (`SIOCOUTQ`).
-    pub in_flight: usize,
+    pub(crate) in_flight: usize,
     /// Segments sent and not acknowledged (`tcpi_unacked`); 0 while the peer's window is closed.
-    pub unacked_segments: u32,
+    pub(crate) unacked_segments: u32,
     /// Unanswered probes of a closed window (`tcpi_probes`).
-    pub probes: u8,
+    pub(crate) probes: u8,
     /// Since the last acknowledgement came (`tcpi_last_ack_recv`, milliseconds).
-    pub since_ack: Duration,
+    pub(crate) since_ack: Duration,
     /// The largest segment (`tcpi_snd_mss`), in bytes.
-    pub segment: usize,
+    pub(crate) segment: usize,
     /// The smoothed round trip (`tcpi_rtt`, microseconds).
-    pub round_trip: Duration,
+    pub(crate) round_trip: Duration,
     /// The smallest round trip of the last minutes (`tcpi_min_rtt`, microseconds).
-    pub min_round_trip: Duration,
+    pub(crate) min_round_trip: Duration,
     /// The newest delivery rate (`tcpi_delivery_rate`), bytes a second.
-    pub delivery_rate: u64,
+    pub(crate) delivery_rate: u64,
 }
 
 /// What the kernel says of this connection; `None` where it says nothing of the kind.
 #[cfg(target_os = "linux")]
-pub fn look(stream: &TcpStream) -> Option<Path> {
+pub(super) fn look(stream: &TcpStream) -> Option<Path> {
     linux::look(stream)
 }
 
 /// What the kernel says of this connection; `None` where it says nothing of the kind.
 #[cfg(not(target_os = "linux"))]
-pub fn look(_: &TcpStream) -> Option<Path> {
+pub(super) fn look(_: &TcpStream) -> Option<Path> {
     None
 }
 
@@ -106,7 +106,8 @@ mod linux {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
     use std::io::{Read, Write};

@@ -1,19 +1,21 @@
-//! The lifeline: watches one connection, and has a second one ready when the first falls silent.
+//! Failover: watches one link, and has a second one ready when the first falls silent.
 //!
-//! A thread of its own ("lifeline") looks at the path a few times a second. When data are outstanding
-//! and nothing has been acknowledged for most of a second, it dials beside the old connection, again and
-//! again, since TCP's own repetitions grow seconds apart and would keep a line silent long after it is
-//! whole again. When the new connection stands, the old one is cut and the sending thread, woken by
+//! A thread of its own ("failover") looks at the path a few times a second. When data are outstanding
+//! and nothing has been acknowledged for most of a second, it asks for another link beside the old one, again
+//! and again, since TCP's own repetitions grow seconds apart and would keep a line silent long after it is
+//! whole again. When the second link stands, the first is cut and the sending thread, woken by
 //! that, moves over. A peer that answers probes of a closed window is slow, not gone. It also cuts the
-//! connection when sending shall end and the sending thread does not come out of a write.
+//! link when sending shall end and the sending thread does not come out of a write. How a link is made it does
+//! not know.
 
-use std::net::{Shutdown, TcpStream};
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::link::dial::{Dial, Dialer, Reached};
-use crate::link::path::{self, Path};
+use crate::net::link::Link;
+use crate::net::links::{Links, Search};
+use crate::net::path::Path;
 use crate::stop::{Reason, Stop};
 
 /// How often the path is looked at.
@@ -28,7 +30,7 @@ const SILENT_ROUND_TRIPS: u32 = 4;
 
 /// How often a new attempt starts while the path is silent: what the picture waits at most once it is
 /// whole again.
-const REDIAL: Duration = Duration::from_millis(250);
+const RETRY: Duration = Duration::from_millis(250);
 
 /// Unanswered probes of a closed window after which the peer is taken for gone, not slow.
 const DEAD_PROBES: u8 = 3;
@@ -36,58 +38,58 @@ const DEAD_PROBES: u8 = 3;
 /// How long the sending thread has to end by itself, the end marker included.
 const PATIENCE_AT_END: Duration = Duration::from_millis(600);
 
-/// Watches a connection until dropped.
-pub struct Lifeline {
+/// Watches a link until dropped.
+pub(super) struct Failover {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 struct Shared {
-    stream: TcpStream,
-    dialer: Arc<Dialer>,
-    /// The watched session is over.
+    link: Arc<Link>,
+    links: Arc<dyn Links>,
+    /// The link is watched no more.
     over: Stop,
-    second: Mutex<Option<Reached>>,
+    second: Mutex<Option<Arc<Link>>>,
     /// When sending ends by itself.
     deadline: Mutex<Option<Instant>>,
 }
 
-impl Lifeline {
-    /// Watches `stream`; cuts it some time after `stop` is asked.
-    pub fn watch(
-        stream: TcpStream,
-        dialer: Arc<Dialer>,
+impl Failover {
+    /// Watches `link`, where others come from `links`; cuts it some time after `stop` is asked.
+    pub(super) fn watch(
+        link: Arc<Link>,
+        links: Arc<dyn Links>,
         stop: Arc<Stop>,
-    ) -> std::io::Result<Lifeline> {
+    ) -> io::Result<Failover> {
         let shared = Arc::new(Shared {
-            stream,
-            dialer,
+            link,
+            links,
             over: Stop::new(),
             second: Mutex::new(None),
             deadline: Mutex::new(None),
         });
-        let thread = thread::Builder::new().name("lifeline".into()).spawn({
+        let thread = thread::Builder::new().name("failover".into()).spawn({
             let shared = Arc::clone(&shared);
             move || shared.run(&stop)
         })?;
-        Ok(Lifeline {
+        Ok(Failover {
             shared,
             thread: Some(thread),
         })
     }
 
-    /// Also cuts the connection some time after `deadline`.
-    pub fn end_at(&self, deadline: Option<Instant>) {
+    /// Also cuts the link some time after `deadline`.
+    pub(super) fn end_at(&self, deadline: Option<Instant>) {
         *self.shared.deadline.lock().expect(POISON) = deadline;
     }
 
-    /// The second connection, if it took over.
-    pub fn take_second(&self) -> Option<Reached> {
+    /// The second link, if it is to take over.
+    pub(super) fn take_second(&self) -> Option<Arc<Link>> {
         self.shared.second.lock().expect(POISON).take()
     }
 }
 
-impl Drop for Lifeline {
+impl Drop for Failover {
     fn drop(&mut self) {
         self.shared.over.ask(Reason::Done);
         if let Some(thread) = self.thread.take() {
@@ -101,53 +103,51 @@ impl Shared {
     fn run(&self, stop: &Stop) {
         let mut cut_at = None;
         let mut waiting_since = None;
-        let mut rescue: Option<Rescue> = None;
+        let mut attempts: Option<Attempts> = None;
         while !self.over.sleep(LOOK) {
             let now = Instant::now();
             let deadline = *self.deadline.lock().expect(POISON);
             let is_over = stop.is_asked() || deadline.is_some_and(|deadline| now >= deadline);
             if is_over && now >= *cut_at.get_or_insert(now + PATIENCE_AT_END) {
-                let _ = self.stream.shutdown(Shutdown::Both);
-                return;
+                return self.link.cut();
             }
-            let outstanding = path::look(&self.stream).filter(is_outstanding);
+            let outstanding = self.link.path().filter(is_outstanding);
             let Some(path) = outstanding else {
-                (waiting_since, rescue) = (None, None);
+                (waiting_since, attempts) = (None, None);
                 continue;
             };
             // The last acknowledgement may be older than what is outstanding now.
             let waiting = now - *waiting_since.get_or_insert(now);
             if waiting.min(path.since_ack) < patience(&path) {
-                rescue = None;
+                attempts = None;
                 continue;
             }
-            let rescue = rescue.get_or_insert_with(|| Rescue {
-                dial: self.dialer.dial(),
+            let attempts = attempts.get_or_insert_with(|| Attempts {
+                search: Arc::clone(&self.links).search(),
                 next: now,
             });
-            if let Some(reached) = rescue.step(now) {
-                *self.second.lock().expect(POISON) = Some(reached);
+            if let Some(second) = attempts.step(now) {
+                *self.second.lock().expect(POISON) = Some(second);
                 // Wakes the sending thread out of a write, a wait for acks, the thread "acks" too.
-                let _ = self.stream.shutdown(Shutdown::Both);
-                return;
+                return self.link.cut();
             }
         }
     }
 }
 
-/// Attempts at a second connection.
-struct Rescue {
-    dial: Dial,
+/// Attempts at a second link.
+struct Attempts {
+    search: Box<dyn Search>,
     next: Instant,
 }
 
-impl Rescue {
-    fn step(&mut self, now: Instant) -> Option<Reached> {
+impl Attempts {
+    fn step(&mut self, now: Instant) -> Option<Arc<Link>> {
         if now >= self.next {
-            self.dial.attempt(now);
-            self.next = now + REDIAL;
+            self.search.attempt(now);
+            self.next = now + RETRY;
         }
-        std::iter::from_fn(|| self.dial.wait(now)).find_map(Result::ok)
+        std::iter::from_fn(|| self.search.wait(now)).find_map(Result::ok)
     }
 }
 

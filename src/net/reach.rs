@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use super::dial::DEFAULT_PORT;
+use super::DEFAULT_PORT;
 
 /// What to tell somebody who wants to send here.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,233 @@
+//! The receiving side of a link: frames in, acks out.
+//!
+//! Frames are read by the one thread that owns [`Frames`]; it blocks for as long as it was told it may, and a cut
+//! wakes it. Whichever thread has dealt with a frame acknowledges it, and never blocks: a sender that does not
+//! read its acks must not hold a receiver up.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Link;
+use crate::net::path;
+use crate::wire::{ACK_BYTES, Ack, FrameReader, ReadError};
+
+/// What bounds the reading from a peer that has proven nothing yet. Asked before each piece, told after it.
+pub(crate) trait Meter {
+    /// How many bytes may be read now; 0 is none until the reader has looked up. An error ends the reading.
+    fn room(&self) -> io::Result<usize>;
+
+    /// So many came.
+    fn charge(&self, bytes: usize);
+}
+
+/// What reading for a while came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// A whole frame.
+    Frame,
+    /// The end marker.
+    End,
+    /// Nothing whole so far: time to look up.
+    Nothing,
+}
+
+impl Link {
+    /// Prepares it for receiving, and gives the half that reads, which takes frames of `max_bytes` at most and
+    /// looks up every `look`. To be called once.
+    pub(crate) fn frames(self: &Arc<Self>, max_bytes: u32, look: Duration) -> io::Result<Frames> {
+        self.tune()?;
+        self.socket.set_read_timeout(Some(look))?;
+        Ok(Frames {
+            link: Arc::clone(self),
+            look,
+            reader: FrameReader::new(max_bytes),
+        })
+    }
+
+    /// Sends the ack, or, where there is no room for it, drops it whole.
+    pub(crate) fn ack(&self, ack: Ack) {
+        let mut writing = self.writing();
+        let rest = &mut writing.rest;
+        let torn = rest.len();
+        rest.extend(ack.emit());
+        // An error is a connection that its reader is about to find broken.
+        let written = self.write_now(rest).unwrap_or(0);
+        rest.drain(..written);
+        // Of what is left, keep the tail of an ack that has begun, and no ack that has not.
+        let begun = if written < torn {
+            torn - written
+        } else {
+            rest.len() % ACK_BYTES
+        };
+        rest.truncate(begun);
+    }
+
+    /// Writes only what fits at once; `WouldBlock` where nothing does.
+    fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        #[cfg(unix)]
+        {
+            #[cfg(target_vendor = "apple")]
+            const NO_SIGNAL: i32 = 0;
+            #[cfg(not(target_vendor = "apple"))]
+            const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
+            let socket = socket2::SockRef::from(&self.socket);
+            socket.send_with_flags(bytes, libc::MSG_DONTWAIT | NO_SIGNAL)
+        }
+        #[cfg(not(unix))]
+        {
+            // Without a flag for one call, the receiving side's shortest write time-out comes closest.
+            self.socket
+                .set_write_timeout(Some(Duration::from_millis(1)))?;
+            io::Write::write(&mut &self.socket, bytes)
+        }
+    }
+}
+
+/// The half of a link that reads frames.
+#[derive(Debug)]
+pub(crate) struct Frames {
+    link: Arc<Link>,
+    look: Duration,
+    reader: FrameReader,
+}
+
+impl Frames {
+    /// Reads on, into the same `frame` until that is whole; comes back after `look` at the latest, even from
+    /// bytes that come without a pause.
+    pub(crate) fn read(
+        &mut self,
+        frame: &mut Vec<u8>,
+        meter: Option<&dyn Meter>,
+    ) -> Result<Arrival, ReadError> {
+        let bytes = Bytes {
+            link: &self.link,
+            meter,
+            until: Instant::now() + self.look,
+        };
+        match self.reader.read(bytes, frame) {
+            Ok(true) => Ok(Arrival::Frame),
+            Ok(false) => Ok(Arrival::End),
+            Err(error) if error.is_timeout() => Ok(Arrival::Nothing),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the whole next frame is here already. To be asked between frames.
+    pub(crate) fn newer_is_here(&mut self) -> bool {
+        let socket = &self.link.socket;
+        let mut prefix = [0; 4];
+        match path::readable(socket) {
+            Some(readable) if readable > prefix.len() => {
+                let peeked = socket.peek(&mut prefix);
+                let length = u32::from_le_bytes(prefix) as usize;
+                matches!(peeked, Ok(4)) && length > 0 && readable - prefix.len() >= length
+            }
+            _ => false,
+        }
+    }
+
+    /// The link that they come by.
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        &self.link
+    }
+
+    /// How many bytes have been read.
+    pub(crate) fn position(&self) -> u64 {
+        self.reader.position()
+    }
+
+    /// Whether a frame has begun and is not whole.
+    pub(crate) fn is_within_frame(&self) -> bool {
+        self.reader.is_within_frame()
+    }
+
+    /// How many bytes of the frame that has begun are still to come; 0 between frames.
+    pub(crate) fn missing(&self) -> usize {
+        self.reader.missing()
+    }
+}
+
+/// A link's bytes, until a time, metered or not.
+struct Bytes<'a> {
+    link: &'a Link,
+    meter: Option<&'a dyn Meter>,
+    until: Instant,
+}
+
+impl Read for Bytes<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let mut socket = &self.link.socket;
+        let Some(meter) = self.meter else {
+            return socket.read(buf);
+        };
+        let room = meter.room()?.min(buf.len());
+        if room == 0 {
+            thread::sleep(left);
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let got = socket.read(&mut buf[..room])?;
+        meter.charge(got);
+        Ok(got)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::write_frame;
+    use std::io::Write;
+
+    #[test]
+    fn a_sender_that_reads_no_acks_blocks_nobody_and_gets_whole_ones() {
+        let (link, mut sender) = Link::pair(([10, 0, 0, 1], 1).into());
+        // Far more than both kernels hold.
+        for seq in 0..4_000_000 / ACK_BYTES as u32 {
+            link.ack(Ack { seq, held_us: !seq });
+        }
+        drop(link);
+        let mut bytes = Vec::new();
+        sender.read_to_end(&mut bytes).unwrap();
+        let acks: Vec<Ack> = bytes
+            .chunks_exact(ACK_BYTES)
+            .map(|mut chunk| Ack::read(&mut chunk).unwrap().unwrap())
+            .collect();
+        assert!(acks.len() > 1000);
+        assert!(acks.iter().all(|ack| ack.held_us == !ack.seq));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_newer_frame_is_here_once_all_of_it_is() {
+        let (link, mut sender) = Link::pair(([10, 0, 0, 1], 1).into());
+        let mut frames = link.frames(1 << 20, Duration::from_secs(10)).unwrap();
+        let mut second = Vec::new();
+        write_frame(&mut second, &[&[2; 1000]]).unwrap();
+        write_frame(&mut sender, &[&[1; 1000]]).unwrap();
+        sender.write_all(&second[..1003]).unwrap();
+        let mut frame = Vec::new();
+        assert_eq!(frames.read(&mut frame, None).unwrap(), Arrival::Frame);
+        assert!(!frames.newer_is_here());
+        sender.write_all(&second[1003..]).unwrap();
+        while !frames.newer_is_here() {
+            thread::yield_now();
+        }
+        assert_eq!(frames.read(&mut frame, None).unwrap(), Arrival::Frame);
+        assert_eq!(frame, [2; 1000]);
+        assert!(!frames.newer_is_here());
+    }
+
+    #[test]
+    fn a_cut_wakes_the_thread_that_reads() {
+        let (link, _sender) = Link::pair(([10, 0, 0, 1], 1).into());
+        let mut frames = link.frames(1 << 20, Duration::from_secs(3600)).unwrap();
+        let reading = thread::spawn(move || frames.read(&mut Vec::new(), None));
+        link.cut();
+        assert!(reading.join().unwrap().is_err());
+    }
+}

@@ -1,0 +1,101 @@
+//! The sending side of a link: frames out, acks in.
+//!
+//! Writing blocks for as long as the kernel takes, [`SILENCE`] at most; the thread that owns [`Acks`] blocks on
+//! reading. A cut wakes both.
+
+use std::io;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Link;
+use crate::wire::{self, Ack};
+
+/// How long sent bytes may stay unacknowledged before the kernel gives the connection up (Linux;
+/// elsewhere the write time-out serves). Longer than any hiccup of a radio link, shorter than patience.
+pub(crate) const SILENCE: Duration = Duration::from_secs(10);
+
+/// How much may lie in the sending kernel unsent before a write waits: little, so that a frame's tail
+/// does not sit behind what the path cannot take yet, and enough to keep a fast path busy.
+#[cfg(target_os = "linux")]
+const NOT_SENT_LOW_WATER: u32 = 128 * 1024;
+
+impl Link {
+    /// Prepares it for sending, and gives the half that reads. To be called once.
+    pub(crate) fn acks(self: &Arc<Self>) -> io::Result<Acks> {
+        self.tune()?;
+        self.socket.set_write_timeout(Some(SILENCE))?;
+        #[cfg(target_os = "linux")]
+        {
+            let socket = socket2::SockRef::from(&self.socket);
+            socket.set_tcp_user_timeout(Some(SILENCE))?;
+            socket.set_tcp_notsent_lowat(NOT_SENT_LOW_WATER)?;
+        }
+        Ok(Acks(Arc::clone(self)))
+    }
+
+    /// Writes a frame whole, out of pieces. After an error the link is of no use: part of it may be out.
+    pub(crate) fn write_frame(&self, pieces: &[&[u8]]) -> io::Result<()> {
+        let _alone = self.writing();
+        wire::write_frame(&mut &self.socket, pieces)
+    }
+
+    /// Ends what is sent: the end marker, then no more from us. Whether there was room for the marker within
+    /// `patience`. The peer still reads what is on its way, and closes then: [`Acks::read`] finds that. (A
+    /// socket closed with unread acks would reset the connection, and destroy those frames.)
+    pub(crate) fn end(&self, patience: Duration) -> bool {
+        let _alone = self.writing();
+        // Else a receiver that stands still would keep the marker out for as long as a frame.
+        let _ = self.socket.set_write_timeout(Some(patience));
+        if wire::write_end(&mut &self.socket).is_err_and(|error| is_timeout(&error)) {
+            return false;
+        }
+        let _ = self.socket.shutdown(Shutdown::Write);
+        true
+    }
+}
+
+/// Whether writing failed since the kernel took nothing for too long.
+pub(crate) fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
+}
+
+/// The half of a link that reads acks.
+#[derive(Debug)]
+pub(crate) struct Acks(Arc<Link>);
+
+impl Acks {
+    /// The next ack, waited for; `None` once the peer has closed.
+    pub(crate) fn read(&mut self) -> io::Result<Option<Ack>> {
+        Ack::read(&mut &self.0.socket)
+    }
+
+    /// The link that they come by.
+    pub(crate) fn link(&self) -> &Link {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::time::Instant;
+
+    #[test]
+    fn an_end_marker_for_which_there_is_no_room_is_waited_for_no_longer_than_the_end() {
+        let (link, _far) = Link::pair(([10, 0, 0, 1], 1).into());
+        link.socket.set_nonblocking(true).unwrap();
+        let fill = || (&link.socket).write(&[0; 65536]);
+        while fill().is_ok() {}
+        link.socket.set_nonblocking(false).unwrap();
+        let _acks = link.acks().unwrap();
+        let began = Instant::now();
+        assert!(!link.end(Duration::from_millis(100)));
+        // As long as a frame's write, it was.
+        assert!(began.elapsed() < SILENCE / 2);
+    }
+}

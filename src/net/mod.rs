@@ -1,0 +1,23 @@
+//! The network: connections between a sender and a viewer. Nobody above this room sees a socket.
+//!
+//! ```text
+//! dial (race) ─┐            ┌─ link/sending     frames out, acks in
+//!              ├─▶  link  ──┤
+//! listen ──────┘            └─ link/receiving   frames in, acks out
+//!
+//! links   where a sender's links come from          path   what the kernel knows of a link's way
+//! reach   what to type to come here
+//! ```
+//!
+//! It carries frames and acks as [`wire`](crate::wire) has them, and knows no JPEG. It blocks only where it says so.
+
+pub mod dial;
+pub(crate) mod link;
+pub(crate) mod links;
+pub mod listen;
+pub(crate) mod path;
+#[cfg(feature = "view")]
+pub mod reach;
+
+/// The port where nobody says otherwise.
+pub const DEFAULT_PORT: u16 = 8000;
