@@ -49,6 +49,29 @@ pub enum PixelFormat {
     Rgb565,
 }
 
+impl PixelFormat {
+    /// Bytes of a row and number of rows of each plane, in the format's order; odd sides are rounded up where
+    /// samples are shared.
+    pub(crate) fn planes(self, width: u32, height: u32) -> [(usize, usize); 3] {
+        const NONE: (usize, usize) = (0, 0);
+        let (w, h) = (width as usize, height as usize);
+        let (half_w, half_h) = (w.div_ceil(2), h.div_ceil(2));
+        match self {
+            PixelFormat::Gray => [(w, h), NONE, NONE],
+            PixelFormat::I420 => [(w, h), (half_w, half_h), (half_w, half_h)],
+            PixelFormat::I422 => [(w, h), (half_w, h), (half_w, h)],
+            PixelFormat::I444 => [(w, h), (w, h), (w, h)],
+            PixelFormat::Nv12 | PixelFormat::Nv21 => [(w, h), (2 * half_w, half_h), NONE],
+            PixelFormat::Yuyv | PixelFormat::Yvyu | PixelFormat::Uyvy | PixelFormat::Vyuy => {
+                [(4 * half_w, h), NONE, NONE]
+            }
+            PixelFormat::Rgb | PixelFormat::Bgr => [(3 * w, h), NONE, NONE],
+            PixelFormat::Rgbx | PixelFormat::Bgrx => [(4 * w, h), NONE, NONE],
+            PixelFormat::Rgb565 => [(2 * w, h), NONE, NONE],
+        }
+    }
+}
+
 /// Which values the samples take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Range {

@@ -13,6 +13,14 @@
 //! `source` makes pictures without a camera; [`send`] and [`view`] are the two sides, and never meet.
 
 pub mod args;
+// libcamera is Linux's alone. This is the only place that asks: where it is missing, another module of the same
+// interface says so.
+#[cfg(feature = "send")]
+#[cfg_attr(
+    not(all(feature = "camera", target_os = "linux")),
+    path = "camera/missing.rs"
+)]
+pub mod camera;
 pub mod frame;
 pub mod jpeg;
 // A build of one side leaves the other's half of a link unused.

@@ -9,8 +9,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use pi_stream::camera::{self, ListFormat};
 use pi_stream::report::{Console, Schedule, Severity, Statistics, Stats};
-use pi_stream::send::camera_options::ListFormat;
 use pi_stream::send::event::Event;
 use pi_stream::send::options::{Options, Plan};
 use pi_stream::send::session::Session;
@@ -81,7 +81,7 @@ fn list(format: ListFormat) -> ! {
 fn use_tuning_file(plan: &Plan) -> Result<(), Failure> {
     if let Source::Camera(config) = &plan.source {
         if let Some(file) = &config.tuning_file {
-            return pi_stream::send::camera::use_tuning_file(file).map_err(Failure::Camera);
+            return camera::use_tuning_file(file).map_err(Failure::Camera);
         }
     }
     Ok(())

@@ -10,9 +10,9 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 
-use super::camera_options::CameraArgs;
 use super::session;
 use super::source::Source;
+use crate::args::camera::CameraArgs;
 use crate::args::rpicam::RpicamArgs;
 use crate::args::units;
 use crate::frame::Turn;
@@ -471,7 +471,7 @@ mod tests {
         let Source::Camera(config) = plan.source else {
             panic!()
         };
-        assert_eq!((config.width, config.height), (1280, 720));
+        assert_eq!(config.size, (1280, 720));
     }
 
     #[test]
@@ -489,7 +489,7 @@ mod tests {
         let Source::Camera(config) = plan.source else {
             panic!()
         };
-        assert_eq!((config.width, config.height, config.fps), (640, 480, 30.0));
+        assert_eq!((config.size, config.fps), ((640, 480), 30.0));
     }
 
     #[test]

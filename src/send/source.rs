@@ -3,8 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::camera::{self, CameraError};
-use super::camera_options::{CameraConfig, ListFormat};
+use crate::camera::{self, CameraConfig, CameraError, ListFormat};
 use crate::report::Severity;
 use crate::source::stream::{self, StreamError};
 use crate::source::{Feed, test_picture};
@@ -27,10 +26,7 @@ pub type Tell<'a> = &'a (dyn Fn(Severity, String) + Sync);
 /// line by line.
 pub fn run(source: &Source, feed: &Feed, tell: Tell) -> Result<(), Failure> {
     match source {
-        Source::Camera(config) => {
-            let told = |notice: camera::Notice| tell(notice.severity(), notice.to_string());
-            camera::run(config, feed, &told).map_err(Failure::Camera)?;
-        }
+        Source::Camera(config) => camera::run(config, feed, tell).map_err(Failure::Camera)?,
         Source::Test(options) => test_picture::run(*options, feed),
         Source::Stream(options) => {
             let failed = |error| Failure::Stream(options.file.clone(), error);

@@ -32,25 +32,8 @@ impl Shape {
         }
     }
 
-    /// Bytes of a row and number of rows of each plane, in the format's order; odd sides are rounded
-    /// up where samples are shared.
     fn planes(&self) -> [(usize, usize); 3] {
-        const NONE: (usize, usize) = (0, 0);
-        let (w, h) = (self.width as usize, self.height as usize);
-        let (half_w, half_h) = (w.div_ceil(2), h.div_ceil(2));
-        match self.format {
-            PixelFormat::Gray => [(w, h), NONE, NONE],
-            PixelFormat::I420 => [(w, h), (half_w, half_h), (half_w, half_h)],
-            PixelFormat::I422 => [(w, h), (half_w, h), (half_w, h)],
-            PixelFormat::I444 => [(w, h), (w, h), (w, h)],
-            PixelFormat::Nv12 | PixelFormat::Nv21 => [(w, h), (2 * half_w, half_h), NONE],
-            PixelFormat::Yuyv | PixelFormat::Yvyu | PixelFormat::Uyvy | PixelFormat::Vyuy => {
-                [(4 * half_w, h), NONE, NONE]
-            }
-            PixelFormat::Rgb | PixelFormat::Bgr => [(3 * w, h), NONE, NONE],
-            PixelFormat::Rgbx | PixelFormat::Bgrx => [(4 * w, h), NONE, NONE],
-            PixelFormat::Rgb565 => [(2 * w, h), NONE, NONE],
-        }
+        self.format.planes(self.width, self.height)
     }
 
     /// Bytes of a whole picture; more than memory has is no panic.

@@ -10,9 +10,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use pi_stream::args::camera::CameraArgs;
+use pi_stream::camera::{self, CameraConfig, CameraError, ListFormat};
 use pi_stream::frame::{Captured, Content, Picture, Range, Turn};
-use pi_stream::send::camera::{self, CameraError};
-use pi_stream::send::camera_options::{CameraArgs, CameraConfig, ListFormat};
+use pi_stream::report::Severity;
 use pi_stream::shell;
 use pi_stream::slot::Wake;
 use pi_stream::source::{Delivery, Feed};
@@ -95,12 +96,11 @@ fn run_and_hear(
     let camera = thread::Builder::new().name("camera".into()).spawn({
         let feed = Arc::clone(&feed);
         move || {
-            let notice = |notice: camera::Notice| {
-                let line = notice.to_string();
+            let tell = |_: Severity, line: String| {
                 println!("\nnotice: {line}");
                 hear(&line);
             };
-            camera::run(&config(), &feed, &notice)
+            camera::run(&config(), &feed, &tell)
         }
     });
     let mut take = take;
@@ -199,8 +199,8 @@ fn hung() {
     let (say, lines) = mpsc::channel();
     thread::spawn(move || {
         let feed = Feed::new(Delivery::NewestWins);
-        let notice = |notice: camera::Notice| say.send(notice.to_string()).unwrap();
-        camera::run(&config(), &feed, &notice)
+        let tell = |_: Severity, line: String| say.send(line).unwrap();
+        camera::run(&config(), &feed, &tell)
     });
     while let Ok(line) = lines.recv_timeout(LONG) {
         println!("\nnotice: {line}");

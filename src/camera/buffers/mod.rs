@@ -5,8 +5,11 @@
 //! come back. A [`Lent`] takes a buffer along without a copy, while its request stays parked with the camera's
 //! thread; dropping it sends the buffer home, and both are queued again. It holds the memory itself and nothing
 //! of libcamera, so it may outlive the camera: it is readable until it is dropped, and then reaches nobody.
-//! Nothing here blocks.
+//! Nothing here blocks. Where the memory comes from and how it is read is [`memory`]'s.
 
+mod memory;
+
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -17,10 +20,9 @@ use libcamera::framebuffer_allocator::{FrameBuffer, FrameBufferAllocator};
 use libcamera::request::Request;
 use libcamera::stream::Stream;
 
+use self::memory::Mapping;
 use super::error::{CameraError, library};
-use super::memory::{self, Mapping};
-use super::negotiate::{self, Agreed, Layout};
-use super::planes;
+use super::negotiate::{Agreed, Layout};
 use super::session::Event;
 use crate::frame::{Picture, Pixels, Plane};
 
@@ -29,16 +31,17 @@ use crate::frame::{Picture, Pixels, Plane};
 pub(super) struct Buffer {
     /// Of the request that it belongs to.
     cookie: u64,
-    mappings: Vec<Mapping>,
-    /// For each plane: which mapping, from where, how many bytes, from row to row.
+    memory: Mapping,
     planes: [PlaneAt; 3],
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+/// Where a plane lies in its buffer.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct PlaneAt {
-    mapping: usize,
     offset: usize,
+    /// All rows, the last one only as far as its pixels go.
     length: usize,
+    /// From row to row.
     stride: usize,
 }
 
@@ -73,158 +76,120 @@ pub(super) fn allocate(
     agreed: &Agreed,
     heaps: bool,
 ) -> Result<Vec<(Frame, Buffer)>, CameraError> {
-    if heaps {
-        if let Some(buffers) = memory::from_heaps(agreed.buffers, agreed.frame_size) {
-            let planes = imported_planes(camera, agreed);
-            return (0..)
-                .zip(buffers)
-                .map(|(cookie, fd)| imported(fd, &planes, cookie, agreed))
-                .collect();
-        }
+    let from_heaps = || memory::from_heaps(agreed.buffers, agreed.frame_size);
+    if let Some(buffers) = heaps.then(from_heaps).flatten() {
+        let planes = imported_planes(agreed);
+        let import = |(cookie, fd): (u64, OwnedFd)| {
+            let frame = memory::import(fd.as_fd(), &planes, cookie);
+            let frame = frame.map_err(library("import a buffer"))?;
+            let buffer = Buffer::map(cookie, fd, agreed.frame_size, agreed);
+            Ok((
+                Frame::Imported(frame),
+                buffer.map_err(library("map a buffer"))?,
+            ))
+        };
+        return (0..).zip(buffers).map(import).collect();
     }
     let frames = FrameBufferAllocator::new(camera)
         .alloc(stream)
         .map_err(library("allocate buffers"))?;
-    let mapped = |(cookie, frame)| {
-        let buffer = map(&frame, cookie, agreed)?;
+    let map = |(cookie, frame)| {
+        let buffer = allocated(&frame, cookie, agreed).map_err(library("map a buffer"))?;
         Ok((Frame::Allocated(frame), buffer))
     };
-    (0..).zip(frames).map(mapped).collect()
+    (0..).zip(frames).map(map).collect()
 }
 
-/// How libcamera is told of an imported buffer. The Raspberry Pi's pipelines take the frame as one plane, as
-/// rpicam-apps gives it; the virtual one writes plane by plane.
-fn imported_planes(camera: &ActiveCamera<'_>, agreed: &Agreed) -> Vec<(u32, u32)> {
-    let whole = vec![(0, agreed.frame_size as u32)];
-    match agreed.layout {
-        Layout::Pixels(format) | Layout::Crossed(format) if negotiate::is_virtual(camera) => {
-            let planes = planes::places(format, agreed.stride, agreed.height);
-            let starts: Vec<usize> = planes
-                .iter()
-                .filter(|(_, stride)| *stride > 0)
-                .map(|plane| plane.0)
-                .collect();
-            let ends = starts.iter().skip(1).copied().chain([agreed.frame_size]);
-            starts
-                .iter()
-                .zip(ends)
-                .map(|(start, end)| (*start as u32, end.saturating_sub(*start) as u32))
-                .collect()
-        }
-        _ => whole,
+/// Offset and length of the planes by which libcamera is told of an imported buffer. The Raspberry Pi's pipelines
+/// take the frame as one plane, as rpicam-apps gives it; the virtual one writes plane by plane.
+fn imported_planes(agreed: &Agreed) -> Vec<(u32, u32)> {
+    let mut starts = vec![0];
+    if agreed.is_virtual {
+        let planes = planes_of(agreed).into_iter().skip(1);
+        starts.extend(planes.filter(|at| at.length > 0).map(|at| at.offset));
     }
+    let ends = starts.iter().skip(1).chain([&agreed.frame_size]);
+    let planes = starts.iter().zip(ends);
+    planes
+        .map(|(start, end)| (*start as u32, end.saturating_sub(*start) as u32))
+        .collect()
 }
 
-fn imported(
-    fd: OwnedFd,
-    planes: &[(u32, u32)],
-    cookie: u64,
-    agreed: &Agreed,
-) -> Result<(Frame, Buffer), CameraError> {
-    let frame = memory::import(fd.as_fd(), planes, cookie).map_err(library("import a buffer"))?;
-    let mapping = Mapping::new(fd, agreed.frame_size).map_err(library("map a buffer"))?;
-    let buffer = contiguous(mapping, cookie, agreed)?;
-    Ok((Frame::Imported(frame), buffer))
-}
-
-/// Maps a buffer of libcamera's: one piece of memory, or one a plane.
-fn map(frame: &FrameBuffer, cookie: u64, agreed: &Agreed) -> Result<Buffer, CameraError> {
-    let failed = library("map a buffer");
+/// Maps a buffer of libcamera's. All of its planes are in one piece of memory: no camera of a Raspberry Pi or on
+/// USB gives them one by one, and what such a one gives would not fit, and be refused.
+fn allocated(frame: &FrameBuffer, cookie: u64, agreed: &Agreed) -> io::Result<Buffer> {
     let planes = frame.planes();
-    let mut parts = Vec::with_capacity(3);
-    for plane in &*planes {
-        parts.push((plane.fd(), plane.offset().unwrap_or(0), plane.len()));
-    }
-    let ends = parts.iter().map(|(_, offset, length)| offset + length);
-    let same = parts.windows(2).all(|pair| {
-        pair[0].0 == pair[1].0 || memory::identity(pair[0].0) == memory::identity(pair[1].0)
-    });
-    if same {
-        let (Some((fd, ..)), Some(end)) = (parts.first(), ends.max()) else {
-            return Err(failed(std::io::ErrorKind::InvalidData.into()));
-        };
-        let mapping = memory::keep(*fd)
-            .and_then(|fd| Mapping::new(fd, end))
-            .map_err(failed)?;
-        return contiguous(mapping, cookie, agreed);
-    }
-    let mut buffer = Buffer {
-        cookie,
-        mappings: Vec::with_capacity(parts.len()),
-        planes: planes_of(agreed),
+    let ends = planes
+        .into_iter()
+        .map(|plane| plane.offset().unwrap_or(0) + plane.len());
+    let (Some(first), Some(end)) = (planes.get(0), ends.max()) else {
+        return Err(io::ErrorKind::InvalidData.into());
     };
-    for (i, (fd, offset, length)) in parts.into_iter().enumerate().take(3) {
-        let mapping = memory::keep(fd)
-            .and_then(|fd| Mapping::new(fd, offset + length))
-            .map_err(&failed)?;
-        buffer.mappings.push(mapping);
-        buffer.planes[i].mapping = i;
-        buffer.planes[i].offset = offset;
-    }
-    buffer.checked()
+    Buffer::map(cookie, memory::keep(first.fd())?, end, agreed)
 }
 
-/// A buffer whose planes follow each other without gaps: where they lie is known from the stride alone.
-/// (V4L2 demands it, and some versions of libcamera get the planes' own offsets wrong.)
-fn contiguous(mapping: Mapping, cookie: u64, agreed: &Agreed) -> Result<Buffer, CameraError> {
-    Buffer {
-        cookie,
-        mappings: vec![mapping],
-        planes: planes_of(agreed),
-    }
-    .checked()
-}
-
+/// Where the planes lie in a buffer without gaps between them: it is known from the stride alone. (V4L2 demands
+/// it, and some versions of libcamera get the planes' own offsets wrong.)
 fn planes_of(agreed: &Agreed) -> [PlaneAt; 3] {
-    let (Layout::Pixels(format) | Layout::Crossed(format)) = agreed.layout else {
+    let (Layout::Pixels(format) | Layout::SwappedChroma(format)) = agreed.layout else {
         return [PlaneAt::default(); 3];
     };
-    let placed = planes::places(format, agreed.stride, agreed.height);
-    let strides = placed.map(|(_, stride)| stride);
-    let lengths = planes::sizes(format, strides, agreed.width, agreed.height);
-    std::array::from_fn(|i| PlaneAt {
-        mapping: 0,
-        offset: placed[i].0,
-        length: lengths[i],
-        stride: placed[i].1,
+    let rows = format.planes(agreed.width, agreed.height);
+    let mut strides = format
+        .planes(agreed.stride, agreed.height)
+        .map(|(bytes, _)| bytes);
+    // Where it is no byte a pixel, there is no other plane.
+    strides[0] = agreed.stride as usize;
+    let mut offset = 0;
+    std::array::from_fn(|i| {
+        let (stride, (bytes, rows)) = (strides[i], rows[i]);
+        let at = PlaneAt {
+            offset,
+            length: rows.checked_sub(1).map_or(0, |rows| stride * rows + bytes),
+            stride,
+        };
+        offset += stride * rows;
+        at
     })
 }
 
 impl Buffer {
-    /// The buffer, if every plane lies within its memory and every row within its stride.
-    fn checked(self) -> Result<Buffer, CameraError> {
-        let inside = self.planes.iter().all(|plane| {
-            let memory = self.mappings.get(plane.mapping).map_or(0, Mapping::length);
-            plane.length == 0 || plane.offset + plane.length <= memory
-        });
-        if inside {
-            return Ok(self);
+    /// Maps the first `length` bytes; an error where the picture does not fit into them.
+    fn map(cookie: u64, fd: OwnedFd, length: usize, agreed: &Agreed) -> io::Result<Buffer> {
+        let memory = Mapping::new(fd, length)?;
+        let planes = planes_of(agreed);
+        if planes.iter().any(|at| at.offset + at.length > length) {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the picture does not fit into its buffer",
+            ));
         }
-        Err(library("map a buffer")(std::io::Error::new(
-            std::io::ErrorKind::InvalidData,
-            "the picture does not fit into its buffer",
-        )))
+        Ok(Buffer {
+            cookie,
+            memory,
+            planes,
+        })
     }
 
     fn plane(&self, i: usize) -> Plane<'_> {
-        let at = self.planes[i];
-        if at.length == 0 {
-            return Plane::default();
-        }
-        Plane {
-            data: &self.bytes(at.mapping)[at.offset..at.offset + at.length],
-            stride: at.stride,
+        let PlaneAt {
+            offset,
+            length,
+            stride,
+        } = self.planes[i];
+        match length {
+            0 => Plane::default(),
+            _ => Plane {
+                data: &self.bytes()[offset..offset + length],
+                stride,
+            },
         }
     }
 
-    fn bytes(&self, mapping: usize) -> &[u8] {
+    fn bytes(&self) -> &[u8] {
         // SAFETY: the camera writes a buffer only while its request is queued, and takes it from `queue` alone,
         // which needs the buffer itself: while it can be borrowed here it is not queued.
-        unsafe { self.mappings[mapping].bytes() }
-    }
-
-    fn end_reading(&self) {
-        self.mappings.iter().for_each(Mapping::end_reading);
+        unsafe { self.memory.bytes() }
     }
 
     /// The cookie of the request that it belongs to.
@@ -239,7 +204,7 @@ impl Buffer {
         request: Request,
     ) -> Result<Queued, CameraError> {
         debug_assert_eq!(request.cookie(), self.cookie);
-        self.end_reading();
+        self.memory.end_reading();
         let queued = camera.queue_request(request);
         queued.map_err(|(_, source)| library("queue a request")(source))?;
         Ok(Queued(self))
@@ -254,7 +219,7 @@ impl Buffer {
 
     /// Copies the first `length` bytes: a JPEG.
     pub(super) fn copy_to(&self, length: usize, out: &mut Vec<u8>) {
-        let bytes = self.bytes(0);
+        let bytes = self.bytes();
         out.clear();
         out.extend_from_slice(&bytes[..length.min(bytes.len())]);
     }
@@ -320,7 +285,7 @@ impl Pixels for Lent {
         let mut planes =
             std::array::from_fn(|i| buffer.map_or_else(Plane::default, |buffer| buffer.plane(i)));
         let format = match self.agreed.layout {
-            Layout::Crossed(format) => {
+            Layout::SwappedChroma(format) => {
                 planes.swap(1, 2);
                 format
             }
@@ -341,9 +306,57 @@ impl Pixels for Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         if let Some(buffer) = self.buffer.take() {
-            buffer.end_reading();
+            buffer.memory.end_reading();
             // Nobody listens any more once the camera has ended: there is nothing to queue then either.
             let _ = self.home.send(Event::Home(buffer));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Matrix, PixelFormat, Range, Turn};
+
+    fn planes(format: PixelFormat, width: u32, height: u32, stride: u32) -> [PlaneAt; 3] {
+        planes_of(&Agreed {
+            width,
+            height,
+            name: String::new(),
+            layout: Layout::Pixels(format),
+            stride,
+            frame_size: 0,
+            range: Range::Full,
+            matrix: Matrix::Bt601,
+            remaining_turn: Turn::NONE,
+            buffers: 0,
+            is_virtual: false,
+        })
+    }
+
+    #[test]
+    fn planes_follow_each_other_with_the_cameras_stride() {
+        let places = |format, width, height, stride| {
+            planes(format, width, height, stride).map(|at| (at.offset, at.stride))
+        };
+        // The Pi pads 1000 pixels to 1024.
+        let i420 = places(PixelFormat::I420, 1000, 500, 1024);
+        assert_eq!(i420, [(0, 1024), (512_000, 512), (640_000, 512)]);
+        let nv12 = places(PixelFormat::Nv12, 640, 481, 640);
+        assert_eq!(nv12[..2], [(0, 640), (640 * 481, 640)]);
+        let yuyv = places(PixelFormat::Yuyv, 640, 480, 1280);
+        assert_eq!(yuyv[0], (0, 1280));
+    }
+
+    #[test]
+    fn the_last_row_ends_with_its_pixels() {
+        let lengths = |format, width, height, stride| {
+            planes(format, width, height, stride).map(|at| at.length)
+        };
+        assert_eq!(
+            lengths(PixelFormat::I420, 1000, 500, 1024),
+            [1024 * 499 + 1000, 512 * 249 + 500, 512 * 249 + 500]
+        );
+        assert_eq!(lengths(PixelFormat::Rgb, 31, 2, 96), [96 + 93, 0, 0]);
     }
 }

@@ -3,6 +3,7 @@
 use clap::Parser;
 
 use super::*;
+use crate::camera::Value;
 
 #[derive(Parser)]
 struct Line {

@@ -3,36 +3,34 @@
 use super::*;
 
 fn entry(name: &str, kind: ControlType, shape: Shape, min: f64, max: f64) -> Entry {
-    let mut entry = Entry {
+    Entry {
         id: 1,
         name: name.into(),
         kind,
-        shape: Shape::Single,
-        min: ControlValue::None,
-        max: ControlValue::None,
-        default: ControlValue::None,
+        shape,
+        min: min.into(),
+        max: max.into(),
+        default: min.into(),
         choices: Vec::new(),
         values: Vec::new(),
-    };
-    entry.min = make(&entry, &[min]).unwrap();
-    entry.max = make(&entry, &[max]).unwrap();
-    entry.default = make(&entry, &[min]).unwrap();
-    entry.shape = shape;
-    entry
+    }
 }
 
 /// Some of what a Camera Module 3 has.
 fn table() -> Table {
-    let mut crop = entry("ScalerCrop", ControlType::Float, Shape::Single, 0.0, 0.0);
-    crop.kind = ControlType::Rectangle;
-    crop.min = make(&crop, &[0.0, 0.0, 64.0, 64.0]).unwrap();
-    crop.max = make(&crop, &[16.0, 24.0, 4608.0, 2592.0]).unwrap();
-    let mut windows = entry("AfWindows", ControlType::Float, Shape::Single, 0.0, 0.0);
-    windows.kind = ControlType::Rectangle;
-    windows.shape = Shape::Any;
-    (windows.min, windows.max) = (ControlValue::None, ControlValue::None);
+    let mut crop = entry(
+        "ScalerCrop",
+        ControlType::Rectangle,
+        Shape::Single,
+        0.0,
+        0.0,
+    );
+    crop.min = serde_json::json!([0, 0, 64, 64]);
+    crop.max = serde_json::json!([16, 24, 4608, 2592]);
+    let mut windows = entry("AfWindows", ControlType::Rectangle, Shape::Any, 0.0, 0.0);
+    (windows.min, windows.max) = (Json::Null, Json::Null);
     let mut awb = entry("AwbMode", ControlType::Int32, Shape::Single, 0.0, 7.0);
-    awb.values = (0..6).map(ControlValue::from).collect();
+    awb.values = (0..6).map(f64::from).collect();
     awb.choices = vec![
         (0, "AwbAuto".into()),
         (5, "AwbDaylight".into()),
@@ -111,12 +109,7 @@ fn a_control_that_the_camera_does_not_have_is_answered_with_those_that_it_has() 
     let message = number("LensPosition", 1.0).unwrap_err();
     assert!(message.contains("no control LensPosition"), "{message}");
     assert!(message.contains("AnalogueGain"), "{message}");
-    let setting = Setting {
-        asked: "LensPosition".into(),
-        control: "LensPosition".into(),
-        value: Value::Numbers(vec![1.0]),
-        need: Need::IfThere,
-    };
+    let setting = Setting::if_there("LensPosition", 1.0);
     assert_eq!(table().resolve(&[setting]).unwrap().len(), 0);
 }
 
@@ -141,7 +134,7 @@ fn a_value_of_the_wrong_shape_never_reaches_libcamera() {
 
 #[test]
 fn a_window_is_a_share_of_the_sensors_field() {
-    let half = Value::Window(Window([0.25, 0.5, 0.5, 0.5]));
+    let half = Value::Window([0.25, 0.5, 0.5, 0.5]);
     let Ok(ControlValue::Rectangle(area)) = resolve("ScalerCrop", half.clone()) else {
         panic!("a rectangle was expected");
     };
@@ -159,4 +152,17 @@ fn a_crop_beyond_the_sensor_is_refused() {
     assert!(text("ScalerCrop", "16,24,4608,2592").is_ok());
     let message = text("ScalerCrop", "0,0,5000,2592").unwrap_err();
     assert!(message.contains("within 16,24,4608,2592"), "{message}");
+}
+
+#[test]
+fn values_are_listed_as_they_were_written() {
+    let floats: ControlValue = vec![0.1f32, 32.0].into();
+    assert_eq!(json(&floats).to_string(), "[0.1,32]");
+    assert_eq!(show(&json(&floats)), "0.1,32");
+    assert_eq!(show(&json(&true.into())), "true");
+    assert_eq!(json(&ControlValue::None), Json::Null);
+    let entry = serde_json::to_value(&table().0[2]).unwrap();
+    let expected = serde_json::json!({"name": "AwbMode", "min": 0.0, "max": 7.0, "default": 0.0,
+        "choices": ["AwbAuto", "AwbDaylight", "AwbCustom"]});
+    assert_eq!(entry, expected);
 }

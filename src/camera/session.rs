@@ -7,28 +7,27 @@
 //! [`LOOK`].
 
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use libcamera::camera::{ActiveCamera, Camera};
 use libcamera::camera_manager::CameraManager;
+use libcamera::control::ControlList;
 use libcamera::controls;
 use libcamera::framebuffer::FrameMetadataStatus;
 use libcamera::request::{Request, RequestStatus, ReuseFlag};
 use libcamera::stream::Stream;
 
+use super::CameraConfig;
 use super::buffers::{self, Buffer, Lent, Queued};
 use super::clock::{Thinner, taken_at};
 use super::controls::{Given, Table};
-use super::error::{CameraError, library, look_at_devices};
-use super::negotiate::{self, Agreed, Layout};
-use super::notice::Notice;
-use super::rate::{rate, remarks};
+use super::error::{CameraError, library};
+use super::negotiate::{self, Agreed, Layout, mode, rate};
 use super::select::{self, Names};
-use super::{mode, patience};
 use crate::frame::{Captured, Content, Pool};
 use crate::jpeg::markers;
-use crate::send::camera_options::{CameraConfig, Setting};
+use crate::report::Severity;
 use crate::source::{Feed, Shot};
 
 /// How long the wish to end may go unseen.
@@ -62,11 +61,12 @@ pub(super) struct Session {
     /// The buffers that the camera has, by their request's cookie.
     queued: Vec<Option<Queued>>,
     agreed: Arc<Agreed>,
-    controls: Vec<Given>,
-    names: Names,
-    believed: bool,
-    /// Whether the virtual camera's first picture has told its range.
-    looked_at: bool,
+    /// By the id it is found again.
+    pub(super) names: Names,
+    /// What there is to say of it, once.
+    pub(super) remarks: Vec<(Severity, String)>,
+    /// Whether the range of its pixels is known: the virtual camera's first picture tells it.
+    range_known: bool,
     /// How long a frame may take, by what was asked.
     interval: Duration,
     thinner: Thinner,
@@ -74,14 +74,6 @@ pub(super) struct Session {
     /// The last frame's number, by the camera's count.
     sequence: Option<u32>,
     missed: u64,
-}
-
-/// How a session ended.
-pub(super) enum End {
-    /// Somebody asked.
-    Asked,
-    /// The camera was lost.
-    Lost(CameraError),
 }
 
 /// Where buffers may come from.
@@ -93,83 +85,43 @@ pub(super) enum Memory {
     Allocator,
 }
 
-/// The manager, with the cameras in the order in which they are counted.
-pub(super) fn cameras() -> Result<(CameraManager, Vec<Names>), CameraError> {
-    let manager = CameraManager::new().map_err(library("start"))?;
-    let mut names: Vec<Names> = manager
-        .cameras()
-        .iter()
-        .map(|camera| Names {
-            id: camera.id().into(),
-            model: model(&camera),
-        })
-        .collect();
-    if names.is_empty() {
-        return Err(CameraError::NoCamera(look_at_devices()));
-    }
-    select::sort(&mut names);
-    Ok((manager, names))
-}
-
-fn model(camera: &Camera<'_>) -> String {
-    let model = camera.properties().get::<libcamera::properties::Model>();
-    model.map_or_else(|_| camera.id().into(), |model| model.0)
-}
-
-/// Takes the camera for this process alone.
-pub(super) fn acquire(camera: &Camera<'static>) -> Result<ActiveCamera<'static>, CameraError> {
-    camera
-        .acquire()
-        .map_err(|source| match source.raw_os_error() {
-            Some(libc::EBUSY) => CameraError::Busy {
-                id: camera.id().into(),
-            },
-            _ => library("take the camera")(source),
-        })
-}
-
 impl Session {
     /// Opens the camera that `known` is the id of, else the one that `--camera` means, and starts it. A known
-    /// one that is not there is [`CameraError::Unplugged`], whatever others are.
+    /// one that is not there is [`CameraError::Absent`], whatever others are.
     pub(super) fn open(
         config: &CameraConfig,
         known: Option<&str>,
         memory: Memory,
-        notice: &dyn Fn(Notice),
     ) -> Result<Session, CameraError> {
-        let (manager, mut names) = cameras()?;
+        let (manager, mut names) = select::cameras()?;
         let chosen = match known {
             Some(id) => select::find(&names, id)?,
             None => select::choose(&names, config.camera.as_deref())?,
         };
         let names = names.swap_remove(chosen);
-        let camera = manager.get(&names.id).ok_or(CameraError::Unplugged)?;
-        let mut active = acquire(&camera)?;
-        let believed = !negotiate::is_virtual(&camera);
+        let camera = manager.get(&names.id).ok_or_else(CameraError::unplugged)?;
+        let mut active = select::acquire(&camera)?;
 
         let modes = mode::modes(&mut active);
-        let size = (config.width, config.height);
-        let choice = mode::choose(&modes, config.mode, size, config.fps)?;
+        let choice = mode::choose(&modes, config.mode, config.size, config.fps)?;
         let sensor = choice.map(|choice| choice.mode);
         let (agreed, configuration) = negotiate::configure(&mut active, config, sensor)?;
-        let table = Table::read(active.controls());
-        let durations = mode::frame_durations(&active);
-        let rate = rate(config, durations);
-        let mut settings: Vec<Setting> = rate.setting.into_iter().collect();
-        settings.extend(config.settings.iter().cloned());
-        let controls = table.resolve(&settings)?;
+        let durations = rate::frame_durations(&active);
+        let (rate, interval) = rate::rate(config, durations);
+        let settings: Vec<_> = rate.iter().chain(&config.settings).cloned().collect();
+        let controls = Table::read(active.controls()).resolve(&settings)?;
 
-        notice(Notice::Opened {
-            names: names.clone(),
-            agreed: agreed.clone(),
-            sensor,
-        });
-        for remark in remarks(config, &agreed, choice, rate.possible) {
-            notice(remark);
+        let (width, height) = (agreed.width, agreed.height);
+        let mut opened = format!("camera {}: {width}x{height} {}", names.model, agreed.name);
+        if let Some(mode) = sensor {
+            opened += &format!(", sensor mode {mode}");
         }
+        let differs = rate::remarks(config, &agreed, choice, durations).into_iter();
+        let differs = differs.map(|line| (Severity::Warning, line));
+        let remarks = [(Severity::Info, opened)].into_iter().chain(differs);
 
         let stream = configuration.get(0).and_then(|stream| stream.stream());
-        let stream = stream.ok_or(CameraError::Unplugged)?;
+        let stream = stream.ok_or_else(CameraError::unplugged)?;
         let heaps =
             memory == Memory::Heaps && agreed.layout != Layout::Jpeg && !select::is_usb(&names.id);
         let frames = buffers::allocate(&active, &stream, &agreed, heaps)?;
@@ -183,27 +135,25 @@ impl Session {
             home,
             stream,
             queued: Vec::new(),
+            range_known: !agreed.is_virtual,
             agreed: Arc::new(agreed),
-            controls,
             names,
-            believed,
-            looked_at: false,
-            interval: rate.longest,
+            remarks: remarks.collect(),
+            interval,
             thinner: Thinner::new(Duration::from_secs_f64(1.0 / config.fps)),
             jpegs: Pool::new(JPEGS),
             sequence: None,
             missed: 0,
         };
-        session.start(frames)?;
+        session.start(frames, &controls)?;
         Ok(session)
     }
 
-    /// The camera's names; by the id it is found again.
-    pub(super) fn names(&self) -> &Names {
-        &self.names
-    }
-
-    fn start(&mut self, frames: Vec<(buffers::Frame, Buffer)>) -> Result<(), CameraError> {
+    fn start(
+        &mut self,
+        frames: Vec<(buffers::Frame, Buffer)>,
+        controls: &[Given],
+    ) -> Result<(), CameraError> {
         let done = self.home.clone();
         self.active.on_request_completed(move |request| {
             // The session is gone: so is what would be done with the request.
@@ -215,73 +165,66 @@ impl Session {
         });
         let mut free = Vec::with_capacity(frames.len());
         for (frame, buffer) in frames {
-            let mut request = self
-                .active
-                .create_request(Some(buffer.cookie() as u64))
-                .ok_or(CameraError::Unplugged)?;
+            let request = self.active.create_request(Some(buffer.cookie() as u64));
+            let mut request = request.ok_or_else(CameraError::unplugged)?;
             frame
                 .attach(&mut request, &self.stream)
                 .map_err(library("prepare a request"))?;
             // Some pipelines (uvcvideo) look at the controls of requests only. Once set they stay set.
-            set(request.controls_mut(), &self.controls);
+            set(request.controls_mut(), controls);
             self.parked.push(Some(request));
             self.queued.push(None);
             free.push(buffer);
         }
-        let mut list = libcamera::control::ControlList::new();
-        set(&mut list, &self.controls);
+        let mut list = ControlList::new();
+        set(&mut list, controls);
         self.active
             .start(Some(&list))
             .map_err(library("start the camera"))?;
         free.into_iter().try_for_each(|buffer| self.queue(buffer))
     }
 
-    /// Gives the camera's pictures to the feed until somebody asks to end or the camera is lost. `first` is
-    /// called with the first picture.
-    pub(super) fn serve(&mut self, feed: &Feed, first: &mut dyn FnMut()) -> End {
+    /// Gives the camera's pictures to the feed until somebody asks to end; an error is why the camera was lost.
+    /// `first` is called with the first picture.
+    pub(super) fn serve(
+        &mut self,
+        feed: &Feed,
+        first: &mut dyn FnMut(),
+    ) -> Result<(), CameraError> {
         let mut seen = false;
         let mut last = Instant::now();
         let mut frame_time = self.interval;
-        loop {
-            if feed.stop().is_asked() {
-                return End::Asked;
-            }
+        while !feed.stop().is_asked() {
             match self.events.recv_timeout(LOOK) {
                 Ok(Event::Done(request)) => {
                     last = Instant::now();
                     if request.status() == RequestStatus::Cancelled {
-                        return End::Lost(CameraError::Cancelled);
+                        let line = "the camera stopped: check its cable and power";
+                        return Err(CameraError::Failed(line.into()));
                     }
                     if let Some(duration) = frame_duration(&request) {
                         frame_time = duration.max(self.interval);
                     }
-                    match self.give(request, feed) {
-                        Ok(true) if !seen => {
-                            seen = true;
-                            first();
-                        }
-                        Ok(_) => {}
-                        Err(error) => return End::Lost(error),
+                    if self.give(request, feed)? && !std::mem::replace(&mut seen, true) {
+                        first();
                     }
                 }
-                Ok(Event::Home(buffer)) => {
-                    if let Err(error) = self.queue_again(buffer) {
-                        return End::Lost(error);
-                    }
-                }
-                Ok(Event::Unplugged) => return End::Lost(CameraError::Unplugged),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    unreachable!("the session holds a sender itself")
-                }
+                Ok(Event::Home(buffer)) => self.queue_again(buffer)?,
+                Ok(Event::Unplugged) => return Err(CameraError::unplugged()),
+                // Nothing came in time: the session holds a sender itself, so that the channel stays.
+                Err(_) => {}
             }
             if self.queued.iter().all(Option::is_none) {
                 // Every buffer is lent: the camera has nothing to fill.
                 last = Instant::now();
             } else if last.elapsed() > patience(frame_time, seen) {
-                return End::Lost(CameraError::Stalled(last.elapsed()));
+                return Err(CameraError::Failed(format!(
+                    "the camera sent no frame for {:.1} s: check its cable",
+                    last.elapsed().as_secs_f32()
+                )));
             }
         }
+        Ok(())
     }
 
     /// Gives a completed request's picture to the feed; says whether there was one.
@@ -305,7 +248,7 @@ impl Session {
             return Ok(false);
         }
         feed.report_shot(shot);
-        if !self.believed && !std::mem::replace(&mut self.looked_at, true) {
+        if !std::mem::replace(&mut self.range_known, true) {
             let width = self.agreed.width as usize;
             Arc::make_mut(&mut self.agreed).range = negotiate::virtual_range(buffer.luma(width));
         }
@@ -324,7 +267,7 @@ impl Session {
         };
         feed.put(Captured {
             at,
-            turn: self.agreed.left,
+            turn: self.agreed.remaining_turn,
             content,
         });
         Ok(true)
@@ -338,7 +281,7 @@ impl Session {
         let sensor = request.metadata().get::<controls::SensorTimestamp>();
         let sensor_ns = sensor.ok().and_then(|stamp| u64::try_from(stamp.0).ok());
         match sensor_ns {
-            Some(stamp) if self.believed => taken_at(stamp),
+            Some(stamp) if !self.agreed.is_virtual => taken_at(stamp),
             _ => taken_at(buffer_ns),
         }
     }
@@ -376,7 +319,7 @@ impl Drop for Session {
     }
 }
 
-fn set(list: &mut libcamera::control::ControlList, controls: &[Given]) {
+fn set(list: &mut ControlList, controls: &[Given]) {
     for (id, value) in controls {
         // Always Ok in this binding; what the camera takes was checked before.
         let _ = list.set_raw(*id, value.clone());
@@ -392,16 +335,34 @@ fn frame_duration(request: &Request) -> Option<Duration> {
 fn shot(request: &Request, missed: u64) -> Shot {
     let metadata = request.metadata();
     let exposure = metadata.get::<controls::ExposureTime>().ok();
+    let gain = metadata.get::<controls::AnalogueGain>().ok();
+    let lens = metadata.get::<controls::LensPosition>().ok();
     Shot {
         exposure_us: exposure.and_then(|time| u32::try_from(time.0).ok()),
-        gain: metadata
-            .get::<controls::AnalogueGain>()
-            .ok()
-            .map(|gain| gain.0),
-        lens_position: metadata
-            .get::<controls::LensPosition>()
-            .ok()
-            .map(|lens| lens.0),
+        gain: gain.map(|gain| gain.0),
+        lens_position: lens.map(|lens| lens.0),
         missed,
+    }
+}
+
+/// How long to wait for a frame: three of them, and at least two seconds; longer for the first one, for
+/// which the camera sets its exposure and drops what it does not like.
+fn patience(frame_time: Duration, seen: bool) -> Duration {
+    match seen {
+        true => (frame_time * 3).max(Duration::from_secs(2)),
+        false => (frame_time * 10).max(Duration::from_secs(5)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stall_is_three_frames_and_at_least_two_seconds() {
+        let seconds = Duration::from_secs;
+        assert_eq!(patience(Duration::from_millis(33), true), seconds(2));
+        assert_eq!(patience(seconds(6), true), seconds(18));
+        assert!(patience(seconds(6), false) > patience(seconds(6), true));
     }
 }

@@ -1,11 +1,11 @@
 //! A camera's buffers as memory: where they come from, how they are mapped, when the CPU may look.
 //!
-//! The room of the camera with `unsafe` in it: two ioctls of the kernel that no crate wraps, `mmap`,
-//! and one descriptor that the binding forgets. (Beside it `buffers.rs` promises once that the camera does not
-//! write what is read.) On a Raspberry Pi the buffers of libcamera's own allocator
-//! are not cached for the CPU, and reading them is many times slower than reading memory; those of a
-//! dma-heap are cached, and must be bracketed by `DMA_BUF_IOCTL_SYNC` while the CPU reads. It knows
-//! nothing of formats, requests or threads. Nothing here blocks, but for a kernel that cleans its caches.
+//! The room of the camera with `unsafe` in it: two ioctls of the kernel that no crate wraps, and descriptors that
+//! the binding lends or forgets. (Beside it `buffers` promises once that the camera does not write what is read.)
+//! On a Raspberry Pi the buffers of libcamera's own allocator are not cached for the CPU, and reading them is many
+//! times slower than reading memory; those of a dma-heap are cached, and must be bracketed by
+//! `DMA_BUF_IOCTL_SYNC` while the CPU reads. It knows nothing of formats, requests or threads. Nothing here
+//! blocks, but for a kernel that cleans its caches.
 //!
 //! The calls go through libc on purpose (not through raw system calls): on machines without dma-heaps the
 //! tests preload a library that emulates them.
@@ -14,9 +14,9 @@ use std::cell::Cell;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::ptr::NonNull;
 
 use libcamera::framebuffer::{FrameBufferPlane, OwnedFrameBuffer};
+use memmap2::{Mmap, MmapOptions};
 
 /// Where cached buffers come from, best first: what Raspberry Pi OS names for this use, the contiguous
 /// memory that the older Pis need, and any memory, which a Pi 5 can use.
@@ -93,7 +93,7 @@ pub(super) fn import(
 }
 
 /// Which file a descriptor stands for: device and inode; `None` where it is not open.
-pub(super) fn identity(fd: RawFd) -> Option<(u64, u64)> {
+fn identity(fd: RawFd) -> Option<(u64, u64)> {
     // SAFETY: all zeroes is a valid `stat`.
     let mut stat = unsafe { std::mem::zeroed::<libc::stat>() };
     // SAFETY: the kernel checks the number and writes one `stat`, which outlives the call.
@@ -103,27 +103,18 @@ pub(super) fn identity(fd: RawFd) -> Option<(u64, u64)> {
 
 /// Keeps a descriptor that libcamera owns: a duplicate of our own.
 pub(super) fn keep(fd: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: any number may be asked for; the kernel refuses those that are not open.
-    let copy = unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) };
-    if copy < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the call succeeded, so this is a new descriptor that nobody else owns.
-    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+    // SAFETY: libcamera has it open, and closes it only with the buffer that told us of it.
+    unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()
 }
 
 /// A buffer, mapped for reading. It stays readable for as long as this lives, whatever becomes of the camera.
 #[derive(Debug)]
 pub(super) struct Mapping {
-    address: NonNull<u8>,
-    length: usize,
-    fd: OwnedFd,
+    map: Mmap,
+    file: File,
     /// Whether the kernel was told that the CPU reads.
     reading: Cell<bool>,
 }
-
-// SAFETY: the mapping is read-only and belongs to no thread; the address stays valid until it is dropped.
-unsafe impl Send for Mapping {}
 
 impl Mapping {
     /// Maps the first `length` bytes of the buffer.
@@ -138,31 +129,13 @@ impl Mapping {
                 format!("a buffer of {size} bytes where {length} were expected"),
             ));
         }
-        // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing of ours.
-        let address = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                length,
-                libc::PROT_READ,
-                libc::MAP_SHARED,
-                file.as_raw_fd(),
-                0,
-            )
-        };
-        match NonNull::new(address.cast::<u8>()) {
-            Some(address) if address.as_ptr().cast() != libc::MAP_FAILED => Ok(Mapping {
-                address,
-                length,
-                fd: file.into(),
-                reading: Cell::new(false),
-            }),
-            _ => Err(io::Error::last_os_error()),
-        }
-    }
-
-    /// How many bytes are mapped.
-    pub(super) fn length(&self) -> usize {
-        self.length
+        // SAFETY: it is read through `bytes` alone, whose caller knows of no writer.
+        let map = unsafe { MmapOptions::new().len(length).map(&file) }?;
+        Ok(Mapping {
+            map,
+            file,
+            reading: Cell::new(false),
+        })
     }
 
     /// The mapped bytes, with what the camera wrote made visible to the CPU until [`Mapping::end_reading`].
@@ -174,8 +147,7 @@ impl Mapping {
         if !self.reading.get() {
             self.reading.set(self.sync(SYNC_START | SYNC_READ));
         }
-        // SAFETY: mapped for reading, this long, until `self` is dropped; the caller knows of no writer.
-        unsafe { std::slice::from_raw_parts(self.address.as_ptr(), self.length) }
+        &self.map
     }
 
     /// The CPU has read, if it did.
@@ -190,7 +162,7 @@ impl Mapping {
         loop {
             // SAFETY: the kernel reads one u64 (`struct dma_buf_sync`), which outlives the call.
             let answer =
-                unsafe { libc::ioctl(self.fd.as_raw_fd(), BUF_SYNC as _, &raw const flags) };
+                unsafe { libc::ioctl(self.file.as_raw_fd(), BUF_SYNC as _, &raw const flags) };
             if answer == 0 {
                 return true;
             }
@@ -205,8 +177,6 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         self.end_reading();
-        // SAFETY: mapped by `new`, and nothing borrows from it any more.
-        unsafe { libc::munmap(self.address.as_ptr().cast(), self.length) };
     }
 }
 

@@ -5,6 +5,8 @@
 //! shows means configuring the camera for it (tens of milliseconds each on a Pi), so this is done once a
 //! start. Cameras without a raw stream (webcams, the virtual camera) have no modes. Choosing is pure.
 
+use std::fmt;
+
 use libcamera::camera::{ActiveCamera, SensorConfiguration};
 use libcamera::control_value::ControlValue;
 use libcamera::controls::ControlId;
@@ -13,30 +15,37 @@ use libcamera::properties;
 use libcamera::stream::StreamRole;
 use serde::Serialize;
 
-use super::error::CameraError;
-use crate::send::camera_options;
+use super::rate::{fps, frame_durations};
+use crate::camera::Mode;
+use crate::camera::error::{CameraError, listed};
 
 /// A way to read out the sensor.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(super) struct SensorMode {
+pub(in crate::camera) struct SensorMode {
     /// In pixels, as they leave the sensor.
-    pub(super) width: u32,
-    /// In pixels.
-    pub(super) height: u32,
+    pub(in crate::camera) width: u32,
+    pub(in crate::camera) height: u32,
     /// Bits a sample.
-    pub(super) bits: u32,
+    pub(in crate::camera) bits: u32,
     /// The fastest rate; `None` where the camera does not say.
-    pub(super) fps: Option<f64>,
+    pub(in crate::camera) fps: Option<f64>,
     /// Which part of the sensor it shows: x, y, width, height, in the sensor's pixels.
-    pub(super) crop: [u32; 4],
+    pub(in crate::camera) crop: [u32; 4],
 }
 
-/// What was chosen, and what there is to say about it.
+/// As `--mode` takes it.
+impl fmt::Display for SensorMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.width, self.height, self.bits)
+    }
+}
+
+/// What was chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Choice {
-    pub(super) mode: SensorMode,
+pub(in crate::camera) struct Choice {
+    pub(in crate::camera) mode: SensorMode,
     /// How much of the widest possible field it shows, 0 to 1, a side.
-    pub(super) share: f64,
+    pub(in crate::camera) share: f64,
 }
 
 /// Less than this of the field, a side, is worth a word.
@@ -45,145 +54,106 @@ const WHOLE: f64 = 0.985;
 const ABOUT: f64 = 1.005;
 
 /// The sensor's modes. Leaves the camera configured for one of them.
-pub(super) fn modes(camera: &mut ActiveCamera<'_>) -> Vec<SensorMode> {
+pub(in crate::camera) fn modes(camera: &mut ActiveCamera<'_>) -> Vec<SensorMode> {
     let Some(mut config) = camera.generate_configuration(&[StreamRole::Raw]) else {
         return Vec::new();
     };
     let mut offered = Vec::new();
     if let Some(stream) = config.get(0) {
         for format in &*stream.formats().pixel_formats() {
-            let Some(bits) = bits_of(&format.to_string()) else {
-                continue;
-            };
-            for size in stream.formats().sizes(format) {
-                offered.push((format, bits, size));
+            if let Some(bits) = bits_of(&format.to_string()) {
+                let sizes = stream.formats().sizes(format);
+                offered.extend(sizes.into_iter().map(|size| (format, bits, size)));
             }
         }
     }
     let mut modes = Vec::with_capacity(offered.len());
     for (format, bits, size) in offered {
+        let Size { width, height } = size;
+        let mut mode = SensorMode {
+            width,
+            height,
+            bits,
+            fps: None,
+            crop: [0, 0, width, height],
+        };
         if let Some(mut stream) = config.get_mut(0) {
             stream.set_pixel_format(format);
             stream.set_size(size);
         }
-        config.set_sensor_configuration(sensor_configuration(size, bits));
-        if config.validate().is_invalid() || camera.configure(&mut config).is_err() {
-            continue;
+        config.set_sensor_configuration(sensor_configuration(&mode));
+        if !config.validate().is_invalid() && camera.configure(&mut config).is_ok() {
+            mode.fps = frame_durations(camera).map(|(shortest, _)| fps(shortest));
+            mode.crop = field(camera).unwrap_or(mode.crop);
+            modes.push(mode);
         }
-        modes.push(SensorMode {
-            width: size.width,
-            height: size.height,
-            bits,
-            fps: frame_durations(camera).map(|(shortest, _)| rate(shortest)),
-            crop: field(camera, size),
-        });
     }
     modes
 }
 
 /// What to give libcamera to get the mode.
-pub(super) fn sensor_configuration(size: Size, bits: u32) -> SensorConfiguration {
+pub(super) fn sensor_configuration(mode: &SensorMode) -> SensorConfiguration {
     let mut sensor = SensorConfiguration::new();
-    sensor.set_output_size(size.width, size.height);
-    sensor.set_bit_depth(bits);
+    sensor.set_output_size(mode.width, mode.height);
+    sensor.set_bit_depth(mode.bits);
     sensor
 }
 
-/// The shortest and the longest frame, in microseconds, as the camera is configured now.
-pub(super) fn frame_durations(camera: &ActiveCamera<'_>) -> Option<(i64, i64)> {
-    let limits = camera
-        .controls()
-        .find(ControlId::FrameDurationLimits.id())
-        .ok()?;
-    let first = |value| match value {
-        ControlValue::Int64(values) => values.first().copied().filter(|us| *us > 0),
+/// What the camera's mode shows: the largest crop that the scaler could take from it.
+fn field(camera: &ActiveCamera<'_>) -> Option<[u32; 4]> {
+    let limits = camera.controls().find(ControlId::ScalerCrop.id());
+    let crop = match limits.map(|limits| limits.max()) {
+        Ok(ControlValue::Rectangle(areas)) => areas.first().copied(),
         _ => None,
     };
-    Some((first(limits.min())?, first(limits.max())?))
-}
-
-/// A frame's duration in microseconds as frames a second, to a hundredth: the microseconds are rounded, too.
-pub(super) fn rate(duration_us: i64) -> f64 {
-    (1e8 / duration_us as f64).round() / 100.0
-}
-
-/// What the mode shows: the largest crop that the scaler could take from it.
-fn field(camera: &ActiveCamera<'_>, size: Size) -> [u32; 4] {
-    let crop = camera
-        .controls()
-        .find(ControlId::ScalerCrop.id())
-        .ok()
-        .map(|info| info.max());
-    let crop = match crop {
-        Some(ControlValue::Rectangle(areas)) => areas.first().copied(),
-        _ => None,
-    };
-    let maximum = || {
-        camera
-            .properties()
-            .get::<properties::ScalerCropMaximum>()
-            .ok()
-    };
+    let maximum = || camera.properties().get::<properties::ScalerCropMaximum>();
     let Rectangle {
         x,
         y,
         width,
         height,
-    } = crop
-        .or_else(|| maximum().map(|crop| crop.0))
-        .unwrap_or(Rectangle {
-            x: 0,
-            y: 0,
-            width: size.width,
-            height: size.height,
-        });
-    [x.unsigned_abs(), y.unsigned_abs(), width, height]
+    } = crop.or_else(|| Some(maximum().ok()?.0))?;
+    Some([x.unsigned_abs(), y.unsigned_abs(), width, height])
 }
 
 /// The bits a sample that a raw format's name tells: "SRGGB10_CSI2P" has 10.
 fn bits_of(format: &str) -> Option<u32> {
-    let digits = format.trim_start_matches(|c: char| !c.is_ascii_digit());
-    let end = digits
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(digits.len());
-    digits[..end]
-        .parse()
-        .ok()
-        .filter(|bits| (8..=16).contains(bits))
+    let not_digit = |c: char| !c.is_ascii_digit();
+    let digits = format.trim_start_matches(not_digit).split(not_digit).next();
+    let bits = digits?.parse().ok();
+    bits.filter(|bits| (8..=16).contains(bits))
 }
 
 /// The mode for a picture of this size and rate; `Ok(None)` where the camera has no modes.
-pub(super) fn choose(
+pub(in crate::camera) fn choose(
     modes: &[SensorMode],
-    asked: Option<camera_options::Mode>,
+    asked: Option<Mode>,
     size: (u32, u32),
     fps: f64,
 ) -> Result<Option<Choice>, CameraError> {
-    let Some(best) = modes.iter().map(|mode| seen(mode, size)).max_by(area_order) else {
-        return match asked {
-            None => Ok(None),
-            Some(asked) => Err(no_such_mode(asked, modes)),
-        };
-    };
+    let area = |(width, height): &(f64, f64)| width * height;
+    let fields = modes.iter().map(|mode| seen(mode, size));
+    let widest = fields.max_by(|a, b| area(a).total_cmp(&area(b)));
     let share = |mode: &SensorMode| {
         let (width, height) = seen(mode, size);
-        (width / best.0).min(height / best.1)
+        widest.map_or(1.0, |widest| (width / widest.0).min(height / widest.1))
     };
     let chosen = match asked {
-        Some(asked) => modes
-            .iter()
-            .filter(|mode| (mode.width, mode.height) == (asked.width, asked.height))
-            .filter(|mode| asked.bits.is_none_or(|bits| bits == mode.bits))
-            .max_by_key(|mode| mode.bits)
-            .ok_or_else(|| no_such_mode(asked, modes))?,
+        Some(asked) => Some(
+            modes
+                .iter()
+                .filter(|mode| (mode.width, mode.height) == (asked.width, asked.height))
+                .filter(|mode| asked.bits.is_none_or(|bits| bits == mode.bits))
+                .max_by_key(|mode| mode.bits)
+                .ok_or_else(|| no_such_mode(asked, modes))?,
+        ),
         None => modes
             .iter()
-            .max_by(|a, b| rank(a, share(a), size, fps).total_cmp(&rank(b, share(b), size, fps)))
-            .expect("there is a best mode, so there is a mode"),
+            .max_by_key(|mode| rank(mode, share(mode), size, fps)),
     };
-    Ok(Some(Choice {
-        mode: *chosen,
-        share: share(chosen),
+    Ok(chosen.map(|mode| Choice {
+        mode: *mode,
+        share: share(mode),
     }))
 }
 
@@ -201,53 +171,31 @@ fn seen(mode: &SensorMode, size: (u32, u32)) -> (f64, f64) {
     (width.min(height * shape), height.min(width / shape))
 }
 
-fn area_order(a: &(f64, f64), b: &(f64, f64)) -> std::cmp::Ordering {
-    (a.0 * a.1).total_cmp(&(b.0 * b.1))
-}
-
-/// Higher is better: first the rate, then the field, then enough pixels, then the fewest that are enough
-/// (they are read out faster and with less power), then the most bits.
-fn rank(mode: &SensorMode, share: f64, size: (u32, u32), fps: f64) -> Rank {
+/// Higher is better: first the rate (where none reaches it, the fastest), then the field, then enough pixels,
+/// then the fewest that are enough (they are read out faster and with less power), then the most bits.
+fn rank(mode: &SensorMode, share: f64, size: (u32, u32), fps: f64) -> impl Ord + use<> {
     let rate = mode.fps.unwrap_or(f64::INFINITY) * ABOUT;
-    let reaches = rate >= fps;
     let enough = mode.width >= size.0 && mode.height >= size.1;
-    let pixels = f64::from(mode.width) * f64::from(mode.height);
-    Rank([
-        f64::from(u8::from(reaches)),
-        // Where none reaches the rate, the fastest.
-        if reaches { 0.0 } else { rate },
+    let pixels = i64::from(mode.width) * i64::from(mode.height);
+    (
+        // In thousandths: rates come in hundredths.
+        (rate.min(fps) * 1e3) as u64,
         // Fields that differ by a hundredth are the same field.
-        (share * 100.0).round(),
-        f64::from(u8::from(enough)),
+        (share * 100.0).round() as u32,
+        enough,
         if enough { -pixels } else { pixels },
-        f64::from(mode.bits),
-    ])
+        mode.bits,
+    )
 }
 
-struct Rank([f64; 6]);
-
-impl Rank {
-    fn total_cmp(&self, other: &Rank) -> std::cmp::Ordering {
-        let pairs = self.0.iter().zip(&other.0);
-        pairs
-            .map(|(a, b)| a.total_cmp(b))
-            .find(|order| order.is_ne())
-            .unwrap_or(std::cmp::Ordering::Equal)
-    }
-}
-
-fn no_such_mode(asked: camera_options::Mode, modes: &[SensorMode]) -> CameraError {
-    let bits = asked
-        .bits
-        .map(|bits| format!(":{bits}"))
-        .unwrap_or_default();
-    CameraError::Mode {
-        asked: format!("{}:{}{bits}", asked.width, asked.height),
-        modes: modes
-            .iter()
-            .map(|mode| format!("{}:{}:{}", mode.width, mode.height, mode.bits))
-            .collect(),
-    }
+fn no_such_mode(asked: Mode, modes: &[SensorMode]) -> CameraError {
+    let bits = asked.bits.map_or(String::new(), |bits| format!(":{bits}"));
+    CameraError::Usage(format!(
+        "--mode {}:{}{bits}: the sensor has no such mode; it has {}",
+        asked.width,
+        asked.height,
+        listed(modes.iter().map(SensorMode::to_string))
+    ))
 }
 
 #[cfg(test)]
@@ -308,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_mode_that_was_asked_for_is_taken_or_refused_with_the_others() {
-        let asked = |bits| camera_options::Mode {
+        let asked = |bits| Mode {
             width: 1920,
             height: 1080,
             bits,
@@ -330,7 +278,7 @@ mod tests {
     #[test]
     fn a_camera_without_modes_refuses_only_a_mode() {
         assert_eq!(choose(&[], None, (640, 480), 30.0).unwrap(), None);
-        let asked = camera_options::Mode {
+        let asked = Mode {
             width: 1,
             height: 1,
             bits: None,

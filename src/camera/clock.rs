@@ -35,11 +35,7 @@ fn age(stamp: Duration, monotonic: Duration, boottime: Duration) -> Option<Durat
 }
 
 fn read(clock: ClockId) -> Duration {
-    let time = clock_gettime(clock);
-    Duration::new(
-        u64::try_from(time.tv_sec).unwrap_or(0),
-        u32::try_from(time.tv_nsec).unwrap_or(0),
-    )
+    clock_gettime(clock).try_into().unwrap_or_default()
 }
 
 /// Leaves out pictures of a camera that is faster than asked.
@@ -73,20 +69,14 @@ impl Thinner {
             self.measured = (self.measured * 7 + gap) / 8;
         }
         let faster = self.measured < self.interval * 4 / 5;
+        let due = *self.due.get_or_insert(at);
         // A quarter of an interval early is on time: that is jitter.
-        let early = at + self.interval / 4;
-        match self.due {
-            Some(due) if faster && early < due => false,
-            Some(due) => {
-                // On the grid where the camera keeps up with it, else from here.
-                self.due = Some((due + self.interval).max(at + self.interval / 2));
-                true
-            }
-            None => {
-                self.due = Some(at + self.interval);
-                true
-            }
+        if faster && at + self.interval / 4 < due {
+            return false;
         }
+        // On the grid where the camera keeps up with it, else from here.
+        self.due = Some((due + self.interval).max(at + self.interval / 2));
+        true
     }
 }
 

@@ -1,12 +1,17 @@
-//! Which camera: their order, and what `--camera` means.
+//! Which camera: their order, what `--camera` means, and the camera itself.
 //!
-//! Pure: names in, a position out. People expect index 0 to be the camera that rpicam-vid calls 0, so the
-//! order is that of rpicam-apps (ids, descending), with USB cameras, which rpicam-apps leaves out, behind.
+//! People expect index 0 to be the camera that rpicam-vid calls 0, so the order is that of rpicam-apps (ids,
+//! descending), with USB cameras, which rpicam-apps leaves out, behind. Choosing is pure.
 
-use super::error::CameraError;
+use libcamera::camera::{ActiveCamera, Camera};
+use libcamera::camera_manager::CameraManager;
+use libcamera::properties;
+use serde::Serialize;
+
+use super::error::{CameraError, library, listed, no_camera};
 
 /// A camera's names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Names {
     /// libcamera's id: the device's path in the machine.
     pub(super) id: String,
@@ -14,8 +19,38 @@ pub(super) struct Names {
     pub(super) model: String,
 }
 
-/// Sorts into the order in which cameras are counted.
-pub(super) fn sort(cameras: &mut [Names]) {
+/// The manager, with the cameras in the order in which they are counted.
+pub(super) fn cameras() -> Result<(CameraManager, Vec<Names>), CameraError> {
+    let manager = CameraManager::new().map_err(library("start"))?;
+    let mut names = Vec::new();
+    for camera in manager.cameras().iter() {
+        let id = camera.id().to_string();
+        let model = camera.properties().get::<properties::Model>();
+        let model = model.map_or_else(|_| id.clone(), |model| model.0);
+        names.push(Names { id, model });
+    }
+    if names.is_empty() {
+        return Err(no_camera());
+    }
+    sort(&mut names);
+    Ok((manager, names))
+}
+
+/// Takes the camera for this process alone.
+pub(super) fn acquire(camera: &Camera<'static>) -> Result<ActiveCamera<'static>, CameraError> {
+    camera
+        .acquire()
+        .map_err(|source| match source.raw_os_error() {
+            Some(libc::EBUSY) => CameraError::Busy(format!(
+                "the camera {} is busy: another program uses it; end that one (another pi-send, \
+                 rpicam-*, picamera2), or choose another camera (--list-cameras)",
+                camera.id()
+            )),
+            _ => library("take the camera")(source),
+        })
+}
+
+fn sort(cameras: &mut [Names]) {
     cameras.sort_by(|a, b| (is_usb(&a.id), &b.id).cmp(&(is_usb(&b.id), &a.id)));
 }
 
@@ -30,59 +65,42 @@ pub(super) fn choose(cameras: &[Names], asked: Option<&str>) -> Result<usize, Ca
     let Some(asked) = asked else {
         return Ok(0);
     };
-    if let Ok(index) = asked.parse::<usize>() {
-        if index < cameras.len() {
-            return Ok(index);
-        }
-    }
-    if let Some(index) = cameras.iter().position(|camera| camera.id == asked) {
+    let index = asked.parse().ok().filter(|index| *index < cameras.len());
+    if let Some(index) = index.or(position(cameras, asked)) {
         return Ok(index);
     }
     let part = asked.to_lowercase();
-    let by_model = matching(cameras, |camera| {
-        camera.model.to_lowercase().contains(&part)
-    });
-    let found = if by_model.is_empty() {
-        matching(cameras, |camera| camera.id.to_lowercase().contains(&part))
-    } else {
-        by_model
+    let matching = |name: fn(&Names) -> &str| -> Vec<usize> {
+        (0..cameras.len())
+            .filter(|index| name(&cameras[*index]).to_lowercase().contains(&part))
+            .collect()
     };
+    let mut found = matching(|camera| &camera.model);
+    if found.is_empty() {
+        found = matching(|camera| &camera.id);
+    }
+    let line = |index: usize| format!("{index}: {} ({})", cameras[index].model, cameras[index].id);
     match found[..] {
         [index] => Ok(index),
-        [] => Err(CameraError::Unknown {
-            asked: asked.into(),
-            choices: lines(cameras, &(0..cameras.len()).collect::<Vec<_>>()),
-        }),
-        _ => Err(CameraError::Ambiguous {
-            asked: asked.into(),
-            choices: lines(cameras, &found),
-        }),
+        [] => Err(CameraError::Usage(format!(
+            "--camera {asked}: no such camera; there are {}",
+            listed((0..cameras.len()).map(line))
+        ))),
+        _ => Err(CameraError::Usage(format!(
+            "--camera {asked}: more than one camera is meant: {}; give the number or the whole id",
+            listed(found.into_iter().map(line))
+        ))),
     }
 }
 
 /// The position of the camera that was opened before, by its whole id: a number, a model or a part of an id may
 /// mean another one meanwhile.
 pub(super) fn find(cameras: &[Names], id: &str) -> Result<usize, CameraError> {
-    let found = cameras.iter().position(|camera| camera.id == id);
-    found.ok_or(CameraError::Unplugged)
+    position(cameras, id).ok_or_else(CameraError::unplugged)
 }
 
-fn matching(cameras: &[Names], fits: impl Fn(&Names) -> bool) -> Vec<usize> {
-    (0..cameras.len())
-        .filter(|index| fits(&cameras[*index]))
-        .collect()
-}
-
-fn lines(cameras: &[Names], indices: &[usize]) -> Vec<String> {
-    indices
-        .iter()
-        .map(|index| {
-            format!(
-                "{index}: {} ({})",
-                cameras[*index].model, cameras[*index].id
-            )
-        })
-        .collect()
+fn position(cameras: &[Names], id: &str) -> Option<usize> {
+    cameras.iter().position(|camera| camera.id == id)
 }
 
 #[cfg(test)]
@@ -136,7 +154,7 @@ mod tests {
         let id = cameras[1].id.clone();
         assert_eq!(find(&cameras, &id).unwrap(), 1);
         cameras.remove(1);
-        assert!(matches!(find(&cameras, &id), Err(CameraError::Unplugged)));
+        assert!(matches!(find(&cameras, &id), Err(CameraError::Absent(_))));
         cameras.insert(
             0,
             Names {
@@ -145,9 +163,9 @@ mod tests {
             },
         );
         for other in [&id, "0", "imx219"] {
-            assert!(matches!(find(&cameras, other), Err(CameraError::Unplugged)));
+            assert!(matches!(find(&cameras, other), Err(CameraError::Absent(_))));
         }
-        assert!(matches!(find(&[], &id), Err(CameraError::Unplugged)));
+        assert!(matches!(find(&[], &id), Err(CameraError::Absent(_))));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! What is agreed with a camera: format, size, stride, colours, and who turns the picture.
 //!
 //! Asks for what costs least, lets libcamera adjust it, and reads back what it came to. Runs on the camera's
-//! thread, before the camera starts; what is not in its hands is told to the caller.
+//! thread, before the camera starts; what is not in its hands is told to the caller. The sensor's [`mode`] is
+//! chosen before, the frame [`rate`] is set afterwards.
 //!
 //! **Whom to believe.** libcamera's virtual pipeline says that it turns pictures, and does not, and says
 //! BT.709 of limited range where its pixels are BT.601: of limited range in its test patterns, of full range
@@ -10,6 +11,9 @@
 //! believed: on a Raspberry Pi the sensor and the ISP turn, and uvcvideo and vimc say honestly that they did
 //! not; what was refused is left to software.
 
+pub(super) mod mode;
+pub(super) mod rate;
+
 use libcamera::camera::{ActiveCamera, Camera, CameraConfiguration, Orientation};
 use libcamera::color_space::{self, ColorSpace, YcbcrEncoding};
 use libcamera::geometry::Size;
@@ -17,42 +21,41 @@ use libcamera::pixel_format::PixelFormat as Fourcc;
 use libcamera::properties;
 use libcamera::stream::{StreamConfigurationRef, StreamRole};
 
-use super::error::{CameraError, library};
-use super::mode::{self, SensorMode};
+use self::mode::SensorMode;
+use super::CameraConfig;
+use super::error::{CameraError, library, listed};
 use crate::frame::{Matrix, PixelFormat, Range, Turn};
-use crate::send::camera_options::CameraConfig;
 
 /// What a buffer of the camera holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// A JPEG, to be passed through.
+    /// To be passed through.
     Jpeg,
-    /// Pixels.
     Pixels(PixelFormat),
     /// Pixels whose two chroma planes have changed places.
-    Crossed(PixelFormat),
+    SwappedChroma(PixelFormat),
 }
 
 /// What a camera will give.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Agreed {
-    /// In pixels.
     pub(super) width: u32,
-    /// In pixels.
     pub(super) height: u32,
     /// libcamera's name of the format.
     pub(super) name: String,
     pub(super) layout: Layout,
     /// Bytes from row to row of the first plane; 0 for JPEGs.
-    pub(super) stride: usize,
+    pub(super) stride: u32,
     /// Bytes of a whole buffer.
     pub(super) frame_size: usize,
     pub(super) range: Range,
     pub(super) matrix: Matrix,
     /// What is left to turn in software.
-    pub(super) left: Turn,
+    pub(super) remaining_turn: Turn,
     /// How many buffers the camera wants.
     pub(super) buffers: usize,
+    /// What it says of turns and colours is not true; see the head of this file.
+    pub(super) is_virtual: bool,
 }
 
 /// The formats that are understood, the cheapest first: JPEGs are passed through, planes are encoded as they
@@ -61,17 +64,17 @@ pub(super) struct Agreed {
 const FORMATS: [(Fourcc, Layout); 19] = [
     (linear(b"MJPG"), Layout::Jpeg),
     (linear(b"YU12"), Layout::Pixels(PixelFormat::I420)),
-    (linear(b"YV12"), Layout::Crossed(PixelFormat::I420)),
+    (linear(b"YV12"), Layout::SwappedChroma(PixelFormat::I420)),
     (linear(b"NV12"), Layout::Pixels(PixelFormat::Nv12)),
     (linear(b"NV21"), Layout::Pixels(PixelFormat::Nv21)),
     (linear(b"YU16"), Layout::Pixels(PixelFormat::I422)),
-    (linear(b"YV16"), Layout::Crossed(PixelFormat::I422)),
+    (linear(b"YV16"), Layout::SwappedChroma(PixelFormat::I422)),
     (linear(b"YUYV"), Layout::Pixels(PixelFormat::Yuyv)),
     (linear(b"YVYU"), Layout::Pixels(PixelFormat::Yvyu)),
     (linear(b"UYVY"), Layout::Pixels(PixelFormat::Uyvy)),
     (linear(b"VYUY"), Layout::Pixels(PixelFormat::Vyuy)),
     (linear(b"YU24"), Layout::Pixels(PixelFormat::I444)),
-    (linear(b"YV24"), Layout::Crossed(PixelFormat::I444)),
+    (linear(b"YV24"), Layout::SwappedChroma(PixelFormat::I444)),
     (linear(b"BG24"), Layout::Pixels(PixelFormat::Rgb)),
     (linear(b"RG24"), Layout::Pixels(PixelFormat::Bgr)),
     (linear(b"XB24"), Layout::Pixels(PixelFormat::Rgbx)),
@@ -92,128 +95,105 @@ pub(super) const ROLES: [StreamRole; 2] = [StreamRole::VideoRecording, StreamRol
 /// us: rpicam-vid's number.
 const BUFFERS: u32 = 6;
 
-/// Whether the kernel knows a device of this camera; see the head of this file.
-pub(super) fn is_virtual(camera: &Camera<'_>) -> bool {
-    camera
-        .properties()
-        .get::<properties::SystemDevices>()
-        .map_or(true, |devices| devices.0.is_empty())
-}
-
 /// Configures the camera; says what it came to, and the configuration that its stream belongs to.
 pub(super) fn configure(
     camera: &mut ActiveCamera<'_>,
     wanted: &CameraConfig,
     sensor: Option<SensorMode>,
 ) -> Result<(Agreed, CameraConfiguration), CameraError> {
-    let refused = |offered| CameraError::Formats {
-        id: camera.id().into(),
-        offered,
-    };
-    let (mut config, _) = camera
-        .generate_first_supported_configuration(&ROLES)
-        .ok_or_else(|| refused(Vec::new()))?;
-    if let Some(sensor) = sensor {
-        let size = Size::new(sensor.width, sensor.height);
-        config.set_sensor_configuration(mode::sensor_configuration(size, sensor.bits));
+    let is_virtual = is_virtual(camera);
+    let size = Size::new(wanted.size.0, wanted.size.1);
+    let (mut offered, mut candidates) = (Vec::new(), Vec::new());
+    let config = camera.generate_first_supported_configuration(&ROLES);
+    if let Some((mut config, _)) = config {
+        if let Some(sensor) = sensor {
+            config.set_sensor_configuration(mode::sensor_configuration(&sensor));
+        }
+        if let Some(stream) = config.get(0) {
+            let formats = stream.formats().pixel_formats();
+            offered.extend(formats.into_iter().map(|format| format.to_string()));
+            candidates = self::candidates(&stream, size);
+        }
+        for fourcc in candidates {
+            if let Some(mut stream) = config.get_mut(0) {
+                stream.set_pixel_format(fourcc);
+                stream.set_size(size);
+                stream.set_buffer_count(BUFFERS);
+                stream.set_color_space(Some(ColorSpace::sycc()));
+            }
+            config.set_orientation(orientation(asked_of_camera(wanted.turn, is_virtual)));
+            if config.validate().is_invalid() {
+                continue;
+            }
+            if let Some(agreed) = agreed(&config, wanted.turn, is_virtual) {
+                let configured = camera.configure(&mut config);
+                configured.map_err(library("configure the camera"))?;
+                return Ok((agreed, config));
+            }
+        }
     }
-    let mut offered = Vec::new();
-    let size = Size::new(wanted.width, wanted.height);
-    let candidates = match config.get(0) {
-        Some(stream) => {
-            offered.extend(
-                stream
-                    .formats()
-                    .pixel_formats()
-                    .into_iter()
-                    .map(|f| f.to_string()),
-            );
-            candidates(&stream, size)
-        }
-        None => Vec::new(),
-    };
-    let believed = !is_virtual(camera);
-    let asked = asked_of_camera(wanted.turn);
-    for fourcc in candidates {
-        if let Some(mut stream) = config.get_mut(0) {
-            stream.set_pixel_format(fourcc);
-            stream.set_size(size);
-            stream.set_buffer_count(BUFFERS);
-            stream.set_color_space(Some(ColorSpace::sycc()));
-        }
-        config.set_orientation(if believed {
-            orientation(asked)
-        } else {
-            Orientation::Rotate0
-        });
-        if config.validate().is_invalid() {
-            continue;
-        }
-        let Some(agreed) = agreed(&config, wanted.turn, believed) else {
-            continue;
-        };
-        camera
-            .configure(&mut config)
-            .map_err(library("configure the camera"))?;
-        return Ok((agreed, config));
-    }
-    Err(refused(offered))
+    Err(CameraError::Failed(format!(
+        "the camera {} offers no format that can be sent: it has {}; expected MJPEG, YUV or RGB",
+        camera.id(),
+        listed(offered)
+    )))
+}
+
+/// Whether the kernel knows no device of this camera; see the head of this file.
+fn is_virtual(camera: &Camera<'_>) -> bool {
+    let devices = camera.properties().get::<properties::SystemDevices>();
+    devices.map_or(true, |devices| devices.0.is_empty())
 }
 
 /// The camera's formats that we understand, best first: those that come in the wanted size, then the
 /// cheapest.
 fn candidates(stream: &StreamConfigurationRef<'_>, size: Size) -> Vec<Fourcc> {
     let formats = stream.formats();
-    let mut offered: Vec<(bool, usize)> = formats
-        .pixel_formats()
-        .into_iter()
-        .filter_map(|fourcc| {
-            let cost = FORMATS.iter().position(|(known, _)| *known == fourcc)?;
-            let sizes = formats.sizes(fourcc);
-            let listed = sizes
-                .iter()
-                .any(|s| (s.width, s.height) == (size.width, size.height));
-            let range = formats.range(fourcc);
-            let within = range.h_step != 0 && range.v_step != 0 && range.contains(size);
-            Some((!(listed || within), cost))
-        })
-        .collect();
-    offered.sort_unstable();
-    offered
-        .into_iter()
-        .map(|(_, cost)| FORMATS[cost].0)
-        .collect()
+    let comes_in_size = |fourcc| {
+        let mut sizes = formats.sizes(fourcc).into_iter();
+        let range = formats.range(fourcc);
+        sizes.any(|listed| (listed.width, listed.height) == (size.width, size.height))
+            || (range.h_step != 0 && range.v_step != 0 && range.contains(size))
+    };
+    let offered = formats.pixel_formats();
+    let offered: Vec<Fourcc> = offered.into_iter().collect();
+    let known = FORMATS.iter().map(|(known, _)| *known);
+    let (fitting, others): (Vec<_>, Vec<_>) = known
+        .filter(|fourcc| offered.contains(fourcc))
+        .partition(|fourcc| comes_in_size(*fourcc));
+    [fitting, others].concat()
 }
 
 /// What a valid configuration comes to; `None` where its format is not understood.
-fn agreed(config: &CameraConfiguration, turn: Turn, believed: bool) -> Option<Agreed> {
+fn agreed(config: &CameraConfiguration, turn: Turn, is_virtual: bool) -> Option<Agreed> {
     let stream = config.get(0)?;
     let fourcc = stream.get_pixel_format();
     let (_, layout) = FORMATS.iter().find(|(known, _)| *known == fourcc)?;
     let size = stream.get_size();
-    let (range, matrix) = colours(believed, stream.get_color_space());
-    let done = if believed {
-        turned(config.orientation())
-    } else {
-        Turn::NONE
+    let space = stream.get_color_space().filter(|_| !is_virtual);
+    let (range, matrix) = colours(space);
+    let done = match is_virtual {
+        true => Turn::NONE,
+        false => turned(config.orientation()),
     };
     Some(Agreed {
         width: size.width,
         height: size.height,
         name: fourcc.to_string(),
         layout: *layout,
-        stride: stream.get_stride() as usize,
+        stride: stream.get_stride(),
         frame_size: stream.get_frame_size() as usize,
         range,
         matrix,
-        left: done.inverse().then(turn),
+        remaining_turn: done.inverse().then(turn),
         buffers: stream.get_buffer_count() as usize,
+        is_virtual,
     })
 }
 
 /// Range and matrix of a stream's YUV samples. A stream that says nothing is taken for what webcams send.
-fn colours(believed: bool, space: Option<ColorSpace>) -> (Range, Matrix) {
-    let (true, Some(space)) = (believed, space) else {
+fn colours(space: Option<ColorSpace>) -> (Range, Matrix) {
+    let Some(space) = space else {
         return (Range::Limited, Matrix::Bt601);
     };
     let range = match space.range {
@@ -237,47 +217,47 @@ pub(super) fn virtual_range<'a>(mut luma: impl Iterator<Item = &'a u8>) -> Range
     const BARS: [u8; 8] = [235, 210, 170, 145, 107, 82, 41, 16];
     // libyuv's versions for different processors round differently.
     let is_pattern = luma.all(|sample| BARS.iter().any(|bar| bar.abs_diff(*sample) <= 2));
-    if is_pattern {
-        Range::Limited
-    } else {
-        Range::Full
+    match is_pattern {
+        true => Range::Limited,
+        false => Range::Full,
     }
 }
 
-/// The part of a turn that cameras can do. Quarter turns are software's, and software then does it all in
+/// The part of a turn that a camera can do. Quarter turns are software's, and software then does it all in
 /// its one pass.
-fn asked_of_camera(turn: Turn) -> Turn {
-    if turn.swaps_sides() { Turn::NONE } else { turn }
+fn asked_of_camera(turn: Turn, is_virtual: bool) -> Turn {
+    match is_virtual || turn.swaps_sides() {
+        true => Turn::NONE,
+        false => turn,
+    }
 }
+
+/// libcamera's names of our turns, those by 0 to 3 quarters first, then those that mirror before. libcamera turns
+/// first and mirrors then, which changes the sense of its quarter turns.
+const ORIENTATIONS: [Orientation; 8] = [
+    Orientation::Rotate0,
+    Orientation::Rotate90,
+    Orientation::Rotate180,
+    Orientation::Rotate270,
+    Orientation::Rotate0Mirror,
+    Orientation::Rotate270Mirror,
+    Orientation::Rotate180Mirror,
+    Orientation::Rotate90Mirror,
+];
 
 /// How libcamera calls a picture that was turned so.
 fn orientation(turn: Turn) -> Orientation {
-    match (turn.quarters % 4, turn.mirror) {
-        (0, false) => Orientation::Rotate0,
-        (1, false) => Orientation::Rotate90,
-        (2, false) => Orientation::Rotate180,
-        (_, false) => Orientation::Rotate270,
-        (0, true) => Orientation::Rotate0Mirror,
-        (1, true) => Orientation::Rotate270Mirror,
-        (2, true) => Orientation::Rotate180Mirror,
-        (_, true) => Orientation::Rotate90Mirror,
-    }
+    ORIENTATIONS[usize::from(turn.quarters % 4 + 4 * u8::from(turn.mirror))]
 }
 
-/// How a picture was turned that libcamera calls so. libcamera turns first and mirrors then, which changes
-/// the sense of its quarter turns.
+/// How a picture was turned that libcamera calls so.
 fn turned(orientation: Orientation) -> Turn {
-    let (quarters, mirror) = match orientation {
-        Orientation::Rotate0 => (0, false),
-        Orientation::Rotate90 => (1, false),
-        Orientation::Rotate180 => (2, false),
-        Orientation::Rotate270 => (3, false),
-        Orientation::Rotate0Mirror => (0, true),
-        Orientation::Rotate270Mirror => (1, true),
-        Orientation::Rotate180Mirror => (2, true),
-        Orientation::Rotate90Mirror => (3, true),
-    };
-    Turn { quarters, mirror }
+    let index = ORIENTATIONS.iter().position(|known| *known == orientation);
+    let index = index.expect("all eight are listed") as u8;
+    Turn {
+        quarters: index % 4,
+        mirror: index >= 4,
+    }
 }
 
 #[cfg(test)]
@@ -319,24 +299,21 @@ mod tests {
             for done in turns() {
                 assert_eq!(done.then(done.inverse().then(wanted)), wanted);
             }
-            assert!(!asked_of_camera(wanted).swaps_sides());
+            assert!(!asked_of_camera(wanted, false).swaps_sides());
+            assert_eq!(asked_of_camera(wanted, true), Turn::NONE);
         }
     }
 
     #[test]
-    fn a_camera_of_no_device_is_bt601_of_limited_range_whatever_it_says() {
+    fn colours_are_what_the_camera_says_and_else_a_webcams() {
         let rec709 = ColorSpace::new(
             color_space::Primaries::Rec709,
             color_space::TransferFunction::Rec709,
             YcbcrEncoding::Rec709,
             color_space::Range::Full,
         );
-        assert_eq!(
-            colours(false, Some(rec709)),
-            (Range::Limited, Matrix::Bt601)
-        );
-        assert_eq!(colours(true, Some(rec709)), (Range::Full, Matrix::Bt709));
-        assert_eq!(colours(true, None), (Range::Limited, Matrix::Bt601));
+        assert_eq!(colours(Some(rec709)), (Range::Full, Matrix::Bt709));
+        assert_eq!(colours(None), (Range::Limited, Matrix::Bt601));
     }
 
     #[test]

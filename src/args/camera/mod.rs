@@ -1,0 +1,214 @@
+//! The camera's part of the command line, with rpicam-vid's names and units, checked into plain types.
+//!
+//! Pure: text in, a [`CameraConfig`] out. It is compiled without libcamera too, so that the options exist
+//! everywhere and a build without the camera can say what to rebuild with. What a certain camera has and
+//! takes it cannot know: each option becomes a `Setting`, which names libcamera's control and is checked
+//! against the camera's own table before the camera starts.
+
+mod parse;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::camera::{CameraConfig, ListFormat, Mode, Need, Setting};
+use crate::frame::Turn;
+use parse::{factor, gains, lens, micros, mode, named, number, sets, window};
+
+/// The camera's options.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Camera")]
+pub struct CameraArgs {
+    /// Which camera: its number, its id, or a part of its model [default: 0]
+    #[arg(long, value_name = "INDEX|ID")]
+    camera: Option<String>,
+
+    /// List the cameras with their modes, formats and controls, and end: table, for people, or json
+    #[arg(long, value_name = "table|json", num_args = 0..=1, require_equals = true,
+          default_missing_value = "table", value_enum, hide_possible_values = true)]
+    pub list_cameras: Option<ListFormat>,
+
+    /// Sensor mode, in pixels, from --list-cameras [default: the one that shows most and reaches --fps]
+    #[arg(long, value_name = "W:H[:BITS]", value_parser = mode)]
+    mode: Option<Mode>,
+
+    /// Tuning file for the sensor (a Raspberry Pi's), for instance imx219_noir.json
+    #[arg(long, value_name = "FILE")]
+    tuning_file: Option<PathBuf>,
+
+    /// Exposure time: microseconds, or with a unit (10ms, 2s) [default: automatic]
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = sets("--shutter", "ExposureTime", micros))]
+    shutter: Option<Setting>,
+
+    /// Gain of the sensor, as a factor [default: automatic]
+    #[arg(long, visible_alias = "analoggain", value_name = "FACTOR", allow_negative_numbers = true, value_parser = sets("--gain", "AnalogueGain", factor))]
+    gain: Option<Setting>,
+
+    /// Exposure compensation, in stops, -8 to 8
+    #[arg(long, value_name = "STOPS", allow_negative_numbers = true, value_parser = sets("--ev", "ExposureValue", number))]
+    ev: Option<Setting>,
+
+    /// White balance: auto, incandescent, tungsten, fluorescent, indoor, daylight, cloudy, custom
+    #[arg(long, value_name = "MODE", value_parser = sets("--awb", "AwbMode", named(parse::AWB)))]
+    awb: Option<Setting>,
+
+    /// Fixed white balance: gains of red and blue
+    #[arg(long, value_name = "RED,BLUE", value_parser = sets("--awbgains", "ColourGains", gains))]
+    awbgains: Option<Setting>,
+
+    /// Brightness, -1 to 1, where 0 is normal
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true, value_parser = sets("--brightness", "Brightness", number))]
+    brightness: Option<Setting>,
+
+    /// Contrast, where 1 is normal
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true, value_parser = sets("--contrast", "Contrast", number))]
+    contrast: Option<Setting>,
+
+    /// Saturation, where 1 is normal and 0 is grey
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true, value_parser = sets("--saturation", "Saturation", number))]
+    saturation: Option<Setting>,
+
+    /// Sharpness, where 1 is normal
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true, value_parser = sets("--sharpness", "Sharpness", number))]
+    sharpness: Option<Setting>,
+
+    /// Noise reduction: auto, off, cdn_off, cdn_fast, cdn_hq [default: auto, which is cdn_fast]
+    #[arg(long, value_name = "MODE", value_parser = sets("--denoise", "NoiseReductionMode", named(parse::DENOISE)))]
+    denoise: Option<Setting>,
+
+    /// Where exposure is measured: centre, spot, average, custom
+    #[arg(long, value_name = "MODE", value_parser = sets("--metering", "AeMeteringMode", named(parse::METERING)))]
+    metering: Option<Setting>,
+
+    /// Exposure profile: normal, sport, long, custom
+    #[arg(long, value_name = "PROFILE", value_parser = sets("--exposure", "AeExposureMode", named(parse::EXPOSURE)))]
+    exposure: Option<Setting>,
+
+    /// Autofocus: manual, auto (once, at the start), continuous [default: continuous, where there is a lens to move]
+    #[arg(long, value_name = "MODE", value_parser = sets("--autofocus-mode", "AfMode", named(parse::AF_MODE)))]
+    autofocus_mode: Option<Setting>,
+
+    /// Distances that autofocus tries: normal, macro, full
+    #[arg(long, value_name = "RANGE", value_parser = sets("--autofocus-range", "AfRange", named(parse::AF_RANGE)))]
+    autofocus_range: Option<Setting>,
+
+    /// Speed of autofocus: normal, fast
+    #[arg(long, value_name = "SPEED", value_parser = sets("--autofocus-speed", "AfSpeed", named(parse::AF_SPEED)))]
+    autofocus_speed: Option<Setting>,
+
+    /// What autofocus looks at, as shares of the picture, for instance 0.25,0.25,0.5,0.5
+    #[arg(long, value_name = "X,Y,W,H", value_parser = sets("--autofocus-window", "AfWindows", window))]
+    autofocus_window: Option<Setting>,
+
+    /// Fixed focus, in dioptres (1 / metres; 0 is infinity), or "default"
+    #[arg(long, value_name = "DIOPTRES", allow_negative_numbers = true, value_parser = sets("--lens-position", "LensPosition", lens))]
+    lens_position: Option<Setting>,
+
+    /// Digital zoom: the part that is shown, as shares of the whole, for instance 0.25,0.25,0.5,0.5
+    #[arg(long, value_name = "X,Y,W,H", value_parser = sets("--roi", "ScalerCrop", window))]
+    roi: Option<Setting>,
+
+    /// High dynamic range: off, auto, single-exp (a Raspberry Pi 5's)
+    #[arg(long, value_name = "MODE", num_args = 0..=1, require_equals = true,
+          default_missing_value = "auto", value_parser = parse::hdr)]
+    hdr: Option<Setting>,
+
+    /// Period of the lamps' flicker: microseconds, or with a unit (10ms for 50 Hz, 8333us for 60 Hz)
+    #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = sets("--flicker-period", "AeFlickerPeriod", micros))]
+    flicker_period: Option<Setting>,
+
+    /// Any other control, by libcamera's name, from --list-cameras; repeatable
+    #[arg(long, value_name = "NAME=VALUE", allow_hyphen_values = true, value_parser = parse::control)]
+    control: Vec<Setting>,
+}
+
+impl CameraArgs {
+    /// The first of these options that was given and that only a camera knows, as it was typed.
+    pub(crate) fn first_given(&self) -> Option<String> {
+        let camera = self.camera.as_ref();
+        let file = self.tuning_file.as_ref();
+        let named = [
+            camera.map(|camera| format!("--camera {camera}")),
+            self.mode
+                .map(|mode| format!("--mode {}:{}", mode.width, mode.height)),
+            file.map(|file| format!("--tuning-file {}", file.display())),
+        ];
+        let settings = self.settings().into_iter();
+        let mut asked = settings.filter(|setting| setting.need == Need::Required);
+        named
+            .into_iter()
+            .flatten()
+            .next()
+            .or_else(|| Some(asked.next()?.asked))
+    }
+
+    /// The camera's configuration for a picture of this size, rate and turn.
+    pub fn config(&self, width: u32, height: u32, fps: f64, turn: Turn) -> CameraConfig {
+        CameraConfig {
+            camera: self.camera.clone(),
+            size: (width, height),
+            fps,
+            turn,
+            mode: self.mode,
+            tuning_file: self.tuning_file.clone(),
+            settings: self.settings(),
+        }
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let given = [
+            &self.shutter,
+            &self.gain,
+            &self.metering,
+            &self.exposure,
+            &self.ev,
+            &self.flicker_period,
+            &self.hdr,
+            &self.awb,
+            &self.awbgains,
+            &self.brightness,
+            &self.contrast,
+            &self.saturation,
+            &self.sharpness,
+            &self.denoise,
+            &self.autofocus_mode,
+            &self.autofocus_range,
+            &self.autofocus_speed,
+            &self.autofocus_window,
+            &self.lens_position,
+            &self.roi,
+        ];
+        let given = given.into_iter().flatten().chain(&self.control).cloned();
+        self.companions().into_iter().chain(given).collect()
+    }
+
+    /// What goes with the options that were given, and rpicam-vid's defaults for those that were not.
+    fn companions(&self) -> Vec<Setting> {
+        let af_mode = self.autofocus_mode.as_ref().and_then(Setting::number);
+        // A lens that can be moved follows the scene unless it was told where to stand.
+        let focus = match self.lens_position {
+            Some(_) => parse::AF_MANUAL,
+            None => parse::AF_CONTINUOUS,
+        };
+        let companions = [
+            // libcamera before 0.5 knows no modes of time and gain: there the value alone makes them fixed.
+            (self.shutter.is_some(), "ExposureTimeMode", 1.0),
+            (self.gain.is_some(), "AnalogueGainMode", 1.0),
+            (self.flicker_period.is_some(), "AeFlickerMode", 1.0),
+            (
+                self.denoise.is_none(),
+                "NoiseReductionMode",
+                parse::DENOISE_FAST,
+            ),
+            (af_mode.is_none(), "AfMode", focus),
+            (af_mode == Some(parse::AF_AUTO), "AfTrigger", 0.0),
+            (self.autofocus_window.is_some(), "AfMetering", 1.0),
+        ];
+        let goes = companions.into_iter().filter(|(goes, ..)| *goes);
+        goes.map(|(_, control, number)| Setting::if_there(control, number))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

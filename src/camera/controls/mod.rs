@@ -1,0 +1,224 @@
+//! Controls: what the camera has, what was asked for, and whether the two agree.
+//!
+//! libcamera takes a control that a camera does not have without a word, and some wrong shapes of a value
+//! end the process in one of its assertions. So each setting is checked here, against the camera's own table
+//! of names, types and ranges, before the camera starts; the answer says what would be right. Nothing blocks.
+
+mod value;
+
+use libcamera::control::{ControlIdRef, ControlInfoMap, ControlList};
+use libcamera::control_value::{ControlType, ControlValue};
+use libcamera::controls::ControlId;
+use serde::{Serialize, Serializer};
+use serde_json::Value as Json;
+
+use self::value::{json, make, numbers, parse, show};
+use super::error::{CameraError, listed};
+use super::{Need, Setting, Value};
+
+/// One control of the camera. Its values are as they are listed: a number or a switch, or a list of numbers.
+#[derive(Debug, Serialize)]
+pub(super) struct Entry {
+    #[serde(skip)]
+    id: u32,
+    pub(super) name: String,
+    #[serde(skip)]
+    kind: ControlType,
+    #[serde(skip)]
+    shape: Shape,
+    min: Json,
+    max: Json,
+    default: Json,
+    /// By number and name, where it has some.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "names")]
+    choices: Vec<(i32, String)>,
+    /// The choices that this camera has; empty where it has a range.
+    #[serde(skip)]
+    values: Vec<f64>,
+}
+
+fn names<S: Serializer>(choices: &[(i32, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(choices.iter().map(|(_, name)| name))
+}
+
+/// How many values a control takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Single,
+    Fixed(usize),
+    Any,
+}
+
+/// The camera's controls.
+#[derive(Debug)]
+pub(super) struct Table(Vec<Entry>);
+
+/// What to give libcamera: control and value.
+pub(super) type Given = (u32, ControlValue);
+
+impl Table {
+    /// Reads the camera's table. Ranges depend on the mode: read it after the camera was configured.
+    pub(super) fn read(map: &ControlInfoMap) -> Table {
+        // The names come from libcamera itself: the binding's own table does not know makers' controls.
+        let list = ControlList::from_info_map(map);
+        let ids = list
+            .as_ref()
+            .and_then(|list| list.id_map())
+            .and_then(|ids| ids.iter());
+        let mut entries: Vec<Entry> = ids
+            .into_iter()
+            .flatten()
+            .filter_map(|(key, id)| entry(key, id, map))
+            .collect();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Table(entries)
+    }
+
+    /// All of them, by name.
+    pub(super) fn into_entries(self) -> Vec<Entry> {
+        self.0
+    }
+
+    fn find(&self, name: &str) -> Result<&Entry, String> {
+        let found = self.0.iter().find(|entry| entry.name == name);
+        found.ok_or_else(|| {
+            let names = self.0.iter().map(|entry| entry.name.clone());
+            format!(
+                "this camera has no control {name}; it has {}",
+                listed(names)
+            )
+        })
+    }
+
+    /// What to set for these settings; the first that the camera does not take is the error.
+    pub(super) fn resolve(&self, settings: &[Setting]) -> Result<Vec<Given>, CameraError> {
+        let mut given = Vec::with_capacity(settings.len());
+        for setting in settings {
+            match (self.resolve_one(setting), setting.need) {
+                (Ok(value), _) => given.push(value),
+                (Err(_), Need::IfThere) => {}
+                (Err(why), Need::Required) => {
+                    return Err(CameraError::Usage(format!("{}: {why}", setting.asked)));
+                }
+            }
+        }
+        Ok(given)
+    }
+
+    fn resolve_one(&self, setting: &Setting) -> Result<Given, String> {
+        let entry = self.find(&setting.control)?;
+        let given = match &setting.value {
+            Value::Numbers(numbers) => numbers.clone(),
+            Value::Text(text) => parse(entry, text)?,
+            Value::Window(window) => self.rectangle(*window)?.into(),
+            Value::Default => numbers(&entry.default),
+        };
+        let value = make(entry, &given)?;
+        entry.check(&given)?;
+        Ok((entry.id, value))
+    }
+
+    /// A part of the field as x, y, width and height in the sensor's pixels.
+    fn rectangle(&self, [x, y, w, h]: [f64; 4]) -> Result<[f64; 4], String> {
+        match numbers(&self.find("ScalerCrop")?.max)[..] {
+            [left, top, width, height] => Ok([
+                left + (x * width).floor(),
+                top + (y * height).floor(),
+                (w * width).floor(),
+                (h * height).floor(),
+            ]),
+            _ => Err("the camera does not tell the size of its field".into()),
+        }
+    }
+}
+
+/// `None` for what the camera does not have.
+fn entry(key: u32, id: ControlIdRef, map: &ControlInfoMap) -> Option<Entry> {
+    let info = map.find(key).ok()?;
+    // The binding cannot read values of a type that it does not know; nothing could be set either.
+    if matches!(id.ty(), ControlType::None) {
+        return None;
+    }
+    let known = ControlId::from_id(key).map(|known| known.enumerators_map());
+    let mut choices: Vec<(i32, String)> = known.into_iter().flatten().collect();
+    choices.sort_unstable();
+    let values = info.values();
+    Some(Entry {
+        id: key,
+        name: id.name().into(),
+        kind: id.ty(),
+        shape: match (id.is_array(), id.size()) {
+            (false, _) => Shape::Single,
+            (true, 0 | usize::MAX) => Shape::Any,
+            (true, size) => Shape::Fixed(size),
+        },
+        min: json(&info.min()),
+        max: json(&info.max()),
+        default: json(&info.def()),
+        choices,
+        values: values.iter().map(json).flat_map(|v| numbers(&v)).collect(),
+    })
+}
+
+impl Entry {
+    /// Whether the camera takes these numbers.
+    fn check(&self, given: &[f64]) -> Result<(), String> {
+        let (min, max) = (numbers(&self.min), numbers(&self.max));
+        let takes = |number: &f64| self.values.is_empty() || self.values.contains(number);
+        let within = |(i, number): (usize, &f64)| {
+            // One limit for all values of a list, or one for each.
+            let limit = |limits: &[f64]| limits.get(i).or(limits.first()).copied();
+            match (limit(&min), limit(&max)) {
+                (Some(min), Some(max)) if min < max => (min..=max).contains(number),
+                _ => true,
+            }
+        };
+        let (fits, expected) = match (&self.kind, &max[..]) {
+            (ControlType::Rectangle, &[left, top, width, height]) if width * height > 0.0 => {
+                let within = |area: &[f64]| {
+                    let (right, bottom) = (area[0] + area[2], area[1] + area[3]);
+                    left <= area[0]
+                        && area[0] < right
+                        && right <= left + width
+                        && top <= area[1]
+                        && area[1] < bottom
+                        && bottom <= top + height
+                };
+                let areas = format!("areas within {}", show(&self.max));
+                (given.chunks_exact(4).all(within), areas)
+            }
+            (ControlType::Rectangle, _) => (true, String::new()),
+            _ if !self.values.is_empty() => (given.iter().all(takes), self.expected()),
+            _ => (given.iter().enumerate().all(within), self.expected()),
+        };
+        match fits {
+            true => Ok(()),
+            false => Err(format!("this camera takes {expected}")),
+        }
+    }
+
+    /// What would be right, in words.
+    pub(super) fn expected(&self) -> String {
+        let name = |number: &f64| {
+            let named = |(value, _): &&(i32, String)| f64::from(*value) == *number;
+            let choice = self.choices.iter().find(named);
+            choice.map_or(format!("{number}"), |(value, name)| {
+                format!("{name} ({value})")
+            })
+        };
+        if !self.values.is_empty() {
+            return listed(self.values.iter().map(name));
+        }
+        let default = match &self.default {
+            Json::Null => String::new(),
+            default => format!(" (default {})", show(default)),
+        };
+        match self.kind {
+            ControlType::Bool => format!("true or false{default}"),
+            _ => format!("{} to {}{default}", show(&self.min), show(&self.max)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

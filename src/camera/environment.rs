@@ -1,0 +1,232 @@
+//! What libcamera takes from the environment: where it writes its log, and the sensor's tuning file.
+//!
+//! **The log.** By itself libcamera writes to the terminal, in colours. Here its lines come through a pipe to a
+//! thread that takes each as it comes, and so never keeps libcamera waiting.
+//!
+//! **The tuning file.** libcamera takes it by an environment variable only. A program that has threads cannot
+//! set one safely, so the program starts itself anew with it, before it has any.
+
+use std::collections::HashSet;
+use std::convert::Infallible;
+use std::env;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
+use std::os::fd::AsRawFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+use libcamera::logging::{self, LoggingTarget};
+use rustix::pipe::PipeFlags;
+
+use super::error::{CameraError, library};
+use crate::report::Severity;
+
+/// The variables by which a user says what libcamera shall log, and where.
+const LOG_LEVELS: &str = "LIBCAMERA_LOG_LEVELS";
+const LOG_FILE: &str = "LIBCAMERA_LOG_FILE";
+
+/// Lines of libcamera's that are told in a run; what follows is more of the same.
+const MAX_LOGGED: usize = 100;
+
+/// Does the work with libcamera's messages told among ours; where there is no pipe or thread for them, it is
+/// silenced, as it is afterwards.
+pub(super) fn with_log<T>(
+    tell: &(dyn Fn(Severity, String) + Sync),
+    pictures_come: &(dyn Fn() -> bool + Sync),
+    work: impl FnOnce() -> T,
+) -> T {
+    if env::var_os(LOG_FILE).is_some() {
+        return work();
+    }
+    thread::scope(|scope| {
+        // Closes libcamera's end, with which the thread ends, even after a panic.
+        let _silence = SilenceAtDrop;
+        let reading = log_into_pipe().and_then(|lines| {
+            let reader = thread::Builder::new().name("camera log".into());
+            reader.spawn_scoped(scope, || {
+                tell_log(BufReader::new(lines), tell, pictures_come)
+            })
+        });
+        if reading.is_err() {
+            silence();
+        }
+        work()
+    })
+}
+
+struct SilenceAtDrop;
+
+impl Drop for SilenceAtDrop {
+    fn drop(&mut self) {
+        silence();
+    }
+}
+
+/// Lets libcamera write its messages into a pipe; the end to read them from.
+fn log_into_pipe() -> io::Result<File> {
+    let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    logging::log_set_file(&format!("/proc/self/fd/{}", write.as_raw_fd()), false)?;
+    Ok(File::from(read))
+}
+
+/// Tells what libcamera warns of while pictures come, each line once. (When a camera is opened it warns of
+/// much that we only try.) All of it for who has asked for levels.
+fn tell_log(
+    lines: impl BufRead,
+    tell: &dyn Fn(Severity, String),
+    pictures_come: &dyn Fn() -> bool,
+) {
+    let all = env::var_os(LOG_LEVELS).is_some();
+    let mut told = HashSet::new();
+    for line in lines.split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        let (severity, line) = logged(&line);
+        let mut is_news = || {
+            severity < Severity::Info
+                && pictures_come()
+                && told.len() < MAX_LOGGED
+                && told.insert(line.to_owned())
+        };
+        if all || is_news() {
+            tell(severity, format!("libcamera: {line}"));
+        }
+    }
+}
+
+/// Parses `[0:00:01.234567890] [4711] ERROR V4L2 v4l2_device.cpp:390 Unable to set controls`: the line without
+/// the time and the thread. libcamera's errors are warnings here: what they come to, we tell.
+fn logged(line: &str) -> (Severity, &str) {
+    let mut rest = line.trim();
+    while let Some((_, behind)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        rest = behind.trim_start();
+    }
+    match rest.split(' ').next() {
+        Some("WARN" | "ERROR" | "FATAL") => (Severity::Warning, rest),
+        _ => (Severity::Info, rest),
+    }
+}
+
+/// Silences libcamera's own messages, unless the user wants them: errors come as [`CameraError`]s, in one
+/// line, and a level cannot be set for all of its categories at once.
+pub(super) fn silence_unless_asked() {
+    let is_set = |name: &&str| env::var_os(name).is_some();
+    if ![LOG_LEVELS, LOG_FILE].iter().any(is_set) {
+        silence();
+    }
+}
+
+fn silence() {
+    // Refused only for targets that do not exist.
+    let _ = logging::log_set_target(LoggingTarget::None);
+}
+
+/// What the Raspberry Pi's pipelines of libcamera look at.
+const TUNING_FILE: &str = "LIBCAMERA_RPI_TUNING_FILE";
+
+/// Where libcamera's own files are: packaged, or built by hand.
+const FOLDERS: [&str; 2] = [
+    "/usr/share/libcamera/ipa/rpi",
+    "/usr/local/share/libcamera/ipa/rpi",
+];
+
+/// Makes libcamera use the tuning file: replaces this process by itself with the environment that it takes.
+/// Returns where that has been done already.
+///
+/// To be called first of all in a program, before it has threads or has opened anything. A name without a
+/// folder that is no file here is looked for among libcamera's own.
+pub fn use_tuning_file(asked: &Path) -> Result<(), CameraError> {
+    let path = find(asked, &FOLDERS, pipeline()).map_err(|source| {
+        CameraError::Usage(format!(
+            "--tuning-file {}: {source}; expected a JSON file, as in {}",
+            asked.display(),
+            FOLDERS[0]
+        ))
+    })?;
+    if env::var_os(TUNING_FILE).as_deref() == Some(path.as_os_str()) {
+        return Ok(());
+    }
+    match start_anew(path.as_os_str()) {
+        Ok(never) => match never {},
+        Err(source) => Err(library("start anew with the tuning file")(source)),
+    }
+}
+
+fn start_anew(path: &OsStr) -> io::Result<Infallible> {
+    let mut args = env::args_os();
+    let mut command = Command::new(env::current_exe()?);
+    if let Some(name) = args.next() {
+        command.arg0(name);
+    }
+    Err(command.args(args).env(TUNING_FILE, path).exec())
+}
+
+/// The file, with its whole path.
+fn find(asked: &Path, folders: &[&str], pipeline: &str) -> io::Result<PathBuf> {
+    let bare = asked.components().count() == 1 && !asked.exists();
+    let mut among = folders
+        .iter()
+        .map(|folder| Path::new(folder).join(pipeline).join(asked));
+    let path = among
+        .find(|path| bare && path.exists())
+        .unwrap_or(asked.into());
+    // Opened once to hear now what is wrong with it: libcamera would only say that it has no camera.
+    if File::open(&path)?.metadata()?.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    fs::canonicalize(path)
+}
+
+/// The pipeline of this Raspberry Pi, which has a folder of its own: the Pi 5's, or that of those before it.
+fn pipeline() -> &'static str {
+    let compatible = fs::read("/sys/firmware/devicetree/base/compatible").unwrap_or_default();
+    match String::from_utf8_lossy(&compatible).contains("bcm2712") {
+        true => "pisp",
+        false => "vc4",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_of_libcameras_is_told_once_however_often_it_comes() {
+        let log = "[0:00:01.1] [7]  WARN V4L2 a.cpp:1 no flash\n\
+                   [0:00:01.2] [7]  INFO Camera b.cpp:2 libcamera v0.7\n\
+                   [0:00:09.9] [8]  WARN V4L2 a.cpp:1 no flash\n\
+                   [0:00:09.9] [8] ERROR V4L2 a.cpp:9 Device or resource busy\n";
+        let told = |pictures_come: bool| {
+            let lines = std::cell::RefCell::new(Vec::new());
+            let tell = |_: Severity, line: String| lines.borrow_mut().push(line);
+            tell_log(log.as_bytes(), &tell, &|| pictures_come);
+            lines.into_inner()
+        };
+        assert_eq!(told(false), [""; 0]);
+        assert_eq!(
+            told(true),
+            [
+                "libcamera: WARN V4L2 a.cpp:1 no flash",
+                "libcamera: ERROR V4L2 a.cpp:9 Device or resource busy"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_bare_name_is_one_of_libcameras_own_files() {
+        let base = env::temp_dir().join(format!("pi-stream-tuning-{}", std::process::id()));
+        fs::create_dir_all(base.join("vc4")).unwrap();
+        fs::write(base.join("vc4/imx219_noir.json"), "{}").unwrap();
+        let folders = ["/nonexistent", base.to_str().unwrap()];
+        let found = find(Path::new("imx219_noir.json"), &folders, "vc4").unwrap();
+        assert!(found.ends_with("vc4/imx219_noir.json"), "{found:?}");
+        let named = find(&base.join("vc4/imx219_noir.json"), &[], "vc4").unwrap();
+        assert_eq!(found, named);
+        assert!(find(Path::new("imx219_noir.json"), &folders, "pisp").is_err());
+        assert!(find(Path::new("vc4/imx219_noir.json"), &folders, "vc4").is_err());
+        assert!(find(&base, &[], "vc4").is_err());
+        fs::remove_dir_all(base).unwrap();
+    }
+}

@@ -1,0 +1,127 @@
+//! The camera as a source, through libcamera: opened, kept, lost and found again.
+//!
+//! ```text
+//! libcamera's thread ──▶ channel ──▶ camera's thread ──▶ Feed ──▶ sending thread
+//!                           ▲        parks the request               reads, drops
+//!                           └──────────── word that a buffer is home ──────┘
+//!
+//! config       what is asked for              session   one life of a camera, its requests and pictures
+//! select       which camera                   buffers   lent pictures, and their memory
+//! negotiate    mode, format, rate, turn       clock     when a picture was taken, and whether it is due
+//! controls     checked before they are set    list      --list-cameras
+//! environment  libcamera's log, tuning file   missing   stands in where there is no libcamera
+//! ```
+//!
+//! Runs on the source's own thread, which owns all that is libcamera's (its manager and cameras cannot change
+//! threads), and puts each picture into the [`Feed`] without copying it. A camera that fails at the first start
+//! is an error; one that is lost later is reported once, released, and tried again until it is back: that very one,
+//! by its id, for another may look at what nobody is to see. It knows no socket and no JPEG. It blocks on the
+//! camera, at most 100 ms at a time, and never on the network.
+
+mod buffers;
+mod clock;
+mod config;
+mod controls;
+mod environment;
+mod error;
+mod list;
+mod negotiate;
+mod select;
+mod session;
+
+use std::time::Duration;
+
+pub use self::config::{CameraConfig, ListFormat};
+pub(crate) use self::config::{Mode, Need, Setting, Value};
+pub use self::environment::use_tuning_file;
+pub use self::error::CameraError;
+pub use self::list::list;
+use self::session::{Memory, Session};
+use crate::report::Severity;
+use crate::source::Feed;
+
+/// The shortest and the longest pause between attempts to get a lost camera back. A camera on USB needs
+/// about a second to come up; asking more often costs a scan of the devices each.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+
+/// Puts the camera's pictures into the feed until the feed's [`stop`](Feed::stop) is asked, and closes the feed.
+///
+/// Lines for the user go to `tell`. Returns an error where the camera cannot be opened and started the
+/// first time; [`CameraError::is_usage`] tells whether the command line is at fault. Only one camera may be
+/// in use in a process at any time, listing included: libcamera ends the process otherwise.
+pub fn run(
+    config: &CameraConfig,
+    feed: &Feed,
+    tell: &(dyn Fn(Severity, String) + Sync),
+) -> Result<(), CameraError> {
+    let _closed = feed.close_at_end();
+    // While it is opened, what fails is ours to say, in one line.
+    let pictures_come = || feed.captured() > 0 && feed.lost().is_none();
+    environment::with_log(tell, &pictures_come, || keep(config, feed, tell))
+}
+
+fn keep(
+    config: &CameraConfig,
+    feed: &Feed,
+    tell: &dyn Fn(Severity, String),
+) -> Result<(), CameraError> {
+    let mut memory = Memory::Heaps;
+    let mut session = match Session::open(config, None, memory) {
+        // It may not take buffers from a heap.
+        Err(CameraError::Library { .. }) => {
+            memory = Memory::Allocator;
+            Session::open(config, None, memory)?
+        }
+        opened => opened?,
+    };
+    for (severity, line) in session.remarks.drain(..) {
+        tell(severity, line);
+    }
+    let names = session.names.clone();
+    let (mut pictures, mut waiting) = (false, false);
+    loop {
+        let mut first = || {
+            (pictures, waiting) = (true, false);
+            if feed.lost().is_some() {
+                feed.report_lost(None);
+                tell(Severity::Info, "the camera is back".into());
+            }
+        };
+        let Err(why) = session.serve(feed, &mut first) else {
+            return Ok(());
+        };
+        // A camera that fails again before its first picture has been reported already.
+        if feed.lost().is_none() {
+            feed.report_lost(Some(why.to_string()));
+            tell(Severity::Error, format!("{why}; trying again"));
+        }
+        // Only now: a device that hangs may keep this thread in the kernel for good.
+        drop(session);
+        if !pictures {
+            // Some devices take a heap's buffers and fail to fill them.
+            memory = Memory::Allocator;
+        }
+        let (mut pause, longest) = PAUSES;
+        // Each attempt starts libcamera anew, so that it looks for devices again. A camera keeps its id where
+        // it keeps its socket.
+        session = loop {
+            if feed.stop().sleep(pause) {
+                return Ok(());
+            }
+            pause = (pause * 2).min(longest);
+            match Session::open(config, Some(&names.id), memory) {
+                Ok(session) => break session,
+                Err(CameraError::Absent(_)) if !waiting => {
+                    waiting = true;
+                    let line = format!(
+                        "waiting for the camera {} ({}) to be back in its socket; no other is taken in its place",
+                        names.model, names.id
+                    );
+                    tell(Severity::Error, line);
+                }
+                // Still absent, busy, or not all there yet.
+                Err(_) => {}
+            }
+        };
+    }
+}
