@@ -4,8 +4,8 @@
 use std::num::NonZeroUsize;
 
 use divan::{Bencher, counter::ItemsCount};
-use pi_stream::frame::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
 use pi_stream::jpeg::{self, Decoder, Encoder, Turner};
+use pi_stream::picture::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
 
 fn main() {
     divan::main();
@@ -98,7 +98,7 @@ impl std::fmt::Display for Case {
 
 fn encode(bencher: Bencher<'_, '_>, case: Case, format: PixelFormat, range: Range, turn: Turn) {
     let planes = Planes::new(case.size);
-    let mut encoder = Encoder::new(threads(case.threads)).expect("an encoder");
+    let mut encoder = Encoder::new(threads(case.threads));
     let mut jpeg = Vec::new();
     bencher.counter(ItemsCount::new(1_u32)).bench_local(|| {
         let picture = planes.picture(format, range);
@@ -146,7 +146,6 @@ fn encoded(size: (usize, usize)) -> Vec<u8> {
     let mut jpeg = Vec::new();
     let picture = Planes::new(size);
     Encoder::new(threads(1))
-        .expect("an encoder")
         .encode(
             &picture.picture(PixelFormat::I420, Range::Full),
             Turn::NONE,
@@ -180,7 +179,7 @@ fn inspect(bencher: Bencher<'_, '_>, size: &str) {
 #[divan::bench(args = cases())]
 fn turn_by_a_quarter(bencher: Bencher<'_, '_>, case: Case) {
     let jpeg = encoded(case.size);
-    let mut turner = Turner::new(threads(case.threads)).expect("a turner");
+    let mut turner = Turner::new(threads(case.threads));
     let mut turned = Vec::new();
     bencher.bench_local(|| {
         turner

@@ -9,7 +9,7 @@
 //! The programs are `pi-send` and `view-recv`. Other programs use [`Receiver`], frames as an iterator, and
 //! [`Sender`], which sends pictures that a program has made. The rooms below are what all of them are built
 //! of: [`wire`] and [`stamp`] are the protocol (`docs/protocol.md` tells it to strangers), [`slot`] is how
-//! threads hand over, [`frame`] is what they hand over, [`jpeg`] encodes and decodes, [`net`] knows sockets;
+//! threads hand over, [`picture`] is what they hand over, [`jpeg`] encodes and decodes, [`net`] knows sockets;
 //! `source` makes pictures without a camera; [`send`] and [`view`] are the two sides, and never meet.
 
 pub mod args;
@@ -21,14 +21,15 @@ pub mod args;
     path = "camera/missing.rs"
 )]
 pub mod camera;
-pub mod frame;
 pub mod jpeg;
+mod lock;
 // A build of one side leaves the other's half of a link unused.
 #[cfg_attr(
     not(all(feature = "send", feature = "view")),
     allow(dead_code, reason = "the other side's")
 )]
 pub mod net;
+pub mod picture;
 pub mod report;
 #[cfg(feature = "send")]
 pub mod send;
@@ -43,6 +44,8 @@ pub mod view;
 pub mod windowed;
 pub mod wire;
 
+#[doc(hidden)]
+pub use picture as frame;
 #[cfg(feature = "send")]
 pub use send::sender::Sender;
 #[cfg(feature = "view")]

@@ -5,8 +5,10 @@
 //! time. The taker blocks on a condition variable; a put, a nudge or a close wakes it. The slot
 //! knows nothing of what it carries.
 
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex};
 use std::time::Instant;
+
+use crate::lock::{lock, wait, wait_until};
 
 /// Holds at most one item; the newest wins.
 #[derive(Debug)]
@@ -59,7 +61,7 @@ impl<T> Slot<T> {
     /// Puts an item, never blocks. Gives back what it displaced, or the item itself where the slot
     /// is closed, so that the caller drops it outside the lock.
     pub fn put(&self, item: T) -> Option<T> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if state.closed {
             return Some(item);
         }
@@ -73,9 +75,9 @@ impl<T> Slot<T> {
     /// Puts an item once the slot is empty: for a source that must not lose any. Gives the item
     /// back where the slot was closed meanwhile.
     pub fn put_when_empty(&self, item: T) -> Result<(), T> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         while state.item.is_some() && !state.closed {
-            state = self.changed.wait(state).expect(POISON);
+            state = wait(&self.changed, state);
         }
         if state.closed {
             return Err(item);
@@ -88,7 +90,7 @@ impl<T> Slot<T> {
 
     /// Takes the item, if there is one; never blocks. A closed slot still gives its last item.
     pub fn take(&self) -> Option<T> {
-        let item = self.lock().item.take();
+        let item = lock(&self.state).item.take();
         if item.is_some() {
             self.changed.notify_all();
         }
@@ -97,7 +99,7 @@ impl<T> Slot<T> {
 
     /// Waits until an item is there, and leaves it there. `None` waits without a deadline.
     pub fn wait(&self, deadline: Option<Instant>) -> Wake {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         loop {
             if state.item.is_some() {
                 return Wake::Full;
@@ -108,16 +110,10 @@ impl<T> Slot<T> {
             if std::mem::take(&mut state.nudged) {
                 return Wake::Nudged;
             }
-            state = match deadline {
-                None => self.changed.wait(state).expect(POISON),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Wake::TimedOut;
-                    }
-                    self.changed.wait_timeout(state, left).expect(POISON).0
-                }
+            let Some(changed) = wait_until(&self.changed, state, deadline) else {
+                return Wake::TimedOut;
             };
+            state = changed;
         }
     }
 
@@ -138,28 +134,21 @@ impl<T> Slot<T> {
 
     /// Makes a waiting (or the next waiting) taker return with [`Wake::Nudged`].
     pub fn nudge(&self) {
-        self.lock().nudged = true;
+        lock(&self.state).nudged = true;
         self.changed.notify_all();
     }
 
     /// Nothing more can be put; the last item can still be taken.
     pub fn close(&self) {
-        self.lock().closed = true;
+        lock(&self.state).closed = true;
         self.changed.notify_all();
     }
 
     /// How many items were displaced by newer ones so far.
     pub fn dropped(&self) -> u64 {
-        self.lock().dropped
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().expect(POISON)
+        lock(&self.state).dropped
     }
 }
-
-/// No code that can panic runs while a slot's lock is held.
-const POISON: &str = "nothing panics under a slot's lock";
 
 #[cfg(test)]
 mod tests {

@@ -180,10 +180,7 @@ fn interval(fps: &str) -> Option<Duration> {
 /// Where a JPEG is to be cut to bear a (new) stamp: what goes before it and the pieces of the rest,
 /// those without a stamp that was there.
 pub fn places(jpeg: &[u8]) -> [Range<usize>; 3] {
-    let lead = markers::header_segments(jpeg)
-        .take_while(|segment| (APP0..=APP15).contains(&segment.marker))
-        .last()
-        .map_or(2.min(jpeg.len()), |segment| segment.end);
+    let lead = markers::lead_end(jpeg, APP0..=APP15);
     let old = comments(jpeg)
         .find(|(_, body)| Stamp::parse(body).is_some())
         .map_or(lead..lead, |(place, _)| place);

@@ -3,8 +3,10 @@
 //! Signals, `--duration`, the window's close button and a broken pipe all ask here, and each thread
 //! ends by its own ways. It knows nothing of who asks or who listens, but keeps the first reason.
 
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
+
+use crate::lock::{lock, wait_until};
 
 /// Why a program shall end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,13 +34,13 @@ impl Stop {
 
     /// Asks all to end; the first reason stays.
     pub fn ask(&self, reason: Reason) {
-        self.lock().get_or_insert(reason);
+        lock(&self.reason).get_or_insert(reason);
         self.asked.notify_all();
     }
 
     /// Why to end, once somebody asked.
     pub fn reason(&self) -> Option<Reason> {
-        *self.lock()
+        *lock(&self.reason)
     }
 
     /// Whether somebody asked.
@@ -53,26 +55,19 @@ impl Stop {
 
     /// Sleeps until then, at most until somebody asks; says whether somebody did.
     pub fn sleep_until(&self, until: Instant) -> bool {
-        let mut reason = self.lock();
+        let mut reason = lock(&self.reason);
         while reason.is_none() {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let Some(asked) = wait_until(&self.asked, reason, Some(until)) else {
                 return false;
-            }
-            reason = self.asked.wait_timeout(reason, left).expect(POISON).0;
+            };
+            reason = asked;
         }
         true
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Reason>> {
-        self.reason.lock().expect(POISON)
     }
 }
 
 /// No clock overflows with it.
 const CENTURY: Duration = Duration::from_secs(3_155_760_000);
-
-const POISON: &str = "nothing panics while it holds the flag";
 
 #[cfg(test)]
 mod tests {

@@ -9,8 +9,8 @@ use std::num::NonZeroUsize;
 use std::process::Command;
 
 use image::RgbImage;
-use pi_stream::frame::{Matrix, Picture, PixelFormat, Plane, Range, Turn};
 use pi_stream::jpeg::Encoder;
+use pi_stream::picture::{Matrix, Picture, PixelFormat, Plane, Range, Turn};
 use tempfile::TempDir;
 
 /// No side is a multiple of anything, and the larger one is encoded in strips.
@@ -173,7 +173,7 @@ fn our_picture(
             stride: *stride,
         };
     }
-    let mut encoder = Encoder::new(NonZeroUsize::new(2).unwrap()).unwrap();
+    let mut encoder = Encoder::new(NonZeroUsize::new(2).unwrap());
     let mut jpeg = Vec::new();
     encoder
         .encode(&picture, Turn::NONE, 100, &mut jpeg)

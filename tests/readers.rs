@@ -14,8 +14,8 @@ use std::io::Read;
 use std::time::Duration;
 
 use dice::Dice;
-use pi_stream::frame::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
 use pi_stream::jpeg::{self, Decoder, markers, orientation};
+use pi_stream::picture::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
 use pi_stream::source::stream::{Reader, Skipped};
 use pi_stream::stamp::{self, Name, Stamp};
 use pi_stream::wire::{Ack, FrameReader, ReadError, write_end, write_frame};
@@ -341,9 +341,6 @@ fn walk(jpeg: &[u8]) {
     if let Some(length) = markers::whole_length(jpeg) {
         assert!(length <= jpeg.len());
     }
-    if let Some(header) = markers::frame_header(jpeg) {
-        header.unit();
-    }
     let Ok(header) = jpeg::inspect(jpeg) else {
         return;
     };
@@ -389,7 +386,7 @@ fn pictures() -> Vec<Vec<u8>> {
         };
         let mut out = Vec::new();
         jpeg::Encoder::new(std::num::NonZeroUsize::MIN)
-            .and_then(|mut encoder| encoder.encode(&picture, Turn::NONE, 50, &mut out))
+            .encode(&picture, Turn::NONE, 50, &mut out)
             .unwrap();
         out
     };
@@ -403,7 +400,7 @@ fn pictures() -> Vec<Vec<u8>> {
 
 #[test]
 fn whatever_is_decoded_takes_the_memory_of_its_picture_and_no_more() {
-    jpeg::hush_caught_panics();
+    jpeg::silence_caught_panics();
     let pictures = pictures();
     let threads = std::num::NonZeroUsize::new(2).expect("two is not zero");
     for_some_seeds("decoder", 4, |dice| {

@@ -52,7 +52,7 @@ fn main() {
         }
     };
     console.tell_panics();
-    pi_stream::jpeg::hush_caught_panics();
+    pi_stream::jpeg::silence_caught_panics();
     let ended = run(options, &console);
     if let Err(error) = &ended {
         console.clear_status();

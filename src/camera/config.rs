@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::frame::Turn;
+use crate::picture::Turn;
 
 /// What a camera is asked for.
 #[derive(Debug, Clone, PartialEq)]

@@ -25,8 +25,8 @@ use super::controls::{Given, Table};
 use super::error::{CameraError, library};
 use super::negotiate::{self, Agreed, Layout, mode, rate};
 use super::select::{self, Names};
-use crate::frame::{Captured, Content, Pool};
 use crate::jpeg::markers;
+use crate::picture::{Captured, Content, Pool};
 use crate::report::Severity;
 use crate::source::{Feed, Shot};
 

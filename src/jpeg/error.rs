@@ -25,7 +25,7 @@ pub enum DecodeError {
         /// In pixels.
         height: u32,
         /// The most pixels that a JPEG coded like this may have.
-        most: u64,
+        limit: u64,
     },
     /// `image` gave up on it.
     Image(image::ImageError),
@@ -46,10 +46,10 @@ impl fmt::Display for DecodeError {
             DecodeError::TooLarge {
                 width,
                 height,
-                most,
+                limit,
             } => write!(
                 f,
-                "the JPEG is {width}x{height}; at most {MAX_SIDE} pixels a side and {most} in all are decoded"
+                "the JPEG is {width}x{height}; at most {MAX_SIDE} pixels a side and {limit} in all are decoded"
             ),
             DecodeError::Image(_) => f.write_str("the JPEG does not decode"),
             DecodeError::Panicked => f.write_str("the JPEG does not decode: the decoder panicked"),
@@ -68,7 +68,7 @@ impl std::error::Error for DecodeError {
 
 /// Why a picture was not encoded.
 #[cfg(feature = "send")]
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum EncodeError {
     /// A side is 0 or more than a JPEG can have.
     Size {
@@ -88,6 +88,8 @@ pub enum EncodeError {
     },
     /// A quality that is not 1 to 100.
     Quality(u8),
+    /// A JPEG that is to be turned does not decode.
+    Jpeg(DecodeError),
     /// libjpeg-turbo gave up; its own words.
     Turbo(String),
 }
@@ -111,54 +113,25 @@ impl fmt::Display for EncodeError {
             EncodeError::Quality(quality) => {
                 write!(f, "quality {quality}: a JPEG's quality is 1 to 100")
             }
+            EncodeError::Jpeg(_) => f.write_str("the JPEG to be turned does not decode"),
             EncodeError::Turbo(words) => write!(f, "libjpeg-turbo: {words}"),
         }
     }
 }
 
 #[cfg(feature = "send")]
-impl std::error::Error for EncodeError {}
-
-/// Why a JPEG was not turned.
-#[cfg(feature = "send")]
-#[derive(Debug)]
-pub enum TurnError {
-    /// It does not decode.
-    Decode(DecodeError),
-    /// It cannot be encoded again.
-    Encode(EncodeError),
-}
-
-#[cfg(feature = "send")]
-impl fmt::Display for TurnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            TurnError::Decode(_) => f.write_str("the JPEG to be turned does not decode"),
-            TurnError::Encode(_) => f.write_str("the turned picture cannot be encoded"),
-        }
-    }
-}
-
-#[cfg(feature = "send")]
-impl std::error::Error for TurnError {
+impl std::error::Error for EncodeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            TurnError::Decode(error) => Some(error),
-            TurnError::Encode(error) => Some(error),
+            EncodeError::Jpeg(error) => Some(error),
+            _ => None,
         }
     }
 }
 
 #[cfg(feature = "send")]
-impl From<DecodeError> for TurnError {
+impl From<DecodeError> for EncodeError {
     fn from(error: DecodeError) -> Self {
-        TurnError::Decode(error)
-    }
-}
-
-#[cfg(feature = "send")]
-impl From<EncodeError> for TurnError {
-    fn from(error: EncodeError) -> Self {
-        TurnError::Encode(error)
+        EncodeError::Jpeg(error)
     }
 }

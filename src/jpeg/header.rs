@@ -5,11 +5,14 @@
 //! with gray. Pure bytes; nothing blocks, and nothing allocates but the copy of the header that the
 //! decoder gets (a few kilobytes, into a buffer that goes round).
 
+use std::ops::Range;
+
 use super::error::DecodeError;
 use super::markers::{
-    self, APP14, DHT, DQT, DRI, EOI, FrameHeader, MAX_SIDE, SOF0, SOF1, SOF2, SOI, SOS, Segment,
+    APP0, APP14, APP15, COM, DHT, DQT, DRI, EOI, MAX_SIDE, SOF0, SOF1, SOF2, SOI, SOS, Segment,
+    Stop, Walk, is_frame_header, is_restart,
 };
-use super::standard_tables::STANDARD_DHT;
+use crate::picture::bitmap;
 
 /// The most pixels that are decoded where nobody says otherwise: the largest camera module for the Pi gives
 /// 9152 by 6944. A picture takes four bytes a pixel for the window and three on the way there.
@@ -24,7 +27,11 @@ pub const MAX_SCANS: usize = 32;
 
 /// The most bytes of tables in a header: eight of the largest Huffman tables and four of the largest
 /// quantization tables are 2.7 kB; what is more is repetition made to be costly.
-pub const MAX_TABLE_BYTES: usize = 16 << 10;
+const MAX_TABLE_BYTES: usize = 16 << 10;
+
+/// An application segment as AVI files have it, which tells the decoder that tables left out are the standard's:
+/// MJPEG from webcams and out of AVI files leaves the Huffman tables out, and everybody knows which ones they mean.
+const STANDARD_TABLES: &[u8] = b"\xFF\xE0\0\x07AVI1\0";
 
 /// How the samples are coded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +72,26 @@ impl Header {
         self.height.div_ceil(self.unit.1)
     }
 
+    /// Rows of units from one restart marker to the next, where that is whole rows.
+    pub(super) fn rows_an_interval(&self) -> u32 {
+        (self.restart_interval / self.units_across()).max(1)
+    }
+
+    /// The rows of pixels in these rows of units.
+    pub(super) fn pixel_rows(&self, unit_rows: &Range<u32>) -> Range<u32> {
+        let until = |row: u32| (row * self.unit.1).min(self.height);
+        until(unit_rows.start)..until(unit_rows.end)
+    }
+
+    /// Intervals that the restart markers make of a scan of all components.
+    fn intervals(&self) -> u32 {
+        let units = self.units_across() * self.unit_rows();
+        match self.restart_interval {
+            0 => 1,
+            interval => units.div_ceil(interval),
+        }
+    }
+
     /// The fewest bytes that coded data of this size can have: a block has a DC and an AC code, and
     /// the shortest code is a bit; in a progressive JPEG empty AC blocks share one code. Far below any
     /// real picture, but a few hundred bytes cannot make us allocate for a picture of megapixels.
@@ -91,11 +118,13 @@ pub fn inspect(jpeg: &[u8]) -> Result<Header, DecodeError> {
 
 /// The same with another bound on the number of pixels.
 pub fn inspect_within(jpeg: &[u8], max_pixels: u64) -> Result<Header, DecodeError> {
-    read_header(jpeg, max_pixels, |_| ()).map(|(header, _)| header)
+    read_header(&mut Walk::default(), jpeg, max_pixels, |_| ()).map(|(header, _)| header)
 }
 
-/// The header and where the scan starts; each segment that the decoder needs is shown to `keep`.
+/// Walks up to the scan: the header and the scan's segment. Each segment that the decoder needs is shown to
+/// `keep`.
 fn read_header<'a>(
+    walk: &mut Walk,
     jpeg: &'a [u8],
     max_pixels: u64,
     mut keep: impl FnMut(&Segment<'a>),
@@ -106,17 +135,22 @@ fn read_header<'a>(
     let mut frame = None;
     let mut restart_interval = 0;
     let mut table_bytes = 0;
-    for segment in markers::header_segments(jpeg) {
-        match segment.marker {
-            0xC0..=0xCF if segment.marker != DHT => {
+    loop {
+        let segment = match walk.step(jpeg) {
+            Ok(segment) if segment.marker != EOI => segment,
+            _ => return Err(DecodeError::Damaged("its header breaks off")),
+        };
+        match (segment.marker, segment.body) {
+            (marker, _) if is_frame_header(marker) => {
                 if frame.is_some() {
                     return Err(DecodeError::Damaged("it has two frame headers"));
                 }
-                frame = Some(supported(&segment)?);
+                frame = Some(frame_header(&segment, max_pixels)?);
             }
-            DRI => restart_interval = interval(&segment)?,
-            DHT | DQT => table_bytes += segment.body.len(),
-            APP14 | SOS => {}
+            (DRI, [high, low]) => restart_interval = u16::from_be_bytes([*high, *low]).into(),
+            (DRI, _) => return Err(DecodeError::Damaged("its restart interval is no number")),
+            (DHT | DQT, tables) => table_bytes += tables.len(),
+            (APP14 | SOS, _) => {}
             // Comments, thumbnails, Exif: nothing that the picture needs.
             _ => continue,
         }
@@ -128,7 +162,7 @@ fn read_header<'a>(
             let frame = frame.ok_or(DecodeError::Damaged("it has no frame header"))?;
             let header = Header {
                 restart_interval,
-                ..bounded(&frame, max_pixels)?
+                ..frame
             };
             if (jpeg.len() - segment.end) as u64 <= header.least_bytes() {
                 return Err(DecodeError::Truncated);
@@ -136,210 +170,181 @@ fn read_header<'a>(
             return Ok((header, segment));
         }
     }
-    Err(DecodeError::Damaged("its header breaks off"))
 }
 
-/// Four bytes with the 2 of its length: DRI's whole content is a number.
-fn interval(segment: &Segment<'_>) -> Result<u32, DecodeError> {
-    match segment.body {
-        [high, low] => Ok(u16::from_be_bytes([*high, *low]).into()),
-        _ => Err(DecodeError::Damaged("its restart interval is no number")),
-    }
-}
-
-/// The frame header, if its kind of coding is one of ours.
-fn supported(segment: &Segment<'_>) -> Result<FrameHeader, DecodeError> {
-    if !matches!(segment.marker, SOF0 | SOF1 | SOF2) {
-        return Err(DecodeError::Unsupported(
-            "lossless, hierarchical or arithmetic coding",
-        ));
-    }
-    let frame = FrameHeader::parse(segment)
-        .ok_or(DecodeError::Damaged("its frame header does not add up"))?;
-    if frame.precision != 8 {
-        return Err(DecodeError::Unsupported("more than 8 bits a sample"));
-    }
-    if !matches!(frame.components, 1 | 3) {
-        return Err(DecodeError::Unsupported(
-            "other colours than gray and YCbCr",
-        ));
-    }
-    if frame.height == 0 {
-        return Err(DecodeError::Unsupported(
-            "a height that comes after the picture",
-        ));
-    }
-    Ok(frame)
-}
-
-/// The header of a frame whose size is within the bounds.
-fn bounded(frame: &FrameHeader, max_pixels: u64) -> Result<Header, DecodeError> {
-    let FrameHeader { width, height, .. } = *frame;
-    let coding = match frame.marker {
-        SOF2 => Coding::Progressive,
-        _ => Coding::Sequential,
+/// What a frame header says, if its kind of coding is one of ours and its size within the bounds.
+fn frame_header(segment: &Segment<'_>, max_pixels: u64) -> Result<Header, DecodeError> {
+    let (coding, limit) = match segment.marker {
+        SOF0 | SOF1 => (Coding::Sequential, max_pixels),
+        SOF2 => (Coding::Progressive, max_pixels.min(MAX_PIXELS_IN_SCANS)),
+        _ => {
+            return Err(DecodeError::Unsupported(
+                "lossless, hierarchical or arithmetic coding",
+            ));
+        }
     };
-    let most = match coding {
-        Coding::Sequential => max_pixels,
-        Coding::Progressive => max_pixels.min(MAX_PIXELS_IN_SCANS),
+    let odd = DecodeError::Damaged("its frame header does not add up");
+    let Some((&[precision, h1, h0, w1, w0, components], kinds)) = segment.body.split_first_chunk()
+    else {
+        return Err(odd);
     };
-    let pixels = u64::from(width) * u64::from(height);
-    if width > MAX_SIDE || height > MAX_SIDE || pixels > most {
-        return Err(DecodeError::TooLarge {
-            width,
-            height,
-            most,
-        });
+    let (width, height) = (u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0]));
+    let (width, height) = (u32::from(width), u32::from(height));
+    // Sampling factors, across and down.
+    let factors = |kind: &[u8]| (kind[1] >> 4, kind[1] & 15);
+    let known = |kind: &[u8]| matches!(factors(kind), (1..=4, 1..=4));
+    let counted = (1..=4).contains(&components) && kinds.len() == 3 * usize::from(components);
+    if width == 0 || !counted || !kinds.chunks(3).all(known) {
+        return Err(odd);
     }
-    let [first, second, third, _] = frame.sampling;
+    let unsupported = match (precision, components, height) {
+        (8, 1 | 3, 1..) => None,
+        (8, 1 | 3, _) => Some("a height that comes after the picture"),
+        (8, ..) => Some("other colours than gray and YCbCr"),
+        _ => Some("more than 8 bits a sample"),
+    };
+    if let Some(what) = unsupported {
+        return Err(DecodeError::Unsupported(what));
+    }
+    bounded(width, height, limit)?;
+    let mut sampling = [(0, 0); 3];
+    for (to, kind) in sampling.iter_mut().zip(kinds.chunks(3)) {
+        *to = factors(kind);
+    }
+    let largest = |of: fn(&(u8, u8)) -> u8| u32::from(sampling.iter().map(of).max().unwrap_or(1));
     Ok(Header {
         width,
         height,
-        components: frame.components,
-        sampling: [first, second, third],
+        components,
+        sampling,
         coding,
-        unit: frame.unit(),
+        unit: match components {
+            // A single component is never interleaved: its unit is one block, whatever its factors.
+            1 => (8, 8),
+            _ => (8 * largest(|f| f.0), 8 * largest(|f| f.1)),
+        },
         restart_interval: 0,
     })
+}
+
+/// An error where the size is more than the limit.
+fn bounded(width: u32, height: u32, limit: u64) -> Result<(), DecodeError> {
+    let within = width <= MAX_SIDE && height <= MAX_SIDE;
+    match within && u64::from(width) * u64::from(height) <= limit {
+        true => Ok(()),
+        false => Err(DecodeError::TooLarge {
+            width,
+            height,
+            limit,
+        }),
+    }
 }
 
 /// Where everything is in a JPEG whose markers add up from start to end. Buffers are kept.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
     /// The header as the decoder gets it: what it needs, nothing else, with Huffman tables.
-    pub head: Vec<u8>,
+    head: Vec<u8>,
     /// Where the picture's height, two bytes, is in `head`.
-    pub height_at: usize,
+    height_at: usize,
     /// Where each restart interval starts in the JPEG; for a JPEG without restart markers, and for one
     /// of several scans, the start of all coded data alone.
-    pub starts: Vec<usize>,
+    pub(super) starts: Vec<usize>,
     /// Where the coded data end: EOI.
-    pub end: usize,
+    pub(super) end: usize,
 }
 
 impl Layout {
     /// Reads the JPEG and walks it to its end.
     pub(super) fn read(&mut self, jpeg: &[u8], max_pixels: u64) -> Result<Header, DecodeError> {
-        let (header, scan) = self.read_head(jpeg, max_pixels)?;
+        let mut walk = Walk::default();
+        self.head.clear();
+        self.head.extend([0xFF, SOI]);
+        self.head.extend(STANDARD_TABLES);
+        let (header, scan) = read_header(&mut walk, jpeg, max_pixels, |segment| {
+            if is_frame_header(segment.marker) {
+                // Behind marker, length and precision.
+                self.height_at = self.head.len() + 5;
+            }
+            // Without fill bytes, so that positions in it are known.
+            let length = (segment.body.len() + 2) as u16;
+            self.head.extend([0xFF, segment.marker]);
+            self.head.extend(length.to_be_bytes());
+            self.head.extend_from_slice(segment.body);
+        })?;
         self.starts.clear();
         self.starts.push(scan.end);
-        let in_this_scan = scan.body.first().copied().unwrap_or(0);
-        if header.coding == Coding::Sequential && in_this_scan == header.components {
-            self.walk_scan(jpeg, &header, scan.end)?;
-        } else {
-            self.walk_scans(jpeg, &header, scan.end)?;
+        let one_scan =
+            header.coding == Coding::Sequential && scan.body.first() == Some(&header.components);
+        if !one_scan {
+            bounded(header.width, header.height, MAX_PIXELS_IN_SCANS)?;
         }
+        let intervals = one_scan.then(|| header.intervals());
+        self.walk_scans(&mut walk, jpeg, intervals)?;
         if ((self.end - scan.end) as u64) < header.least_bytes() {
             return Err(DecodeError::Truncated);
         }
         Ok(header)
     }
 
-    fn read_head<'a>(
-        &mut self,
-        jpeg: &'a [u8],
-        max_pixels: u64,
-    ) -> Result<(Header, Segment<'a>), DecodeError> {
-        self.head.clear();
-        self.head.extend([0xFF, SOI]);
-        let head = &mut self.head;
-        let mut height_at = 0;
-        let mut has_tables = false;
-        let read = read_header(jpeg, max_pixels, |segment| {
-            has_tables |= segment.marker == DHT;
-            if segment.marker == SOS && !has_tables {
-                // Webcams and AVI files leave them out; everybody knows which ones they mean.
-                head.extend(STANDARD_DHT);
-            }
-            if matches!(segment.marker, SOF0..=SOF2) {
-                // Behind marker, length and precision.
-                height_at = head.len() + 5;
-            }
-            // Without fill bytes, so that positions in it are known.
-            let length = segment.body.len() + 2;
-            head.extend([0xFF, segment.marker, (length >> 8) as u8, length as u8]);
-            head.extend(segment.body);
-        })?;
-        self.height_at = height_at;
-        Ok(read)
+    /// Replaces `part` by a JPEG of some of the coded data, `height` pixels high.
+    pub(super) fn write(&self, height: u32, coded: &[u8], part: &mut Vec<u8>) {
+        bitmap::clear_for(part, self.head.len() + coded.len() + 2);
+        part.extend_from_slice(&self.head);
+        part[self.height_at..][..2].copy_from_slice(&(height as u16).to_be_bytes());
+        part.extend_from_slice(coded);
+        part.extend_from_slice(&[0xFF, EOI]);
     }
 
-    /// The one scan of a sequential JPEG: restart markers as announced, in turn, then EOI.
-    fn walk_scan(&mut self, jpeg: &[u8], header: &Header, at: usize) -> Result<(), DecodeError> {
-        let units = header.units_across() * header.unit_rows();
-        let intervals = match header.restart_interval {
-            0 => 1,
-            interval => units.div_ceil(interval),
-        };
-        let mut at = at;
-        for restarts in 0.. {
-            let (place, marker) = markers::next_marker(jpeg, at).ok_or(DecodeError::Truncated)?;
-            at = place + 2;
-            if marker == EOI {
-                self.end = place;
-                break;
+    /// Walks up to EOI: the rest of the one scan with that many restart intervals, whose markers are to come in
+    /// turn, or scans and the segments between them.
+    fn walk_scans(
+        &mut self,
+        walk: &mut Walk,
+        jpeg: &[u8],
+        intervals: Option<u32>,
+    ) -> Result<(), DecodeError> {
+        let mut scans = 1;
+        loop {
+            let segment = walk.step(jpeg).map_err(broken)?;
+            match (segment.marker, intervals) {
+                (EOI, _) => {
+                    self.end = segment.start;
+                    break;
+                }
+                (marker, Some(intervals)) if is_restart(marker) => {
+                    let restarts = self.starts.len() as u32 - 1;
+                    if restarts >= intervals || u32::from(marker & 7) != restarts % 8 {
+                        return Err(DecodeError::Damaged("its restart markers do not add up"));
+                    }
+                    self.starts.push(segment.end);
+                }
+                (SOS, None) if scans == MAX_SCANS => {
+                    return Err(DecodeError::Damaged("it has too many scans"));
+                }
+                (SOS, None) => scans += 1,
+                (DHT | DQT | DRI | COM | APP0..=APP15, None) => {}
+                (marker, None) if is_restart(marker) => {}
+                _ => return Err(broken(Stop::Broken(segment.start))),
             }
-            if !markers::is_restart(marker) {
-                return Err(DecodeError::Damaged(
-                    "its picture data are broken by a marker",
-                ));
-            }
-            if restarts >= intervals || u32::from(marker & 7) != restarts % 8 {
-                return Err(DecodeError::Damaged("its restart markers do not add up"));
-            }
-            self.starts.push(at);
         }
+        let intervals = intervals.unwrap_or(1) as usize;
         // Some encoders end the last interval, too, with a marker.
-        if self.starts.len() as u32 == intervals + 1 && self.starts.last() == Some(&self.end) {
+        if self.starts.len() == intervals + 1 && self.starts.last() == Some(&self.end) {
             self.starts.pop();
             self.end -= 2;
         }
-        match self.starts.len() as u32 == intervals {
+        match self.starts.len() == intervals {
             true => Ok(()),
             false => Err(DecodeError::Damaged("it lacks restart markers")),
         }
     }
+}
 
-    /// Scans and the segments between them, up to EOI.
-    fn walk_scans(&mut self, jpeg: &[u8], header: &Header, at: usize) -> Result<(), DecodeError> {
-        let (width, height) = (header.width, header.height);
-        if u64::from(width) * u64::from(height) > MAX_PIXELS_IN_SCANS {
-            return Err(DecodeError::TooLarge {
-                width,
-                height,
-                most: MAX_PIXELS_IN_SCANS,
-            });
-        }
-        let mut at = at;
-        let mut scans = 1;
-        loop {
-            let (place, marker) = markers::next_marker(jpeg, at).ok_or(DecodeError::Truncated)?;
-            at = match marker {
-                EOI => {
-                    self.end = place;
-                    return Ok(());
-                }
-                restart if markers::is_restart(restart) => place + 2,
-                DHT | DQT | DRI | SOS => {
-                    scans += usize::from(marker == SOS);
-                    markers::segment_at(jpeg, place)
-                        .ok_or(DecodeError::Truncated)?
-                        .end
-                }
-                markers::COM | markers::APP0..=markers::APP15 => {
-                    markers::segment_at(jpeg, place)
-                        .ok_or(DecodeError::Truncated)?
-                        .end
-                }
-                _ => {
-                    return Err(DecodeError::Damaged(
-                        "its picture data are broken by a marker",
-                    ));
-                }
-            };
-            if scans > MAX_SCANS {
-                return Err(DecodeError::Damaged("it has too many scans"));
-            }
-        }
+/// Why a picture's data are not walked to their end.
+fn broken(stop: Stop) -> DecodeError {
+    match stop {
+        Stop::Unfinished => DecodeError::Truncated,
+        Stop::Broken(_) => DecodeError::Damaged("its picture data are broken by a marker"),
     }
 }

@@ -1,11 +1,17 @@
 //! JPEG: pictures into bytes and bytes into pictures.
 //!
+//! ```text
+//! picture ─▶ encode ─▶ turbo ─▶ JPEG        markers      the walk from marker to marker
+//!              strips on workers            header       what a stranger's JPEG claims, checked
+//! JPEG ─▶ header ─▶ decode ─▶ bitmap        orientation  Exif's: shown turned, not encoded again
+//! JPEG ─▶ turner ─▶ JPEG
+//! ```
+//!
 //! Encoding is turbojpeg's, from planes as the source laid them out; decoding is `image`'s, within
 //! limits, for what strangers send. Both work in strips on several threads where the picture is worth
 //! it: the encoder sets a restart marker after each row of units, and a JPEG that has such markers,
 //! ours or another's, is decoded in strips.
 
-mod crew;
 mod decode;
 #[cfg(feature = "send")]
 mod encode;
@@ -13,20 +19,20 @@ mod error;
 mod header;
 pub mod markers;
 pub mod orientation;
-mod standard_tables;
 #[cfg(all(test, feature = "send"))]
 mod tests;
 #[cfg(feature = "send")]
 mod turbo;
 #[cfg(feature = "send")]
 mod turner;
+mod workers;
 
-pub use decode::{Decoder, decode_rgb, hush_caught_panics};
+pub use decode::{Decoder, decode_rgb, silence_caught_panics};
 #[cfg(feature = "send")]
 pub use encode::Encoder;
 pub use error::DecodeError;
 #[cfg(feature = "send")]
-pub use error::{EncodeError, TurnError};
+pub use error::EncodeError;
 pub use header::{
     Coding, Header, MAX_PIXELS, MAX_PIXELS_IN_SCANS, MAX_SCANS, inspect, inspect_within,
 };

@@ -5,12 +5,12 @@
 //! offset in it stays true. Whatever of it does not add up is replaced. No crate: those that write
 //! Exif re-emit the whole of it, and lose what they do not know.
 
-use crate::frame::Turn;
-use crate::jpeg::markers::{self, APP0, Segment};
+use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
-/// The application segment that carries Exif.
-const APP1: u8 = 0xE1;
-/// What its content starts with; a TIFF file follows.
+use crate::jpeg::markers::{self, APP0, APP1, Segment};
+use crate::picture::Turn;
+
+/// What an Exif segment's content starts with; a TIFF file follows.
 const EXIF: &[u8] = b"Exif\0\0";
 /// The tag of the orientation.
 const ORIENTATION: u16 = 0x0112;
@@ -18,6 +18,8 @@ const ORIENTATION: u16 = 0x0112;
 const SHORT: u16 = 3;
 /// Bytes of one field in a TIFF directory.
 const FIELD: usize = 12;
+/// A TIFF file with one directory without fields.
+const EMPTY_TIFF: &[u8] = b"II*\0\x08\0\0\0\0\0\0\0\0\0";
 /// A segment's content and its length field, together at most.
 const MAX_SEGMENT: usize = 0xFFFF;
 
@@ -32,19 +34,12 @@ pub fn turned(jpeg: &[u8], turn: Turn) -> Vec<u8> {
     let tiff = old
         .and_then(|segment| with_orientation(&segment.body[EXIF.len()..], value))
         .filter(|tiff| 2 + EXIF.len() + tiff.len() <= MAX_SEGMENT)
-        .unwrap_or_else(|| fresh(value));
+        .or_else(|| with_orientation(EMPTY_TIFF, value))
+        .unwrap_or_default();
     // Exif wants to be first, and so does JFIF: behind JFIF is what cameras' and viewers' files have.
-    let place = old.map_or_else(
-        || {
-            let lead = markers::header_segments(jpeg)
-                .take_while(|segment| segment.marker == APP0)
-                .last();
-            let end = lead.map_or(2, |segment| segment.end);
-            end..end
-        },
-        |segment| segment.start..segment.end,
-    );
-    let length = u16::try_from(2 + EXIF.len() + tiff.len()).expect("filtered above, or 34");
+    let lead = markers::lead_end(jpeg, APP0..=APP0);
+    let place = old.map_or(lead..lead, |segment| segment.start..segment.end);
+    let length = u16::try_from(2 + EXIF.len() + tiff.len()).expect("filtered above, or short");
     [
         &jpeg[..place.start],
         &[0xFF, APP1],
@@ -70,99 +65,47 @@ fn is_exif(segment: &Segment<'_>) -> bool {
     segment.marker == APP1 && segment.body.starts_with(EXIF)
 }
 
-/// A TIFF file with one directory with one field.
-fn fresh(value: u16) -> Vec<u8> {
-    let mut tiff = b"II*\0\x08\0\0\0".to_vec();
-    tiff.extend(1u16.to_le_bytes());
-    tiff.extend(ByteOrder::Little.field(value));
-    tiff.extend([0; 4]);
-    tiff
-}
-
 /// The TIFF file with this orientation in its first directory. `None` where it does not add up.
 fn with_orientation(tiff: &[u8], value: u16) -> Option<Vec<u8>> {
-    let order = ByteOrder::of(tiff)?;
-    let start = usize::try_from(order.u32(tiff, 4)?).ok()?;
-    let count = order.u16(tiff, start)?;
+    match tiff.get(..4)? {
+        b"II*\0" => with_orientation_in::<LittleEndian>(tiff, value),
+        b"MM\0*" => with_orientation_in::<BigEndian>(tiff, value),
+        _ => None,
+    }
+}
+
+fn with_orientation_in<O: ByteOrder>(tiff: &[u8], value: u16) -> Option<Vec<u8>> {
+    let number = |at: usize| tiff.get(at..)?.get(..2).map(O::read_u16);
+    let start = usize::try_from(O::read_u32(tiff.get(4..8)?)).ok()?;
+    let count = number(start)?;
     let fields = start + 2;
     let end = fields + usize::from(count) * FIELD;
     let next = tiff.get(end..end + 4)?;
-    let tags = || (fields..end).step_by(FIELD).map(|at| order.u16(tiff, at));
+    // Tag, type, count, and the value in the first half of its four bytes.
+    let mut field = [0; FIELD];
+    O::write_u16(&mut field[0..], ORIENTATION);
+    O::write_u16(&mut field[2..], SHORT);
+    O::write_u32(&mut field[4..], 1);
+    O::write_u16(&mut field[8..], value);
+    let tags = || (fields..end).step_by(FIELD).map(number);
     let mut out = tiff.to_vec();
     if let Some(index) = tags().position(|tag| tag == Some(ORIENTATION)) {
         let at = fields + index * FIELD;
-        out[at..at + FIELD].copy_from_slice(&order.field(value));
+        out[at..at + FIELD].copy_from_slice(&field);
         return Some(out);
     }
     // Fields are sorted by tag, and a directory starts on an even byte.
     let before = tags().take_while(|tag| *tag < Some(ORIENTATION)).count();
     let cut = fields + before * FIELD;
     out.resize(out.len().next_multiple_of(2), 0);
-    let moved = u32::try_from(out.len()).ok()?;
-    out.extend(order.bytes_16(count.checked_add(1)?));
-    out.extend(&tiff[fields..cut]);
-    out.extend(order.field(value));
-    out.extend(&tiff[cut..end]);
-    out.extend(next);
-    out[4..8].copy_from_slice(&order.bytes_32(moved));
+    let moved = out.len();
+    O::write_u32(&mut out[4..8], u32::try_from(moved).ok()?);
+    out.extend([0; 2]);
+    O::write_u16(&mut out[moved..], count.checked_add(1)?);
+    for part in [&tiff[fields..cut], &field, &tiff[cut..end], next] {
+        out.extend_from_slice(part);
+    }
     Some(out)
-}
-
-#[derive(Debug, Clone, Copy)]
-enum ByteOrder {
-    Little,
-    Big,
-}
-
-impl ByteOrder {
-    fn of(tiff: &[u8]) -> Option<ByteOrder> {
-        match tiff.get(..4)? {
-            b"II*\0" => Some(ByteOrder::Little),
-            b"MM\0*" => Some(ByteOrder::Big),
-            _ => None,
-        }
-    }
-
-    fn u16(self, bytes: &[u8], at: usize) -> Option<u16> {
-        let bytes = bytes.get(at..)?.first_chunk()?;
-        Some(match self {
-            ByteOrder::Little => u16::from_le_bytes(*bytes),
-            ByteOrder::Big => u16::from_be_bytes(*bytes),
-        })
-    }
-
-    fn u32(self, bytes: &[u8], at: usize) -> Option<u32> {
-        let bytes = bytes.get(at..)?.first_chunk()?;
-        Some(match self {
-            ByteOrder::Little => u32::from_le_bytes(*bytes),
-            ByteOrder::Big => u32::from_be_bytes(*bytes),
-        })
-    }
-
-    fn bytes_16(self, value: u16) -> [u8; 2] {
-        match self {
-            ByteOrder::Little => value.to_le_bytes(),
-            ByteOrder::Big => value.to_be_bytes(),
-        }
-    }
-
-    fn bytes_32(self, value: u32) -> [u8; 4] {
-        match self {
-            ByteOrder::Little => value.to_le_bytes(),
-            ByteOrder::Big => value.to_be_bytes(),
-        }
-    }
-
-    /// The field of one orientation: tag, type, count, and the value in the first half of its four
-    /// bytes.
-    fn field(self, value: u16) -> [u8; FIELD] {
-        let mut field = [0; FIELD];
-        field[0..2].copy_from_slice(&self.bytes_16(ORIENTATION));
-        field[2..4].copy_from_slice(&self.bytes_16(SHORT));
-        field[4..8].copy_from_slice(&self.bytes_32(1));
-        field[8..10].copy_from_slice(&self.bytes_16(value));
-        field
-    }
 }
 
 #[cfg(test)]
@@ -205,18 +148,14 @@ mod tests {
     }
 
     /// One field of camera-like Exif: a make of 8 bytes, which lie behind the directory.
-    fn camera(order: ByteOrder, tag: u16) -> Vec<u8> {
-        let mut tiff = match order {
-            ByteOrder::Little => b"II*\0".to_vec(),
-            ByteOrder::Big => b"MM\0*".to_vec(),
-        };
-        tiff.extend(order.bytes_32(8));
-        tiff.extend(order.bytes_16(1));
-        tiff.extend(order.bytes_16(tag));
-        tiff.extend(order.bytes_16(2));
-        tiff.extend(order.bytes_32(8));
-        tiff.extend(order.bytes_32(26));
-        tiff.extend([0; 4]);
+    fn camera<O: ByteOrder>(start: &[u8; 4], tag: u16) -> Vec<u8> {
+        let mut tiff = [start, &[0; 22][..]].concat();
+        O::write_u32(&mut tiff[4..], 8);
+        O::write_u16(&mut tiff[8..], 1);
+        O::write_u16(&mut tiff[10..], tag);
+        O::write_u16(&mut tiff[12..], 2);
+        O::write_u32(&mut tiff[14..], 8);
+        O::write_u32(&mut tiff[18..], 26);
         tiff.extend(b"camera!\0");
         tiff
     }
@@ -261,27 +200,30 @@ mod tests {
         assert_eq!(twice.len(), once.len());
     }
 
-    #[test]
-    fn exif_without_an_orientation_keeps_what_it_says() {
-        for order in [ByteOrder::Little, ByteOrder::Big] {
-            for tag in [0x010F, 0x0131] {
-                let out = turned(&with_exif(&camera(order, tag)), QUARTER);
-                assert_eq!(read(&out), Orientation::Rotate90);
-                let exif = markers::header_segments(&out).find(is_exif).unwrap();
-                let tiff = &exif.body[EXIF.len()..];
-                let directory = order.u32(tiff, 4).unwrap() as usize;
-                assert_eq!(order.u16(tiff, directory), Some(2));
-                let at = directory + 2 + if tag < ORIENTATION { 0 } else { FIELD };
-                assert_eq!(order.u16(tiff, at), Some(tag));
-                let text = order.u32(tiff, at + 8).unwrap() as usize;
-                assert_eq!(&tiff[text..text + 8], b"camera!\0");
-            }
+    fn keeps_what_it_says<O: ByteOrder>(start: &[u8; 4]) {
+        for tag in [0x010F, 0x0131] {
+            let out = turned(&with_exif(&camera::<O>(start, tag)), QUARTER);
+            assert_eq!(read(&out), Orientation::Rotate90);
+            let exif = markers::header_segments(&out).find(is_exif).unwrap();
+            let tiff = &exif.body[EXIF.len()..];
+            let directory = O::read_u32(&tiff[4..]) as usize;
+            assert_eq!(O::read_u16(&tiff[directory..]), 2);
+            let at = directory + 2 + if tag < ORIENTATION { 0 } else { FIELD };
+            assert_eq!(O::read_u16(&tiff[at..]), tag);
+            let text = O::read_u32(&tiff[at + 8..]) as usize;
+            assert_eq!(&tiff[text..text + 8], b"camera!\0");
         }
     }
 
     #[test]
+    fn exif_without_an_orientation_keeps_what_it_says() {
+        keeps_what_it_says::<LittleEndian>(b"II*\0");
+        keeps_what_it_says::<BigEndian>(b"MM\0*");
+    }
+
+    #[test]
     fn exif_of_any_content_does_no_harm() {
-        let full = camera(ByteOrder::Big, 0x010F);
+        let full = camera::<BigEndian>(b"MM\0*", 0x010F);
         for cut in 0..full.len() {
             assert_eq!(
                 read(&turned(&with_exif(&full[..cut]), QUARTER)),

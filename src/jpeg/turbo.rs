@@ -11,70 +11,12 @@
 use std::ffi::CStr;
 use std::ptr;
 
-use turbojpeg::{libc::c_int, raw};
+use turbojpeg::{PixelFormat, Subsamp, compressed_buf_len, libc::c_int, raw};
 
+use super::error::EncodeError;
 use super::header::MAX_SCANS;
 use super::markers::MAX_SIDE;
-use crate::frame::Turn;
-
-/// How a JPEG's chroma is thinned out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sampling {
-    Gray,
-    /// 4:4:4.
-    Full,
-    /// 4:2:2.
-    Wide,
-    /// 4:2:0.
-    Half,
-}
-
-impl Sampling {
-    /// How many luma samples there are for one chroma sample, across and down.
-    pub(super) fn factors(self) -> (usize, usize) {
-        match self {
-            Sampling::Gray | Sampling::Full => (1, 1),
-            Sampling::Wide => (2, 1),
-            Sampling::Half => (2, 2),
-        }
-    }
-
-    fn raw(self) -> raw::TJSAMP {
-        match self {
-            Sampling::Gray => raw::TJSAMP_TJSAMP_GRAY,
-            Sampling::Full => raw::TJSAMP_TJSAMP_444,
-            Sampling::Wide => raw::TJSAMP_TJSAMP_422,
-            Sampling::Half => raw::TJSAMP_TJSAMP_420,
-        }
-    }
-}
-
-/// The order of bytes in a packed pixel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
-    Rgb,
-    Bgr,
-    Rgbx,
-    Bgrx,
-}
-
-impl Order {
-    fn bytes(self) -> usize {
-        match self {
-            Order::Rgb | Order::Bgr => 3,
-            Order::Rgbx | Order::Bgrx => 4,
-        }
-    }
-
-    fn raw(self) -> raw::TJPF {
-        match self {
-            Order::Rgb => raw::TJPF_TJPF_RGB,
-            Order::Bgr => raw::TJPF_TJPF_BGR,
-            Order::Rgbx => raw::TJPF_TJPF_RGBX,
-            Order::Bgrx => raw::TJPF_TJPF_BGRX,
-        }
-    }
-}
+use crate::picture::{PlaneSize, Turn};
 
 /// What is to be encoded.
 #[derive(Debug, Clone, Copy)]
@@ -82,7 +24,7 @@ pub(super) enum Source<'a> {
     /// Y, Cb and Cr (for gray Y alone), each rounded up to whole chroma samples, with their strides.
     Planes([(&'a [u8], usize); 3]),
     /// Packed pixels and their stride in bytes.
-    Packed(&'a [u8], usize, Order),
+    Packed(&'a [u8], usize, PixelFormat),
 }
 
 /// What a JPEG shall be like.
@@ -90,7 +32,8 @@ pub(super) enum Source<'a> {
 pub(super) struct Settings {
     pub width: usize,
     pub height: usize,
-    pub sampling: Sampling,
+    /// How the chroma is thinned out.
+    pub sampling: Subsamp,
     /// 1 to 100.
     pub quality: u8,
     /// A restart marker after each MCU row.
@@ -102,7 +45,7 @@ pub(super) struct Settings {
 pub(super) struct Compressor(Handle);
 
 impl Compressor {
-    pub(super) fn new() -> Result<Self, String> {
+    pub(super) fn new() -> Result<Self, EncodeError> {
         Handle::new(raw::TJINIT_TJINIT_COMPRESS).map(Compressor)
     }
 
@@ -111,68 +54,45 @@ impl Compressor {
     pub(super) fn compress(
         &mut self,
         source: Source<'_>,
-        settings: Settings,
+        settings: &Settings,
         jpeg: &mut Vec<u8>,
-    ) -> Result<(), String> {
-        if !fits(&source, &settings) {
-            return Err("the picture's planes are shorter than its size asks for".to_owned());
+    ) -> Result<(), EncodeError> {
+        if !fits(&source, settings) {
+            return Err(failed(
+                "the picture's planes are shorter than its size asks for",
+            ));
         }
         let (width, height) = (int(settings.width)?, int(settings.height)?);
-        self.0
-            .set(raw::TJPARAM_TJPARAM_QUALITY, settings.quality.into())?;
-        self.0.set(
-            raw::TJPARAM_TJPARAM_SUBSAMP,
-            settings.sampling.raw() as c_int,
-        )?;
-        self.0
-            .set(raw::TJPARAM_TJPARAM_RESTARTROWS, settings.restarts.into())?;
-        self.0.set(raw::TJPARAM_TJPARAM_NOREALLOC, 1)?;
-
-        jpeg.clear();
-        // Only what is written ever becomes memory: the rest of the worst case stays address space.
-        jpeg.reserve(worst_case(&settings)?);
-        let mut place = jpeg.as_mut_ptr();
-        let mut length = jpeg.capacity() as raw::size_t;
-        let failed = match source {
+        let handle = &mut self.0;
+        handle.set(raw::TJPARAM_TJPARAM_QUALITY, settings.quality.into())?;
+        handle.set(raw::TJPARAM_TJPARAM_SUBSAMP, settings.sampling as c_int)?;
+        match source {
             Source::Planes(planes) => {
                 let strides = [int(planes[0].1)?, int(planes[1].1)?, int(planes[2].1)?];
                 let planes = planes.map(|(data, _)| data.as_ptr());
-                // SAFETY: `fits` has seen that every row that the library reads lies in its slice;
-                // with NOREALLOC it writes at most `length` bytes to `place`, which is the vector's.
-                unsafe {
-                    raw::tj3CompressFromYUVPlanes8(
-                        self.0.raw,
-                        planes.as_ptr(),
-                        width,
-                        strides.as_ptr(),
-                        height,
-                        &mut place,
-                        &mut length,
-                    )
-                }
+                let (planes, strides) = (planes.as_ptr(), strides.as_ptr());
+                handle.write(settings, jpeg, |handle, place, length| {
+                    // SAFETY: `fits` has seen that every row that the library reads lies in its slice, and
+                    // `write` that it writes nowhere else.
+                    unsafe {
+                        raw::tj3CompressFromYUVPlanes8(
+                            handle, planes, width, strides, height, place, length,
+                        )
+                    }
+                })
             }
             Source::Packed(pixels, stride, order) => {
-                let stride = int(stride)?;
-                // SAFETY: as above.
-                unsafe {
-                    raw::tj3Compress8(
-                        self.0.raw,
-                        pixels.as_ptr(),
-                        width,
-                        stride,
-                        height,
-                        order.raw() as c_int,
-                        &mut place,
-                        &mut length,
-                    )
-                }
+                let (pixels, stride, order) = (pixels.as_ptr(), int(stride)?, order as c_int);
+                handle.write(settings, jpeg, |handle, place, length| {
+                    // SAFETY: as above.
+                    unsafe {
+                        raw::tj3Compress8(
+                            handle, pixels, width, stride, height, order, place, length,
+                        )
+                    }
+                })
             }
-        };
-        if failed != 0 {
-            return Err(self.0.message());
         }
-        // SAFETY: the library has just written there.
-        unsafe { take_written(jpeg, place, length) }
     }
 }
 
@@ -181,7 +101,7 @@ impl Compressor {
 pub(super) struct Transformer(Handle);
 
 impl Transformer {
-    pub(super) fn new() -> Result<Self, String> {
+    pub(super) fn new() -> Result<Self, EncodeError> {
         Handle::new(raw::TJINIT_TJINIT_TRANSFORM).map(Transformer)
     }
 
@@ -196,23 +116,17 @@ impl Transformer {
         turn: Turn,
         restarts: bool,
         turned: &mut Vec<u8>,
-    ) -> Result<(), String> {
-        self.0
-            .set(raw::TJPARAM_TJPARAM_RESTARTROWS, restarts.into())?;
-        self.0.set(raw::TJPARAM_TJPARAM_NOREALLOC, 1)?;
-        self.0
-            .set(raw::TJPARAM_TJPARAM_SCANLIMIT, int(MAX_SCANS)?)?;
-        turned.clear();
-        // The bound for 4:4:4 is that of every other sampling, too.
-        turned.reserve(worst_case(&Settings {
+    ) -> Result<(), EncodeError> {
+        let handle = &mut self.0;
+        handle.set(raw::TJPARAM_TJPARAM_SCANLIMIT, int(MAX_SCANS)?)?;
+        let settings = Settings {
             width: width as usize,
             height: height as usize,
-            sampling: Sampling::Full,
+            // Its bound is that of every other sampling, too.
+            sampling: Subsamp::None,
             quality: 100,
             restarts,
-        })?);
-        let mut place = turned.as_mut_ptr();
-        let mut length = turned.capacity() as raw::size_t;
+        };
         let transform = raw::tjtransform {
             r: raw::tjregion {
                 x: 0,
@@ -225,24 +139,12 @@ impl Transformer {
             data: ptr::null_mut(),
             customFilter: None,
         };
-        // SAFETY: the source is read within its length; with NOREALLOC at most `length` bytes are
-        // written to `place`, which is the vector's; there is one transform and one destination.
-        let failed = unsafe {
-            raw::tj3Transform(
-                self.0.raw,
-                jpeg.as_ptr(),
-                jpeg.len() as raw::size_t,
-                1,
-                &mut place,
-                &mut length,
-                &transform,
-            )
-        };
-        if failed != 0 {
-            return Err(self.0.message());
-        }
-        // SAFETY: the library has just written there.
-        unsafe { take_written(turned, place, length) }
+        let (from, bytes) = (jpeg.as_ptr(), jpeg.len() as raw::size_t);
+        handle.write(&settings, turned, |handle, place, length| {
+            // SAFETY: the source is read within its length, there is one transform and one destination, and
+            // `write` sees that nothing else is written to.
+            unsafe { raw::tj3Transform(handle, from, bytes, 1, place, length, &transform) }
+        })
     }
 }
 
@@ -261,113 +163,118 @@ fn operation(turn: Turn) -> raw::TJXOP {
     }
 }
 
-/// Lets `jpeg` have the bytes that the library wrote into its capacity.
-///
-/// # Safety
-/// The library has written `length` bytes to `place`.
-unsafe fn take_written(
-    jpeg: &mut Vec<u8>,
-    place: *mut u8,
-    length: raw::size_t,
-) -> Result<(), String> {
-    let length = length as usize;
-    if !ptr::eq(place, jpeg.as_ptr()) || length > jpeg.capacity() {
-        return Err("libjpeg-turbo wrote elsewhere than asked".to_owned());
-    }
-    // SAFETY: they are in the vector's own memory, as was just seen, and written, as the caller says.
-    unsafe { jpeg.set_len(length) };
-    Ok(())
-}
-
 /// One of the library's instances.
 #[derive(Debug)]
-struct Handle {
-    raw: raw::tjhandle,
-}
+struct Handle(raw::tjhandle);
 
 // SAFETY: an instance has no ties to the thread that made it; it must only not be used by two at once,
 // which `&mut self` sees to.
 unsafe impl Send for Handle {}
 
 impl Handle {
-    fn new(kind: raw::TJINIT) -> Result<Self, String> {
+    fn new(kind: raw::TJINIT) -> Result<Self, EncodeError> {
         // SAFETY: no arguments to get wrong; the result is checked.
         let raw = unsafe { raw::tj3Init(kind as c_int) };
-        if raw.is_null() {
-            return Err("it could not start: no memory".to_owned());
+        match raw.is_null() {
+            true => Err(failed("it could not start: no memory")),
+            false => Ok(Handle(raw)),
         }
-        Ok(Handle { raw })
     }
 
-    fn set(&mut self, parameter: raw::TJPARAM, value: c_int) -> Result<(), String> {
+    fn set(&mut self, parameter: raw::TJPARAM, value: c_int) -> Result<(), EncodeError> {
         // SAFETY: the handle is live; parameter and value are plain numbers that the library checks.
-        match unsafe { raw::tj3Set(self.raw, parameter as c_int, value) } {
-            0 => Ok(()),
-            _ => Err(self.message()),
-        }
+        let status = unsafe { raw::tj3Set(self.0, parameter as c_int, value) };
+        self.checked(status)
     }
 
-    fn message(&mut self) -> String {
+    /// Replaces what is in `jpeg` by what `write` makes: a JPEG of that size and sampling. It gets the place
+    /// that it may write to, and how many bytes there are.
+    fn write(
+        &mut self,
+        settings: &Settings,
+        jpeg: &mut Vec<u8>,
+        write: impl FnOnce(raw::tjhandle, *mut *mut u8, *mut raw::size_t) -> c_int,
+    ) -> Result<(), EncodeError> {
+        self.set(raw::TJPARAM_TJPARAM_RESTARTROWS, settings.restarts.into())?;
+        // It writes at most as many bytes as it is given.
+        self.set(raw::TJPARAM_TJPARAM_NOREALLOC, 1)?;
+        let Settings {
+            width,
+            height,
+            sampling,
+            ..
+        } = *settings;
+        let most = compressed_buf_len(width, height, sampling).ok();
+        let most = most.filter(|bytes| *bytes > 0);
+        let most = most.ok_or_else(|| failed("it knows no bound for a JPEG of that size"))?;
+        jpeg.clear();
+        // And what the restart markers add: each, and the byte that the bits before it are filled up to.
+        // Only what is written ever becomes memory: the rest of the worst case stays address space.
+        jpeg.reserve(most + 3 * height.div_ceil(8));
+        let mut place = jpeg.as_mut_ptr();
+        let mut length = jpeg.capacity() as raw::size_t;
+        let status = write(self.0, &mut place, &mut length);
+        self.checked(status)?;
+        let length = length as usize;
+        if !ptr::eq(place, jpeg.as_ptr()) || length > jpeg.capacity() {
+            return Err(failed("it wrote elsewhere than asked"));
+        }
+        // SAFETY: they are in the vector's own memory, as was just seen, and the library has written them.
+        unsafe { jpeg.set_len(length) };
+        Ok(())
+    }
+
+    /// The library's last words where it has failed.
+    fn checked(&mut self, status: c_int) -> Result<(), EncodeError> {
+        if status == 0 {
+            return Ok(());
+        }
         // SAFETY: the handle is live; the library returns a terminated string of its own, which is
         // copied before the next call.
-        let text = unsafe { CStr::from_ptr(raw::tj3GetErrorStr(self.raw)) };
-        text.to_string_lossy().into_owned()
+        let text = unsafe { CStr::from_ptr(raw::tj3GetErrorStr(self.0)) };
+        Err(failed(&text.to_string_lossy()))
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
         // SAFETY: the handle is live and is not used again.
-        unsafe { raw::tj3Destroy(self.raw) };
+        unsafe { raw::tj3Destroy(self.0) };
     }
+}
+
+fn failed(words: &str) -> EncodeError {
+    EncodeError::Turbo(words.to_owned())
 }
 
 /// Whether every sample that the library will read lies within the slices.
 fn fits(source: &Source<'_>, settings: &Settings) -> bool {
     let Settings { width, height, .. } = *settings;
     let side = 1..=MAX_SIDE as usize;
-    if !side.contains(&width) || !side.contains(&height) {
-        return false;
-    }
-    match source {
-        Source::Packed(pixels, stride, order) => {
-            has_rows(pixels, *stride, width * order.bytes(), height)
+    let has = |data: &[u8], stride: usize, row_bytes: usize, rows: usize| {
+        let span = PlaneSize { row_bytes, rows }.span(stride);
+        span.is_some_and(|bytes| bytes <= data.len())
+    };
+    let sides = side.contains(&width) && side.contains(&height);
+    sides
+        && match source {
+            Source::Packed(pixels, stride, order) => {
+                has(pixels, *stride, width * order.size(), height)
+            }
+            Source::Planes([luma, cb, cr]) => {
+                let (across, down) = settings.sampling.size();
+                let (columns, rows) = (width.div_ceil(across), height.div_ceil(down));
+                let chroma = settings.sampling == Subsamp::Gray
+                    || [cb, cr]
+                        .iter()
+                        .all(|plane| has(plane.0, plane.1, columns, rows));
+                chroma && has(luma.0, luma.1, columns * across, rows * down)
+            }
         }
-        Source::Planes([luma, cb, cr]) => {
-            let (across, down) = settings.sampling.factors();
-            let (columns, rows) = (width.div_ceil(across), height.div_ceil(down));
-            let chroma = settings.sampling == Sampling::Gray
-                || [cb, cr]
-                    .iter()
-                    .all(|(data, stride)| has_rows(data, *stride, columns, rows));
-            chroma && has_rows(luma.0, luma.1, columns * across, rows * down)
-        }
-    }
 }
 
-/// Whether `rows` rows of `bytes` lie in `data`; the last one may end before its stride.
-pub(super) fn has_rows(data: &[u8], stride: usize, bytes: usize, rows: usize) -> bool {
-    let needed = (rows - 1)
-        .checked_mul(stride)
-        .and_then(|start| start.checked_add(bytes));
-    stride >= bytes && needed.is_some_and(|needed| needed <= data.len())
-}
-
-/// The most bytes that a JPEG of these settings can have, by the library's own account, and what the
-/// restart markers add to it: the marker and the byte that the bits before it are filled up to.
-fn worst_case(settings: &Settings) -> Result<usize, String> {
-    let (width, height) = (int(settings.width)?, int(settings.height)?);
-    // SAFETY: plain numbers, which the library checks.
-    let bytes =
-        unsafe { raw::tj3JPEGBufSize(width, height, settings.sampling.raw() as c_int) } as usize;
-    if bytes == 0 {
-        return Err("libjpeg-turbo knows no bound for a JPEG of that size".to_owned());
-    }
-    Ok(bytes + 3 * settings.height.div_ceil(8))
-}
-
-fn int(value: usize) -> Result<c_int, String> {
-    c_int::try_from(value).map_err(|_| format!("{value} is more than libjpeg-turbo can count"))
+fn int(value: usize) -> Result<c_int, EncodeError> {
+    c_int::try_from(value).map_err(|_| failed(&format!("{value} is more than it can count")))
 }
 
 /// The bytes of 32-bit pixels, as they are in memory.

@@ -2,20 +2,20 @@
 //!
 //! For cameras that make MJPEG themselves. What comes in is from a camera or a file and is bounded as
 //! what comes from the network is (`header.rs`) before libjpeg-turbo sees it. Runs on the caller's
-//! thread; only decoding and encoding use the threads. Buffers are kept.
+//! thread; only decoding and encoding use the threads. Buffers are kept, and nothing is made before it is needed.
 
 use std::num::NonZeroUsize;
 
 use super::header::{MAX_PIXELS_IN_SCANS, inspect};
 use super::markers;
 use super::turbo::{Transformer, as_bytes};
-use super::{DecodeError, Decoder, EncodeError, Encoder, STRIP_PIXELS, TurnError};
-use crate::frame::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
+use super::{DecodeError, Decoder, EncodeError, Encoder, STRIP_PIXELS};
+use crate::picture::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
 
 /// Turns one JPEG after the other.
 #[derive(Debug)]
 pub struct Turner {
-    transformer: Transformer,
+    transformer: Option<Transformer>,
     decoder: Decoder,
     encoder: Encoder,
     bitmap: Bitmap,
@@ -23,13 +23,13 @@ pub struct Turner {
 
 impl Turner {
     /// A turner whose decoder and encoder use up to `threads` threads, the caller's included.
-    pub fn new(threads: NonZeroUsize) -> Result<Self, EncodeError> {
-        Ok(Turner {
-            transformer: Transformer::new().map_err(EncodeError::Turbo)?,
+    pub fn new(threads: NonZeroUsize) -> Self {
+        Turner {
+            transformer: None,
             decoder: Decoder::new(threads),
-            encoder: Encoder::new(threads)?,
+            encoder: Encoder::new(threads),
             bitmap: Bitmap::default(),
-        })
+        }
     }
 
     /// Turns `jpeg` into `turned`, whose content it replaces and whose memory it uses again.
@@ -43,7 +43,7 @@ impl Turner {
         turn: Turn,
         quality: u8,
         turned: &mut Vec<u8>,
-    ) -> Result<(), TurnError> {
+    ) -> Result<(), EncodeError> {
         let header = inspect(jpeg)?;
         let pixels = u64::from(header.width) * u64::from(header.height);
         // A lossless turn holds all coefficients, as the decoder does for a JPEG of several scans.
@@ -51,10 +51,15 @@ impl Turner {
             let length = markers::whole_length(jpeg).ok_or(DecodeError::Truncated)?;
             let size = (header.width, header.height);
             let restarts = pixels >= 2 * STRIP_PIXELS as u64;
-            let lossless =
-                self.transformer
-                    .transform(&jpeg[..length], size, turn, restarts, turned);
-            if lossless.is_ok() {
+            let transformer = match &mut self.transformer {
+                Some(transformer) => transformer,
+                none => none.insert(Transformer::new()?),
+            };
+            let jpeg = &jpeg[..length];
+            if transformer
+                .transform(jpeg, size, turn, restarts, turned)
+                .is_ok()
+            {
                 return Ok(());
             }
         }
@@ -67,7 +72,7 @@ impl Turner {
         turn: Turn,
         quality: u8,
         turned: &mut Vec<u8>,
-    ) -> Result<(), TurnError> {
+    ) -> Result<(), EncodeError> {
         self.decoder.decode(jpeg, &mut self.bitmap)?;
         let Bitmap {
             width,
@@ -88,6 +93,6 @@ impl Turner {
             matrix: Matrix::Bt601,
             planes: [plane, Plane::default(), Plane::default()],
         };
-        Ok(self.encoder.encode(&picture, turn, quality, turned)?)
+        self.encoder.encode(&picture, turn, quality, turned)
     }
 }

@@ -6,9 +6,11 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use crate::lock::{lock, wait, wait_until};
 
 /// Lines that wait: what happens in a bad minute, 30 kB or so.
 const MAX_LINES: usize = 256;
@@ -75,7 +77,7 @@ impl Writer {
 
     /// Puts a line; it is lost and counted where too many wait.
     pub fn line(&self, line: String) {
-        let mut waiting = self.0.lock();
+        let mut waiting = lock(&self.0.waiting);
         if waiting.lines.len() >= MAX_LINES {
             waiting.lost += 1;
         } else {
@@ -87,32 +89,32 @@ impl Writer {
 
     /// Puts what takes the place of the last such item, if that still waits.
     pub fn newest(&self, item: Item) {
-        self.0.lock().newest = Some(item);
+        lock(&self.0.waiting).newest = Some(item);
         self.0.changed.notify_all();
     }
 
     /// Takes no more, and waits for so long at most until all is written.
     pub fn finish(&self, patience: Duration) {
-        let mut waiting = self.0.lock();
+        let mut waiting = lock(&self.0.waiting);
         waiting.closed = true;
         self.0.changed.notify_all();
-        let _ = self
-            .0
-            .changed
-            .wait_timeout_while(waiting, patience, |waiting| !waiting.ended)
-            .expect(POISON);
+        let until = Instant::now().checked_add(patience);
+        while !waiting.ended {
+            let Some(changed) = wait_until(&self.0.changed, waiting, until) else {
+                return;
+            };
+            waiting = changed;
+        }
     }
 }
 
 impl Shared {
     /// Waits for the next item; `None` once it is closed and all is taken.
     fn take(&self, lost: &SayLost) -> Option<Item> {
-        let mut waiting = self
-            .changed
-            .wait_while(self.lock(), |waiting| {
-                waiting.lines.is_empty() && waiting.newest.is_none() && !waiting.closed
-            })
-            .expect(POISON);
+        let mut waiting = lock(&self.waiting);
+        while waiting.lines.is_empty() && waiting.newest.is_none() && !waiting.closed {
+            waiting = wait(&self.changed, waiting);
+        }
         let Some(line) = waiting.lines.pop_front() else {
             return waiting.newest.take();
         };
@@ -123,17 +125,13 @@ impl Shared {
         }
         Some(Item::Line(line))
     }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().expect(POISON)
-    }
 }
 
 struct EndAtDrop<'a>(&'a Shared);
 
 impl Drop for EndAtDrop<'_> {
     fn drop(&mut self) {
-        self.0.lock().ended = true;
+        lock(&self.0.waiting).ended = true;
         self.0.changed.notify_all();
     }
 }
@@ -185,8 +183,6 @@ fn write_whole(out: &mut impl Write, rest: &mut &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-const POISON: &str = "nothing panics while it holds what waits to be written";
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,7 +217,7 @@ mod tests {
 
     /// Waits until the thread blocks in a write.
     fn wait_until_taken(writer: &Writer) {
-        while !writer.0.lock().lines.is_empty() {
+        while !lock(&writer.0.waiting).lines.is_empty() {
             thread::yield_now();
         }
     }
@@ -268,7 +264,7 @@ mod tests {
         writer.finish(Duration::from_millis(20));
         drop(read);
         writer.finish(SOON);
-        assert!(writer.0.lock().ended);
+        assert!(lock(&writer.0.waiting).ended);
     }
 
     #[test]

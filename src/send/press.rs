@@ -6,8 +6,8 @@
 use std::num::NonZeroUsize;
 use std::thread;
 
-use crate::frame::{Captured, Content, Pooled, Turn};
-use crate::jpeg::{EncodeError, Encoder, TurnError, Turner};
+use crate::jpeg::{EncodeError, Encoder, Turner};
+use crate::picture::{Captured, Content, Pooled, Turn};
 
 /// Encoder, turner and the buffer that they fill.
 pub struct Press {
@@ -44,18 +44,18 @@ impl std::ops::Deref for Bytes<'_> {
 
 impl Press {
     /// A press that uses every core there is.
-    pub fn new() -> Result<Press, EncodeError> {
+    pub fn new() -> Press {
         let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Ok(Press {
-            encoder: Encoder::new(threads)?,
-            turner: Turner::new(threads)?,
+        Press {
+            encoder: Encoder::new(threads),
+            turner: Turner::new(threads),
             buffer: Vec::new(),
-        })
+        }
     }
 
     /// Presses one picture. What it was captured in is free again when this returns, except where it
     /// is passed through.
-    pub fn press(&mut self, captured: Captured, quality: u8) -> Result<Pressed<'_>, TurnError> {
+    pub fn press(&mut self, captured: Captured, quality: u8) -> Result<Pressed<'_>, EncodeError> {
         match captured.content {
             Content::Jpeg(jpeg) if captured.turn == Turn::NONE => Ok(Pressed {
                 jpeg: Bytes::Passed(jpeg),

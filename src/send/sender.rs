@@ -16,9 +16,9 @@ use super::event::Event;
 use super::options;
 use super::session::{self, SendError, Session};
 use super::stats::Counters;
-use crate::frame::{Captured, Content, PixelFormat, Pixels, Pool, Turn};
 use crate::net::DEFAULT_PORT;
 use crate::net::dial::Target;
+use crate::picture::{Captured, Content, PixelFormat, Pixels, Pool, Turn};
 use crate::source::picture::{PictureBuf, Shape};
 use crate::source::{Delivery, Feed};
 use crate::stop::{Reason, Stop};
@@ -138,7 +138,7 @@ impl Sender {
         }
     }
 
-    /// The same for pixels in any format of [`crate::frame`].
+    /// The same for pixels in any format of [`crate::picture`].
     pub fn send_pixels(&mut self, pixels: Box<dyn Pixels>) {
         self.put(Content::Pixels(pixels));
     }

@@ -24,10 +24,10 @@ use super::interval::Interval;
 use super::press::Press;
 use super::quality::{Carried, Quality};
 use super::stats::Counters;
-use crate::frame::Captured;
 use crate::net::dial::{DialError, Dialer, Target};
 use crate::net::link::Link;
 use crate::net::links::Links;
+use crate::picture::Captured;
 use crate::slot::Wake;
 use crate::source::{Delivery, Feed};
 use crate::stamp::{Name, Stamp};
@@ -75,8 +75,6 @@ pub enum SendError {
     Lost(SocketAddr, Loss),
     /// The source's pictures cannot be encoded.
     Unencodable(String),
-    /// A thread or an encoder could not be had.
-    Resources(String),
 }
 
 impl fmt::Display for SendError {
@@ -90,7 +88,6 @@ impl fmt::Display for SendError {
                     "{MAX_UNENCODABLE} pictures in a row could not be encoded: {why}"
                 )
             }
-            SendError::Resources(why) => f.write_str(why),
         }
     }
 }
@@ -139,7 +136,7 @@ impl<'a> Session<'a> {
             Delivery::EveryFrame => config.quality,
         };
         Ok(Session {
-            press: Press::new().map_err(|error| SendError::Resources(error.to_string()))?,
+            press: Press::new(),
             quality: Quality::new(min_quality, config.quality),
             interval: Interval::new(config.fps),
             links: Dialer::new(config.target.clone()),
@@ -381,8 +378,8 @@ impl From<Loss> for Broken {
 #[cfg(unix)]
 mod tests {
     use super::*;
-    use crate::frame::{Content, Turn};
     use crate::net::links::Search;
+    use crate::picture::{Content, Turn};
     use crate::stop::Reason;
     use std::sync::Mutex;
 

@@ -4,7 +4,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::frame::Captured;
+use crate::lock::lock;
+use crate::picture::Captured;
 use crate::slot::Slot;
 use crate::stop::{Reason, Stop};
 
@@ -114,22 +115,22 @@ impl Feed {
 
     /// Says what the camera reports of its last picture.
     pub fn report_shot(&self, shot: Shot) {
-        *self.shot.lock().expect(POISON) = Some(shot);
+        *lock(&self.shot) = Some(shot);
     }
 
     /// What the camera reported last; `None` without a camera.
     pub fn shot(&self) -> Option<Shot> {
-        *self.shot.lock().expect(POISON)
+        *lock(&self.shot)
     }
 
     /// Says that the camera is lost and why, or (`None`) that it is back.
     pub fn report_lost(&self, why: Option<String>) {
-        *self.lost.lock().expect(POISON) = why;
+        *lock(&self.lost) = why;
     }
 
     /// Why the camera is lost, while it is.
     pub fn lost(&self) -> Option<String> {
-        self.lost.lock().expect(POISON).clone()
+        lock(&self.lost).clone()
     }
 
     /// Closes the slot when what it gives is dropped, even where the source panics: the sending
@@ -156,5 +157,3 @@ impl Drop for CloseAtEnd<'_> {
         self.0.slot.close();
     }
 }
-
-const POISON: &str = "nothing panics while it holds a report";

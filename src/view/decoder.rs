@@ -9,8 +9,8 @@ use std::time::Instant;
 use super::hub::Hub;
 use super::received::{Decoded, Received};
 use super::window;
-use crate::frame::{Bitmap, Pool, bitmap};
 use crate::jpeg::Decoder;
+use crate::picture::{Bitmap, Pool, bitmap};
 use crate::slot::Wake;
 
 /// Bitmaps there are at once: being decoded, in the slot, in the window. (A frozen window keeps one more, which

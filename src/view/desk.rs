@@ -8,8 +8,9 @@ use super::host::{Host, News, State, Status};
 use super::hub::Hub;
 use super::received::Received;
 use super::stats::{self, Rates};
-use crate::frame::Turn;
+use crate::lock::lock;
 use crate::net::reach::Reach;
+use crate::picture::Turn;
 use crate::stamp::Name;
 
 /// How often rates are taken anew for the window.
@@ -44,11 +45,11 @@ impl Desk {
 
     /// Puts a line into the window for a while.
     pub fn tell(&self, news: News) {
-        *self.news.lock().expect(POISON) = Some((Instant::now() + NEWS, news));
+        *lock(&self.news) = Some((Instant::now() + NEWS, news));
     }
 
     fn rates(&self, now: Instant) -> (f64, f64) {
-        let (rates, taken, fps, mbit_s) = &mut *self.rates.lock().expect(POISON);
+        let (rates, taken, fps, mbit_s) = &mut *lock(&self.rates);
         if now.saturating_duration_since(*taken) >= RATES_EVERY {
             (*fps, *mbit_s) = rates.look(&self.hub.counters, now);
             *taken = now;
@@ -84,7 +85,7 @@ impl Host for Desk {
         let sitter = self.hub.seat.sitter();
         let (fps, mbit_s) = self.rates(now);
         let waits = newest.at.is_none() && now.saturating_duration_since(self.opened) >= HINT_AFTER;
-        let mut news = self.news.lock().expect(POISON);
+        let mut news = lock(&self.news);
         news.take_if(|(until, _)| *until <= now);
         Status {
             state: self.state(newest.at, newest.name.as_ref(), now),
@@ -135,5 +136,3 @@ impl Host for Desk {
         }
     }
 }
-
-const POISON: &str = "nothing panics while it holds a part of the desk";

@@ -245,7 +245,7 @@ impl fmt::Display for Refusal {
             Refusal::Picture(error) => {
                 f.write_str(&shell::in_a_line(error))?;
                 match error {
-                    DecodeError::TooLarge { most, .. } if *most == MAX_PIXELS_IN_SCANS => {
+                    DecodeError::TooLarge { limit, .. } if *limit == MAX_PIXELS_IN_SCANS => {
                         f.write_str(" in several scans; baseline JPEGs may be larger")
                     }
                     DecodeError::TooLarge { width, height, .. } => {

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::received::Received;
-use crate::frame::Turn;
 use crate::net::reach::Hint;
+use crate::picture::Turn;
 
 /// Whether frames come.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -6,10 +6,11 @@
 //! of what it carries.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use super::received::Received;
+use crate::lock::{lock, wait_until};
 
 /// How much a queue holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +76,7 @@ impl<T> Queue<T> {
     /// Puts an item that weighs `bytes`, never blocks; returns whether it is in. Where it does not fit it
     /// is dropped and counted; into a closed queue it is dropped only.
     pub fn put(&self, item: T, bytes: usize) -> bool {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if state.closed {
             return false;
         }
@@ -95,7 +96,7 @@ impl<T> Queue<T> {
     /// Takes the oldest item, waits for one until the deadline; `None` waits without one. A closed
     /// queue still gives what is in it.
     pub fn take(&self, deadline: Option<Instant>) -> Taken<T> {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         loop {
             if let Some((item, bytes)) = state.items.pop_front() {
                 state.bytes = state.bytes.saturating_sub(bytes);
@@ -104,28 +105,22 @@ impl<T> Queue<T> {
             if state.closed {
                 return Taken::Closed;
             }
-            state = match deadline {
-                None => self.changed.wait(state).expect(POISON),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Taken::TimedOut;
-                    }
-                    self.changed.wait_timeout(state, left).expect(POISON).0
-                }
+            let Some(changed) = wait_until(&self.changed, state, deadline) else {
+                return Taken::TimedOut;
             };
+            state = changed;
         }
     }
 
     /// Nothing more can be put; what is in it can still be taken.
     pub fn close(&self) {
-        self.lock().closed = true;
+        lock(&self.state).closed = true;
         self.changed.notify_all();
     }
 
     /// Closes, and drops and counts what is still in it.
     pub fn abandon(&self) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.closed = true;
         let left = std::mem::take(&mut state.items);
         state.bytes = 0;
@@ -136,17 +131,11 @@ impl<T> Queue<T> {
 
     /// How many items were dropped so far.
     pub fn dropped(&self) -> u64 {
-        self.lock().dropped
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().expect(POISON)
+        lock(&self.state).dropped
     }
 }
 
 /// Items are dropped outside the lock or are plain references; nothing else runs under it.
-const POISON: &str = "nothing panics under a queue's lock";
-
 /// What a frame in a queue holds of memory: its buffer's capacity, which a pool may have grown for
 /// an earlier, larger frame.
 pub fn weight(frame: &Received) -> usize {

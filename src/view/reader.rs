@@ -15,9 +15,9 @@ use super::freshness::Freshness;
 use super::hub::Hub;
 use super::received::Received;
 use super::seat::{HICCUP, Identity, Sitter};
-use crate::frame::{Bitmap, Pool, Pooled};
 use crate::jpeg::{self, Decoder};
 use crate::net::link::receiving::{Arrival, Frames};
+use crate::picture::{Bitmap, Pool, Pooled};
 use crate::stamp::Stamp;
 use crate::wire::{Ack, ReadError};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use crate::frame::{Bitmap, Pooled};
+use crate::picture::{Bitmap, Pooled};
 use crate::stamp::Stamp;
 
 /// One frame as it came off the wire. Shared by `Arc` between the decoder, the recorder and the rest.

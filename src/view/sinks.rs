@@ -12,7 +12,7 @@ use super::received::Received;
 use super::record::config::Config;
 use super::record::{self, RecordError, Recorder, Recordings};
 use super::snapshot::Snapshots;
-use crate::frame::Turn;
+use crate::picture::Turn;
 use crate::stamp::Name;
 
 /// How long the end waits for disks and pipes: a signal ends the program within 1.5 s.

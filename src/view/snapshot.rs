@@ -16,8 +16,8 @@ use super::files;
 use super::queue::{Limits, Queue, SlowTeller, Taken, weight};
 use super::received::Received;
 use super::worker::Worker;
-use crate::frame::Turn;
 use crate::jpeg::orientation;
+use crate::picture::Turn;
 use crate::stamp;
 
 /// Where snapshots go, and how often one is taken by itself.

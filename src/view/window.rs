@@ -33,7 +33,7 @@ use self::surface::Surface;
 use super::host::{Host, State};
 use super::received::Decoded;
 use super::window_options::WindowConfig;
-use crate::frame::Bitmap;
+use crate::picture::Bitmap;
 use crate::slot::{Slot, Wake};
 use crate::stop::{Reason, Stop};
 

@@ -4,7 +4,7 @@
 
 use clap::Args;
 
-use crate::frame::Turn;
+use crate::picture::Turn;
 
 /// The smallest window: below it there is no room for words.
 pub const SMALLEST: (u32, u32) = (320, 240);

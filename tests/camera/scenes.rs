@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use pi_stream::args::camera::CameraArgs;
 use pi_stream::camera::{self, CameraConfig, CameraError, ListFormat};
-use pi_stream::frame::{Captured, Content, Picture, Range, Turn};
+use pi_stream::picture::{Captured, Content, Picture, Range, Turn};
 use pi_stream::report::Severity;
 use pi_stream::shell;
 use pi_stream::slot::Wake;

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use pi_stream::frame::Bitmap;
 use pi_stream::jpeg::Decoder;
+use pi_stream::picture::Bitmap;
 use pi_stream::source::stream::Reader;
 use pi_stream::stamp::Stamp;
 use serde_json::Value;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::Parser;
-use pi_stream::frame::{Bitmap, Turn};
+use pi_stream::picture::{Bitmap, Turn};
 use pi_stream::slot::Slot;
 use pi_stream::stop::{Reason, Stop};
 use pi_stream::view::host::{Host, News, Recording, State, Status};
@@ -260,7 +260,7 @@ fn put(pictures: &Slot<Decoded>, seq: &str, width: usize, height: usize, colours
     let bitmap = Bitmap {
         width,
         height,
-        pixels: (0..width * height).map(pixel).collect(),
+        pixels: Vec::from_iter((0..width * height).map(pixel)).into(),
     };
     let frame = Received {
         jpeg: seq.as_bytes().to_vec().into(),

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::camera::{CameraConfig, ListFormat, Mode, Need, Setting};
-use crate::frame::Turn;
+use crate::picture::Turn;
 use parse::{factor, gains, lens, micros, mode, named, number, sets, window};
 
 /// The camera's options.

@@ -24,7 +24,7 @@ use self::memory::Mapping;
 use super::error::{CameraError, library};
 use super::negotiate::{Agreed, Layout};
 use super::session::Event;
-use crate::frame::{Picture, Pixels, Plane};
+use crate::picture::{Picture, Pixels, Plane};
 
 /// A buffer that the CPU has: the camera does not write it.
 #[derive(Debug)]
@@ -134,22 +134,16 @@ fn planes_of(agreed: &Agreed) -> [PlaneAt; 3] {
     let (Layout::Pixels(format) | Layout::SwappedChroma(format)) = agreed.layout else {
         return [PlaneAt::default(); 3];
     };
-    let rows = format.planes(agreed.width, agreed.height);
-    let mut strides = format
-        .planes(agreed.stride, agreed.height)
-        .map(|(bytes, _)| bytes);
-    // Where it is no byte a pixel, there is no other plane.
-    strides[0] = agreed.stride as usize;
-    let mut offset = 0;
+    let (width, height) = (agreed.width as usize, agreed.height as usize);
+    let sizes = format.planes(width, height);
+    let places = format.offsets(agreed.stride as usize, height);
     std::array::from_fn(|i| {
-        let (stride, (bytes, rows)) = (strides[i], rows[i]);
-        let at = PlaneAt {
+        let (offset, stride) = places[i];
+        PlaneAt {
             offset,
-            length: rows.checked_sub(1).map_or(0, |rows| stride * rows + bytes),
+            length: sizes[i].span(stride).unwrap_or(0),
             stride,
-        };
-        offset += stride * rows;
-        at
+        }
     })
 }
 
@@ -316,7 +310,7 @@ impl Drop for Lent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{Matrix, PixelFormat, Range, Turn};
+    use crate::picture::{Matrix, PixelFormat, Range, Turn};
 
     fn planes(format: PixelFormat, width: u32, height: u32, stride: u32) -> [PlaneAt; 3] {
         planes_of(&Agreed {

@@ -24,7 +24,7 @@ use libcamera::stream::{StreamConfigurationRef, StreamRole};
 use self::mode::SensorMode;
 use super::CameraConfig;
 use super::error::{CameraError, library, listed};
-use crate::frame::{Matrix, PixelFormat, Range, Turn};
+use crate::picture::{Matrix, PixelFormat, Range, Turn};
 
 /// What a buffer of the camera holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -88,7 +88,7 @@ pub(in crate::camera) fn remarks(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Turn;
+    use crate::picture::Turn;
 
     /// What a sensor mode of 10 to 60 frames a second does: the limits in microseconds.
     fn limits(fps: f64, shutter_us: Option<f64>) -> Vec<f64> {

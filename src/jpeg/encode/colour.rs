@@ -4,13 +4,13 @@
 //! x86-64 or aarch64. Each result is the sample itself plus a small correction in 1/256: the factors
 //! are near one, so eight bits of fraction leave an error of at most one step.
 
-use crate::frame::{Matrix, Range};
+use crate::picture::{Matrix, Range};
 
 /// Red's and blue's share of BT.601's luma.
 const JPEG: (f64, f64) = (0.299, 0.114);
 
 /// What turns a picture's samples into JPEG's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Colour {
     /// What luma's black is.
     black: i16,
@@ -45,26 +45,23 @@ impl Colour {
         let colour = Colour {
             black,
             luma: [
-                fraction(luma_scale - 1.0),
-                fraction(from_cb * chroma_scale),
-                fraction(from_cr * chroma_scale),
-            ],
+                luma_scale - 1.0,
+                from_cb * chroma_scale,
+                from_cr * chroma_scale,
+            ]
+            .map(fraction),
             cb: [
-                fraction((to_blue - from_cb) / blue_span * chroma_scale - 1.0),
-                fraction(-from_cr / blue_span * chroma_scale),
-            ],
+                (to_blue - from_cb) / blue_span * chroma_scale - 1.0,
+                -from_cr / blue_span * chroma_scale,
+            ]
+            .map(fraction),
             cr: [
-                fraction((to_red - from_cr) / red_span * chroma_scale - 1.0),
-                fraction(-from_cb / red_span * chroma_scale),
-            ],
+                (to_red - from_cr) / red_span * chroma_scale - 1.0,
+                -from_cb / red_span * chroma_scale,
+            ]
+            .map(fraction),
         };
-        let nothing = Colour {
-            black: 0,
-            luma: [0; 3],
-            cb: [0; 2],
-            cr: [0; 2],
-        };
-        (colour != nothing).then_some(colour)
+        (colour != Colour::default()).then_some(colour)
     }
 
     /// Whether luma and chroma mix: what one becomes depends on the others.
@@ -72,11 +69,16 @@ impl Colour {
         self.luma[1] != 0 || self.luma[2] != 0
     }
 
-    /// A row of luma by itself, where nothing mixes.
-    pub(super) fn luma(&self, luma: &mut [u8]) {
-        for y in luma {
-            let level = i16::from(*y) - self.black;
-            *y = add(level, level * self.luma[0]);
+    /// A row of luma (`plane` 0), Cb or Cr by itself, where nothing mixes.
+    pub(super) fn alone(&self, plane: usize, samples: &mut [u8]) {
+        let (zero, becomes, own) = match plane {
+            0 => (self.black, 0, self.luma[0]),
+            1 => (128, 128, self.cb[0]),
+            _ => (128, 128, self.cr[0]),
+        };
+        for sample in samples {
+            let level = i16::from(*sample) - zero;
+            *sample = add(becomes + level, level * own);
         }
     }
 
@@ -98,15 +100,6 @@ impl Colour {
         for (c, other) in chroma.iter_mut().zip(other) {
             let level = centred(*c);
             *c = add(128 + level, level * own + centred(*other) * of_other);
-        }
-    }
-
-    /// A row of Cb (`second` false) or Cr by itself, where nothing mixes.
-    pub(super) fn chroma(&self, second: bool, chroma: &mut [u8]) {
-        let [own, _] = if second { self.cr } else { self.cb };
-        for c in chroma {
-            let level = centred(*c);
-            *c = add(128 + level, level * own);
         }
     }
 }

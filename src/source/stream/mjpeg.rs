@@ -9,7 +9,7 @@ use std::io::Read;
 use memchr::memmem;
 
 use super::{Reader, StreamError};
-use crate::jpeg::markers::{Progress, SOI, Walk};
+use crate::jpeg::markers::{SOI, Stop, Walk};
 use crate::stamp::MAX_TEXT;
 use crate::wire::DEFAULT_MAX_FRAME_BYTES;
 
@@ -73,10 +73,10 @@ fn find(bytes: &[u8], walk: &mut Option<Walk>, torn: &mut u64) -> (usize, Option
             continue;
         };
         begin += match under_way.advance(rest) {
-            Progress::Whole(length) if length <= MAX_FRAME_BYTES => return (begin, Some(length)),
-            Progress::Unfinished if rest.len() <= MAX_FRAME_BYTES => return (begin, None),
-            Progress::Unfinished => rest.len(),
-            Progress::Whole(length) | Progress::Broken(length) => length,
+            Ok(length) if length <= MAX_FRAME_BYTES => return (begin, Some(length)),
+            Err(Stop::Unfinished) if rest.len() <= MAX_FRAME_BYTES => return (begin, None),
+            Err(Stop::Unfinished) => rest.len(),
+            Ok(length) | Err(Stop::Broken(length)) => length,
         };
         *walk = None;
         *torn += 1;

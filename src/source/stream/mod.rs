@@ -27,7 +27,7 @@ pub use self::reader::{Reader, Skipped};
 use super::Feed;
 use super::pace::{DEFAULT_FPS, Pace};
 use super::picture::PictureBuf;
-use crate::frame::{Captured, Content, Pool, Pooled, Turn};
+use crate::picture::{Captured, Content, Pool, Pooled, Turn};
 
 /// Frames there are at once: being read, in the slot, being encoded or sent.
 const FRAMES: usize = 3;

@@ -11,8 +11,8 @@
 use std::io::Read;
 
 use super::{Reader, StreamError};
-use crate::frame::{PixelFormat, Range};
 use crate::jpeg::markers::MAX_SIDE;
+use crate::picture::{PixelFormat, Range};
 use crate::source::picture::Shape;
 
 /// What a stream begins with.

@@ -29,7 +29,7 @@ pub use self::layout::{bars, number_in};
 use super::Feed;
 use super::pace::Pace;
 use super::picture::{PictureBuf, Shape};
-use crate::frame::{Captured, Content, PixelFormat, Pool, Turn};
+use crate::picture::{Captured, Content, PixelFormat, Pool, Turn};
 
 /// The longest side, in pixels: twice that of the largest camera of a Pi.
 pub(crate) const MAX_SIDE: u32 = 16_384;

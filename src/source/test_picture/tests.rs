@@ -1,5 +1,5 @@
 use super::*;
-use crate::frame::{Picture, Pixels};
+use crate::picture::{Picture, Pixels};
 use crate::source::Delivery;
 
 const NOON: Duration = Duration::from_millis(12 * 3_600_000 + 34 * 60_000 + 56_789);

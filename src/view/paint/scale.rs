@@ -14,7 +14,7 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 
 use super::Canvas;
 use super::fit::Area;
-use crate::frame::Bitmap;
+use crate::picture::Bitmap;
 
 /// Pixels to be made from which on a second thread is worth its start: about a millisecond's work.
 const WORTH_A_THREAD: usize = 500_000;
@@ -151,7 +151,7 @@ mod tests {
         Bitmap {
             width,
             height,
-            pixels: (0..width * height).map(pixel).collect(),
+            pixels: Vec::from_iter((0..width * height).map(pixel)).into(),
         }
     }
 
@@ -199,7 +199,8 @@ mod tests {
             height: 400,
             pixels: (0..160_000)
                 .map(|i| if i % 2 == 0 { 0 } else { 0xff_ff_ff })
-                .collect(),
+                .collect::<Vec<_>>()
+                .into(),
         };
         for pixel in scaled(&from, 130, 130) {
             let green = pixel >> 8 & 0xff;

@@ -5,7 +5,7 @@
 use super::shm::{SharedMemory, Shm, ShmError};
 use super::x11::Desktop;
 pub use super::x11::Watch;
-use crate::frame::{Bitmap, PixelBuf};
+use crate::picture::{Bitmap, PixelBuf};
 
 /// The platform's side of a window.
 pub struct Native {

@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::sync::atomic::AtomicBool;
 
-use crate::frame::Bitmap;
+use crate::picture::Bitmap;
 use crate::slot::Slot;
 
 /// The platform's side of a window.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::frame::{Bitmap, Turn};
+use crate::picture::{Bitmap, Turn};
 use crate::view::host::{State, Status};
 use crate::view::paint::Canvas;
 use crate::view::paint::fit;

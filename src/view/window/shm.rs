@@ -24,8 +24,8 @@ use x11rb::protocol::xproto::{
 };
 use x11rb::rust_connection::RustConnection;
 
-use crate::frame::PixelMemory;
-use crate::frame::bitmap;
+use crate::picture::PixelMemory;
+use crate::picture::bitmap;
 
 /// A window's pixels, in memory that the X server sees.
 pub struct Shm {

@@ -10,7 +10,7 @@ use super::WindowError;
 use super::keys::{Action, Keys};
 use super::native::{Native, Watch};
 use super::place::window_size;
-use crate::frame::Bitmap;
+use crate::picture::Bitmap;
 use crate::view::paint::Canvas;
 
 /// The window before the first picture, on a common screen.

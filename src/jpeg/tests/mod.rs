@@ -8,7 +8,7 @@ mod turned;
 use std::num::NonZeroUsize;
 
 use super::*;
-use crate::frame::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
+use crate::picture::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
 
 pub(super) fn threads(count: usize) -> NonZeroUsize {
     NonZeroUsize::new(count).unwrap()
@@ -21,7 +21,7 @@ pub(super) fn decoder(count: usize, strip_pixels: usize) -> Decoder {
 }
 
 pub(super) fn encoder(count: usize, strip_pixels: usize) -> Encoder {
-    let mut encoder = Encoder::new(threads(count)).unwrap();
+    let mut encoder = Encoder::new(threads(count));
     encoder.strip_pixels = strip_pixels;
     encoder
 }

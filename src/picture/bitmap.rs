@@ -6,7 +6,7 @@ use std::io;
 use std::ops::{Deref, DerefMut};
 
 /// What a window shows: one `u32` a pixel, `0x00RRGGBB`, rows without gaps.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Bitmap {
     /// In pixels.
     pub width: usize,
@@ -27,50 +27,55 @@ pub trait PixelMemory: Send {
     /// The pixels.
     fn pixels_mut(&mut self) -> &mut [u32];
 
-    /// For [`PixelBuf::memory`].
+    /// Itself, to find out what kind it is.
     fn as_any(&self) -> &dyn Any;
 }
 
 /// A bitmap's pixels, a slice wherever they are.
-pub struct PixelBuf(Memory);
-
-enum Memory {
-    Heap(Vec<u32>),
-    Other(Box<dyn PixelMemory>),
-}
+pub struct PixelBuf(Box<dyn PixelMemory>);
 
 impl PixelBuf {
     /// Pixels in memory of that kind.
     pub fn new(memory: impl PixelMemory + 'static) -> Self {
-        PixelBuf(Memory::Other(Box::new(memory)))
+        PixelBuf(Box::new(memory))
     }
 
     /// Makes it that many pixels long, with whatever is in them; on the heap, where there is no other
     /// memory left.
     pub fn resize(&mut self, count: usize) {
-        if let Memory::Other(memory) = &mut self.0 {
-            if memory.resize(count).is_ok() {
-                return;
-            }
-            self.0 = Memory::Heap(Vec::new());
-        }
-        if let Memory::Heap(pixels) = &mut self.0 {
-            resize(pixels, count);
+        if self.0.resize(count).is_err() {
+            *self = vec![0; count].into();
         }
     }
 
     /// The memory, where it is of that kind.
     pub fn memory<T: PixelMemory + 'static>(&self) -> Option<&T> {
-        match &self.0 {
-            Memory::Heap(_) => None,
-            Memory::Other(memory) => memory.as_any().downcast_ref(),
-        }
+        self.0.as_any().downcast_ref()
+    }
+}
+
+impl PixelMemory for Vec<u32> {
+    fn resize(&mut self, count: usize) -> io::Result<()> {
+        resize(self, count);
+        Ok(())
+    }
+
+    fn pixels(&self) -> &[u32] {
+        self
+    }
+
+    fn pixels_mut(&mut self) -> &mut [u32] {
+        self
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 
 /// The most pixels of a picture whose buffers are kept for the next: the Pi's own cameras have no more (12.3
 /// million), and what is larger is so rare, or so slow, that its memory is better given back.
-pub(crate) const KEPT_PIXELS: usize = 16 << 20;
+const KEPT_PIXELS: usize = 16 << 20;
 
 /// Whether a picture of so many pixels leaves no buffers behind.
 pub(crate) fn is_huge(pixels: usize) -> bool {
@@ -83,11 +88,18 @@ pub(crate) fn is_too_large(capacity: usize, length: usize) -> bool {
     capacity / 4 > length
 }
 
+/// Empties `buffer` to take `length` items, and gives memory back where it [`is_too_large`].
+pub(crate) fn clear_for<T>(buffer: &mut Vec<T>, length: usize) {
+    buffer.clear();
+    if is_too_large(buffer.capacity(), length) {
+        buffer.shrink_to(length);
+    }
+}
+
 /// Makes `buffer` that long without clearing it first, and gives memory back where it [`is_too_large`].
 pub(crate) fn resize<T: Clone + Default>(buffer: &mut Vec<T>, length: usize) {
     if is_too_large(buffer.capacity(), length) {
-        buffer.clear();
-        buffer.shrink_to(length);
+        clear_for(buffer, length);
     }
     buffer.resize(length, T::default());
 }
@@ -95,19 +107,13 @@ pub(crate) fn resize<T: Clone + Default>(buffer: &mut Vec<T>, length: usize) {
 impl Deref for PixelBuf {
     type Target = [u32];
     fn deref(&self) -> &[u32] {
-        match &self.0 {
-            Memory::Heap(pixels) => pixels,
-            Memory::Other(memory) => memory.pixels(),
-        }
+        self.0.pixels()
     }
 }
 
 impl DerefMut for PixelBuf {
     fn deref_mut(&mut self) -> &mut [u32] {
-        match &mut self.0 {
-            Memory::Heap(pixels) => pixels,
-            Memory::Other(memory) => memory.pixels_mut(),
-        }
+        self.0.pixels_mut()
     }
 }
 
@@ -119,13 +125,7 @@ impl Default for PixelBuf {
 
 impl From<Vec<u32>> for PixelBuf {
     fn from(pixels: Vec<u32>) -> Self {
-        PixelBuf(Memory::Heap(pixels))
-    }
-}
-
-impl FromIterator<u32> for PixelBuf {
-    fn from_iter<I: IntoIterator<Item = u32>>(pixels: I) -> Self {
-        Vec::from_iter(pixels).into()
+        PixelBuf::new(pixels)
     }
 }
 
@@ -134,8 +134,6 @@ impl PartialEq for PixelBuf {
         **self == **other
     }
 }
-
-impl Eq for PixelBuf {}
 
 impl fmt::Debug for PixelBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

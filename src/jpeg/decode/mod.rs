@@ -1,0 +1,306 @@
+//! A JPEG into the pixels of a window, on as many threads as it is worth.
+//!
+//! `image` decodes; this room cuts. A JPEG whose restart interval is whole rows of units (MCUs) is cut
+//! into strips, each made a JPEG of its own (the same header with another height) and decoded straight
+//! into its rows of the bitmap. `image` smooths chroma vertically, so a strip of a JPEG with halved
+//! chroma is decoded with a row of units more on each side, which is thrown away: then it is, pixel for
+//! pixel, what the whole would have been. Any other JPEG is one strip.
+//!
+//! What comes in is hostile: it is walked and bounded before `image` sees it (`header.rs`), and a panic
+//! in `image` ends at the strip. Runs on the caller's thread and its workers'; blocks on nothing but them.
+//! Keeps its buffers, but for those of a huge picture, and gives back what a much larger one left behind.
+
+mod pack;
+
+use std::cell::Cell;
+use std::io::Cursor;
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::panic::{self, AssertUnwindSafe};
+
+use image::codecs::jpeg::JpegDecoder;
+use image::{ColorType, ImageDecoder, Limits, RgbImage};
+
+use super::error::DecodeError;
+use super::header::{Header, Layout, MAX_PIXELS};
+use super::workers::WorkerPool;
+use super::{MAX_STRIPS, STRIP_PIXELS};
+use crate::picture::bitmap::{self, Bitmap};
+
+thread_local! {
+    /// Whether this thread tries bytes on `image`, and catches what it throws.
+    static TRYING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Keeps panics of `image`, which are caught and counted as frames that do not decode, from being told
+/// on stderr: a stranger could have one told for every frame. All others are told as before. For a
+/// program to call once, at its start.
+pub fn silence_caught_panics() {
+    let tell = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if !TRYING.get() {
+            tell(panic);
+        }
+    }));
+}
+
+/// Decodes one JPEG after the other.
+#[derive(Debug)]
+pub struct Decoder {
+    workers: WorkerPool,
+    layout: Layout,
+    buffers: Vec<Buffers>,
+    /// The fewest pixels of a strip.
+    pub(super) strip_pixels: usize,
+    max_pixels: u64,
+}
+
+/// What a strip keeps from picture to picture.
+#[derive(Debug, Default)]
+struct Buffers {
+    /// The strip as a JPEG of its own.
+    jpeg: Vec<u8>,
+    /// What `image` makes of it, three bytes a pixel or one.
+    samples: Vec<u8>,
+}
+
+/// A strip's rows of units: those that are wanted, and those that are decoded for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Cut {
+    wanted: Range<u32>,
+    decoded: Range<u32>,
+}
+
+/// A strip on its way.
+struct Strip<'a> {
+    cut: Cut,
+    buffers: &'a mut Buffers,
+    pixels: &'a mut [u32],
+    outcome: Result<(), DecodeError>,
+}
+
+impl Decoder {
+    /// A decoder that uses up to `threads` threads, the caller's included.
+    pub fn new(threads: NonZeroUsize) -> Self {
+        Decoder::within(threads, MAX_PIXELS)
+    }
+
+    /// The same with another bound on the number of pixels.
+    pub fn within(threads: NonZeroUsize, max_pixels: u64) -> Self {
+        let strips = threads.get().min(MAX_STRIPS);
+        Decoder {
+            workers: WorkerPool::new(threads),
+            layout: Layout::default(),
+            buffers: (0..strips).map(|_| Buffers::default()).collect(),
+            strip_pixels: STRIP_PIXELS,
+            max_pixels,
+        }
+    }
+
+    /// Decodes `jpeg` into `into`, whose size and content it replaces and whose memory it uses again.
+    /// Bytes after the JPEG's end are ignored. After an error `into` holds something of its old or its
+    /// new size, and the decoder is as good as before.
+    pub fn decode(&mut self, jpeg: &[u8], into: &mut Bitmap) -> Result<(), DecodeError> {
+        let header = self.layout.read(jpeg, self.max_pixels)?;
+        let (width, height) = (header.width as usize, header.height as usize);
+        into.pixels.resize(width * height);
+        (into.width, into.height) = (width, height);
+
+        let limit = (width * height / self.strip_pixels).min(self.buffers.len());
+        let cuts = cuts(&header, self.layout.starts.len(), limit);
+        let count = cuts.len();
+        let mut rest = &mut into.pixels[..];
+        let strip = |(cut, buffers): (Cut, _)| {
+            let rows = header.pixel_rows(&cut.wanted);
+            let (pixels, others) = std::mem::take(&mut rest).split_at_mut(rows.len() * width);
+            rest = others;
+            Strip {
+                cut,
+                buffers,
+                pixels,
+                outcome: Ok(()),
+            }
+        };
+        let mut strips: Vec<_> = cuts.into_iter().zip(&mut self.buffers).map(strip).collect();
+        let layout = &self.layout;
+        self.workers.for_each(&mut strips, |strip| {
+            strip.outcome = strip.decode(jpeg, layout, &header);
+        });
+        let outcome = strips.into_iter().try_for_each(|strip| strip.outcome);
+        let kept = match bitmap::is_huge(width * height) {
+            true => 0,
+            false => count,
+        };
+        // Those of strips that a larger picture had.
+        self.buffers[kept..].fill_with(Buffers::default);
+        outcome
+    }
+}
+
+/// Decodes one JPEG on the caller's thread alone, bounded and caught as by [`Decoder`], for programs that want
+/// bytes of red, green and blue.
+pub fn decode_rgb(jpeg: &[u8]) -> Result<RgbImage, DecodeError> {
+    let mut layout = Layout::default();
+    let header = layout.read(jpeg, MAX_PIXELS)?;
+    let Header { width, height, .. } = header;
+    let (mut buffers, rows) = (Buffers::default(), 0..header.unit_rows());
+    if buffers.decode(jpeg, &layout, &header, &rows)? == ColorType::L8 {
+        let triple = |luma: &u8| [*luma; 3];
+        buffers.samples = buffers.samples.iter().flat_map(triple).collect();
+    }
+    let picture = RgbImage::from_raw(width, height, buffers.samples);
+    picture.ok_or(DecodeError::Damaged(NOT_ITS_SIZE))
+}
+
+/// Cuts a JPEG of so many restart intervals into as many strips as pay, at most `limit`.
+fn cuts(header: &Header, intervals: usize, limit: usize) -> Vec<Cut> {
+    let rows = header.unit_rows();
+    let whole = Cut {
+        wanted: 0..rows,
+        decoded: 0..rows,
+    };
+    let count = limit.min(intervals);
+    let whole_rows = header.restart_interval % header.units_across() == 0;
+    if count < 2 || !whole_rows || !known_sampling(header) {
+        return vec![whole];
+    }
+    let step = header.rows_an_interval();
+    // Rows of units that a strip needs of its neighbours.
+    let context = u32::from(header.unit.1 > 8);
+    let border = |index: usize| ((intervals * index / count) as u32 * step).min(rows);
+    let cut = |index| {
+        let wanted = border(index)..border(index + 1);
+        let before = wanted.start.saturating_sub(context);
+        // Decoding starts with an interval; it may end anywhere.
+        let decoded = before - before % step..(wanted.end + context).min(rows);
+        Cut { wanted, decoded }
+    };
+    let cuts: Vec<_> = (0..count).map(cut).collect();
+    // Strips that decode nearly everything gain nothing.
+    let gains = |cut: &Cut| cut.decoded.len() * 4 <= rows as usize * 3;
+    if cuts.iter().all(gains) {
+        cuts
+    } else {
+        vec![whole]
+    }
+}
+
+/// Whether the sampling is one for which strips are known (and tested) to give what the whole gives.
+fn known_sampling(header: &Header) -> bool {
+    matches!(
+        header.sampling,
+        [(1, 1), (0, 0), (0, 0)] | [(1 | 2, 1 | 2), (1, 1), (1, 1)]
+    )
+}
+
+/// What `decode` gives; a panic in it is an error like any other.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
+    TRYING.set(true);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(decode));
+    TRYING.set(false);
+    outcome.unwrap_or(Err(DecodeError::Panicked))
+}
+
+const NOT_ITS_SIZE: &str = "it is not of the size that it says";
+
+impl Buffers {
+    /// Decodes these rows of units into `samples`, one byte a pixel (`L8`) or three (`Rgb8`).
+    fn decode(
+        &mut self,
+        jpeg: &[u8],
+        layout: &Layout,
+        header: &Header,
+        rows: &Range<u32>,
+    ) -> Result<ColorType, DecodeError> {
+        let step = header.rows_an_interval();
+        let start = layout.starts[(rows.start / step) as usize];
+        let end = match layout.starts.get(rows.end.div_ceil(step) as usize) {
+            // Without the restart marker itself.
+            Some(next) if rows.end < header.unit_rows() => next - 2,
+            _ => layout.end,
+        };
+        let height = header.pixel_rows(rows).len() as u32;
+        layout.write(height, &jpeg[start..end], &mut self.jpeg);
+        guarded(|| self.decode_whole(header.width, height))
+    }
+
+    fn decode_whole(&mut self, width: u32, height: u32) -> Result<ColorType, DecodeError> {
+        let jpeg = Cursor::new(&self.jpeg);
+        let mut decoder = JpegDecoder::new(jpeg).map_err(DecodeError::Image)?;
+        let mut limits = Limits::no_limits();
+        limits.max_image_width = Some(width);
+        limits.max_image_height = Some(height);
+        decoder.set_limits(limits).map_err(DecodeError::Image)?;
+        if decoder.dimensions() != (width, height) {
+            return Err(DecodeError::Damaged(NOT_ITS_SIZE));
+        }
+        let color = decoder.color_type();
+        if !matches!(color, ColorType::L8 | ColorType::Rgb8) {
+            return Err(DecodeError::Unsupported("colours with transparency"));
+        }
+        let bytes = width as usize * height as usize * usize::from(color.bytes_per_pixel());
+        bitmap::resize(&mut self.samples, bytes);
+        let read = decoder.read_image(&mut self.samples);
+        read.map_err(DecodeError::Image)?;
+        Ok(color)
+    }
+}
+
+impl Strip<'_> {
+    fn decode(&mut self, jpeg: &[u8], layout: &Layout, header: &Header) -> Result<(), DecodeError> {
+        let Cut { wanted, decoded } = &self.cut;
+        let color = self.buffers.decode(jpeg, layout, header, decoded)?;
+        let skipped = header.pixel_rows(&(decoded.start..wanted.start)).len();
+        let bytes = header.width as usize * usize::from(color.bytes_per_pixel());
+        let wanted = &self.buffers.samples[skipped * bytes..];
+        match color {
+            ColorType::L8 => pack::gray(wanted, self.pixels),
+            _ => pack::rgb(wanted, self.pixels),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jpeg::Coding;
+
+    /// A 4:2:0 picture of 1920 by 1080 with a restart marker after `rows` rows of units.
+    fn header(rows: u32) -> Header {
+        Header {
+            width: 1920,
+            height: 1080,
+            components: 3,
+            sampling: [(2, 2), (1, 1), (1, 1)],
+            coding: Coding::Sequential,
+            unit: (16, 16),
+            restart_interval: rows * 120,
+        }
+    }
+
+    #[test]
+    fn strips_cover_the_picture_and_a_row_more_on_each_side() {
+        let cut = |wanted, decoded| Cut { wanted, decoded };
+        let cuts = cuts(&header(1), 68, 2);
+        assert_eq!(cuts, [cut(0..34, 0..35), cut(34..68, 33..68)]);
+    }
+
+    #[test]
+    fn decoding_starts_with_a_restart_interval() {
+        let cuts = cuts(&header(3), 23, 2);
+        assert_eq!(cuts[1].wanted, 33..68);
+        assert_eq!(cuts[1].decoded, 30..68);
+    }
+
+    #[test]
+    fn nothing_is_cut_that_would_not_gain() {
+        // One interval; intervals of part of a row; intervals so long that strips decode nearly all.
+        let mut ragged = header(1);
+        ragged.restart_interval = 100;
+        for (header, intervals) in [(header(0), 1), (ragged, 82), (header(40), 2)] {
+            assert_eq!(cuts(&header, intervals, 2).len(), 1);
+        }
+        assert_eq!(cuts(&header(1), 68, 1).len(), 1);
+    }
+}

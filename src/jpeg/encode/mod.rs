@@ -1,0 +1,199 @@
+//! A picture into a JPEG, on as many threads as it is worth.
+//!
+//! The picture is cut into strips of whole rows of units (MCUs); each is encoded on its own with a
+//! restart marker after each row, and the strips are joined under one header: one standard JPEG with
+//! restart markers numbered on across the joints. What the encoder can read as it lies in memory goes
+//! straight to it, by plane and stride: full-range BT.601 planes and packed RGB that need no turning,
+//! plane by plane (of NV12 only the chroma is rewritten). All else takes one pass over each strip into
+//! a buffer of the strip's size (`planes.rs`, `pixels.rs`).
+//!
+//! Runs on the caller's thread and its workers'; blocks on nothing but them. Buffers are kept; threads and
+//! compressors are made for the first picture that needs them.
+
+mod colour;
+mod pixels;
+mod planes;
+
+use std::num::NonZeroUsize;
+use std::ops::Range;
+
+use turbojpeg::Subsamp;
+
+use super::error::EncodeError;
+use super::markers::{EOI, MAX_SIDE, RST0, SOF0, SOS, Walk, is_restart};
+use super::turbo::{Compressor, Settings};
+use super::workers::WorkerPool;
+use super::{MAX_STRIPS, STRIP_PIXELS};
+use crate::picture::{Picture, PixelFormat, Turn};
+use planes::PlaneRows;
+
+/// Encodes one picture after the other.
+#[derive(Debug)]
+pub struct Encoder {
+    workers: WorkerPool,
+    strips: [Strip; MAX_STRIPS],
+    /// The fewest pixels of a strip.
+    pub(super) strip_pixels: usize,
+}
+
+/// What a strip keeps from picture to picture.
+#[derive(Debug, Default)]
+struct Strip {
+    compressor: Option<Compressor>,
+    /// The rows of pixels that it encodes, after turning.
+    rows: Range<usize>,
+    planes: planes::Buffers,
+    pixels: pixels::Buffers,
+    jpeg: Vec<u8>,
+    error: Option<EncodeError>,
+}
+
+impl Encoder {
+    /// An encoder that uses up to `threads` threads, the caller's included.
+    pub fn new(threads: NonZeroUsize) -> Self {
+        Encoder {
+            workers: WorkerPool::new(threads),
+            strips: Default::default(),
+            strip_pixels: STRIP_PIXELS,
+        }
+    }
+
+    /// Encodes `picture`, laid down as `turn` says, into `jpeg`, whose content it replaces and whose
+    /// memory it uses again: a standard baseline JPEG, full-range BT.601.
+    ///
+    /// Chroma stays as thin as the picture's own: 4:2:0, 4:2:2, 4:4:4 or none; RGB becomes 4:2:0, and
+    /// so does 4:2:2 that is turned by a quarter (the 4:4:0 that it would become is rare enough that
+    /// hardware decoders lack it; two rows of chroma are averaged into one). `quality` is 1 to 100.
+    /// Pictures large enough for strips bear restart markers, whatever the number of threads here, so
+    /// that a viewer with more of them can use them.
+    pub fn encode(
+        &mut self,
+        picture: &Picture<'_>,
+        turn: Turn,
+        quality: u8,
+        jpeg: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        check(picture)?;
+        if !(1..=100).contains(&quality) {
+            return Err(EncodeError::Quality(quality));
+        }
+        let (width, height) = turn.size(picture.width, picture.height);
+        let (width, height) = (width as usize, height as usize);
+        let worth = (width * height / self.strip_pixels).clamp(1, MAX_STRIPS);
+        let settings = Settings {
+            width,
+            height,
+            sampling: sampling(picture.format, turn),
+            quality,
+            restarts: worth > 1,
+        };
+        let unit_height = settings.sampling.mcu_height();
+        let unit_rows = height.div_ceil(unit_height);
+        // More strips than threads: a thread that others slow down gets fewer, and the buffer of a
+        // strip stays in the cache between the pass and the encoder. A strip's own header costs 10 µs.
+        let count = worth.min(unit_rows);
+        let strips = &mut self.strips[..count];
+        for (index, strip) in strips.iter_mut().enumerate() {
+            let border = |index: usize| (unit_rows * index / count * unit_height).min(height);
+            strip.rows = border(index)..border(index + 1);
+        }
+        self.workers.for_each(strips, |strip| {
+            strip.error = strip.encode(picture, turn, &settings).err();
+        });
+        if let Some(error) = strips.iter_mut().find_map(|strip| strip.error.take()) {
+            return Err(error);
+        }
+        join(strips, &settings, jpeg);
+        Ok(())
+    }
+}
+
+impl Strip {
+    fn encode(
+        &mut self,
+        picture: &Picture<'_>,
+        turn: Turn,
+        settings: &Settings,
+    ) -> Result<(), EncodeError> {
+        let rows = self.rows.clone();
+        let settings = Settings {
+            height: rows.len(),
+            ..*settings
+        };
+        let source = if picture.format.is_rgb() {
+            self.pixels.source(picture, turn, rows)
+        } else {
+            let planes = PlaneRows::of(picture, turn);
+            self.planes.source(&planes, turn, &settings, rows)
+        };
+        let compressor = match &mut self.compressor {
+            Some(compressor) => compressor,
+            none => none.insert(Compressor::new()?),
+        };
+        compressor.compress(source, &settings, &mut self.jpeg)
+    }
+}
+
+/// How thin the chroma of the JPEG is.
+fn sampling(format: PixelFormat, turn: Turn) -> Subsamp {
+    match format.samples().1 {
+        _ if format == PixelFormat::Gray => Subsamp::Gray,
+        (1, 1) if !format.is_rgb() => Subsamp::None,
+        (2, 1) if !turn.swaps_sides() => Subsamp::Sub2x1,
+        _ => Subsamp::Sub2x2,
+    }
+}
+
+/// Whether the picture's planes hold what its size and format ask for.
+fn check(picture: &Picture<'_>) -> Result<(), EncodeError> {
+    let Picture { width, height, .. } = *picture;
+    if !(1..=MAX_SIDE).contains(&width) || !(1..=MAX_SIDE).contains(&height) {
+        return Err(EncodeError::Size { width, height });
+    }
+    let sizes = picture.format.planes(width as usize, height as usize);
+    for (number, (plane, size)) in picture.planes.iter().zip(sizes).enumerate() {
+        let span = size.span(plane.stride);
+        if size.rows > 0 && span.is_none_or(|bytes| bytes > plane.data.len()) {
+            return Err(EncodeError::ShortPlane {
+                plane: number,
+                bytes: plane.data.len(),
+                stride: plane.stride,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// One JPEG of all strips, which were encoded with the same settings, from top to bottom.
+fn join(strips: &mut [Strip], settings: &Settings, jpeg: &mut Vec<u8>) {
+    if let [only] = strips {
+        // Nothing to join: the buffers change places, and each serves for the next picture.
+        return std::mem::swap(jpeg, &mut only.jpeg);
+    }
+    jpeg.clear();
+    jpeg.reserve(strips.iter().map(|strip| strip.jpeg.len()).sum());
+    let (mut row, mut frame) = (0, 0);
+    for Strip { jpeg: strip, .. } in strips {
+        let (mut walk, mut from) = (Walk::default(), 0);
+        while let (Ok(segment), true) = (walk.step(strip), from < strip.len()) {
+            match segment.marker {
+                SOF0 if row == 0 => frame = segment.start,
+                // The first strip's header is that of all.
+                SOS if row > 0 => from = segment.end,
+                marker if marker == EOI || is_restart(marker) => {
+                    // A row of units, and the marker behind it: numbered on, and in EOI's place, too.
+                    jpeg.extend_from_slice(&strip[from..segment.start]);
+                    jpeg.extend([0xFF, RST0 + (row % 8) as u8]);
+                    from = segment.end;
+                    row += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    if let Some(last) = jpeg.last_mut() {
+        *last = EOI;
+    }
+    // The height of the whole, behind marker, length and precision.
+    jpeg[frame + 5..][..2].copy_from_slice(&(settings.height as u16).to_be_bytes());
+}

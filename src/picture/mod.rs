@@ -1,0 +1,111 @@
+//! What travels through the programs: a picture (pixels in planes), how it is to be turned, and the
+//! bitmap that a window shows.
+//!
+//! ```text
+//! format      how samples lie in memory: the one table of it
+//! turn        the eight ways to lay a picture down
+//! transpose   laying rows down as a turn asks
+//! bitmap      what a window shows, and the memory that its pixels are in
+//! pool        buffers that go round
+//! ```
+//!
+//! This room knows formats and sizes and nothing else: no camera, no JPEG, no socket. A source that
+//! owns its memory in some special way (a camera's buffers) implements [`Pixels`]; everything behind
+//! it reads a [`Picture`] by plane and stride, without a copy.
+
+pub(crate) mod bitmap;
+mod format;
+mod pool;
+#[cfg(any(feature = "send", feature = "view"))]
+pub(crate) mod transpose;
+mod turn;
+
+use std::fmt;
+use std::time::Instant;
+
+pub use bitmap::{Bitmap, PixelBuf, PixelMemory};
+#[cfg(feature = "send")]
+pub(crate) use format::Samples;
+pub use format::{PixelFormat, PlaneSize};
+pub use pool::{Pool, Pooled};
+pub use turn::Turn;
+
+/// Which values the samples take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Range {
+    /// 0 to 255, as JPEG has it.
+    Full,
+    /// Luma 16 to 235, chroma 16 to 240, as television has it.
+    Limited,
+}
+
+/// Which weights make luma and chroma from red, green and blue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Matrix {
+    /// ITU-R BT.601: what JPEG uses.
+    Bt601,
+    /// ITU-R BT.709.
+    Bt709,
+    /// ITU-R BT.2020, non-constant luminance.
+    Bt2020,
+}
+
+/// One plane of a picture: bytes, and how far one row is from the next.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Plane<'a> {
+    /// The plane's bytes; the last row may end before a whole stride.
+    pub data: &'a [u8],
+    /// Bytes from the start of one row to the start of the next.
+    pub stride: usize,
+}
+
+/// A picture in memory, borrowed from whoever made it.
+#[derive(Debug, Clone, Copy)]
+pub struct Picture<'a> {
+    /// In pixels, 1 to 65,500.
+    pub width: u32,
+    /// In pixels, 1 to 65,500.
+    pub height: u32,
+    /// The layout of the samples.
+    pub format: PixelFormat,
+    /// The range of YUV formats; RGB formats are always full.
+    pub range: Range,
+    /// The matrix of YUV formats; RGB formats have none.
+    pub matrix: Matrix,
+    /// The planes that the format has, in the order that the format names; the others empty.
+    pub planes: [Plane<'a>; 3],
+}
+
+/// Memory that holds a picture: a buffer of our own, or one that goes back to a camera when dropped.
+pub trait Pixels: Send {
+    /// The picture in it.
+    fn picture(&self) -> Picture<'_>;
+}
+
+/// What a source gives: a picture to encode, or a JPEG to pass through.
+pub enum Content {
+    /// Pixels.
+    Pixels(Box<dyn Pixels>),
+    /// A whole JPEG, SOI to EOI.
+    Jpeg(Pooled<Vec<u8>>),
+}
+
+/// One picture from a source with the time of its making.
+pub struct Captured {
+    /// When the sensor was exposed (a camera that says so), else when the picture was made or read.
+    pub at: Instant,
+    /// What still has to be done in software to show it as asked.
+    pub turn: Turn,
+    /// The picture.
+    pub content: Content,
+}
+
+impl fmt::Debug for Captured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.content {
+            Content::Pixels(_) => "pixels",
+            Content::Jpeg(_) => "JPEG",
+        };
+        write!(f, "Captured({kind} at {:?}, {:?})", self.at, self.turn)
+    }
+}

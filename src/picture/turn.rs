@@ -1,0 +1,115 @@
+//! The eight ways to lay a rectangle down.
+
+/// One of the eight ways to lay a rectangle down: mirrored left to right first, where `mirror` says
+/// so, then turned clockwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Turn {
+    /// Clockwise quarter turns, 0 to 3.
+    pub quarters: u8,
+    /// Mirrored left to right before turning.
+    pub mirror: bool,
+}
+
+impl Turn {
+    /// As it is.
+    pub const NONE: Turn = Turn {
+        quarters: 0,
+        mirror: false,
+    };
+
+    /// The turn that `--rotation`, `--hflip` and `--vflip` ask for together: flips first, then the
+    /// rotation, clockwise.
+    pub fn from_flips(quarters: u8, hflip: bool, vflip: bool) -> Turn {
+        // A vertical flip is a horizontal one turned by half.
+        Turn {
+            quarters: (quarters + 2 * u8::from(vflip)) % 4,
+            mirror: hflip ^ vflip,
+        }
+    }
+
+    /// First this, then the next.
+    pub fn then(self, next: Turn) -> Turn {
+        // Mirroring reverses the sense of what was turned before it.
+        let quarters = if next.mirror {
+            4 - self.quarters
+        } else {
+            self.quarters
+        };
+        Turn {
+            quarters: (quarters + next.quarters) % 4,
+            mirror: self.mirror ^ next.mirror,
+        }
+    }
+
+    /// What undoes this one.
+    pub fn inverse(self) -> Turn {
+        let quarters = if self.mirror {
+            self.quarters
+        } else {
+            (4 - self.quarters) % 4
+        };
+        Turn {
+            quarters,
+            mirror: self.mirror,
+        }
+    }
+
+    /// Whether width and height change places.
+    pub fn swaps_sides(self) -> bool {
+        self.quarters % 2 == 1
+    }
+
+    /// The size of a picture of `width` by `height` after the turn.
+    pub fn size(self, width: u32, height: u32) -> (u32, u32) {
+        if self.swaps_sides() {
+            (height, width)
+        } else {
+            (width, height)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the turn puts pixel (x, y) of a picture of `w` by `h`.
+    fn place(turn: Turn, x: u32, y: u32, w: u32, h: u32) -> (u32, u32) {
+        let mut at = (if turn.mirror { w - 1 - x } else { x }, y);
+        let (mut w, mut h) = (w, h);
+        for _ in 0..turn.quarters {
+            at = (h - 1 - at.1, at.0);
+            (w, h) = (h, w);
+        }
+        at
+    }
+
+    fn all() -> impl Iterator<Item = Turn> {
+        (0..8).map(|i| Turn {
+            quarters: i % 4,
+            mirror: i >= 4,
+        })
+    }
+
+    #[test]
+    fn turns_compose_as_pixels_move() {
+        for first in all() {
+            for next in all() {
+                let (w, h) = first.size(5, 3);
+                let step = place(first, 1, 2, 5, 3);
+                let expected = place(next, step.0, step.1, w, h);
+                assert_eq!(place(first.then(next), 1, 2, 5, 3), expected);
+            }
+            assert_eq!(first.then(first.inverse()), Turn::NONE);
+        }
+    }
+
+    #[test]
+    fn both_flips_are_half_a_turn() {
+        assert_eq!(
+            Turn::from_flips(0, true, true),
+            Turn::from_flips(2, false, false)
+        );
+        assert_eq!(place(Turn::from_flips(0, false, true), 1, 0, 5, 3), (1, 2));
+    }
+}
