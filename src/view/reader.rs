@@ -75,11 +75,6 @@ impl Reader<'_> {
             }
             let is_open = self.hub.seat.is_open_to_address(self.ip(), now);
             permit.has_prospects = is_open;
-            let waited = now.saturating_duration_since(since);
-            let pauses = now.saturating_duration_since(moved) >= HICCUP;
-            if waited >= PATIENCE && (pauses || !is_open || !self.is_in_time(waited)) {
-                return Err(self.gave_up(&permit, &first, waited, pauses));
-            }
             let was_at = self.frames.position();
             match self.frames.read(&mut first, Some(&permit)) {
                 Ok(Arrival::Frame) => break,
@@ -87,8 +82,15 @@ impl Reader<'_> {
                 Ok(Arrival::End) => return Err(Some(Event::NoPicture(self.ip()))),
                 Err(error) => return Err(self.broke_off(&permit, error)),
             }
+            let now = Instant::now();
             if self.frames.position() > was_at {
-                moved = Instant::now();
+                moved = now;
+            }
+            // Looked at behind the reading: what came while this thread was held up counts.
+            let waited = now.saturating_duration_since(since);
+            let pauses = now.saturating_duration_since(moved) >= HICCUP;
+            if waited >= PATIENCE && (pauses || !is_open || !self.is_in_time(waited)) {
+                return Err(self.gave_up(&permit, &first, waited, pauses));
             }
         }
         self.wait_for_the_seat(&permit, first)
