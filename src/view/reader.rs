@@ -97,11 +97,6 @@ impl Reader<'_> {
             }
             let is_open = self.hub.seat.is_open_to_address(self.peer.ip(), now);
             self.frames.get_mut().has_prospects = is_open;
-            let waited = now.saturating_duration_since(since);
-            let pauses = now.saturating_duration_since(moved) >= HICCUP;
-            if waited >= PATIENCE && (pauses || !is_open || !self.is_in_time(waited)) {
-                return Err(self.gave_up(&first, waited, pauses));
-            }
             let was_at = self.frames.position();
             match self.step(&mut first) {
                 Step::Frame => break,
@@ -109,8 +104,15 @@ impl Reader<'_> {
                 Step::Marker => return Err(Some(Event::NoPicture(self.peer.ip()))),
                 Step::Failed(error) => return Err(self.broke_off(error)),
             }
+            let now = Instant::now();
             if self.frames.position() > was_at {
-                moved = Instant::now();
+                moved = now;
+            }
+            // Looked at behind the reading: what came while this thread was held up counts.
+            let waited = now.saturating_duration_since(since);
+            let pauses = now.saturating_duration_since(moved) >= HICCUP;
+            if waited >= PATIENCE && (pauses || !is_open || !self.is_in_time(waited)) {
+                return Err(self.gave_up(&first, waited, pauses));
             }
         }
         self.wait_for_the_seat(first, since + PATIENCE)

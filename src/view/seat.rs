@@ -111,10 +111,10 @@ struct Pace {
     learnt: Option<Duration>,
     /// As the sender says.
     declared: Option<Duration>,
-    /// The number of the last frame, where it asks for an ack.
+    /// The number of the last frame, where its sender waits for an ack.
     awaits: Option<u32>,
-    /// The last ack: for which frame, and when.
-    acked: Option<(u32, Instant)>,
+    /// When it got that.
+    acked_at: Option<Instant>,
 }
 
 impl Pace {
@@ -125,13 +125,15 @@ impl Pace {
             learnt: None,
             declared: None,
             awaits: None,
-            acked: None,
+            acked_at: None,
         };
         pace.heed(stamp);
         pace
     }
 
+    /// Takes in what a frame's stamp says.
     fn heed(&mut self, stamp: Option<&Stamp>) {
+        self.acked_at = None;
         self.declared = stamp.and_then(|stamp| stamp.interval);
         self.awaits = stamp
             .filter(|stamp| stamp.ack)
@@ -143,16 +145,10 @@ impl Pace {
         self.declared.max(self.learnt)
     }
 
-    /// When it was told that its last frame is dealt with; `None` while it waits for that, or does not ask.
-    fn acked_at(&self) -> Option<Instant> {
-        let (seq, at) = self.acked?;
-        (self.awaits == Some(seq)).then_some(at)
-    }
-
     /// After how long the next byte is overdue. Who was told that there is room sends within the interval that
     /// it declares; else a slow link, or a slow viewer, counts as its own pace.
     fn overdue(&self) -> Option<Duration> {
-        let declared = self.declared.filter(|_| self.acked_at().is_some());
+        let declared = self.declared.filter(|_| self.acked_at.is_some());
         declared.or(self.interval())
     }
 
@@ -161,6 +157,8 @@ impl Pace {
             (IdleTimeout::Never, _) => return None,
             (IdleTimeout::After(duration), _) => return Some(duration),
             (IdleTimeout::ByPace, None) => IDLE_AT_FIRST,
+            // It is this side that makes it wait: a large picture on a small machine.
+            (IdleTimeout::ByPace, _) if self.awaits.is_some() => IDLE_AT_FIRST,
             (IdleTimeout::ByPace, Some(_)) => IDLE_AT_LEAST,
         };
         let overdue = self.overdue().unwrap_or_default();
@@ -170,9 +168,7 @@ impl Pace {
     /// Whether there was no frame for `frames`, and of one that is on its way no byte for `bytes`.
     fn is_silent(&self, frames: Duration, bytes: Duration, now: Instant) -> bool {
         let since = |then| now.saturating_duration_since(then);
-        let asked = self
-            .acked_at()
-            .map_or(self.last_frame, |at| at.max(self.last_frame));
+        let asked = self.acked_at.unwrap_or(self.last_frame);
         since(asked) >= frames && self.last_byte.is_none_or(|at| since(at) >= bytes)
     }
 }
@@ -198,8 +194,13 @@ impl Sitter {
 
     /// Tells it that a frame is dealt with.
     pub fn ack(&self, ack: Ack, now: Instant) {
+        let mut pace = self.pace();
+        if pace.awaits.take_if(|seq| *seq == ack.seq).is_some() {
+            pace.acked_at = Some(now);
+        }
+        // Its next frame may be here before this is over.
+        drop(pace);
         self.acker.ack(ack);
-        self.pace().acked = Some((ack.seq, now));
     }
 
     /// For how long no frame has been finished.
@@ -576,11 +577,12 @@ mod tests {
         let scene = Scene::new(IdleTimeout::ByPace);
         let camera = declared(1, 33);
         let sitter = scene.comes(&camera, 0).unwrap();
-        scene.frames(&sitter, &camera, [8_000]);
+        scene.frames(&sitter, &camera, [33, 66]);
         // Not told of room by this side, it waits.
         assert!(!sitter.is_idle(IdleTimeout::ByPace, scene.at(20_000)));
         scene.acks(&sitter, &camera, 20_000);
         assert!(!sitter.is_idle(IdleTimeout::ByPace, scene.at(24_900)));
+        assert!(sitter.is_idle(IdleTimeout::ByPace, scene.at(25_000)));
         // Bytes on their way are a sign of life: the link is what is slow.
         sitter.bytes(scene.at(24_500));
         assert!(!sitter.is_idle(IdleTimeout::ByPace, scene.at(26_000)));
