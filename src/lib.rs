@@ -44,8 +44,6 @@ pub mod view;
 pub mod windowed;
 pub mod wire;
 
-#[doc(hidden)]
-pub use picture as frame;
 #[cfg(feature = "send")]
 pub use send::sender::Sender;
 #[cfg(feature = "view")]
