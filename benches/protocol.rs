@@ -2,8 +2,8 @@
 //! `cargo bench --bench protocol`.
 
 use divan::{Bencher, counter::BytesCount};
-use pi_stream::stamp::{self, Stamp};
-use pi_stream::wire::{self, DEFAULT_MAX_FRAME_BYTES, FrameReader};
+use pi_stream::protocol::stamp::{self, Stamp};
+use pi_stream::protocol::wire::{self, DEFAULT_MAX_FRAME_BYTES, FrameReader};
 
 fn main() {
     divan::main();

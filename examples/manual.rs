@@ -25,8 +25,8 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let programs = [
-        pi_stream::send::options::Options::command(),
-        pi_stream::view::options::Options::command(),
+        pi_stream::args::send::Options::command(),
+        pi_stream::args::view::options::Options::command(),
     ];
     for program in programs {
         if let Err(error) = write(program, &directory) {

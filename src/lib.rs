@@ -8,9 +8,9 @@
 //!
 //! The programs are `pi-send` and `view-recv`. Other programs use [`Receiver`], frames as an iterator, and
 //! [`Sender`], which sends pictures that a program has made. The rooms below are what all of them are built
-//! of: [`wire`] and [`stamp`] are the protocol (`docs/protocol.md` tells it to strangers), [`slot`] is how
+//! of: [`protocol`] is the wire (`docs/protocol.md` tells it to strangers), [`handoff`] is how
 //! threads hand over, [`picture`] is what they hand over, [`jpeg`] encodes and decodes, [`net`] knows sockets;
-//! `source` makes pictures without a camera; [`send`] and [`view`] are the two sides, and never meet.
+//! `source` makes pictures without a camera; [`send`] and [`recv`] are the two sides, and never meet.
 
 pub mod args;
 // libcamera is Linux's alone. This is the only place that asks: where it is missing, another module of the same
@@ -21,8 +21,8 @@ pub mod args;
     path = "camera/missing.rs"
 )]
 pub mod camera;
+pub mod handoff;
 pub mod jpeg;
-mod lock;
 // A build of one side leaves the other's half of a link unused.
 #[cfg_attr(
     not(all(feature = "send", feature = "view")),
@@ -30,21 +30,20 @@ mod lock;
 )]
 pub mod net;
 pub mod picture;
+pub mod protocol;
+#[cfg(feature = "view")]
+pub mod recv;
 pub mod report;
 #[cfg(feature = "send")]
 pub mod send;
-pub mod shell;
-pub mod slot;
+#[cfg(feature = "view")]
+pub mod sinks;
 #[cfg(feature = "send")]
 pub mod source;
-pub mod stamp;
-pub mod stop;
 #[cfg(feature = "view")]
-pub mod view;
-pub mod windowed;
-pub mod wire;
+pub mod window;
 
+#[cfg(feature = "view")]
+pub use recv::receiver::{Frame, Receiver};
 #[cfg(feature = "send")]
 pub use send::sender::Sender;
-#[cfg(feature = "view")]
-pub use view::receiver::{Frame, Receiver};

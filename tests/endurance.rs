@@ -28,8 +28,8 @@ use std::time::{Duration, Instant, SystemTime};
 use common::dice::Dice;
 use common::{PATIENCE, Running, free_port, pi_send, pictures, until, view_recv};
 use network::Network;
-use pi_stream::stamp::Stamp;
-use pi_stream::wire::{Ack, FrameReader, write_frame};
+use pi_stream::protocol::stamp::Stamp;
+use pi_stream::protocol::wire::{Ack, FrameReader, write_frame};
 use scenes::Program;
 use stage::{Sender, Viewer};
 

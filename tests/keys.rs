@@ -15,7 +15,7 @@ use common::figures::Figures;
 use common::screen::{Screen, colour, colours};
 use common::{Running, pi_send, pictures, until, view_recv};
 use image::{DynamicImage, ImageDecoder, RgbImage};
-use pi_stream::stamp;
+use pi_stream::protocol::stamp;
 use tempfile::TempDir;
 
 const RED: [u8; 3] = [200, 30, 30];

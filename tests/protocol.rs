@@ -12,7 +12,7 @@ use std::process::Command;
 use common::pictures::{self, near};
 use common::screen::Screen;
 use common::{Running, free_port, pi_send, python, view_recv};
-use pi_stream::stamp::{Stamp, places};
+use pi_stream::protocol::stamp::{Stamp, places};
 
 const DOCUMENT: &str = include_str!("../docs/protocol.md");
 

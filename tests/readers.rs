@@ -16,9 +16,9 @@ use std::time::Duration;
 use dice::Dice;
 use pi_stream::jpeg::{self, Decoder, markers, orientation};
 use pi_stream::picture::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
+use pi_stream::protocol::stamp::{self, Name, Stamp};
+use pi_stream::protocol::wire::{Ack, FrameReader, ReadError, write_end, write_frame};
 use pi_stream::source::stream::{Reader, Skipped};
-use pi_stream::stamp::{self, Name, Stamp};
-use pi_stream::wire::{Ack, FrameReader, ReadError, write_end, write_frame};
 
 /// Notes the largest single allocation of each thread.
 struct Watched;

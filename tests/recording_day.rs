@@ -11,10 +11,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use pi_stream::stamp::{self, Stamp};
-use pi_stream::view::received::Received;
-use pi_stream::view::record::Recorder;
-use pi_stream::view::record::config::{Config, Container};
+use pi_stream::protocol::stamp::{self, Stamp};
+use pi_stream::recv::received::Received;
+use pi_stream::sinks::record::Recorder;
+use pi_stream::sinks::record::config::{Config, Container};
 
 const FPS: u64 = 30;
 const HOUR: u64 = 3600 * FPS;

@@ -531,7 +531,7 @@ fn frames_alone_go_to_stdout_where_they_are_asked_for_and_figures_to_stderr() {
     let frames = pictures::cut(&stdout);
     for frame in &frames {
         // As it was, but for its stamp.
-        let plain = pi_stream::stamp::places(frame).map(|part| &frame[part]);
+        let plain = pi_stream::protocol::stamp::places(frame).map(|part| &frame[part]);
         assert!(plain.concat() == jpeg && frame.len() > jpeg.len());
     }
     assert_eq!(closing["frames"], frames.len());

@@ -7,4 +7,8 @@
 pub mod camera;
 #[cfg(feature = "send")]
 pub mod rpicam;
+#[cfg(feature = "send")]
+pub mod send;
 pub mod units;
+#[cfg(feature = "view")]
+pub mod view;

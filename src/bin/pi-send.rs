@@ -9,16 +9,16 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use pi_stream::args::send::{Options, Plan};
 use pi_stream::camera::{self, ListFormat};
+use pi_stream::handoff::stop::{Reason, Stop};
+use pi_stream::report::shell;
 use pi_stream::report::{Console, Schedule, Severity, Statistics, Stats};
 use pi_stream::send::event::Event;
-use pi_stream::send::options::{Options, Plan};
 use pi_stream::send::session::Session;
 use pi_stream::send::source::{self, Failure, Source};
 use pi_stream::send::stats::{Counters, Reporter};
-use pi_stream::shell;
 use pi_stream::source::Feed;
-use pi_stream::stop::{Reason, Stop};
 
 /// How long the source has to end: a camera is released in it; standard input may never come back.
 const PATIENCE_WITH_SOURCE: Duration = Duration::from_millis(400);

@@ -11,27 +11,27 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use pi_stream::args::view::options::Options;
+use pi_stream::args::view::window_options::WindowConfig;
+use pi_stream::handoff::stop::{Reason, Stop};
 use pi_stream::net::DEFAULT_PORT;
 use pi_stream::net::listen::{self, Acceptor, Bind};
 use pi_stream::net::reach::{Hint, Reach};
+use pi_stream::recv::allow::Allowed;
+use pi_stream::recv::decoder;
+use pi_stream::recv::hub::Hub;
+use pi_stream::recv::listener;
+use pi_stream::recv::seat::{IdleTimeout, Seat};
+use pi_stream::recv::stats::{Rates, report};
+use pi_stream::report::shell;
 use pi_stream::report::{Console, Schedule, Severity, Statistics, Stats};
-use pi_stream::shell;
-use pi_stream::stop::{Reason, Stop};
-use pi_stream::view::allow::Allowed;
-use pi_stream::view::decoder;
-use pi_stream::view::desk::{self, Desk};
-use pi_stream::view::host::News;
-use pi_stream::view::hub::Hub;
-use pi_stream::view::listener;
-use pi_stream::view::options::Options;
-use pi_stream::view::output::Output;
-use pi_stream::view::record::Recorder;
-use pi_stream::view::seat::{IdleTimeout, Seat};
-use pi_stream::view::sinks::{Notices, Sinks};
-use pi_stream::view::snapshot::Snapshots;
-use pi_stream::view::stats::{Rates, report};
-use pi_stream::view::window;
-use pi_stream::view::window_options::WindowConfig;
+use pi_stream::sinks::output::Output;
+use pi_stream::sinks::record::Recorder;
+use pi_stream::sinks::snapshot::Snapshots;
+use pi_stream::sinks::{Notices, Sinks};
+use pi_stream::window;
+use pi_stream::window::desk::{self, Desk};
+use pi_stream::window::host::News;
 
 /// How long the last frames have to be decoded at the end: a large one takes its time on a small machine.
 const PATIENCE_AT_END: Duration = Duration::from_secs(1);
@@ -88,7 +88,7 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
     let tell = Box::new({
         let console = Arc::clone(console);
         let desk = Arc::clone(&desk);
-        move |event: pi_stream::view::event::Event| {
+        move |event: pi_stream::recv::event::Event| {
             let text = event.to_string();
             console.say(event.severity(), &text);
             if let Some(desk) = desk.get().filter(|_| event.is_for_window()) {

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
-use crate::lock::{lock, wait};
+use crate::handoff::lock::{lock, wait};
 
 /// The caller's thread and others that wait for work.
 pub(super) struct WorkerPool {

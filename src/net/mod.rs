@@ -9,7 +9,7 @@
 //! reach   what to type to come here
 //! ```
 //!
-//! It carries frames and acks as [`wire`](crate::wire) has them, and knows no JPEG. It blocks only where it says so.
+//! It carries frames and acks as [`wire`](crate::protocol::wire) has them, and knows no JPEG. It blocks only where it says so.
 
 pub mod dial;
 pub(crate) mod link;
@@ -18,6 +18,7 @@ pub mod listen;
 pub(crate) mod path;
 #[cfg(feature = "view")]
 pub mod reach;
+pub mod windowed;
 
 /// The port where nobody says otherwise.
 pub const DEFAULT_PORT: u16 = 8000;

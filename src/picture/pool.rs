@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex};
 
-use crate::lock::lock;
+use crate::handoff::lock::lock;
 
 /// Buffers that go round: what is dropped comes back to be used again.
 #[derive(Debug)]

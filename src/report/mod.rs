@@ -14,6 +14,7 @@
 
 mod console;
 mod schedule;
+pub mod shell;
 mod statistics;
 mod writer;
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::console::PATIENCE;
 use super::writer::{Item, Writer};
 use super::{Console, Severity};
-use crate::stop::{Reason, Stop};
+use crate::handoff::stop::{Reason, Stop};
 
 /// What `--stats` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -10,8 +10,8 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::net::path::Path;
-use crate::windowed::Windowed;
-use crate::wire::Ack;
+use crate::net::windowed::Windowed;
+use crate::protocol::wire::Ack;
 
 /// How many unacknowledged frames are remembered: more than any round trip holds. Receivers that
 /// never acknowledge let the oldest be forgotten.

@@ -12,12 +12,12 @@ use super::acks::{Account, Acks};
 use super::event::Loss;
 use super::failover::Failover;
 use super::gate::Gate;
+use crate::handoff::stop::Stop;
 use crate::net::link::Link;
 use crate::net::link::sending::{self, SILENCE, is_timeout};
 use crate::net::links::Links;
+use crate::protocol::stamp::{self, Stamp};
 use crate::source::Feed;
-use crate::stamp::{self, Stamp};
-use crate::stop::Stop;
 
 /// How long a wait lasts at most before it is looked at what it waits for.
 const LOOK: Duration = Duration::from_millis(50);

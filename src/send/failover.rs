@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::handoff::stop::{Reason, Stop};
 use crate::net::link::Link;
 use crate::net::links::{Links, Search};
 use crate::net::path::Path;
-use crate::stop::{Reason, Stop};
 
 /// How often the path is looked at.
 const LOOK: Duration = Duration::from_millis(50);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::acks::Account;
 use crate::net::path::Path;
-use crate::windowed::Windowed;
+use crate::net::windowed::Windowed;
 
 /// How often to look while a picture waits: nothing wakes a program when TCP's acknowledgements come.
 pub const LOOK: Duration = Duration::from_millis(1);

@@ -10,7 +10,6 @@ pub mod event;
 mod failover;
 mod gate;
 mod interval;
-pub mod options;
 mod press;
 pub mod quality;
 pub mod sender;

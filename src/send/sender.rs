@@ -13,15 +13,14 @@ use std::time::{Duration, Instant};
 use image::RgbImage;
 
 use super::event::Event;
-use super::options;
 use super::session::{self, SendError, Session};
 use super::stats::Counters;
+use crate::handoff::stop::{Reason, Stop};
 use crate::net::DEFAULT_PORT;
 use crate::net::dial::Target;
 use crate::picture::{Captured, Content, PixelFormat, Pixels, Pool, Turn};
 use crate::source::picture::{PictureBuf, Shape};
 use crate::source::{Delivery, Feed};
-use crate::stop::{Reason, Stop};
 
 /// Pictures on their way at once: in the slot, being encoded, being made.
 const SPARE: usize = 3;
@@ -70,7 +69,7 @@ impl std::error::Error for SenderError {
 
 /// Sends a program's pictures to a view-recv, or to the recipe's server.
 ///
-/// Dropped, it sends what is left and the end marker, for which it takes two seconds at most. An example stands at [`Receiver`](crate::view::receiver::Receiver).
+/// Dropped, it sends what is left and the end marker, for which it takes two seconds at most. An example stands at [`Receiver`](crate::recv::receiver::Receiver).
 pub struct Sender {
     feed: Arc<Feed>,
     pixels: Pool<Vec<u8>>,
@@ -81,22 +80,12 @@ pub struct Sender {
 impl Sender {
     /// A sender to `HOST[:PORT]`, which need not be there yet, with pi-send's defaults.
     pub fn dial(host: &str) -> Result<Sender, SenderError> {
-        let (name, port) =
-            options::split_host(host).ok_or_else(|| SenderError::Host(host.to_owned()))?;
-        let config = session::Config {
-            target: Target {
-                host: name,
-                port: port.unwrap_or(DEFAULT_PORT),
-            },
-            retry: true,
-            name: options::own_name(),
-            fps: options::DEFAULT_FPS,
-            quality: options::DEFAULT_QUALITY,
-            min_quality: options::DEFAULT_MIN_QUALITY,
-            duration: None,
-            frames: None,
+        let (name, port) = Target::split(host).ok_or_else(|| SenderError::Host(host.to_owned()))?;
+        let target = Target {
+            host: name,
+            port: port.unwrap_or(DEFAULT_PORT),
         };
-        Sender::start(config, |_| ())
+        Sender::start(session::Config::new(target), |_| ())
     }
 
     /// A sender as configured, that tells what happens: connections that come and go.

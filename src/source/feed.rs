@@ -4,10 +4,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::lock::lock;
+use crate::handoff::lock::lock;
+use crate::handoff::slot::Slot;
+use crate::handoff::stop::{Reason, Stop};
 use crate::picture::Captured;
-use crate::slot::Slot;
-use crate::stop::{Reason, Stop};
 
 /// How often a source that waits for the link looks whether it shall end.
 const LOOK: Duration = Duration::from_millis(50);

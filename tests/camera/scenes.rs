@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use pi_stream::args::camera::CameraArgs;
 use pi_stream::camera::{self, CameraConfig, CameraError, ListFormat};
+use pi_stream::handoff::slot::Wake;
+use pi_stream::handoff::stop::Reason;
 use pi_stream::picture::{Captured, Content, Picture, Range, Turn};
 use pi_stream::report::Severity;
-use pi_stream::shell;
-use pi_stream::slot::Wake;
+use pi_stream::report::shell;
 use pi_stream::source::{Delivery, Feed};
-use pi_stream::stop::Reason;
 
 /// Long enough for any machine; nothing is measured by it.
 const LONG: Duration = Duration::from_secs(60);

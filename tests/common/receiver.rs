@@ -4,8 +4,8 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use pi_stream::stamp::{self, Stamp};
-use pi_stream::wire::{Ack, FrameReader, ReadError};
+use pi_stream::protocol::stamp::{self, Stamp};
+use pi_stream::protocol::wire::{Ack, FrameReader, ReadError};
 
 use super::PATIENCE;
 

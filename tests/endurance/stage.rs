@@ -13,8 +13,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use pi_stream::jpeg::Decoder;
 use pi_stream::picture::Bitmap;
+use pi_stream::protocol::stamp::Stamp;
 use pi_stream::source::stream::Reader;
-use pi_stream::stamp::Stamp;
 use serde_json::Value;
 
 use crate::common::{PATIENCE, Running};

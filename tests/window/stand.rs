@@ -8,13 +8,13 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use clap::Parser;
+use pi_stream::args::view::window_options::WindowArgs;
+use pi_stream::handoff::slot::Slot;
+use pi_stream::handoff::stop::{Reason, Stop};
 use pi_stream::picture::{Bitmap, Turn};
-use pi_stream::slot::Slot;
-use pi_stream::stop::{Reason, Stop};
-use pi_stream::view::host::{Host, News, Recording, State, Status};
-use pi_stream::view::received::{Decoded, Received};
-use pi_stream::view::window;
-use pi_stream::view::window_options::WindowArgs;
+use pi_stream::recv::received::{Decoded, Received};
+use pi_stream::window;
+use pi_stream::window::host::{Host, News, Recording, State, Status};
 
 use crate::common::screen::Screen;
 

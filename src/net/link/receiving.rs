@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::Link;
 use crate::net::path;
-use crate::wire::{ACK_BYTES, Ack, FrameReader, ReadError};
+use crate::protocol::wire::{ACK_BYTES, Ack, FrameReader, ReadError};
 
 /// What bounds the reading from a peer that has proven nothing yet. Asked before each piece, told after it.
 pub(crate) trait Meter {
@@ -180,7 +180,7 @@ impl Read for Bytes<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::write_frame;
+    use crate::protocol::wire::write_frame;
     use std::io::Write;
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Link;
-use crate::wire::{self, Ack};
+use crate::protocol::wire::{self, Ack};
 
 /// How long sent bytes may stay unacknowledged before the kernel gives the connection up (Linux;
 /// elsewhere the write time-out serves). Longer than any hiccup of a radio link, shorter than patience.

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::super::connection::Connection;
 use super::super::event::{Event, Loss};
 use super::{Next, PATIENCE_AT_END, PATIENCE_WHEN_STOPPED, SendError, Session};
-use crate::slot::Wake;
+use crate::handoff::slot::Wake;
 
 impl Session<'_> {
     /// Tells of a connection that came about without a word.

@@ -2,9 +2,9 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::*;
-use crate::slot::Wake;
+use crate::handoff::slot::Wake;
+use crate::handoff::stop::Reason;
 use crate::source::Delivery;
-use crate::stop::Reason;
 
 const LIVE: Options = Options {
     file: None,

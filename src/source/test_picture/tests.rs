@@ -113,8 +113,8 @@ fn any_size_from_one_pixel_is_drawn() {
 
 #[test]
 fn the_source_ends_when_asked_and_closes_its_feed() {
-    use crate::slot::Wake;
-    use crate::stop::Reason;
+    use crate::handoff::slot::Wake;
+    use crate::handoff::stop::Reason;
     let feed = Feed::new(Delivery::NewestWins);
     let options = Options {
         width: 64,

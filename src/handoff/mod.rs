@@ -1,0 +1,16 @@
+//! How threads hand over to each other, and how they end.
+//!
+//! ```text
+//! slot     the newest item: every hand-over on the live way      stop    the wish to end
+//! queue    every item, bounded: for recorders and pipes          worker  a thread that ends by a deadline
+//! ```
+//!
+//! Nothing here knows what it carries.
+
+pub(crate) mod lock;
+#[cfg(feature = "view")]
+pub(crate) mod queue;
+pub mod slot;
+pub mod stop;
+#[cfg(feature = "view")]
+pub(crate) mod worker;

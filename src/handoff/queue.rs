@@ -1,0 +1,260 @@
+//! The queue: how a sink that must have every frame takes them from the reader.
+//!
+//! Bounded by a count and by bytes. Putting never blocks: what does not fit is dropped and counted,
+//! so that a slow disk or a stalled pipe costs its own frames and never the live picture. One taker
+//! blocks on a condition variable; a put, a close or its deadline wakes it. The queue knows nothing
+//! of what it carries.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::handoff::lock::{lock, wait_until};
+use crate::recv::received::Received;
+
+/// How much a queue holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Items.
+    pub items: usize,
+    /// The sum of what the putters say that their items weigh. An empty queue takes any one item.
+    pub bytes: usize,
+}
+
+impl Limits {
+    /// For frames on their way to a disk or a pipe. An SD card's hiccup lasts a few seconds: 64 MiB
+    /// are 50 s of 640x480 and 7 s of 1080p at 30 fps; the count bounds what small frames cost
+    /// beside their bytes.
+    pub const FRAMES: Limits = Limits {
+        items: 4096,
+        bytes: 64 << 20,
+    };
+}
+
+/// A bounded first-in, first-out hand-over between threads.
+#[derive(Debug)]
+pub struct Queue<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+    limits: Limits,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    items: VecDeque<(T, usize)>,
+    bytes: usize,
+    dropped: u64,
+    closed: bool,
+}
+
+/// What [`Queue::take`] came back with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken<T> {
+    /// The oldest item.
+    Item(T),
+    /// The queue is empty and closed: nothing will come any more.
+    Closed,
+    /// The deadline passed.
+    TimedOut,
+}
+
+impl<T> Queue<T> {
+    /// An empty, open queue.
+    pub fn new(limits: Limits) -> Self {
+        Queue {
+            state: Mutex::new(State {
+                items: VecDeque::new(),
+                bytes: 0,
+                dropped: 0,
+                closed: false,
+            }),
+            changed: Condvar::new(),
+            limits,
+        }
+    }
+
+    /// Puts an item that weighs `bytes`, never blocks; returns whether it is in. Where it does not fit it
+    /// is dropped and counted; into a closed queue it is dropped only.
+    pub fn put(&self, item: T, bytes: usize) -> bool {
+        let mut state = lock(&self.state);
+        if state.closed {
+            return false;
+        }
+        let full = state.items.len() >= self.limits.items
+            || state.bytes.saturating_add(bytes) > self.limits.bytes;
+        if full && !state.items.is_empty() {
+            state.dropped += 1;
+            return false;
+        }
+        state.items.push_back((item, bytes));
+        state.bytes = state.bytes.saturating_add(bytes);
+        drop(state);
+        self.changed.notify_one();
+        true
+    }
+
+    /// Takes the oldest item, waits for one until the deadline; `None` waits without one. A closed
+    /// queue still gives what is in it.
+    pub fn take(&self, deadline: Option<Instant>) -> Taken<T> {
+        let mut state = lock(&self.state);
+        loop {
+            if let Some((item, bytes)) = state.items.pop_front() {
+                state.bytes = state.bytes.saturating_sub(bytes);
+                return Taken::Item(item);
+            }
+            if state.closed {
+                return Taken::Closed;
+            }
+            let Some(changed) = wait_until(&self.changed, state, deadline) else {
+                return Taken::TimedOut;
+            };
+            state = changed;
+        }
+    }
+
+    /// Nothing more can be put; what is in it can still be taken.
+    pub fn close(&self) {
+        lock(&self.state).closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Closes, and drops and counts what is still in it.
+    pub fn abandon(&self) {
+        let mut state = lock(&self.state);
+        state.closed = true;
+        let left = std::mem::take(&mut state.items);
+        state.bytes = 0;
+        state.dropped += left.len() as u64;
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// How many items were dropped so far.
+    pub fn dropped(&self) -> u64 {
+        lock(&self.state).dropped
+    }
+}
+
+/// Items are dropped outside the lock or are plain references; nothing else runs under it.
+/// What a frame in a queue holds of memory: its buffer's capacity, which a pool may have grown for
+/// an earlier, larger frame.
+pub fn weight(frame: &Received) -> usize {
+    frame.jpeg.capacity() + size_of::<Received>()
+}
+
+/// When a queue's drops are worth a line: at most one in [`SlowTeller::PAUSE`].
+#[derive(Debug, Default)]
+pub struct SlowTeller {
+    told: u64,
+    last: Option<Instant>,
+}
+
+impl SlowTeller {
+    /// The shortest time between two lines.
+    pub const PAUSE: Duration = Duration::from_secs(10);
+
+    /// How many were dropped since the last line, if a line is due.
+    pub fn due(&mut self, dropped: u64, now: Instant) -> Option<u64> {
+        let fresh = dropped - self.told;
+        let early = self
+            .last
+            .is_some_and(|last| now.saturating_duration_since(last) < Self::PAUSE);
+        if fresh == 0 || early {
+            return None;
+        }
+        self.told = dropped;
+        self.last = Some(now);
+        Some(fresh)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::thread;
+
+    const SMALL: Limits = Limits {
+        items: 3,
+        bytes: 100,
+    };
+
+    #[test]
+    fn every_item_comes_out_in_order() {
+        let queue = Arc::new(Queue::new(Limits::FRAMES));
+        let taker = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || {
+                let mut got = Vec::new();
+                while let Taken::Item(item) = queue.take(None) {
+                    got.push(item);
+                }
+                got
+            }
+        });
+        for i in 0..1000 {
+            queue.put(i, 1);
+        }
+        queue.close();
+        assert_eq!(taker.join().unwrap(), (0..1000).collect::<Vec<_>>());
+        assert_eq!(queue.dropped(), 0);
+    }
+
+    #[test]
+    fn what_does_not_fit_by_count_is_dropped_and_counted() {
+        let queue = Queue::new(SMALL);
+        for i in 0..5 {
+            queue.put(i, 1);
+        }
+        assert_eq!(queue.dropped(), 2);
+        assert_eq!(queue.take(None), Taken::Item(0));
+        queue.put(9, 1);
+        queue.close();
+        let rest: Vec<_> = std::iter::from_fn(|| match queue.take(None) {
+            Taken::Item(item) => Some(item),
+            _ => None,
+        })
+        .collect();
+        assert_eq!(rest, [1, 2, 9]);
+    }
+
+    #[test]
+    fn bytes_are_bounded_but_one_item_always_fits() {
+        let queue = Queue::new(SMALL);
+        queue.put('a', 500);
+        queue.put('b', 1);
+        assert_eq!(queue.dropped(), 1);
+        assert_eq!(queue.take(None), Taken::Item('a'));
+        queue.put('c', 60);
+        queue.put('d', 60);
+        queue.put('e', 40);
+        assert_eq!(queue.dropped(), 2);
+        assert_eq!(queue.take(None), Taken::Item('c'));
+        assert_eq!(queue.take(None), Taken::Item('e'));
+        assert_eq!(queue.take(Some(Instant::now())), Taken::TimedOut);
+    }
+
+    #[test]
+    fn a_closed_queue_takes_nothing_and_an_abandoned_one_counts_what_it_held() {
+        let queue = Queue::new(SMALL);
+        queue.put(1, 1);
+        queue.put(2, 1);
+        queue.close();
+        queue.put(3, 1);
+        assert_eq!(queue.dropped(), 0);
+        queue.abandon();
+        assert_eq!(queue.dropped(), 2);
+        assert_eq!(queue.take(None), Taken::Closed);
+    }
+
+    #[test]
+    fn drops_are_told_at_most_once_in_ten_seconds() {
+        let mut teller = SlowTeller::default();
+        let start = Instant::now();
+        assert_eq!(teller.due(0, start), None);
+        assert_eq!(teller.due(5, start), Some(5));
+        assert_eq!(teller.due(50, start + Duration::from_secs(9)), None);
+        assert_eq!(teller.due(60, start + SlowTeller::PAUSE), Some(55));
+        assert_eq!(teller.due(60, start + 9 * SlowTeller::PAUSE), None);
+    }
+}

@@ -1,0 +1,232 @@
+//! The slot: a hand-over between two threads that holds the newest item and nothing else.
+//!
+//! Every hand-over on the live way is one of these. Putting into a full slot returns the older item
+//! to the putter, who drops it, and counts it: a slow taker loses frames, never memory and never
+//! time. The taker blocks on a condition variable; a put, a nudge or a close wakes it. The slot
+//! knows nothing of what it carries.
+
+use std::sync::{Condvar, Mutex};
+use std::time::Instant;
+
+use crate::handoff::lock::{lock, wait, wait_until};
+
+/// Holds at most one item; the newest wins.
+#[derive(Debug)]
+pub struct Slot<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    item: Option<T>,
+    dropped: u64,
+    nudged: bool,
+    closed: bool,
+}
+
+/// Why [`Slot::wait`] returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wake {
+    /// An item is there.
+    Full,
+    /// The slot is empty and closed: nothing will come any more.
+    Closed,
+    /// Somebody asked the taker to look up ([`Slot::nudge`]).
+    Nudged,
+    /// The deadline passed.
+    TimedOut,
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Slot<T> {
+    /// An empty, open slot.
+    pub fn new() -> Self {
+        Slot {
+            state: Mutex::new(State {
+                item: None,
+                dropped: 0,
+                nudged: false,
+                closed: false,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Puts an item, never blocks. Gives back what it displaced, or the item itself where the slot
+    /// is closed, so that the caller drops it outside the lock.
+    pub fn put(&self, item: T) -> Option<T> {
+        let mut state = lock(&self.state);
+        if state.closed {
+            return Some(item);
+        }
+        let older = state.item.replace(item);
+        state.dropped += u64::from(older.is_some());
+        drop(state);
+        self.changed.notify_all();
+        older
+    }
+
+    /// Puts an item once the slot is empty: for a source that must not lose any. Gives the item
+    /// back where the slot was closed meanwhile.
+    pub fn put_when_empty(&self, item: T) -> Result<(), T> {
+        let mut state = lock(&self.state);
+        while state.item.is_some() && !state.closed {
+            state = wait(&self.changed, state);
+        }
+        if state.closed {
+            return Err(item);
+        }
+        state.item = Some(item);
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Takes the item, if there is one; never blocks. A closed slot still gives its last item.
+    pub fn take(&self) -> Option<T> {
+        let item = lock(&self.state).item.take();
+        if item.is_some() {
+            self.changed.notify_all();
+        }
+        item
+    }
+
+    /// Waits until an item is there, and leaves it there. `None` waits without a deadline.
+    pub fn wait(&self, deadline: Option<Instant>) -> Wake {
+        let mut state = lock(&self.state);
+        loop {
+            if state.item.is_some() {
+                return Wake::Full;
+            }
+            if state.closed {
+                return Wake::Closed;
+            }
+            if std::mem::take(&mut state.nudged) {
+                return Wake::Nudged;
+            }
+            let Some(changed) = wait_until(&self.changed, state, deadline) else {
+                return Wake::TimedOut;
+            };
+            state = changed;
+        }
+    }
+
+    /// Waits for the next item and takes it, nudged or not; `None` once the slot is closed and empty, or the
+    /// deadline has passed.
+    pub fn next(&self, deadline: Option<Instant>) -> Option<T> {
+        loop {
+            match self.wait(deadline) {
+                Wake::Full => {}
+                Wake::Nudged => continue,
+                Wake::Closed | Wake::TimedOut => return None,
+            }
+            if let Some(item) = self.take() {
+                return Some(item);
+            }
+        }
+    }
+
+    /// Makes a waiting (or the next waiting) taker return with [`Wake::Nudged`].
+    pub fn nudge(&self) {
+        lock(&self.state).nudged = true;
+        self.changed.notify_all();
+    }
+
+    /// Nothing more can be put; the last item can still be taken.
+    pub fn close(&self) {
+        lock(&self.state).closed = true;
+        self.changed.notify_all();
+    }
+
+    /// How many items were displaced by newer ones so far.
+    pub fn dropped(&self) -> u64 {
+        lock(&self.state).dropped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::thread;
+    use std::time::Duration;
+
+    #[test]
+    fn the_newest_item_wins_and_the_older_is_counted() {
+        let slot = Slot::new();
+        assert_eq!(slot.put(1), None);
+        assert_eq!(slot.put(2), Some(1));
+        assert_eq!(slot.take(), Some(2));
+        assert_eq!(slot.take(), None);
+        assert_eq!(slot.dropped(), 1);
+    }
+
+    #[test]
+    fn a_closed_slot_gives_its_last_item_and_refuses_more() {
+        let slot = Slot::new();
+        slot.put(1);
+        slot.close();
+        assert_eq!(slot.put(2), Some(2));
+        assert_eq!(slot.put_when_empty(3), Err(3));
+        assert_eq!(slot.wait(None), Wake::Full);
+        assert_eq!(slot.take(), Some(1));
+        assert_eq!(slot.wait(None), Wake::Closed);
+    }
+
+    #[test]
+    fn a_nudge_wakes_the_taker_once() {
+        let slot = Slot::<()>::new();
+        slot.nudge();
+        assert_eq!(slot.wait(None), Wake::Nudged);
+        assert_eq!(slot.wait(Some(Instant::now())), Wake::TimedOut);
+    }
+
+    #[test]
+    fn a_nudge_from_before_does_not_end_the_wait_for_the_last_item() {
+        let slot = Arc::new(Slot::new());
+        slot.nudge();
+        let putter = thread::spawn({
+            let slot = Arc::clone(&slot);
+            move || {
+                slot.put(1);
+                slot.close();
+            }
+        });
+        let until = Instant::now() + Duration::from_secs(10);
+        assert_eq!(slot.next(Some(until)), Some(1));
+        assert_eq!(slot.next(Some(until)), None);
+        putter.join().expect("the putter does not panic");
+
+        let empty = Slot::<()>::new();
+        empty.nudge();
+        assert_eq!(empty.next(Some(Instant::now())), None);
+        assert_eq!(empty.wait(Some(Instant::now())), Wake::TimedOut);
+    }
+
+    #[test]
+    fn a_patient_putter_loses_nothing() {
+        let slot = Arc::new(Slot::new());
+        let putter = thread::spawn({
+            let slot = Arc::clone(&slot);
+            move || {
+                for i in 0..1000 {
+                    slot.put_when_empty(i).expect("the slot is open");
+                }
+                slot.close();
+            }
+        });
+        let mut got = Vec::new();
+        while slot.wait(Some(Instant::now() + Duration::from_secs(10))) == Wake::Full {
+            got.extend(slot.take());
+        }
+        putter.join().expect("the putter does not panic");
+        assert_eq!(got, (0..1000).collect::<Vec<_>>());
+        assert_eq!(slot.dropped(), 0);
+    }
+}

@@ -1,0 +1,82 @@
+//! The wish to end: one flag that every thread of a program looks at, and a sleep that it cuts short.
+//!
+//! Signals, `--duration`, the window's close button and a broken pipe all ask here, and each thread
+//! ends by its own ways. It knows nothing of who asks or who listens, but keeps the first reason.
+
+use std::sync::{Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::handoff::lock::{lock, wait_until};
+
+/// Why a program shall end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// `--duration`, `--frames`, the window closed, the end of a file, a broken pipe: as asked.
+    Done,
+    /// SIGTERM or SIGHUP.
+    Terminated,
+    /// SIGINT: after the clean-up the program dies of it, so that a shell loop stops too.
+    Interrupted,
+}
+
+/// One flag that can be waited for.
+#[derive(Debug, Default)]
+pub struct Stop {
+    reason: Mutex<Option<Reason>>,
+    asked: Condvar,
+}
+
+impl Stop {
+    /// Nobody has asked yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks all to end; the first reason stays.
+    pub fn ask(&self, reason: Reason) {
+        lock(&self.reason).get_or_insert(reason);
+        self.asked.notify_all();
+    }
+
+    /// Why to end, once somebody asked.
+    pub fn reason(&self) -> Option<Reason> {
+        *lock(&self.reason)
+    }
+
+    /// Whether somebody asked.
+    pub fn is_asked(&self) -> bool {
+        self.reason().is_some()
+    }
+
+    /// Sleeps, at most until somebody asks; says whether somebody did. (Beyond a century it wakes earlier.)
+    pub fn sleep(&self, duration: Duration) -> bool {
+        self.sleep_until(Instant::now() + duration.min(CENTURY))
+    }
+
+    /// Sleeps until then, at most until somebody asks; says whether somebody did.
+    pub fn sleep_until(&self, until: Instant) -> bool {
+        let mut reason = lock(&self.reason);
+        while reason.is_none() {
+            let Some(asked) = wait_until(&self.asked, reason, Some(until)) else {
+                return false;
+            };
+            reason = asked;
+        }
+        true
+    }
+}
+
+/// No clock overflows with it.
+const CENTURY: Duration = Duration::from_secs(3_155_760_000);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sleep_beyond_all_clocks_is_cut_short_like_any_other() {
+        let stop = Stop::new();
+        stop.ask(Reason::Done);
+        assert!(stop.sleep(Duration::MAX));
+    }
+}

@@ -1,0 +1,499 @@
+//! Dialling: from a host's name to a link, so that a wish to stop is heard at any time.
+//!
+//! Resolving and connecting block, for minutes if the network wants; so each runs on a thread of its own
+//! and reports through a channel, and their number is bounded. Attempts overlap: a new one starts while older
+//! ones are still without an answer, since TCP repeats its first packet ever more rarely, and a path that has
+//! just come back shall not wait for that. A `Dialer` lives as long as its sender and remembers what came of
+//! the host's addresses; a `Dial` is one search for a link, in the order of `race`.
+
+mod race;
+mod target;
+
+pub use self::target::Target;
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use self::race::{HEAD_START, MAX_ADDRESSES, Memory, Race};
+use super::link::Link;
+use super::links::{Links, Search};
+
+/// How long one attempt waits for an answer: longer than any round trip on Earth or by satellite.
+const ATTEMPT: Duration = Duration::from_secs(3);
+
+/// How long a name server may take, all its repetitions included.
+const RESOLVER: Duration = Duration::from_secs(30);
+
+/// How many connections one search may have without an answer: two addresses' worth of attempts every
+/// quarter of a second.
+const MAX_CONNECTING: usize = 24;
+
+/// How many questions a sender may have with its name server: each sits there for as long as the system's
+/// resolver wants, whoever still waits for the answer.
+const MAX_RESOLVING: usize = 4;
+
+/// Why a connection did not come about. A retry makes sense for each of them: hosts boot, names
+/// appear, networks come back.
+#[derive(Debug)]
+pub enum DialError {
+    /// The name has no address (yet).
+    Unresolved(io::Error),
+    /// The host answered that nobody listens there.
+    Refused(SocketAddr),
+    /// Nobody answered.
+    NoAnswer(SocketAddr),
+    /// Anything else.
+    Failed(SocketAddr, io::Error),
+}
+
+impl DialError {
+    /// Which of several addresses' errors tells most.
+    fn weight(&self) -> u8 {
+        match self {
+            DialError::Unresolved(_) => 0,
+            DialError::Failed(..) => 1,
+            DialError::NoAnswer(_) => 2,
+            DialError::Refused(_) => 3,
+        }
+    }
+
+    /// The error in a line that begins with what was dialled, which the error may name already.
+    pub fn told_of(&self, target: &Target) -> String {
+        let (error, target) = (self.to_string(), target.to_string());
+        if error.contains(&target) {
+            error
+        } else {
+            format!("{target}: {error}")
+        }
+    }
+}
+
+impl fmt::Display for DialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DialError::Unresolved(source) => write!(
+                f,
+                "the name does not resolve ({source}): check its spelling, or give the IP address that view-recv prints"
+            ),
+            DialError::Refused(address) => write!(
+                f,
+                "{address} refused the connection: is view-recv running there, and on this port?"
+            ),
+            DialError::NoAnswer(address) => write!(
+                f,
+                "no answer from {address}: is it the right address, on the same network, and does its firewall let TCP port {} in?",
+                address.port()
+            ),
+            DialError::Failed(address, source) => write!(f, "cannot reach {address}: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for DialError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            DialError::Unresolved(source) | DialError::Failed(_, source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// How a name becomes addresses. Blocks.
+type Resolve = dyn Fn(&Target) -> io::Result<Vec<SocketAddr>> + Send + Sync;
+
+fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for address in (target.host.as_str(), target.port).to_socket_addrs()? {
+        if !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
+            addresses.push(address);
+        }
+    }
+    Ok(addresses)
+}
+
+/// The links of a sender that dials.
+pub(crate) struct Dialer {
+    target: Target,
+    resolve: Box<Resolve>,
+    resolving: AtomicUsize,
+    memory: Mutex<Memory>,
+}
+
+impl Dialer {
+    /// A dialler that knows nothing of the host but its name.
+    pub(crate) fn new(target: Target) -> Arc<Dialer> {
+        Dialer::with(target, Box::new(resolve))
+    }
+
+    fn with(target: Target, resolve: Box<Resolve>) -> Arc<Dialer> {
+        Arc::new(Dialer {
+            target,
+            resolve,
+            resolving: AtomicUsize::new(0),
+            memory: Mutex::default(),
+        })
+    }
+
+    fn dial(self: Arc<Self>) -> Dial {
+        let (report, reports) = mpsc::channel();
+        Dial {
+            dialer: self,
+            race: Race::default(),
+            asked: None,
+            unresolved: None,
+            connecting: 0,
+            report,
+            reports,
+        }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().expect("nothing panics under its lock")
+    }
+
+    /// Takes one of the few places for questions.
+    fn may_resolve(&self) -> bool {
+        let one_more = |count| (count < MAX_RESOLVING).then_some(count + 1);
+        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
+        self.resolving.fetch_update(set, fetch, one_more).is_ok()
+    }
+}
+
+impl Links for Dialer {
+    fn search(self: Arc<Self>) -> Box<dyn Search> {
+        Box::new(self.dial())
+    }
+
+    /// It is the first to be dialled from now on.
+    fn took(&self, peer: SocketAddr) {
+        self.memory().took(peer);
+    }
+
+    /// It is the last to be dialled from now on.
+    fn took_none(&self, peer: SocketAddr) {
+        self.memory().took_none(peer);
+    }
+
+    fn has_another(&self, peer: SocketAddr) -> bool {
+        let memory = self.memory();
+        memory.answer.iter().any(|other| *other != peer)
+    }
+}
+
+/// What a thread has to say.
+enum Report {
+    Answer(io::Result<Vec<SocketAddr>>),
+    Outcome(SocketAddr, Result<Arc<Link>, DialError>),
+}
+
+/// A search: of the connections that are attempted, the first that stands is the link. What the others still
+/// reach is closed at once.
+struct Dial {
+    dialer: Arc<Dialer>,
+    race: Race,
+    /// When the name server was asked, as long as an answer is waited for.
+    asked: Option<Instant>,
+    unresolved: Option<io::Error>,
+    connecting: usize,
+    report: Sender<Report>,
+    reports: Receiver<Report>,
+}
+
+impl Search for Dial {
+    /// Asks what addresses the name has now, and dials those that are in the race again.
+    fn attempt(&mut self, now: Instant) {
+        match self.dialer.target.host.parse::<IpAddr>() {
+            Ok(ip) => {
+                let address = SocketAddr::new(ip, self.dialer.target.port);
+                self.race.enter(&[address], &Memory::default());
+            }
+            Err(_) if self.asked.is_none() => self.ask(now),
+            Err(_) => {}
+        }
+        for address in self.race.opened() {
+            self.connect(address);
+        }
+        self.go_on(now);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.connecting == 0 && self.asked.is_none()
+    }
+
+    fn wait(&mut self, until: Instant) -> Option<Result<Arc<Link>, DialError>> {
+        loop {
+            let now = Instant::now();
+            self.go_on(now);
+            if let Some(error) = self.failure(now) {
+                return Some(Err(error));
+            }
+            let due = self.next_due().map_or(until, |due| due.min(until));
+            match self
+                .reports
+                .recv_timeout(due.saturating_duration_since(now))
+            {
+                Ok(Report::Answer(answer)) => self.answered(answer),
+                Ok(Report::Outcome(address, outcome)) => {
+                    self.connecting -= 1;
+                    match outcome {
+                        // An address that the name has lost meanwhile is not where it is wanted.
+                        Ok(_) if !self.race.includes(address) => {}
+                        Ok(link) => return Some(Ok(link)),
+                        Err(error) => self.race.fail(address, error),
+                    }
+                }
+                Err(_) if Instant::now() >= until => return None,
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+impl Dial {
+    /// Dials the addresses whose turn it is.
+    fn go_on(&mut self, now: Instant) {
+        if self.stand_in_due().is_some_and(|due| now >= due) {
+            self.enter_known();
+        }
+        while let Some(address) = self.race.open(now) {
+            self.connect(address);
+        }
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        self.stand_in_due().or_else(|| self.race.next_due())
+    }
+
+    /// When the known address stands in for the name: a name server behind a path that was dark may take
+    /// seconds longer to answer than the host itself.
+    fn stand_in_due(&self) -> Option<Instant> {
+        let asked = self.asked.filter(|_| self.race.is_empty())?;
+        self.dialer.memory().known().map(|_| asked + HEAD_START)
+    }
+
+    fn enter_known(&mut self) {
+        let memory = self.dialer.memory().clone();
+        let known: Vec<SocketAddr> = memory.known().into_iter().collect();
+        self.race.enter(&known, &memory);
+    }
+
+    fn answered(&mut self, answer: io::Result<Vec<SocketAddr>>) {
+        self.asked = None;
+        match answer {
+            Ok(addresses) if addresses.is_empty() => {
+                self.unresolved = Some(io::Error::other("it has no address"));
+            }
+            Ok(addresses) => {
+                let mut memory = self.dialer.memory();
+                memory.answer.clone_from(&addresses);
+                self.race.enter(&addresses, &memory);
+                self.unresolved = None;
+            }
+            Err(error) => self.unresolved = Some(error),
+        }
+        if self.race.is_empty() {
+            self.enter_known();
+        }
+    }
+
+    fn failure(&mut self, now: Instant) -> Option<DialError> {
+        if !self.race.is_empty() {
+            return self.race.take_failure();
+        }
+        if self.asked.is_some_and(|asked| now >= asked + RESOLVER) {
+            self.asked = None;
+            self.unresolved = Some(io::ErrorKind::TimedOut.into());
+        }
+        self.unresolved.take().map(DialError::Unresolved)
+    }
+
+    /// Resolves the name, which blocks for as long as the system's resolver wants.
+    fn ask(&mut self, now: Instant) {
+        if !self.dialer.may_resolve() {
+            return;
+        }
+        self.asked = Some(now);
+        let (dialer, report) = (Arc::clone(&self.dialer), self.report.clone());
+        let asking = spawn(move || {
+            let answer = (dialer.resolve)(&dialer.target);
+            dialer.resolving.fetch_sub(1, Ordering::Relaxed);
+            let _ = report.send(Report::Answer(answer));
+        });
+        if let Err(error) = asking {
+            self.dialer.resolving.fetch_sub(1, Ordering::Relaxed);
+            let _ = self.report.send(Report::Answer(Err(error)));
+        }
+    }
+
+    /// Dials one address. A thread that cannot be had is a failed attempt; the next may have more luck.
+    fn connect(&mut self, address: SocketAddr) {
+        if self.connecting >= MAX_CONNECTING {
+            return;
+        }
+        self.connecting += 1;
+        let report = self.report.clone();
+        let connecting = spawn(move || {
+            let _ = report.send(Report::Outcome(address, dial_one(address)));
+        });
+        if let Err(error) = connecting {
+            let error = DialError::Failed(address, error);
+            let _ = self.report.send(Report::Outcome(address, Err(error)));
+        }
+    }
+}
+
+fn spawn(dial: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let thread = thread::Builder::new().name("dial".into());
+    thread.spawn(dial).map(drop)
+}
+
+fn dial_one(address: SocketAddr) -> Result<Arc<Link>, DialError> {
+    let stream =
+        TcpStream::connect_timeout(&address, ATTEMPT).map_err(|source| match source.kind() {
+            io::ErrorKind::ConnectionRefused => DialError::Refused(address),
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => DialError::NoAnswer(address),
+            _ => DialError::Failed(address, source),
+        })?;
+    // TCP lets a socket connect to itself on a port of its own choice; nobody listens there.
+    if stream.local_addr().ok() == Some(address) {
+        return Err(DialError::Refused(address));
+    }
+    Ok(Link::new(stream, address))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::sync::mpsc::channel;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    fn named(host: &str, port: u16) -> Target {
+        let host = host.to_owned();
+        Target { host, port }
+    }
+
+    fn first(dialer: &Arc<Dialer>) -> Result<Arc<Link>, DialError> {
+        let mut dial = Arc::clone(dialer).dial();
+        dial.attempt(Instant::now());
+        dial.wait(Instant::now() + PATIENCE)
+            .expect("an attempt ends")
+    }
+
+    /// A dialler to a name that resolves like this.
+    fn resolving(
+        resolve: impl Fn() -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
+    ) -> Arc<Dialer> {
+        Dialer::with(named("viewer", 1), Box::new(move |_| resolve()))
+    }
+
+    fn listening() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    #[test]
+    fn a_listening_host_is_reached_by_name() {
+        let (_listener, address) = listening();
+        assert!(first(&Dialer::new(named("localhost", address.port()))).is_ok());
+    }
+
+    #[test]
+    fn a_host_that_was_found_before_is_reached_while_its_name_does_not_resolve() {
+        let (_listener, address) = listening();
+        let dialer = Dialer::new(named("no-such-host.invalid", address.port()));
+        dialer.took(address);
+        assert_eq!(first(&dialer).unwrap().peer(), address);
+    }
+
+    #[test]
+    fn a_host_that_was_found_before_is_reached_while_its_name_server_is_silent() {
+        let (_listener, address) = listening();
+        let (_silent, answers) = channel::<()>();
+        let answers = Mutex::new(answers);
+        let dialer = resolving(move || {
+            let _ = answers.lock().unwrap().recv();
+            Ok(Vec::new())
+        });
+        dialer.took(address);
+        assert_eq!(first(&dialer).unwrap().peer(), address);
+    }
+
+    #[test]
+    fn a_closed_port_is_refused_and_a_wrong_name_does_not_resolve() {
+        let port = listening().1.port();
+        let refused = first(&Dialer::new(named("127.0.0.1", port))).unwrap_err();
+        assert!(matches!(refused, DialError::Refused(_)), "{refused}");
+        let unresolved = first(&Dialer::new(named("no-such-host.invalid", port))).unwrap_err();
+        assert!(
+            matches!(unresolved, DialError::Unresolved(_)),
+            "{unresolved}"
+        );
+    }
+
+    #[test]
+    fn where_pictures_were_not_taken_does_not_stand_in_the_way_of_another_address() {
+        let (busy, busy_at) = listening();
+        let (_free, free_at) = listening();
+        let dialer = resolving(move || Ok(vec![busy_at, free_at]));
+        assert_eq!(first(&dialer).unwrap().peer(), busy_at);
+        assert!(dialer.has_another(busy_at));
+        dialer.took_none(busy_at);
+        busy.accept().unwrap();
+        assert_eq!(first(&dialer).unwrap().peer(), free_at);
+        // Not even for a moment.
+        busy.set_nonblocking(true).unwrap();
+        assert!(busy.accept().is_err());
+    }
+
+    #[test]
+    fn a_name_server_that_does_not_answer_holds_few_threads_however_often_it_is_asked() {
+        let (asked, questions) = channel();
+        let (answer, answers) = channel::<()>();
+        let answers = Mutex::new(answers);
+        let dialer = resolving(move || {
+            asked.send(()).unwrap();
+            let _ = answers.lock().unwrap().recv();
+            Err(io::ErrorKind::TimedOut.into())
+        });
+        // Two searches, as when a connection has just been made anew, and attempts four times a second.
+        let mut dials: Vec<Dial> = (0..MAX_RESOLVING + 2)
+            .map(|_| Arc::clone(&dialer).dial())
+            .collect();
+        for _ in 0..20 {
+            for dial in &mut dials {
+                dial.attempt(Instant::now());
+            }
+        }
+        for _ in 0..MAX_RESOLVING {
+            questions.recv_timeout(PATIENCE).unwrap();
+        }
+        assert_eq!(dialer.resolving.load(Ordering::Relaxed), MAX_RESOLVING);
+        assert!(questions.try_recv().is_err());
+        drop(answer);
+        while dialer.resolving.load(Ordering::Relaxed) > 0 {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn attempts_without_an_answer_are_bounded() {
+        let (_listener, address) = listening();
+        let dialer = resolving(move || Ok(vec![address]));
+        let mut dial = Arc::clone(&dialer).dial();
+        dial.race.enter(&[address], &Memory::default());
+        for _ in 0..100 {
+            // None of the reports is read.
+            dial.attempt(Instant::now());
+        }
+        assert_eq!(dial.connecting, MAX_CONNECTING);
+    }
+}

@@ -1,0 +1,75 @@
+//! Where to dial, and how people write it.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+/// Where to dial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// A name, an IPv4 or an IPv6 address (without brackets).
+    pub host: String,
+    /// The TCP port.
+    pub port: u16,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl Target {
+    /// `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT`; a bare IPv6 address too.
+    pub fn split(text: &str) -> Option<(String, Option<u16>)> {
+        let (host, port) = if let Some(rest) = text.strip_prefix('[') {
+            let (host, rest) = rest.split_once(']')?;
+            // A zone (%eth0) may follow the address itself.
+            host.split('%').next()?.parse::<Ipv6Addr>().ok()?;
+            match rest {
+                "" => (host, None),
+                _ => (host, Some(rest.strip_prefix(':')?)),
+            }
+        } else if text.matches(':').count() > 1 {
+            text.split('%').next()?.parse::<Ipv6Addr>().ok()?;
+            (text, None)
+        } else {
+            match text.split_once(':') {
+                None => (text, None),
+                Some((host, port)) => (host, Some(port)),
+            }
+        };
+        let plain =
+            !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control());
+        let port = match port {
+            None => None,
+            Some(port) => Some(port.parse::<u16>().ok().filter(|port| *port > 0)?),
+        };
+        plain.then(|| (host.to_owned(), port))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_understood_with_and_without_ports() {
+        let split = |text| Target::split(text).map(|(host, port)| format!("{host} {port:?}"));
+        assert_eq!(split("pi").as_deref(), Some("pi None"));
+        assert_eq!(
+            split("10.0.0.1:9000").as_deref(),
+            Some("10.0.0.1 Some(9000)")
+        );
+        assert_eq!(split("[::1]:9000").as_deref(), Some("::1 Some(9000)"));
+        assert_eq!(split("fe80::1%eth0").as_deref(), Some("fe80::1%eth0 None"));
+        for bad in [
+            "", ":8000", "pi:0", "pi:x", "pi:", "[::1", "[::1]9", "a:b:c", "a b",
+        ] {
+            assert_eq!(split(bad), None, "{bad}");
+        }
+    }
+}

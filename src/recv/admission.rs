@@ -1,0 +1,306 @@
+//! Admission: connections that have not brought a picture yet.
+//!
+//! Whoever connects is a candidate until its first whole frame has come. A candidate has no
+//! rights: a few seconds, a share of a small memory, one of a few places. When the places are taken, a
+//! newcomer gets that of whoever has brought least and waited longest, so that no number of idle
+//! connections keeps a sender out. As long as it could not have the session anyway, no more than a share of
+//! its bytes is read; the rest stays with its own kernel. The state is shared by the listening threads
+//! and the candidates' own, behind one lock: what is held is what those on the list hold.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::net::link::Link;
+use crate::net::link::receiving::Meter;
+
+/// How many may wait: senders that restart together, and each costs a thread.
+const MAX_WAITING: usize = 24;
+
+/// How many of one address may wait: a sender has one connection, at times a second.
+const MAX_OF_ONE_ADDRESS: usize = 6;
+
+/// How long a connection may take to bring its first frame (longer, where the session is open to it and the bytes
+/// come as fast as they must), and then to wait for the session.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What one may hold, in bytes, as long as it could not have the session anyway: a usual frame. With all
+/// places taken that is 3 MiB, and twice that in buffers that double.
+const SHARE: usize = 128 * 1024;
+
+/// What those may hold together, in bytes, that could have the session, beside one frame of the greatest
+/// length.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// A picture of more pixels than this waits for its trial behind others of that size: cameras' live
+/// pictures are smaller, and shall not wait for a candidate's 64 megapixels.
+const LARGE_PICTURE: u64 = 8 << 20;
+
+/// All candidates.
+#[derive(Debug)]
+pub(super) struct Admission {
+    waiting: Mutex<Vec<Arc<Candidate>>>,
+    trials: [Mutex<()>; 2],
+    /// What all of them may hold, in bytes.
+    limit: usize,
+}
+
+/// A connection that has not brought a picture yet.
+#[derive(Debug)]
+struct Candidate {
+    link: Arc<Link>,
+    since: Instant,
+    bytes: AtomicUsize,
+    is_evicted: AtomicBool,
+}
+
+impl Admission {
+    /// For frames of so many bytes at most.
+    pub(super) fn new(max_frame_bytes: u32) -> Self {
+        Admission {
+            waiting: Mutex::default(),
+            trials: Default::default(),
+            limit: max_frame_bytes as usize + MAX_BYTES,
+        }
+    }
+
+    /// Makes a connection a candidate; another may have to go for it.
+    pub(super) fn admit(self: &Arc<Self>, link: &Arc<Link>) -> Permit {
+        let candidate = Arc::new(Candidate {
+            link: Arc::clone(link),
+            since: Instant::now(),
+            bytes: AtomicUsize::new(0),
+            is_evicted: AtomicBool::new(false),
+        });
+        let ip = candidate.ip();
+        let mut waiting = self.waiting();
+        let of_one: usize = waiting.iter().filter(|other| other.ip() == ip).count();
+        if of_one >= MAX_OF_ONE_ADDRESS {
+            evict_least(&mut waiting, |other| other.ip() == ip);
+        } else if waiting.len() >= MAX_WAITING {
+            evict_least(&mut waiting, |_| true);
+        }
+        waiting.push(Arc::clone(&candidate));
+        Permit {
+            admission: Arc::clone(self),
+            candidate,
+            has_prospects: false,
+        }
+    }
+
+    /// Lets one go so that another can come: whoever has brought least.
+    pub(super) fn make_place(&self) {
+        evict_least(&mut self.waiting(), |_| true);
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Arc<Candidate>>> {
+        self.waiting.lock().expect(POISON)
+    }
+}
+
+impl Candidate {
+    fn ip(&self) -> IpAddr {
+        self.link.peer().ip()
+    }
+
+    fn held(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+}
+
+/// Takes its place from one; its thread finds itself evicted, and its link cut.
+fn evict(waiting: &mut Vec<Arc<Candidate>>, index: Option<usize>) {
+    let Some(index) = index else { return };
+    let candidate = waiting.remove(index);
+    candidate.is_evicted.store(true, Ordering::Relaxed);
+    candidate.link.cut();
+}
+
+/// Evicts, of those, the one that has brought least; of several, the one that has waited longest.
+fn evict_least(waiting: &mut Vec<Arc<Candidate>>, of: impl Fn(&Candidate) -> bool) {
+    let least = (0..waiting.len())
+        .filter(|index| of(&waiting[*index]))
+        .min_by_key(|index| (waiting[*index].held(), waiting[*index].since));
+    evict(waiting, least);
+}
+
+/// A candidate's place; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Permit {
+    admission: Arc<Admission>,
+    candidate: Arc<Candidate>,
+    /// Whether it could have the session, if it brought a frame now.
+    pub(super) has_prospects: bool,
+}
+
+impl Permit {
+    /// Since when it waits.
+    pub(super) fn since(&self) -> Instant {
+        self.candidate.since
+    }
+
+    /// Whether it has brought as much as is read without a prospect of the session.
+    pub(super) fn has_its_share(&self) -> bool {
+        self.candidate.held() >= SHARE
+    }
+
+    /// Whether its place was given to another.
+    pub(super) fn is_evicted(&self) -> bool {
+        self.candidate.is_evicted.load(Ordering::Relaxed)
+    }
+
+    /// Does `trial`, the decoding of a first frame of so many pixels, when it is its turn: one at a
+    /// time, so that many candidates' pictures take no more memory than one's.
+    pub(super) fn in_turn<T>(&self, pixels: u64, trial: impl FnOnce() -> T) -> T {
+        let turn = self.admission.trials[usize::from(pixels > LARGE_PICTURE)].lock();
+        // Whoever panicked in its turn left nothing behind.
+        let _turn = turn.unwrap_or_else(PoisonError::into_inner);
+        trial()
+    }
+}
+
+impl Meter for Permit {
+    fn room(&self) -> io::Result<usize> {
+        if self.is_evicted() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        if self.has_prospects {
+            return Ok(usize::MAX);
+        }
+        Ok(SHARE.saturating_sub(self.candidate.held()))
+    }
+
+    /// Where all candidates hold more than they may now, whoever has waited longest of those that hold more than
+    /// a share has to go.
+    fn charge(&self, bytes: usize) {
+        let mut waiting = self.admission.waiting();
+        self.candidate.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let held: usize = waiting.iter().map(|candidate| candidate.held()).sum();
+        if held > self.admission.limit {
+            let oldest = (0..waiting.len())
+                .filter(|index| waiting[*index].held() > SHARE)
+                .min_by_key(|index| waiting[*index].since);
+            evict(&mut waiting, oldest);
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.admission
+            .waiting()
+            .retain(|other| !Arc::ptr_eq(other, &self.candidate));
+    }
+}
+
+const POISON: &str = "nothing panics while it holds the candidates";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::link::FarEnd;
+    use crate::net::link::receiving::Arrival;
+    use crate::protocol::wire::write_frame;
+    use std::io::Read;
+    use std::thread;
+
+    /// As many candidates, of addresses that differ in the last byte, and their far ends.
+    fn candidates(
+        admission: &Arc<Admission>,
+        addresses: impl IntoIterator<Item = u8>,
+    ) -> Vec<(Permit, FarEnd)> {
+        let candidate = |last| {
+            let (link, far) = Link::pair(([10, 0, 0, last], 1).into());
+            (admission.admit(&link), far)
+        };
+        addresses.into_iter().map(candidate).collect()
+    }
+
+    fn admission() -> Arc<Admission> {
+        Arc::new(Admission::new(0))
+    }
+
+    /// Whether a candidate has lost its place, and its peer the connection.
+    fn is_out((permit, far): &(Permit, FarEnd)) -> bool {
+        far.set_nonblocking(true).unwrap();
+        let is_closed = matches!((&mut &*far).read(&mut [0]), Ok(0));
+        assert_eq!(permit.is_evicted(), is_closed);
+        is_closed
+    }
+
+    #[test]
+    fn a_newcomer_gets_the_place_of_who_brought_least() {
+        let admission = admission();
+        let first = candidates(&admission, (0..MAX_WAITING).map(|i| i as u8 / 4));
+        for (i, (permit, _)) in first.iter().enumerate() {
+            permit.charge(if i == 5 { 10 } else { 100 });
+        }
+        let _newcomer = candidates(&admission, [200]);
+        let out: Vec<usize> = (0..MAX_WAITING).filter(|i| is_out(&first[*i])).collect();
+        assert_eq!(out, [5]);
+        drop(first);
+        assert_eq!(admission.waiting().len(), 1);
+    }
+
+    #[test]
+    fn one_address_cannot_take_all_places() {
+        let admission = admission();
+        let _all = candidates(&admission, [1; 10]);
+        assert_eq!(admission.waiting().len(), MAX_OF_ONE_ADDRESS);
+    }
+
+    #[test]
+    fn whoever_holds_much_and_waits_long_goes_first_when_memory_is_short() {
+        let all = candidates(&admission(), [0, 1, 2]);
+        all[0].0.charge(SHARE);
+        all[1].0.charge(MAX_BYTES / 2);
+        all[2].0.charge(MAX_BYTES / 2);
+        let out: Vec<bool> = all.iter().map(is_out).collect();
+        assert_eq!(out, [false, true, false]);
+        // What the one held is there for others.
+        all[2].0.charge(MAX_BYTES / 2 - SHARE);
+        assert!(!is_out(&all[2]));
+        all[2].0.charge(1);
+        assert!(is_out(&all[2]));
+    }
+
+    #[test]
+    fn no_more_than_a_share_is_read_of_who_could_not_have_the_session_anyway() {
+        let (link, mut far) = Link::pair(([10, 0, 0, 1], 1).into());
+        let mut frames = link.frames(1 << 20, Duration::from_millis(20)).unwrap();
+        let mut permit = Arc::new(Admission::new(1 << 20)).admit(&link);
+        let sent = thread::spawn(move || {
+            write_frame(&mut far, &[&vec![7; 2 * SHARE]]).unwrap();
+            far
+        });
+        let mut frame = Vec::new();
+        while !permit.has_its_share() {
+            let arrival = frames.read(&mut frame, Some(&permit)).unwrap();
+            assert_eq!(arrival, Arrival::Nothing);
+        }
+        let arrival = frames.read(&mut frame, Some(&permit)).unwrap();
+        assert_eq!(
+            (arrival, frames.position()),
+            (Arrival::Nothing, SHARE as u64)
+        );
+        permit.has_prospects = true;
+        while frames.read(&mut frame, Some(&permit)).unwrap() == Arrival::Nothing {}
+        assert_eq!(frame, [7; 2 * SHARE]);
+        drop(sent.join().unwrap());
+    }
+
+    #[test]
+    fn what_still_comes_of_one_that_was_evicted_costs_nobody_else_the_place() {
+        let admission = admission();
+        let all = candidates(&admission, [0, 1]);
+        all[1].0.charge(SHARE + 1);
+        // The other has brought least.
+        admission.make_place();
+        assert!(is_out(&all[0]));
+        // Its thread had read this already.
+        all[0].0.charge(MAX_BYTES);
+        assert!(!is_out(&all[1]));
+    }
+}

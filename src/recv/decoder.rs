@@ -1,0 +1,135 @@
+//! The decoder: takes the newest frame, brings its picture. One thread of its own ("decoder"), which
+//! blocks on the slot of frames; its pool of strips works for it.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use super::hub::Hub;
+use super::received::{Decoded, Received};
+use crate::handoff::slot::Wake;
+use crate::jpeg::Decoder;
+use crate::picture::{Bitmap, Pool, bitmap};
+use crate::window;
+
+/// Bitmaps there are at once: being decoded, in the slot, in the window. (A frozen window keeps one more, which
+/// is given back when it goes on.) Of huge pictures there are only those that are at work.
+const BITMAPS: usize = 3;
+
+/// Decodes until the slot is closed, then closes that of the pictures.
+pub fn run(hub: &Hub) {
+    let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let mut decoder = Decoder::within(threads, hub.max_pixels);
+    let mut bitmaps = Bitmaps::new(hub.headless);
+    while hub.received.wait(None) != Wake::Closed {
+        let Some(frame) = hub.received.take() else {
+            continue;
+        };
+        // What was held up with the whole program is old, and something newer is near.
+        if hub.pulse.held_up_since(frame.arrived) {
+            hub.passed_over(&frame);
+            continue;
+        }
+        decode(hub, &mut decoder, &mut bitmaps, frame);
+    }
+    hub.decoded.close();
+}
+
+fn decode(hub: &Hub, decoder: &mut Decoder, bitmaps: &mut Bitmaps, frame: Arc<Received>) {
+    let mut bitmap = bitmaps.pool.get();
+    let decoded = decoder.decode(&frame.jpeg, &mut bitmap);
+    let sitter = hub.seat.session(frame.session);
+    match decoded {
+        Ok(()) => {
+            if let Some(sitter) = sitter {
+                sitter.note(true);
+            }
+            let pixels = bitmap.pixels.len();
+            hub.picture(Decoded { bitmap, frame });
+            if !hub.headless {
+                bitmaps.stock(pixels);
+            }
+        }
+        Err(_) => {
+            if let Some(sitter) = sitter {
+                hub.corrupt(&sitter);
+            }
+            hub.settle(&frame, Instant::now());
+        }
+    }
+}
+
+/// What pictures are decoded into.
+struct Bitmaps {
+    pool: Pool<Bitmap>,
+    /// How many pixels all of them have had.
+    stocked: usize,
+}
+
+impl Bitmaps {
+    fn new(headless: bool) -> Self {
+        // Kept are those beside the window's.
+        let make = if headless {
+            Bitmap::default
+        } else {
+            window::bitmap
+        };
+        Bitmaps {
+            pool: Pool::of(BITMAPS - 1, make, |bitmap: &Bitmap| {
+                !bitmap::is_huge(bitmap.pixels.len())
+            }),
+            stocked: 0,
+        }
+    }
+
+    /// Makes all of them that large, once the first is on its way to the window. Else the third would cost
+    /// its memory in the first stall, however late that comes; and keep what a much larger picture left.
+    fn stock(&mut self, pixels: usize) {
+        let fits = pixels <= self.stocked && !bitmap::is_too_large(self.stocked, pixels);
+        if fits || bitmap::is_huge(pixels) {
+            return;
+        }
+        let mut others: [_; BITMAPS - 1] = std::array::from_fn(|_| self.pool.get());
+        for bitmap in &mut others {
+            bitmap.pixels.resize(pixels);
+            // Memory is there only once it is written to.
+            bitmap.pixels.fill(0);
+        }
+        self.stocked = pixels;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_spare_bitmaps_are_made_or_kept_of_a_huge_picture() {
+        let mut bitmaps = Bitmaps::new(true);
+        bitmaps.stock(17 << 20);
+        let mut bitmap = bitmaps.pool.get();
+        assert!(bitmap.pixels.is_empty());
+        bitmap.pixels.resize(17 << 20);
+        drop(bitmap);
+        assert!(bitmaps.pool.get().pixels.is_empty());
+    }
+
+    #[test]
+    fn all_bitmaps_are_made_with_the_first_picture() {
+        let mut bitmaps = Bitmaps::new(true);
+        bitmaps.stock(100);
+        let got = [(); BITMAPS].map(|()| bitmaps.pool.get());
+        // The window has one more already.
+        assert_eq!(got.map(|bitmap| bitmap.pixels.len()), [100, 100, 0]);
+    }
+
+    #[test]
+    fn much_smaller_pictures_make_all_bitmaps_small() {
+        let mut bitmaps = Bitmaps::new(true);
+        bitmaps.stock(1000);
+        bitmaps.stock(10);
+        let got = [(); BITMAPS - 1].map(|()| bitmaps.pool.get());
+        assert_eq!(got.map(|bitmap| bitmap.pixels.len()), [10, 10]);
+    }
+}

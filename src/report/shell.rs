@@ -1,0 +1,164 @@
+//! What both programs share towards the shell: signals, standard output, the end.
+//!
+//! Only the binaries use it. Standard output carries data alone: its first descriptor is duplicated and
+//! then pointed at stderr (Unix), because a window library may print there.
+
+use std::error::Error;
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use crate::handoff::stop::{Reason, Stop};
+
+/// Makes SIGINT, SIGTERM and SIGHUP ask `stop` to end; SIGHUP not where it is ignored already, as by nohup. A
+/// second SIGINT or SIGTERM ends the program at once.
+pub fn heed_signals(stop: Arc<Stop>) -> io::Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    #[cfg(unix)]
+    {
+        use signal_hook::{consts::SIGHUP, iterator::Signals, low_level};
+        let mut signals = Signals::new([SIGINT, SIGTERM])?;
+        if !is_ignored(SIGHUP) {
+            signals.add_signal(SIGHUP)?;
+        }
+        std::thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || {
+                // A terminal that is closed sends SIGHUP twice, by its shell and by the kernel, and systemd
+                // may send it together with SIGTERM, in either order: that is no impatience.
+                let mut hung_up = false;
+                for signal in signals.forever() {
+                    if signal == SIGHUP {
+                        hung_up = true;
+                    } else if stop.is_asked() && !std::mem::take(&mut hung_up) {
+                        let _ = low_level::emulate_default_handler(signal);
+                    }
+                    stop.ask(match signal {
+                        SIGINT => Reason::Interrupted,
+                        _ => Reason::Terminated,
+                    });
+                }
+            })?;
+    }
+    #[cfg(not(unix))]
+    {
+        use std::sync::atomic::{AtomicBool, Ordering};
+        use std::time::Duration;
+        // Without signal threads a flag is looked at a few times a second.
+        let flag = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGINT, Arc::clone(&flag))?;
+        signal_hook::flag::register(SIGTERM, Arc::clone(&flag))?;
+        std::thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || {
+                while !stop.sleep(Duration::from_millis(100)) {
+                    if flag.load(Ordering::Relaxed) {
+                        stop.ask(Reason::Interrupted);
+                    }
+                }
+            })?;
+    }
+    Ok(())
+}
+
+/// Whether the program was started with this signal ignored.
+#[cfg(unix)]
+#[allow(unsafe_code)]
+fn is_ignored(signal: libc::c_int) -> bool {
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: it changes nothing, and fills in the whole of `action` where it succeeds.
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0
+            && action.assume_init().sa_sigaction == libc::SIG_IGN
+    }
+}
+
+/// Ends the program as its end was asked for: of SIGINT itself where that was it, so that a shell loop
+/// ends too, else with 0.
+pub fn exit(reason: Option<Reason>) -> ! {
+    if reason == Some(Reason::Interrupted) {
+        #[cfg(unix)]
+        let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGINT);
+        end(130);
+    }
+    end(0);
+}
+
+/// Ends the program with this status, and nothing else: no destructors of libraries. A thread may still
+/// hang in one of them (a camera that does not come back), and would crash over what they take down.
+/// Whatever must be written has been written by now; nothing is buffered here.
+#[allow(unsafe_code)]
+pub fn end(status: i32) -> ! {
+    #[cfg(unix)]
+    // SAFETY: it only ends the process; no code of ours runs after it.
+    unsafe {
+        libc::_exit(status)
+    }
+    #[cfg(not(unix))]
+    std::process::exit(status);
+}
+
+/// A private duplicate of stdout; what others print there goes to stderr from now on.
+pub fn take_stdout() -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd;
+        let own = io::stdout().as_fd().try_clone_to_owned()?;
+        point_stdout_at_stderr()?;
+        Ok(File::from(own))
+    }
+    #[cfg(windows)]
+    {
+        use std::os::windows::io::AsHandle;
+        Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
+    }
+}
+
+#[cfg(unix)]
+#[allow(unsafe_code)]
+fn point_stdout_at_stderr() -> io::Result<()> {
+    // SAFETY: both descriptors are numbers that the process was given by its parent; dup2 touches no
+    // memory, and the standard library's stdout owns no state that depends on where descriptor 1 leads.
+    match unsafe { libc::dup2(libc::STDERR_FILENO, libc::STDOUT_FILENO) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// An error and its causes in one line; a cause whose words are there already is not said again.
+pub fn in_a_line(error: &(dyn Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !line.contains(&words) {
+            line = format!("{line}: {words}");
+        }
+        cause = error.source();
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_is_named_already_is_not_said_twice() {
+        #[derive(Debug)]
+        struct Outer(&'static str, io::Error);
+        impl std::fmt::Display for Outer {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.0)
+            }
+        }
+        impl Error for Outer {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(&self.1)
+            }
+        }
+        let error = |text| Outer(text, io::Error::other("disk full"));
+        assert_eq!(in_a_line(&error("no file")), "no file: disk full");
+        assert_eq!(in_a_line(&error("disk full: delete")), "disk full: delete");
+    }
+}

@@ -1,0 +1,241 @@
+//! Where pictures and recordings go: directories and names.
+//!
+//! `garden_2026-11-22_08-33-01.123.jpg`: the sender's name, local time, no colons (Windows has none
+//! in names). Nothing is ever overwritten: a file is created or it is another's, and a number is
+//! added. Runs on the sinks' threads, which may block on the disk; knows no format.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+
+use crate::protocol::stamp::Name;
+use crate::recv::received::Received;
+
+/// What stands for the sender's name where a frame bears none.
+const NAMELESS: &str = "pi-stream";
+
+/// A sender's clock is believed for names and dates within this of ours: a Pi has no battery-backed
+/// clock, and starts in the past.
+const CLOCKS_APART: Duration = Duration::from_secs(5);
+
+/// The longest way from camera to screen that a sender is believed to have measured.
+const LONGEST_WAY: Duration = Duration::from_secs(60);
+
+/// How a time looks in a name.
+const DATE: &str = "%Y-%m-%d_%H-%M-%S";
+
+/// How many names that are taken are passed over: a second has no more frames, so that more means
+/// a directory that lies.
+const MAX_TRIES: u32 = 10_000;
+
+/// When the frame was captured, by its stamp where that is to be believed, else when it arrived.
+pub fn captured_at(frame: &Received) -> SystemTime {
+    let stamped = frame.stamp.as_ref().and_then(|stamp| {
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_micros(stamp.captured_unix_us))
+    });
+    stamped
+        .filter(|_| clock_is_off(frame).is_none())
+        .unwrap_or(frame.arrived_at)
+}
+
+/// By how much, and which way, the sender's clock is off, if that is too much for names and dates: a
+/// frame arrives as long after its capture as the sender says that pictures take.
+pub fn clock_is_off(frame: &Received) -> Option<ClockOff> {
+    let stamp = frame.stamp.as_ref()?;
+    let way = Duration::from_micros(stamp.latency_us.unwrap_or(0)).min(LONGEST_WAY);
+    let expected = frame
+        .arrived_at
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .saturating_sub(way);
+    let captured = Duration::from_micros(stamp.captured_unix_us);
+    let apart = captured.abs_diff(expected);
+    (apart > CLOCKS_APART).then_some(if captured < expected {
+        ClockOff::Behind(apart)
+    } else {
+        ClockOff::Ahead(apart)
+    })
+}
+
+/// How a sender's clock is off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockOff {
+    /// It is this much earlier there (or the picture took as long).
+    Behind(Duration),
+    /// It is this much later there.
+    Ahead(Duration),
+}
+
+/// `NAME_2026-11-22_08-33-01.123`: what a file made from this frame is called, without an extension.
+pub fn stem(frame: &Received) -> String {
+    let name = frame.stamp.as_ref().and_then(|stamp| stamp.name.as_ref());
+    stem_at(name, captured_at(frame))
+}
+
+/// The same for a name and a time.
+pub fn stem_at(name: Option<&Name>, at: SystemTime) -> String {
+    let name = name.map_or(NAMELESS, |name| name.as_str());
+    stem_in(name, at, TimeZone::system())
+}
+
+fn stem_in(name: &str, at: SystemTime, zone: TimeZone) -> String {
+    format!(
+        "{name}_{}",
+        local(at, zone).strftime(&format!("{DATE}%.3f"))
+    )
+}
+
+/// `2026-11-22_08-33-01`: the time in this machine's zone.
+pub fn date(at: SystemTime) -> String {
+    local(at, TimeZone::system()).strftime(DATE).to_string()
+}
+
+/// The time that a text of [`date`]'s form says.
+pub fn parse_date(text: &str) -> Option<SystemTime> {
+    let date = DateTime::strptime(DATE, text).ok()?;
+    Some(date.to_zoned(TimeZone::system()).ok()?.into())
+}
+
+fn local(at: SystemTime, zone: TimeZone) -> Zoned {
+    // A clock beyond the year 9999 has no date; the epoch's is as good as any.
+    let at = Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH);
+    at.to_zoned(zone)
+}
+
+/// Creates `STEM.EXTENSION` in `dir`, or, where that is taken, `STEM_2.EXTENSION` and so on.
+pub fn create(
+    dir: &Path,
+    stem: impl AsRef<OsStr>,
+    extension: impl AsRef<OsStr>,
+) -> io::Result<(PathBuf, File)> {
+    let path_of = |number: &str| {
+        let parts = [stem.as_ref(), number.as_ref(), ".".as_ref()];
+        let name: OsString = parts.into_iter().chain([extension.as_ref()]).collect();
+        dir.join(name)
+    };
+    let mut path = path_of("");
+    for number in 2..MAX_TRIES {
+        match create_new(&path) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+                path = path_of(&format!("_{number}"));
+            }
+            done => return done.map(|file| (path, file)),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Creates a file that was not there; never follows a link that is.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).open(path)
+}
+
+/// The user's folder for pictures, as the platform has it; the home directory where there is none.
+pub fn pictures_dir() -> PathBuf {
+    dirs::picture_dir().unwrap_or_else(home)
+}
+
+/// The user's folder for videos, likewise.
+pub fn videos_dir() -> PathBuf {
+    dirs::video_dir().unwrap_or_else(home)
+}
+
+fn home() -> PathBuf {
+    // A service without a home writes where it was started.
+    dirs::home_dir().unwrap_or_else(|| PathBuf::from("."))
+}
+
+/// The directory that a path lies in; `.` for a bare name.
+pub fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir,
+        _ => Path::new("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recv::fixture::Frame;
+    use std::fs;
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_named_by_sender_and_local_time() {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_336_381_123);
+        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        assert_eq!(
+            stem_in("garden", at, zone),
+            "garden_2026-11-22_09-33-01.123"
+        );
+    }
+
+    #[test]
+    fn a_time_without_a_date_still_makes_a_name() {
+        let far = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 60);
+        assert_eq!(
+            stem_in("a", far, TimeZone::UTC),
+            "a_1970-01-01_00-00-00.000"
+        );
+    }
+
+    #[test]
+    fn a_senders_clock_is_believed_within_seconds_of_arrival_less_the_way() {
+        let near = Frame::default().name("garden");
+        let stamped = near.stamp.as_ref().unwrap().captured_unix_us;
+        let by_stamp = |frame: &Received| captured_at(frame) != frame.arrived_at;
+        assert!(by_stamp(&near.build()));
+        assert!(stem(&near.build()).starts_with("garden_20"));
+        let mut slow = near.clone().unix_us(stamped - 8_000_000);
+        assert!(!by_stamp(&slow.build()));
+        slow.stamp.as_mut().unwrap().latency_us = Some(7_000_000);
+        assert!(by_stamp(&slow.build()));
+        // No way is as long as that: whoever says so has a clock that is off.
+        slow = slow.unix_us(stamped - 5 * 3600 * 1_000_000);
+        slow.stamp.as_mut().unwrap().latency_us = Some(5 * 3600 * 1_000_000);
+        assert!(!by_stamp(&slow.build()));
+        let off = |unix_us| clock_is_off(&near.clone().unix_us(unix_us).build());
+        assert!(matches!(off(1_000_000), Some(ClockOff::Behind(_))));
+        assert!(matches!(
+            off(stamped + 60_000_000),
+            Some(ClockOff::Ahead(_))
+        ));
+        assert!(matches!(off(u64::MAX), Some(ClockOff::Ahead(_))));
+        assert_eq!(off(stamped), None);
+    }
+
+    #[test]
+    fn a_date_can_be_read_back() {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_336_381);
+        assert_eq!(parse_date(&date(at)), Some(at));
+        for no_date in ["", "2026-11-22", "2026-13-22_08-33-01", "000001"] {
+            assert_eq!(parse_date(no_date), None, "{no_date}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_overwritten_a_number_is_added() {
+        let dir = tempfile::tempdir().unwrap();
+        for _ in 0..3 {
+            create(dir.path(), "a.123", "jpg").unwrap();
+        }
+        assert_eq!(
+            names(dir.path()),
+            ["a.123.jpg", "a.123_2.jpg", "a.123_3.jpg"]
+        );
+    }
+}

@@ -1,0 +1,390 @@
+//! The files that a recording makes one after the other: what they are called, and which ones go.
+//!
+//! `garden_2026-11-24_14-00-00.mkv`, by the local time of the first frame. A ring counts them by the
+//! time that they cover, a segment at most each: a burst of short files (a sender that changes its
+//! size all the time, a viewer that is restarted in a loop) pushes no footage out, and no more than a
+//! segment's goes in a segment's time. Files `garden_000001.mkv` are an earlier version's; each counts
+//! as a segment. Runs on the recorder's thread and blocks on the disk.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::recv::received::Received;
+use crate::sinks::files;
+
+/// What a file of a ring without `--segment` covers at most.
+const UNSEGMENTED: Duration = Duration::from_secs(3600);
+
+/// Digits in the names of an earlier version's files.
+const DIGITS: usize = 6;
+
+/// The files of one name, and those of them that may go.
+#[derive(Debug)]
+pub struct Ring {
+    path: PathBuf,
+    keep: Option<u32>,
+    segment: Duration,
+    /// The files before the open one, oldest first; `None` until they are looked for.
+    files: Option<VecDeque<Kept>>,
+    /// The open file, and when its first frame arrived.
+    open: Option<(PathBuf, Instant)>,
+}
+
+/// A complete file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Kept {
+    path: PathBuf,
+    covers: Duration,
+}
+
+impl Ring {
+    /// The files `DIR/STEM_DATE.EXTENSION` of this path; `keep` of them stay, the open one among them, each
+    /// of which covers `segment`.
+    pub fn new(path: PathBuf, keep: Option<u32>, segment: Option<Duration>) -> Ring {
+        Ring {
+            path,
+            keep,
+            segment: segment.unwrap_or(UNSEGMENTED),
+            files: None,
+            open: None,
+        }
+    }
+
+    /// Makes the file that starts with this frame.
+    pub fn create(&mut self, first: &Received) -> io::Result<(PathBuf, File)> {
+        let mut stem = self.stem().to_owned();
+        stem.push("_");
+        stem.push(files::date(files::captured_at(first)));
+        let (path, file) = files::create(files::parent(&self.path), &stem, self.extension())?;
+        self.open = Some((path.clone(), first.arrived));
+        Ok((path, file))
+    }
+
+    /// The open file is complete, and what leaves no room for the one that starts with this frame is
+    /// deleted.
+    pub fn advance(&mut self, first: &Received) -> io::Result<()> {
+        let Some(keep) = self.keep else {
+            return Ok(());
+        };
+        let open = self.open.take();
+        let files = match &mut self.files {
+            None => {
+                // Ours is among them, where it could not be looked before.
+                let found = existing(&self.path, self.segment, first.arrived_at)?;
+                self.files.insert(found)
+            }
+            Some(files) => {
+                files.extend(open.map(|(path, since)| {
+                    Kept {
+                        path,
+                        covers: first
+                            .arrived
+                            .saturating_duration_since(since)
+                            .min(self.segment),
+                    }
+                }));
+                files
+            }
+        };
+        // What somebody took away holds no footage any more.
+        files.retain(|file| is_file(&file.path));
+        let mut surplus = surplus(files, keep, self.segment);
+        while surplus > 0 {
+            delete(&files[0].path)?;
+            files.pop_front();
+            surplus -= 1;
+        }
+        Ok(())
+    }
+
+    /// Deletes the oldest file of a ring, for want of space, and returns it; never the open one.
+    pub fn give_up_oldest(&mut self) -> io::Result<Option<PathBuf>> {
+        let Some(oldest) = self.files.as_ref().and_then(|files| files.front()) else {
+            return Ok(None);
+        };
+        delete(&oldest.path)?;
+        let gone = self.files.as_mut().and_then(VecDeque::pop_front);
+        Ok(gone.map(|file| file.path))
+    }
+
+    fn stem(&self) -> &OsStr {
+        self.path.file_stem().unwrap_or_default()
+    }
+
+    fn extension(&self) -> &OsStr {
+        self.path.extension().unwrap_or_default()
+    }
+}
+
+/// How many of the files go, the oldest first, before another is started: those behind which the others
+/// and the new one cover what is to be kept. Half a segment more or less is no matter: segments end
+/// with a frame, and names know seconds.
+fn surplus(files: &VecDeque<Kept>, keep: u32, segment: Duration) -> usize {
+    let wanted = segment.saturating_mul(keep) - segment / 2;
+    let mut newer = segment;
+    for (index, file) in files.iter().enumerate().rev() {
+        if newer >= wanted {
+            return index + 1;
+        }
+        newer = newer.saturating_add(file.covers);
+    }
+    0
+}
+
+/// The files of a path that are there before one starts at `now`, oldest first. Only regular files, and
+/// only names that this pattern itself would give.
+fn existing(path: &Path, segment: Duration, now: SystemTime) -> io::Result<VecDeque<Kept>> {
+    let dir = files::parent(path);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if let Some(place) = Place::of(&entry.file_name(), path) {
+            if entry.file_type()?.is_file() {
+                found.push((place, entry.path()));
+            }
+        }
+    }
+    found.sort_unstable();
+    let ends = found.iter().skip(1).map(|(place, _)| place.since());
+    let ends: Vec<_> = ends.chain([Some(now)]).collect();
+    let kept = found.into_iter().zip(ends).map(|((place, path), end)| {
+        let covers = match (place.since(), end) {
+            // By a clock that was set back it covers nothing: it stays.
+            (Some(since), Some(end)) => end.duration_since(since).unwrap_or_default(),
+            _ => segment,
+        };
+        Kept {
+            path,
+            covers: covers.min(segment),
+        }
+    });
+    Ok(kept.collect())
+}
+
+/// Where a file stands among those of its name.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// An earlier version's.
+    Numbered(u64),
+    /// By its start, and by its number among those of the same second.
+    Dated(SystemTime, u32),
+}
+
+impl Place {
+    fn of(name: &OsStr, path: &Path) -> Option<Place> {
+        let name = Path::new(name);
+        if name.extension()? != path.extension()? {
+            return None;
+        }
+        let rest = name
+            .file_stem()?
+            .as_encoded_bytes()
+            .strip_prefix(path.file_stem()?.as_encoded_bytes())?
+            .strip_prefix(b"_")?;
+        let rest = std::str::from_utf8(rest).ok()?;
+        let place = if let Ok(number) = rest.parse() {
+            Place::Numbered(number)
+        } else if let Some(since) = files::parse_date(rest) {
+            Place::Dated(since, 1)
+        } else {
+            let (date, number) = rest.rsplit_once('_')?;
+            Place::Dated(files::parse_date(date)?, number.parse().ok()?)
+        };
+        // Other spellings of the same are another's files.
+        (place.text() == rest).then_some(place)
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Place::Numbered(number) => format!("{number:0DIGITS$}"),
+            Place::Dated(since, 1) => files::date(*since),
+            Place::Dated(since, number) => format!("{}_{number}", files::date(*since)),
+        }
+    }
+
+    fn since(&self) -> Option<SystemTime> {
+        match self {
+            Place::Numbered(_) => None,
+            Place::Dated(since, _) => Some(*since),
+        }
+    }
+}
+
+fn is_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
+}
+
+fn delete(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recv::fixture::Frame;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn ring(dir: &Path, keep: u32) -> Ring {
+        Ring::new(dir.join("cam.mkv"), Some(keep), Some(MINUTE))
+    }
+
+    /// Starts a file with this frame.
+    fn start(ring: &mut Ring, frame: &Frame) -> PathBuf {
+        let first = frame.build();
+        ring.advance(&first).unwrap();
+        ring.create(&first).unwrap().0
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_is_named_by_its_start_and_a_taken_name_gets_a_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let frame = Frame::default();
+        let date = files::date(frame.arrived_at);
+        for _ in 0..2 {
+            start(&mut ring(dir.path(), 9), &frame);
+        }
+        let expected = [format!("cam_{date}.mkv"), format!("cam_{date}_2.mkv")];
+        assert_eq!(names(dir.path()), expected);
+    }
+
+    #[test]
+    fn a_ring_keeps_so_many_whole_segments_across_restarts_and_the_older_numbered_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        for number in 1..=3 {
+            fs::write(dir.path().join(format!("cam_{number:06}.mkv")), "").unwrap();
+        }
+        let mut frame = Frame::default();
+        let mut made = Vec::new();
+        for run in 0..5 {
+            let mut ring = ring(dir.path(), 4);
+            for _ in 0..2 {
+                made.push(start(&mut ring, &frame));
+                frame = frame.after(MINUTE);
+            }
+            assert_eq!(names(dir.path()).len(), 4, "run {run}");
+        }
+        assert!(made[6..].iter().all(|path| path.is_file()));
+    }
+
+    #[test]
+    fn a_burst_of_short_files_pushes_no_footage_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut frame = Frame::default();
+        let mut first = ring(dir.path(), 4);
+        let mut hour = Vec::new();
+        for _ in 0..4 {
+            hour.push(start(&mut first, &frame));
+            frame = frame.after(MINUTE);
+        }
+        // Sixty files within a second of one run, and one of each of sixty runs.
+        for _ in 0..60 {
+            start(&mut first, &frame);
+            frame = frame.after(MINUTE / 3600);
+        }
+        for _ in 0..60 {
+            start(&mut ring(dir.path(), 4), &frame);
+            frame = frame.after(MINUTE / 3600);
+        }
+        assert!(!hour[0].exists());
+        assert!(hour[1..].iter().all(|path| path.is_file()));
+        // What was recorded since is as long as the ring: the burst and all before it have gone.
+        let mut again = ring(dir.path(), 4);
+        for _ in 0..5 {
+            frame = frame.after(MINUTE);
+            start(&mut again, &frame);
+        }
+        assert_eq!(names(dir.path()).len(), 4);
+    }
+
+    #[test]
+    fn nothing_goes_because_nothing_came_for_a_week() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut frame = Frame::default();
+        let mut before = ring(dir.path(), 4);
+        let made: Vec<_> = (0..4)
+            .map(|_| {
+                frame = frame.clone().after(MINUTE);
+                start(&mut before, &frame)
+            })
+            .collect();
+        frame = frame.after(10_000 * MINUTE);
+        start(&mut ring(dir.path(), 4), &frame);
+        assert!(made[1..].iter().all(|path| path.is_file()));
+    }
+
+    #[test]
+    fn our_own_clock_set_back_deletes_nothing_new() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut frame = Frame::default();
+        let mut ring = ring(dir.path(), 3);
+        for _ in 0..3 {
+            start(&mut ring, &frame);
+            frame = frame.after(MINUTE);
+        }
+        frame.arrived_at -= 10_000 * MINUTE;
+        frame = frame.unix_us(0);
+        let mut made = Vec::new();
+        for _ in 0..5 {
+            made.push(start(&mut ring, &frame));
+            frame = frame.after(MINUTE);
+        }
+        assert!(made[2..].iter().all(|path| path.is_file()));
+        assert_eq!(names(dir.path()).len(), 3);
+    }
+
+    #[test]
+    fn only_files_of_the_own_pattern_are_deleted() {
+        let dir = tempfile::tempdir().unwrap();
+        let others = [
+            "cam.mkv",
+            "cam_0001.mkv",
+            "cam_000001.mjpeg",
+            "cam_000001.mkv.bak",
+            "cam_+00001.mkv",
+            "cam_0000001.mkv",
+            "xcam_000001.mkv",
+            "cam_a00001.mkv",
+            "cam_2026-11-22_08-33-01.mjpeg",
+            "cam_2026-11-22_08-33-01_1.mkv",
+            "cam_2026-11-22_08-33-01_02.mkv",
+            "cam_2026-11-22_8-33-01.mkv",
+            "cam_2026-11-22_08-33-01.123.mkv",
+            "cam_2026-11-32_08-33-01.mkv",
+        ];
+        for other in others {
+            fs::write(dir.path().join(other), "").unwrap();
+        }
+        fs::create_dir(dir.path().join("cam_000009.mkv")).unwrap();
+        let ours = [
+            "cam_000007.mkv",
+            "cam_1000000.mkv",
+            "cam_2026-11-22_08-33-01.mkv",
+            "cam_2026-11-22_08-33-01_2.mkv",
+        ];
+        for own in ours {
+            fs::write(dir.path().join(own), "").unwrap();
+        }
+        let mut ring = ring(dir.path(), 1);
+        ring.advance(&Frame::default().build()).unwrap();
+        let left = names(dir.path());
+        assert!(others.iter().all(|other| left.contains(&(*other).into())));
+        assert_eq!(left.len(), others.len() + 1);
+    }
+}

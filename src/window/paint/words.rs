@@ -1,0 +1,304 @@
+//! What the window says: lines made of a [`Status`], without a place or a pixel yet.
+//!
+//! Pure text, so that what users read is tested as text. Short enough for 50 columns where it can be;
+//! what is longer (paths, addresses) is wrapped where it is drawn.
+
+use std::time::{Duration, Instant};
+
+use super::text::{Line, Tone};
+use crate::window::host::{State, Status};
+
+/// The keys and what they do, in the order of the help.
+const KEYS: [(&str, &str); 10] = [
+    ("I", "figures: size, fps, latency ..."),
+    ("Space", "freeze the picture, or go on"),
+    ("S", "save the picture as it was sent"),
+    ("V", "start or stop a recording"),
+    ("R", "turn by 90 degrees"),
+    ("M", "mirror left to right"),
+    ("F", "full screen"),
+    ("H or ?", "this help"),
+    ("Esc", "leave help, full screen, the window"),
+    ("Q", "close the window"),
+];
+
+/// While nobody has sent yet: what to type on the Pi.
+pub fn waiting(status: &Status) -> Waiting {
+    let mut closing = Vec::new();
+    if let Some(hint) = &status.hint {
+        closing.push(Line::empty());
+        let colon = if hint.command.is_some() { ":" } else { "" };
+        let what = format!("No camera yet. {}{colon}", hint.what);
+        closing.push(Line::new(Tone::Plain, what));
+        // On a line of its own: it is to be typed, too.
+        closing.extend(
+            hint.command
+                .as_ref()
+                .map(|line| Line::new(Tone::Typed, line)),
+        );
+    }
+    closing.push(Line::empty());
+    closing.push(Line::new(Tone::Quiet, "H: all keys   Esc: close"));
+    let ask = if status.is_local {
+        "Only this machine can reach it. Here, type:"
+    } else if status.typed.is_empty() {
+        "Listening. Start pi-send on the Raspberry Pi."
+    } else if status.typed.len() == 1 {
+        "On the Raspberry Pi, type:"
+    } else {
+        "On the Raspberry Pi, type one of these:"
+    };
+    Waiting {
+        opening: vec![
+            Line::new(Tone::Title, "Waiting for a camera"),
+            Line::empty(),
+            Line::new(Tone::Plain, ask),
+            Line::empty(),
+        ],
+        typed: status
+            .typed
+            .iter()
+            .map(|line| Line::new(Tone::Typed, line))
+            .collect(),
+        closing,
+    }
+}
+
+/// The waiting screen's parts; the middle one gives way where there is no room.
+#[derive(Debug)]
+pub struct Waiting {
+    /// What it waits for.
+    pub opening: Vec<Line>,
+    /// What to type.
+    pub typed: Vec<Line>,
+    /// What else there is to know.
+    pub closing: Vec<Line>,
+}
+
+/// Says that not everything to type is on the screen.
+pub fn more_typed(missing: usize) -> Line {
+    Line::new(Tone::Quiet, format!("({missing} more in the terminal)"))
+}
+
+/// The help.
+pub fn help() -> Vec<Line> {
+    let mut lines = vec![Line::new(Tone::Title, "Keys"), Line::empty()];
+    for (key, meaning) in KEYS {
+        lines.push(Line::new(Tone::Plain, format!("{key:<8}{meaning}")));
+    }
+    lines
+}
+
+/// The figures. The most important lines come first: the last go where there is no room.
+pub fn overlay(status: &Status, window: (usize, usize)) -> Vec<Line> {
+    let name = status.name.as_deref().unwrap_or("unnamed");
+    let mut lines = vec![Line::new(Tone::Title, name)];
+    let mut fact = |label: &str, value: String| {
+        lines.push(Line::new(Tone::Plain, format!("{label:<9}{value}")));
+    };
+    let not_known = || "not known".to_owned();
+    // An old number beside a picture that stands still would be a lie.
+    let latency = match status.state {
+        State::Stalled { .. } => "no picture".into(),
+        _ => status.latency.map_or_else(not_known, milliseconds),
+    };
+    fact("latency", latency);
+    fact("fps", format!("{:.1}", status.fps));
+    fact("size", format!("{}x{}", status.width, status.height));
+    fact("dropped", dropped(status));
+    fact("rate", format!("{:.2} Mbit/s", status.mbit_s));
+    let quality = status.quality.map(|quality| quality.to_string());
+    fact("quality", quality.unwrap_or_else(not_known));
+    fact("from", status.peer.clone().unwrap_or_else(not_known));
+    fact("window", format!("{}x{}", window.0, window.1));
+    // What the number means stands below it: it is what people compare.
+    lines.insert(2, Line::new(Tone::Quiet, "  camera to screen, without the"));
+    lines.insert(
+        3,
+        Line::new(Tone::Quiet, "  exposure and the monitor's delay"),
+    );
+    lines
+}
+
+fn dropped(status: &Status) -> String {
+    let all = status.shown + status.dropped;
+    let share = 100.0 * status.dropped as f64 / all.max(1) as f64;
+    format!("{} of {all} ({share:.1} %)", status.dropped)
+}
+
+fn milliseconds(latency: Duration) -> String {
+    let ms = latency.as_secs_f64() * 1000.0;
+    if ms < 100.0 {
+        format!("{ms:.1} ms")
+    } else {
+        format!("{ms:.0} ms")
+    }
+}
+
+/// For how long no picture came, and why; nothing while they come.
+pub fn stalled(status: &Status, now: Instant) -> Vec<Line> {
+    let State::Stalled { since, why } = &status.state else {
+        return Vec::new();
+    };
+    let silence = spell(now.saturating_duration_since(*since));
+    vec![
+        Line::new(Tone::Title, format!("No picture for {silence}")),
+        Line::new(Tone::Plain, why),
+    ]
+}
+
+/// Something that happened, or went wrong.
+pub fn news(text: &str, bad: bool) -> Line {
+    Line::new(if bad { Tone::Alert } else { Tone::Plain }, text)
+}
+
+/// That the picture is frozen, and what lets it go.
+pub fn frozen() -> Line {
+    Line::new(Tone::Title, "Frozen. Space: live again")
+}
+
+/// How long a recording runs: 0:07, 12:34, 1:02:03.
+pub fn recording_time(since: Instant, now: Instant) -> Line {
+    let seconds = now.saturating_duration_since(since).as_secs();
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let time = if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    };
+    Line::new(Tone::Title, time)
+}
+
+/// A time in words, to two units.
+fn spell(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::reach::Hint;
+
+    fn text(lines: &[Line]) -> String {
+        let lines: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
+        lines.join("\n")
+    }
+
+    #[test]
+    fn the_waiting_screen_says_word_for_word_what_to_type() {
+        let status = Status {
+            typed: vec!["pi-send --host 192.168.1.20".into()],
+            hint: Some(Hint {
+                what: "Allow it in the firewall".into(),
+                command: Some("sudo ufw allow 8000/tcp".into()),
+            }),
+            ..Status::default()
+        };
+        let waiting = waiting(&status);
+        assert_eq!(text(&waiting.typed), "pi-send --host 192.168.1.20");
+        assert!(text(&waiting.opening).contains("On the Raspberry Pi, type:"));
+        let hint = "No camera yet. Allow it in the firewall:\nsudo ufw allow 8000/tcp\n";
+        assert!(text(&waiting.closing).contains(hint));
+    }
+
+    #[test]
+    fn a_viewer_on_loopback_does_not_ask_for_the_raspberry_pi() {
+        let status = Status {
+            typed: vec!["pi-send --host 127.0.0.1".into()],
+            is_local: true,
+            ..Status::default()
+        };
+        let opening = text(&waiting(&status).opening);
+        assert!(opening.contains("Only this machine"), "{opening}");
+        assert!(!opening.contains("On the Raspberry Pi"), "{opening}");
+    }
+
+    #[test]
+    fn a_stalled_picture_has_no_latency() {
+        let mut status = Status {
+            state: State::Receiving,
+            latency: Some(Duration::from_micros(2400)),
+            ..Status::default()
+        };
+        let live = text(&overlay(&status, (640, 480)));
+        assert!(live.contains("latency  2.4 ms"), "{live}");
+        status.state = State::Stalled {
+            since: Instant::now(),
+            why: "no frames come".into(),
+        };
+        let stalled = text(&overlay(&status, (640, 480)));
+        assert!(!stalled.contains("2.4 ms"), "{stalled}");
+        assert!(stalled.contains("latency  no picture"), "{stalled}");
+    }
+
+    #[test]
+    fn the_overlay_names_every_figure_and_what_is_not_known() {
+        let mut status = Status {
+            name: Some("garden".into()),
+            peer: Some("192.168.1.30:40122".into()),
+            width: 640,
+            height: 480,
+            fps: 29.97,
+            mbit_s: 5.314,
+            shown: 990,
+            dropped: 10,
+            ..Status::default()
+        };
+        let unknown = text(&overlay(&status, (1280, 960)));
+        assert!(unknown.contains("latency  not known"), "{unknown}");
+        assert!(unknown.contains("quality  not known"), "{unknown}");
+        status.latency = Some(Duration::from_micros(41_250));
+        status.quality = Some(80);
+        let known = text(&overlay(&status, (1280, 960)));
+        for fact in [
+            "garden",
+            "latency  41.2 ms\n  camera to screen, without the\n  exposure",
+            "fps      30.0",
+            "size     640x480",
+            "dropped  10 of 1000 (1.0 %)",
+            "rate     5.31 Mbit/s",
+            "quality  80",
+            "from     192.168.1.30:40122",
+            "window   1280x960",
+        ] {
+            assert!(known.contains(fact), "{fact} in {known}");
+        }
+    }
+
+    #[test]
+    fn a_stall_says_for_how_long_and_why() {
+        let since = Instant::now();
+        let status = Status {
+            state: State::Stalled {
+                since,
+                why: "garden ended the stream".into(),
+            },
+            ..Status::default()
+        };
+        let lines = text(&stalled(&status, since + Duration::from_secs(125)));
+        assert_eq!(lines, "No picture for 2 min 5 s\ngarden ended the stream");
+        assert_eq!(stalled(&Status::default(), since), []);
+    }
+
+    #[test]
+    fn times_are_spelled_as_people_say_them() {
+        assert_eq!(spell(Duration::from_millis(59_900)), "59 s");
+        assert_eq!(spell(Duration::from_secs(7500)), "2 h 5 min");
+        let since = Instant::now();
+        let time = |seconds| recording_time(since, since + Duration::from_secs(seconds)).text;
+        assert_eq!(
+            (time(7), time(754), time(3723)),
+            ("0:07".into(), "12:34".into(), "1:02:03".into())
+        );
+    }
+
+    #[test]
+    fn every_line_of_the_help_fits_the_smallest_window() {
+        assert!(help().iter().all(|line| line.columns() <= 50));
+    }
+}
