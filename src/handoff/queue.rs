@@ -10,7 +10,6 @@ use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::handoff::lock::{lock, wait_until};
-use crate::recv::received::Received;
 
 /// How much a queue holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,13 +132,6 @@ impl<T> Queue<T> {
     pub fn dropped(&self) -> u64 {
         lock(&self.state).dropped
     }
-}
-
-/// Items are dropped outside the lock or are plain references; nothing else runs under it.
-/// What a frame in a queue holds of memory: its buffer's capacity, which a pool may have grown for
-/// an earlier, larger frame.
-pub fn weight(frame: &Received) -> usize {
-    frame.jpeg.capacity() + size_of::<Received>()
 }
 
 /// When a queue's drops are worth a line: at most one in [`SlowTeller::PAUSE`].

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::received::ClockOff;
 use super::seat::Identity;
 use super::talk::Talk;
 use crate::jpeg::{DecodeError, MAX_PIXELS_IN_SCANS};
@@ -11,7 +12,6 @@ use crate::protocol::stamp::Name;
 use crate::protocol::wire::ReadError;
 use crate::report::Severity;
 use crate::report::shell;
-use crate::sinks::files::ClockOff;
 
 /// Something that a user wants to know; `Display` is the line.
 #[derive(Debug)]

@@ -7,9 +7,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::received::Received;
+use super::received::{ClockOff, Received};
 use crate::net::windowed::Windowed;
-use crate::sinks::files::{self, ClockOff};
 
 /// A read that takes so much longer than its time-out was held up by no network.
 const STALL: Duration = Duration::from_millis(300);
@@ -73,7 +72,7 @@ impl Freshness {
 
     /// How the sender's clock is off, once a session.
     pub fn clock_is_off(&mut self, frame: &Received) -> Option<ClockOff> {
-        let Some(off) = files::clock_is_off(frame) else {
+        let Some(off) = frame.clock_is_off() else {
             self.off_since = None;
             return None;
         };

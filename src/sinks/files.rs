@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -20,13 +20,6 @@ use crate::recv::received::Received;
 /// What stands for the sender's name where a frame bears none.
 const NAMELESS: &str = "pi-stream";
 
-/// A sender's clock is believed for names and dates within this of ours: a Pi has no battery-backed
-/// clock, and starts in the past.
-const CLOCKS_APART: Duration = Duration::from_secs(5);
-
-/// The longest way from camera to screen that a sender is believed to have measured.
-const LONGEST_WAY: Duration = Duration::from_secs(60);
-
 /// How a time looks in a name.
 const DATE: &str = "%Y-%m-%d_%H-%M-%S";
 
@@ -34,48 +27,9 @@ const DATE: &str = "%Y-%m-%d_%H-%M-%S";
 /// a directory that lies.
 const MAX_TRIES: u32 = 10_000;
 
-/// When the frame was captured, by its stamp where that is to be believed, else when it arrived.
-pub fn captured_at(frame: &Received) -> SystemTime {
-    let stamped = frame.stamp.as_ref().and_then(|stamp| {
-        SystemTime::UNIX_EPOCH.checked_add(Duration::from_micros(stamp.captured_unix_us))
-    });
-    stamped
-        .filter(|_| clock_is_off(frame).is_none())
-        .unwrap_or(frame.arrived_at)
-}
-
-/// By how much, and which way, the sender's clock is off, if that is too much for names and dates: a
-/// frame arrives as long after its capture as the sender says that pictures take.
-pub fn clock_is_off(frame: &Received) -> Option<ClockOff> {
-    let stamp = frame.stamp.as_ref()?;
-    let way = Duration::from_micros(stamp.latency_us.unwrap_or(0)).min(LONGEST_WAY);
-    let expected = frame
-        .arrived_at
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
-        .saturating_sub(way);
-    let captured = Duration::from_micros(stamp.captured_unix_us);
-    let apart = captured.abs_diff(expected);
-    (apart > CLOCKS_APART).then_some(if captured < expected {
-        ClockOff::Behind(apart)
-    } else {
-        ClockOff::Ahead(apart)
-    })
-}
-
-/// How a sender's clock is off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClockOff {
-    /// It is this much earlier there (or the picture took as long).
-    Behind(Duration),
-    /// It is this much later there.
-    Ahead(Duration),
-}
-
 /// `NAME_2026-11-22_08-33-01.123`: what a file made from this frame is called, without an extension.
 pub fn stem(frame: &Received) -> String {
-    let name = frame.stamp.as_ref().and_then(|stamp| stamp.name.as_ref());
-    stem_at(name, captured_at(frame))
+    stem_at(frame.name(), frame.captured_at())
 }
 
 /// The same for a name and a time.
@@ -162,8 +116,8 @@ pub fn parent(path: &Path) -> &Path {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recv::fixture::Frame;
     use std::fs;
+    use std::time::Duration;
 
     fn names(dir: &Path) -> Vec<String> {
         let mut names: Vec<_> = fs::read_dir(dir)
@@ -191,31 +145,6 @@ mod tests {
             stem_in("a", far, TimeZone::UTC),
             "a_1970-01-01_00-00-00.000"
         );
-    }
-
-    #[test]
-    fn a_senders_clock_is_believed_within_seconds_of_arrival_less_the_way() {
-        let near = Frame::default().name("garden");
-        let stamped = near.stamp.as_ref().unwrap().captured_unix_us;
-        let by_stamp = |frame: &Received| captured_at(frame) != frame.arrived_at;
-        assert!(by_stamp(&near.build()));
-        assert!(stem(&near.build()).starts_with("garden_20"));
-        let mut slow = near.clone().unix_us(stamped - 8_000_000);
-        assert!(!by_stamp(&slow.build()));
-        slow.stamp.as_mut().unwrap().latency_us = Some(7_000_000);
-        assert!(by_stamp(&slow.build()));
-        // No way is as long as that: whoever says so has a clock that is off.
-        slow = slow.unix_us(stamped - 5 * 3600 * 1_000_000);
-        slow.stamp.as_mut().unwrap().latency_us = Some(5 * 3600 * 1_000_000);
-        assert!(!by_stamp(&slow.build()));
-        let off = |unix_us| clock_is_off(&near.clone().unix_us(unix_us).build());
-        assert!(matches!(off(1_000_000), Some(ClockOff::Behind(_))));
-        assert!(matches!(
-            off(stamped + 60_000_000),
-            Some(ClockOff::Ahead(_))
-        ));
-        assert!(matches!(off(u64::MAX), Some(ClockOff::Ahead(_))));
-        assert_eq!(off(stamped), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod output;
 pub mod record;
 pub mod snapshot;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -18,13 +19,21 @@ use crate::sinks::output::Output;
 use crate::sinks::record::config::Config;
 use crate::sinks::record::{RecordError, Recorder, Recordings};
 use crate::sinks::snapshot::Snapshots;
-use crate::window::host::Recording;
 
 /// How long the end waits for disks and pipes: a signal ends the program within 1.5 s.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What recorders say, to whom it may concern.
 pub type Notices = Arc<dyn Fn(record::Notice) + Send + Sync>;
+
+/// A recording that is being written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recording {
+    /// When its first frame arrived.
+    pub since: Instant,
+    /// The file that is open.
+    pub path: PathBuf,
+}
 
 /// All sinks.
 pub struct Sinks {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use crate::handoff::queue::{Limits, Queue, SlowTeller, Taken, weight};
+use crate::handoff::queue::{Limits, Queue, SlowTeller, Taken};
 use crate::handoff::stop::{Reason, Stop};
 use crate::handoff::worker::Worker;
 use crate::recv::received::Received;
@@ -87,7 +87,7 @@ impl Output {
 
     /// Takes a frame; never blocks.
     pub fn put(&self, frame: &Arc<Received>) {
-        self.queue.put(Arc::clone(frame), weight(frame));
+        self.queue.put(Arc::clone(frame), frame.memory());
     }
 
     /// How far it is.

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::files;
-use crate::handoff::queue::{Limits, Queue, SlowTeller, Taken, weight};
+use crate::handoff::queue::{Limits, Queue, SlowTeller, Taken};
 use crate::handoff::worker::Worker;
 use crate::jpeg::orientation;
 use crate::picture::Turn;
@@ -222,7 +222,7 @@ impl Snapshots {
             turn,
             asked,
         };
-        self.queue.put(job, weight(frame))
+        self.queue.put(job, frame.memory())
     }
 
     /// Takes no more, and does not wait for what was put to be written.

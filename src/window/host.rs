@@ -6,13 +6,13 @@
 //! frame while frames come. All calls come from the thread that runs the window, and what they
 //! take is missing from the next frame: they must not wait for a disk or a socket.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::net::reach::Hint;
 use crate::picture::Turn;
 use crate::recv::received::Received;
+use crate::sinks::Recording;
 
 /// Whether frames come.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,15 +29,6 @@ pub enum State {
         /// Why, in a few words: "garden ended the stream".
         why: String,
     },
-}
-
-/// A recording that is being written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recording {
-    /// When it began.
-    pub since: Instant,
-    /// The file.
-    pub path: PathBuf,
 }
 
 /// Something that happened, in a line.

@@ -13,8 +13,9 @@ use pi_stream::handoff::slot::Slot;
 use pi_stream::handoff::stop::{Reason, Stop};
 use pi_stream::picture::{Bitmap, Turn};
 use pi_stream::recv::received::{Decoded, Received};
+use pi_stream::sinks::Recording;
 use pi_stream::window;
-use pi_stream::window::host::{Host, News, Recording, State, Status};
+use pi_stream::window::host::{Host, News, State, Status};
 
 use crate::common::screen::Screen;
 

@@ -30,7 +30,7 @@ pub use self::notice::{Next, Notice, RecordError};
 pub use self::recordings::Recordings;
 use self::segments::{OpenFile, Segments};
 use self::timeline::{Step, Timeline};
-use crate::handoff::queue::{Limits, Queue, SlowTeller, Taken, weight};
+use crate::handoff::queue::{Limits, Queue, SlowTeller, Taken};
 use crate::handoff::worker::Worker;
 use crate::protocol::stamp;
 use crate::recv::received::Received;
@@ -105,7 +105,7 @@ impl Recorder {
 
     /// Takes a frame; never blocks.
     pub fn put(&self, frame: &Arc<Received>) {
-        self.queue.put(Arc::clone(frame), weight(frame));
+        self.queue.put(Arc::clone(frame), frame.memory());
     }
 
     /// How far it is.

@@ -58,7 +58,7 @@ impl Ring {
     pub fn create(&mut self, first: &Received) -> io::Result<(PathBuf, File)> {
         let mut stem = self.stem().to_owned();
         stem.push("_");
-        stem.push(files::date(files::captured_at(first)));
+        stem.push(files::date(first.captured_at()));
         let (path, file) = files::create(files::parent(&self.path), &stem, self.extension())?;
         self.open = Some((path.clone(), first.arrived));
         Ok((path, file))

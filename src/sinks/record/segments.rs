@@ -146,10 +146,9 @@ fn open(container: Container, file: File, first: &Received) -> io::Result<Body> 
     match container {
         Container::Mjpeg => Ok(Body::Mjpeg(Mjpeg::create(file))),
         Container::Matroska => {
-            let name = first.stamp.as_ref().and_then(|stamp| stamp.name.as_ref());
             let head = Head {
-                title: name.map(|name| name.as_str()),
-                date: files::captured_at(first),
+                title: first.name().map(|name| name.as_str()),
+                date: first.captured_at(),
                 width: first.width,
                 height: first.height,
             };
