@@ -169,6 +169,15 @@ mod tests {
     }
 
     #[test]
+    fn threads_are_started_with_the_first_work_that_is_shared() {
+        let mut pool = pool(3);
+        pool.for_each(&mut [()], |()| ());
+        assert!(pool.workers.is_empty());
+        pool.for_each(&mut [(), ()], |()| ());
+        assert_eq!(pool.workers.len(), 2);
+    }
+
+    #[test]
     fn two_threads_work_at_the_same_time() {
         let meeting = std::sync::Barrier::new(2);
         pool(2).for_each(&mut [(), ()], |()| {

@@ -88,11 +88,13 @@ impl<T: Transpose> Tile<T> {
             for y in (0..rows).step_by(8) {
                 let lines = T::GROUP.min(width - x);
                 let count = 8.min(rows - y);
-                let place = |index: usize| {
-                    let row = x + index;
-                    let row = if upwards { width - 1 - row } else { row };
-                    row * stride + column + y
+                // From one row of the result to the next, maybe backwards.
+                let (first, step) = match upwards {
+                    true => (width - 1 - x, stride.wrapping_neg()),
+                    false => (x, stride),
                 };
+                let start = first * stride + column + y;
+                let place = |index: usize| start.wrapping_add(index.wrapping_mul(step));
                 let from = &self.samples[y * self.stride + x..];
                 if (lines, count) == (T::GROUP, 8) {
                     T::turn_group(from, self.stride, |index, line| {

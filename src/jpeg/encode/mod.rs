@@ -20,7 +20,9 @@ use std::ops::Range;
 use turbojpeg::Subsamp;
 
 use super::error::EncodeError;
-use super::markers::{EOI, MAX_SIDE, RST0, SOF0, SOS, Walk, is_restart};
+use super::markers::{
+    MAX_SIDE, RST0, SOF0, SOS, Segment, header_segments, is_restart, next_marker,
+};
 use super::turbo::{Compressor, Settings};
 use super::workers::WorkerPool;
 use super::{MAX_STRIPS, STRIP_PIXELS};
@@ -45,6 +47,8 @@ struct Strip {
     planes: planes::Buffers,
     pixels: pixels::Buffers,
     jpeg: Vec<u8>,
+    /// Where its coded data start.
+    coded: usize,
     error: Option<EncodeError>,
 }
 
@@ -116,6 +120,7 @@ impl Strip {
         settings: &Settings,
     ) -> Result<(), EncodeError> {
         let rows = self.rows.clone();
+        let first_row = rows.start / settings.sampling.mcu_height();
         let settings = Settings {
             height: rows.len(),
             ..*settings
@@ -130,7 +135,9 @@ impl Strip {
             Some(compressor) => compressor,
             none => none.insert(Compressor::new()?),
         };
-        compressor.compress(source, &settings, &mut self.jpeg)
+        compressor.compress(source, &settings, &mut self.jpeg)?;
+        self.coded = number_restarts(&mut self.jpeg, first_row);
+        Ok(())
     }
 }
 
@@ -164,6 +171,26 @@ fn check(picture: &Picture<'_>) -> Result<(), EncodeError> {
     Ok(())
 }
 
+/// Numbers the restart markers of a strip that starts with row `row` of units, and finds its coded data.
+fn number_restarts(jpeg: &mut [u8], mut row: usize) -> usize {
+    let coded = segment(jpeg, SOS).end;
+    // They are right as they are where it starts with one that would be numbered 0.
+    let mut at = if row % 8 == 0 { jpeg.len() } else { coded };
+    while let Some((place, marker)) = next_marker(jpeg, at) {
+        if is_restart(marker) {
+            jpeg[place + 1] = restart(row);
+            row += 1;
+        }
+        at = place + 2;
+    }
+    coded
+}
+
+/// The marker after row `row` of units.
+fn restart(row: usize) -> u8 {
+    RST0 + (row % 8) as u8
+}
+
 /// One JPEG of all strips, which were encoded with the same settings, from top to bottom.
 fn join(strips: &mut [Strip], settings: &Settings, jpeg: &mut Vec<u8>) {
     if let [only] = strips {
@@ -172,28 +199,23 @@ fn join(strips: &mut [Strip], settings: &Settings, jpeg: &mut Vec<u8>) {
     }
     jpeg.clear();
     jpeg.reserve(strips.iter().map(|strip| strip.jpeg.len()).sum());
-    let (mut row, mut frame) = (0, 0);
-    for Strip { jpeg: strip, .. } in strips {
-        let (mut walk, mut from) = (Walk::default(), 0);
-        while let (Ok(segment), true) = (walk.step(strip), from < strip.len()) {
-            match segment.marker {
-                SOF0 if row == 0 => frame = segment.start,
-                // The first strip's header is that of all.
-                SOS if row > 0 => from = segment.end,
-                marker if marker == EOI || is_restart(marker) => {
-                    // A row of units, and the marker behind it: numbered on, and in EOI's place, too.
-                    jpeg.extend_from_slice(&strip[from..segment.start]);
-                    jpeg.extend([0xFF, RST0 + (row % 8) as u8]);
-                    from = segment.end;
-                    row += 1;
-                }
-                _ => {}
-            }
+    for strip in strips {
+        let mut from = 0;
+        if let Some(end) = jpeg.last_mut() {
+            // The joint: the marker in EOI's place. The first strip's header is that of all.
+            *end = restart(strip.rows.start / settings.sampling.mcu_height() - 1);
+            from = strip.coded;
         }
-    }
-    if let Some(last) = jpeg.last_mut() {
-        *last = EOI;
+        jpeg.extend_from_slice(&strip.jpeg[from..]);
     }
     // The height of the whole, behind marker, length and precision.
+    let frame = segment(jpeg, SOF0).start;
     jpeg[frame + 5..][..2].copy_from_slice(&(settings.height as u16).to_be_bytes());
+}
+
+/// A segment of a JPEG of our own.
+fn segment(jpeg: &[u8], marker: u8) -> Segment<'_> {
+    header_segments(jpeg)
+        .find(|segment| segment.marker == marker)
+        .expect("the encoder writes a baseline frame header and a scan")
 }
