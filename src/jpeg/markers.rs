@@ -1,8 +1,7 @@
 //! A JPEG's markers, walked without decoding: where its segments are, where it ends.
 //!
-//! The one walk (`Walk`) that all of this program takes through a JPEG. Pure bytes in, positions out; nothing
-//! here blocks or allocates. Lengths are followed and never
-//! trusted: whatever does not add up ends the walk.
+//! One walk serves all of this program. Pure bytes in, positions out; nothing here blocks or allocates.
+//! Lengths are followed and never trusted: whatever does not add up ends the walk.
 
 use std::ops::RangeInclusive;
 
