@@ -10,6 +10,8 @@ use std::ops::{Range, RangeInclusive};
 use std::str::FromStr;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
+
 use crate::jpeg::markers::{self, APP0, APP15, COM};
 
 /// What every stamp starts with; the number is the format's version.
@@ -31,36 +33,15 @@ const FPS: RangeInclusive<f64> = 0.01..=1000.0;
 pub struct Name(String);
 
 /// Why a text is no [`Name`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a name has 1 to {MAX_NAME} letters, digits, '.', '_' or '-', and no dot first")]
 pub struct BadName;
-
-impl fmt::Display for BadName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "a name has 1 to {MAX_NAME} letters, digits, '.', '_' or '-', and no dot first"
-        )
-    }
-}
-
-impl std::error::Error for BadName {}
-
-fn fits_name(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')
-}
 
 impl FromStr for Name {
     type Err = BadName;
     fn from_str(text: &str) -> Result<Self, BadName> {
-        let fits = !text.is_empty()
-            && text.len() <= MAX_NAME
-            && !text.starts_with('.')
-            && text.chars().all(fits_name);
-        if fits {
-            Ok(Name(text.to_owned()))
-        } else {
-            Err(BadName)
-        }
+        let reduced = Name::reduced(text).filter(|name| name.0 == text);
+        reduced.ok_or(BadName)
     }
 }
 
@@ -69,7 +50,7 @@ impl Name {
     pub fn reduced(text: &str) -> Option<Name> {
         let kept: String = text
             .chars()
-            .filter(|c| fits_name(*c))
+            .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
             .skip_while(|c| *c == '.')
             .take(MAX_NAME)
             .collect();
@@ -156,7 +137,9 @@ impl Stamp {
                 "q" => stamp.quality = Some(value.parse().ok().filter(|q| (1..=100).contains(q))?),
                 "fps" => stamp.interval = interval(value),
                 "ack" => stamp.ack = value == "1",
-                "name" => stamp.name = Name::reduced(&percent_decoded(value)),
+                "name" => {
+                    stamp.name = Name::reduced(&percent_decode_str(value).decode_utf8_lossy())
+                }
                 _ => {}
             }
         }
@@ -167,7 +150,7 @@ impl Stamp {
 
     /// The stamp that a JPEG bears, wherever before its first scan it stands.
     pub fn find(jpeg: &[u8]) -> Option<Stamp> {
-        comments(jpeg).find_map(|(_, body)| Stamp::parse(body))
+        find(jpeg).map(|found| found.stamp)
     }
 }
 
@@ -181,9 +164,7 @@ fn interval(fps: &str) -> Option<Duration> {
 /// those without a stamp that was there.
 pub fn places(jpeg: &[u8]) -> [Range<usize>; 3] {
     let lead = markers::lead_end(jpeg, APP0..=APP15);
-    let old = comments(jpeg)
-        .find(|(_, body)| Stamp::parse(body).is_some())
-        .map_or(lead..lead, |(place, _)| place);
+    let old = find(jpeg).map_or(lead..lead, |found| found.place);
     if old.start < lead {
         // Before an APPn segment: some other program's order. Cut there, so that nothing moves.
         return [0..old.start, old.end..old.end, old.end..jpeg.len()];
@@ -194,24 +175,13 @@ pub fn places(jpeg: &[u8]) -> [Range<usize>; 3] {
 /// The JPEG as recordings keep it: its stamp's `ack` taken out, every other byte as it came (keys
 /// that we do not know included). `None` where there is nothing to clear.
 pub fn without_ack(jpeg: &[u8]) -> Option<Vec<u8>> {
-    let (place, body) = comments(jpeg).find(|(_, body)| Stamp::parse(body).is_some())?;
-    Stamp::parse(body).filter(|stamp| stamp.ack)?;
-    let kept: Vec<&[u8]> = body
-        .split(|byte| *byte == b' ')
-        .filter(|word| !word.starts_with(b"ack="))
-        .collect();
+    let Found { place, body, .. } = find(jpeg).filter(|found| found.stamp.ack)?;
+    let words = body.split(|byte| *byte == b' ');
+    let kept: Vec<&[u8]> = words.filter(|word| !word.starts_with(b"ack=")).collect();
     let text = kept.join(&b' ');
     let length = u16::try_from(text.len() + 2).expect("shorter than the comment that it was");
-    let head = place.end - body.len() - 2;
-    Some(
-        [
-            &jpeg[..head],
-            &length.to_be_bytes(),
-            &text,
-            &jpeg[place.end..],
-        ]
-        .concat(),
-    )
+    let (head, tail) = (&jpeg[..place.end - body.len() - 2], &jpeg[place.end..]);
+    Some([head, &length.to_be_bytes(), &text, tail].concat())
 }
 
 /// A copy of the JPEG that bears this stamp, and no other.
@@ -220,25 +190,22 @@ pub fn stamped(jpeg: &[u8], stamp: &Stamp) -> Vec<u8> {
     [&jpeg[head], &stamp.emit(), &jpeg[middle], &jpeg[tail]].concat()
 }
 
-fn comments(jpeg: &[u8]) -> impl Iterator<Item = (Range<usize>, &[u8])> {
-    markers::header_segments(jpeg)
-        .filter(|segment| segment.marker == COM)
-        .map(|segment| (segment.start..segment.end, segment.body))
+/// A stamp and where it stands: its segment's place in the JPEG, and that segment's content.
+struct Found<'a> {
+    place: Range<usize>,
+    body: &'a [u8],
+    stamp: Stamp,
 }
 
-/// `%41` becomes `A`; what is no such escape stays.
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let escaped = (*first == b'%')
-            .then(|| tail.get(..2))
-            .flatten()
-            .and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        bytes.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() { &tail[2..] } else { tail };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+fn find(jpeg: &[u8]) -> Option<Found<'_>> {
+    let mut comments = markers::header_segments(jpeg).filter(|segment| segment.marker == COM);
+    comments.find_map(|comment| {
+        Some(Found {
+            place: comment.start..comment.end,
+            body: comment.body,
+            stamp: Stamp::parse(comment.body)?,
+        })
+    })
 }
 
 #[cfg(test)]
@@ -291,7 +258,9 @@ mod tests {
         let once = stamped(&plain, &stamp());
         let twice = stamped(&once, &Stamp { seq: 43, ..stamp() });
         assert_eq!(Stamp::find(&twice).unwrap().seq, 43);
-        assert_eq!(comments(&twice).count(), 2);
+        let is_comment = |segment: &markers::Segment| segment.marker == COM;
+        let comments = markers::header_segments(&twice).filter(is_comment);
+        assert_eq!(comments.count(), 2);
         let [head, middle, tail] = places(&twice);
         assert_eq!([&twice[head], &twice[middle], &twice[tail]].concat(), plain);
     }

@@ -6,7 +6,6 @@
 //! announced. Time-outs of the stream below come out as [`ReadError::Io`] of the kinds `WouldBlock`
 //! or `TimedOut`, and reading goes on where it was at the next call.
 
-use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 
 use byteorder::{ByteOrder, LE, WriteBytesExt};
@@ -24,70 +23,43 @@ const PREFIX: usize = 4;
 /// Bytes of an ack.
 pub const ACK_BYTES: usize = 8;
 
-/// Why a frame could not be read. Positions count bytes from the start of the stream.
-#[derive(Debug)]
+/// Why a frame could not be read. Positions (`at`) and sizes are in bytes, positions from the start of the stream.
+#[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The stream below failed or timed out; after a time-out, read again.
-    Io {
-        /// Where in the stream.
-        at: u64,
-        /// What the stream said.
-        source: io::Error,
-    },
-    /// A length over the bound.
-    TooLong {
-        /// Where the length stood.
-        at: u64,
-        /// What it said, in bytes.
-        length: u32,
-        /// The bound, in bytes.
-        max: u32,
-    },
-    /// The stream ended without an end marker, between frames (`wanted` 0) or within one.
-    Ended {
-        /// Where the stream ended.
-        at: u64,
-        /// How many bytes the unfinished frame (or its prefix) was to have.
-        wanted: u32,
-        /// How many of them came.
-        got: u32,
-    },
+    #[error("reading failed at byte {at}")]
+    Io { at: u64, source: io::Error },
+    /// A length over the limit.
+    #[error(
+        "a frame of {length} bytes was announced at byte {at}, and at most {max} are accepted (--max-frame-bytes)"
+    )]
+    TooLong { at: u64, length: u32, max: u32 },
+    /// The stream ended without an end marker: between frames (`wanted` is 0), or after `got` bytes of a frame
+    /// or of its prefix.
+    #[error("the stream ended at byte {at} {}", ended_where(*wanted, *got))]
+    Ended { at: u64, wanted: u32, got: u32 },
 }
 
 impl ReadError {
     /// Whether the stream merely had nothing yet: reading can go on.
     pub fn is_timeout(&self) -> bool {
-        matches!(self, ReadError::Io { source, .. }
-            if matches!(source.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut))
+        matches!(self, ReadError::Io { source, .. } if is_timeout(source))
     }
 }
 
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ReadError::Io { at, .. } => write!(f, "reading failed at byte {at}"),
-            ReadError::TooLong { at, length, max } => write!(
-                f,
-                "a frame of {length} bytes was announced at byte {at}, and at most {max} are accepted (--max-frame-bytes)"
-            ),
-            ReadError::Ended { at, wanted: 0, .. } => {
-                write!(f, "the stream ended at byte {at} without an end marker")
-            }
-            ReadError::Ended { at, wanted, got } => write!(
-                f,
-                "the stream ended at byte {at} within a frame: {got} of {wanted} bytes had come"
-            ),
-        }
+fn ended_where(wanted: u32, got: u32) -> String {
+    match wanted {
+        0 => "without an end marker".to_owned(),
+        _ => format!("within a frame: {got} of {wanted} bytes had come"),
     }
 }
 
-impl std::error::Error for ReadError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            ReadError::Io { source, .. } => Some(source),
-            _ => None,
-        }
-    }
+/// Whether a stream's own limit of time was up; the two kinds are one thing on different systems.
+pub(crate) fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
 }
 
 /// Reads frames from one stream of bytes: knows where in it reading is.
@@ -110,8 +82,8 @@ pub struct FrameReader {
     max: u32,
     at: u64,
     prefix: [u8; PREFIX],
-    prefix_got: usize,
-    body_got: usize,
+    /// Bytes of the frame that came, its prefix included.
+    got: usize,
 }
 
 impl FrameReader {
@@ -121,8 +93,7 @@ impl FrameReader {
             max,
             at: 0,
             prefix: [0; PREFIX],
-            prefix_got: 0,
-            body_got: 0,
+            got: 0,
         }
     }
 
@@ -130,17 +101,10 @@ impl FrameReader {
     /// again. `Ok(false)` is the end marker. After an error for which
     /// [`is_timeout`](ReadError::is_timeout) holds, call again with the same buffer, untouched.
     pub fn read(&mut self, mut from: impl Read, frame: &mut Vec<u8>) -> Result<bool, ReadError> {
-        while self.prefix_got < PREFIX {
-            let got = match from.read(&mut self.prefix[self.prefix_got..]) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                got => got.map_err(|source| self.failed(source))?,
-            };
-            if got == 0 {
-                let wanted = if self.prefix_got == 0 { 0 } else { PREFIX };
-                return Err(self.ended(wanted, self.prefix_got));
-            }
-            self.prefix_got += got;
-            self.at += got as u64;
+        while self.got < PREFIX {
+            let came = read_some(&mut from, &mut self.prefix[self.got..]);
+            let wanted = if self.got == 0 { 0 } else { PREFIX };
+            self.count(came, wanted, self.got)?;
         }
         let length = LE::read_u32(&self.prefix);
         if length > self.max {
@@ -150,38 +114,35 @@ impl FrameReader {
                 max: self.max,
             });
         }
-        if length == 0 {
-            self.prefix_got = 0;
-            return Ok(false);
-        }
-        self.read_body(from, frame, length as usize)?;
-        self.prefix_got = 0;
-        self.body_got = 0;
-        Ok(true)
-    }
-
-    fn read_body(
-        &mut self,
-        mut from: impl Read,
-        frame: &mut Vec<u8>,
-        length: usize,
-    ) -> Result<(), ReadError> {
-        while self.body_got < length {
+        while self.missing() > 0 {
+            let (wanted, got) = (length as usize, self.got - PREFIX);
             // At most doubled, and by GROWTH at least: memory follows what was received.
-            let room = length.min(self.body_got + GROWTH.max(self.body_got));
+            let room = wanted.min(got + GROWTH.max(got));
             if frame.len() != room {
                 frame.resize(room, 0);
             }
-            let got = match from.read(&mut frame[self.body_got..]) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                got => got.map_err(|source| self.failed(source))?,
-            };
-            if got == 0 {
-                return Err(self.ended(length, self.body_got));
-            }
-            self.body_got += got;
-            self.at += got as u64;
+            let came = read_some(&mut from, &mut frame[got..]);
+            self.count(came, wanted, got)?;
         }
+        self.got = 0;
+        Ok(length > 0)
+    }
+
+    /// Counts what a read came to, which was to complete `wanted` bytes and had `got` of them before.
+    fn count(
+        &mut self,
+        came: io::Result<usize>,
+        wanted: usize,
+        got: usize,
+    ) -> Result<(), ReadError> {
+        let at = self.at;
+        let came = came.map_err(|source| ReadError::Io { at, source })?;
+        if came == 0 {
+            let (wanted, got) = (wanted as u32, got as u32);
+            return Err(ReadError::Ended { at, wanted, got });
+        }
+        self.at += came as u64;
+        self.got += came;
         Ok(())
     }
 
@@ -192,29 +153,21 @@ impl FrameReader {
 
     /// Whether a frame has begun and not ended.
     pub fn is_within_frame(&self) -> bool {
-        self.prefix_got > 0
+        self.got > 0
     }
 
     /// How many bytes of the frame that has begun are still to come; 0 between frames.
     pub fn missing(&self) -> usize {
-        if self.prefix_got < PREFIX {
-            return 0;
-        }
-        (LE::read_u32(&self.prefix) as usize).saturating_sub(self.body_got)
+        let got = self.got.checked_sub(PREFIX);
+        got.map_or(0, |got| LE::read_u32(&self.prefix) as usize - got)
     }
+}
 
-    fn failed(&self, source: io::Error) -> ReadError {
-        ReadError::Io {
-            at: self.at,
-            source,
-        }
-    }
-
-    fn ended(&self, wanted: usize, got: usize) -> ReadError {
-        ReadError::Ended {
-            at: self.at,
-            wanted: wanted as u32,
-            got: got as u32,
+fn read_some(mut from: impl Read, into: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match from.read(into) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            came => return came,
         }
     }
 }
@@ -224,20 +177,15 @@ impl FrameReader {
 /// would be end markers), and so are those that the length cannot say.
 pub fn write_frame<W: Write>(to: &mut W, pieces: &[&[u8]]) -> io::Result<()> {
     let length: usize = pieces.iter().map(|piece| piece.len()).sum();
-    let length = u32::try_from(length)
-        .ok()
-        .filter(|length| *length > 0)
-        .ok_or_else(|| {
-            io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("a frame has 1 to {} bytes, and this one {length}", u32::MAX),
-            )
-        })?;
-    let prefix = length.to_le_bytes();
-    let mut slices: Vec<IoSlice<'_>> = std::iter::once(&prefix[..])
-        .chain(pieces.iter().copied())
-        .map(IoSlice::new)
-        .collect();
+    let prefix = match u32::try_from(length) {
+        Ok(length @ 1..) => length.to_le_bytes(),
+        _ => {
+            let why = format!("a frame has 1 to {} bytes, and this one {length}", u32::MAX);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+    };
+    let mut slices = vec![IoSlice::new(&prefix)];
+    slices.extend(pieces.iter().map(|piece| IoSlice::new(piece)));
     let mut left = &mut slices[..];
     while !left.is_empty() {
         match to.write_vectored(left) {
@@ -255,7 +203,7 @@ pub fn write_end<W: Write>(to: &mut W) -> io::Result<()> {
     to.write_u32::<LE>(0)
 }
 
-/// The receiver's answer to a frame that asked for one: it, and all before it, are dealt with.
+/// The receiver's answer to a frame that asked for one: it, and all before it, were shown or skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ack {
     /// The low 32 bits of the frame's sequence number.

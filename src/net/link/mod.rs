@@ -10,7 +10,7 @@ pub(crate) mod sending;
 
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -30,14 +30,8 @@ const KEEPALIVE_PROBES: u32 = 3;
 pub(crate) struct Link {
     socket: TcpStream,
     peer: SocketAddr,
-    writing: Mutex<Writing>,
-}
-
-/// The half that writes.
-#[derive(Debug, Default)]
-struct Writing {
-    /// The tail of an ack of which only the head did fit.
-    rest: Vec<u8>,
+    /// Held by whoever writes: the tail of an ack of which only the head did fit.
+    unwritten: Mutex<Vec<u8>>,
 }
 
 impl Link {
@@ -46,7 +40,7 @@ impl Link {
         Arc::new(Link {
             socket,
             peer,
-            writing: Mutex::default(),
+            unwritten: Mutex::default(),
         })
     }
 
@@ -85,10 +79,6 @@ impl Link {
         #[cfg(not(windows))]
         let keepalive = keepalive.with_retries(KEEPALIVE_PROBES);
         SockRef::from(&self.socket).set_tcp_keepalive(&keepalive)
-    }
-
-    fn writing(&self) -> MutexGuard<'_, Writing> {
-        self.writing.lock().expect("nothing panics while it writes")
     }
 }
 

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Link;
+use crate::handoff::lock::lock;
 use crate::net::path;
 use crate::protocol::wire::{ACK_BYTES, Ack, FrameReader, ReadError};
 
@@ -48,19 +49,15 @@ impl Link {
 
     /// Sends the ack, or, where there is no room for it, drops it whole.
     pub(crate) fn ack(&self, ack: Ack) {
-        let mut writing = self.writing();
-        let rest = &mut writing.rest;
+        let mut rest = lock(&self.unwritten);
         let torn = rest.len();
         rest.extend(ack.emit());
         // An error is a connection that its reader is about to find broken.
-        let written = self.write_now(rest).unwrap_or(0);
+        let written = self.write_now(&rest).unwrap_or(0);
         rest.drain(..written);
         // Of what is left, keep the tail of an ack that has begun, and no ack that has not.
-        let begun = if written < torn {
-            torn - written
-        } else {
-            rest.len() % ACK_BYTES
-        };
+        let begun = torn.checked_sub(written);
+        let begun = begun.unwrap_or(rest.len() % ACK_BYTES);
         rest.truncate(begun);
     }
 

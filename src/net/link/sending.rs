@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Link;
+use crate::handoff::lock::lock;
+pub(crate) use crate::protocol::wire::is_timeout;
 use crate::protocol::wire::{self, Ack};
 
 /// How long sent bytes may stay unacknowledged before the kernel gives the connection up (Linux;
@@ -36,7 +38,7 @@ impl Link {
 
     /// Writes a frame whole, out of pieces. After an error the link is of no use: part of it may be out.
     pub(crate) fn write_frame(&self, pieces: &[&[u8]]) -> io::Result<()> {
-        let _alone = self.writing();
+        let _alone = lock(&self.unwritten);
         wire::write_frame(&mut &self.socket, pieces)
     }
 
@@ -44,7 +46,7 @@ impl Link {
     /// `patience`. The peer still reads what is on its way, and closes then: [`Acks::read`] finds that. (A
     /// socket closed with unread acks would reset the connection, and destroy those frames.)
     pub(crate) fn end(&self, patience: Duration) -> bool {
-        let _alone = self.writing();
+        let _alone = lock(&self.unwritten);
         // Else a receiver that stands still would keep the marker out for as long as a frame.
         let _ = self.socket.set_write_timeout(Some(patience));
         if wire::write_end(&mut &self.socket).is_err_and(|error| is_timeout(&error)) {
@@ -53,14 +55,6 @@ impl Link {
         let _ = self.socket.shutdown(Shutdown::Write);
         true
     }
-}
-
-/// Whether writing failed since the kernel took nothing for too long.
-pub(crate) fn is_timeout(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-    )
 }
 
 /// The half of a link that reads acks.
