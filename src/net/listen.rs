@@ -3,12 +3,12 @@
 //! IPv6 and IPv4 get sockets of their own, which works the same everywhere. Nothing here blocks but
 //! `Acceptor::accept`, for as long as nobody connects; `Acceptor::wake` wakes it.
 
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::link::Link;
@@ -32,41 +32,51 @@ pub enum Bind {
 }
 
 /// Why nobody can connect here.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{}", self.line())]
 pub struct ListenError {
-    /// The address that could not be had.
+    /// The address that was asked for.
     pub address: SocketAddr,
     /// What the system said.
     pub source: io::Error,
 }
 
-impl fmt::Display for ListenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let address = self.address;
+impl ListenError {
+    fn line(&self) -> String {
+        let (address, port) = (self.address, self.address.port());
         match self.source.kind() {
-            io::ErrorKind::AddrInUse => write!(
-                f,
+            io::ErrorKind::AddrInUse => format!(
                 "{address} is in use: is another view-recv running? End it, or take another port (--bind :{})",
-                address.port().wrapping_add(1).max(1024)
+                port.wrapping_add(1).max(1024)
             ),
-            io::ErrorKind::AddrNotAvailable => write!(
-                f,
-                "{address} is not an address of this machine: take one of its own, or all of them (--bind :{})",
-                address.port()
+            io::ErrorKind::AddrNotAvailable => format!(
+                "{address} is not an address of this machine: take one of its own, or all of them (--bind :{port})"
             ),
-            io::ErrorKind::PermissionDenied => write!(
-                f,
+            io::ErrorKind::PermissionDenied => format!(
                 "listening on {address} is not permitted: take a port from 1024 up (--bind :8000)"
             ),
-            _ => write!(f, "cannot listen on {address}: {}", self.source),
+            _ => format!("cannot listen on {address}: {}", self.source),
         }
     }
 }
 
-impl std::error::Error for ListenError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
+/// Everybody, or those of some networks: `--allow`.
+#[derive(Debug, Clone, Default)]
+pub struct Allowed(pub Vec<IpNet>);
+
+impl Allowed {
+    /// Whether this address may connect; with no network given, any may.
+    pub(crate) fn includes(&self, ip: IpAddr) -> bool {
+        self.0.is_empty() || self.0.iter().any(|network| network.contains(&ip))
     }
+}
+
+/// `ADDRESS` or `ADDRESS/BITS`; an error says what was expected.
+pub(crate) fn network(text: &str) -> Result<IpNet, &'static str> {
+    let address = text.parse::<IpAddr>().map(IpNet::from);
+    address.or_else(|_| text.parse()).map_err(
+        |_| "expected ADDRESS or ADDRESS/BITS, as in 192.168.1.20, 192.168.1.0/24 or fd00::/8",
+    )
 }
 
 /// One address that is listened on, until it is dropped.
@@ -93,10 +103,12 @@ impl Acceptor {
     /// Wakes a thread that waits for somebody: nothing but a connection does that everywhere.
     pub(crate) fn wake(&self) {
         let mut address = self.address;
-        match address.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-            _ => {}
+        // A wildcard is no address to dial, but on some systems.
+        if address.ip().is_unspecified() {
+            address.set_ip(match address {
+                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
         }
         let _ = TcpStream::connect_timeout(&address, WAKE);
     }
@@ -120,11 +132,8 @@ pub fn listen(bind: Bind) -> Result<Vec<Arc<Acceptor>>, ListenError> {
 
 fn open(address: SocketAddr) -> Result<Arc<Acceptor>, ListenError> {
     let open = || {
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::STREAM,
-            Some(Protocol::TCP),
-        )?;
+        let domain = Domain::for_address(address);
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
@@ -168,5 +177,23 @@ mod tests {
             ports.iter().all(|port| *port == ports[0] && *port != 0),
             "{ports:?}"
         );
+    }
+
+    #[test]
+    fn networks_include_their_addresses_and_no_others() {
+        let allowed = |networks: &[&str], ip: &str| {
+            let networks = networks.iter().map(|text| network(text).unwrap()).collect();
+            Allowed(networks).includes(ip.parse().unwrap())
+        };
+        assert!(allowed(&[], "1.2.3.4"));
+        assert!(allowed(&["192.168.1.0/24"], "192.168.1.77"));
+        assert!(!allowed(&["192.168.1.0/24"], "192.168.2.77"));
+        assert!(allowed(&["10.0.0.1", "fd00::/8"], "fd12::1"));
+        assert!(!allowed(&["10.0.0.1"], "10.0.0.2"));
+        assert!(allowed(&["0.0.0.0/0"], "9.9.9.9"));
+        assert!(!allowed(&["0.0.0.0/0"], "::1"));
+        for bad in ["", "10.0.0", "10.0.0.1/33", "::/129", "10.0.0.1/", "host"] {
+            assert!(network(bad).is_err(), "{bad}");
+        }
     }
 }

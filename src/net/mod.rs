@@ -18,7 +18,7 @@ pub mod listen;
 pub(crate) mod path;
 #[cfg(feature = "view")]
 pub mod reach;
-pub mod windowed;
+pub(crate) mod sliding;
 
 /// The port where nobody says otherwise.
 pub const DEFAULT_PORT: u16 = 8000;

@@ -1,8 +1,7 @@
 //! What the kernel knows of a connection's way: bytes in flight, round trips, rates.
 //!
 //! The one unsafe file of the network: `SIOCOUTQ`, `FIONREAD` and `TCP_INFO`, which no crate wraps.
-//! Nothing here blocks. On other systems than Linux the answers are `None`, and the callers do with
-//! less.
+//! Nothing here blocks. Only Linux answers; elsewhere callers get `None` and manage with less.
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -28,11 +27,8 @@ pub(crate) struct Path {
     pub(crate) delivery_rate: u64,
 }
 
-/// What the kernel says of this connection; `None` where it says nothing of the kind.
 #[cfg(target_os = "linux")]
-pub(super) fn look(stream: &TcpStream) -> Option<Path> {
-    linux::look(stream)
-}
+pub(super) use linux::{look, readable};
 
 /// What the kernel says of this connection; `None` where it says nothing of the kind.
 #[cfg(not(target_os = "linux"))]
@@ -40,13 +36,7 @@ pub(super) fn look(_: &TcpStream) -> Option<Path> {
     None
 }
 
-/// Bytes that have arrived and wait to be read.
-#[cfg(target_os = "linux")]
-pub(super) fn readable(stream: &TcpStream) -> Option<usize> {
-    linux::queue(stream, libc::FIONREAD)
-}
-
-/// Bytes that have arrived and wait to be read.
+/// Bytes that have arrived and wait to be read; `None` where nobody says.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn readable(_: &TcpStream) -> Option<usize> {
     None
@@ -56,49 +46,45 @@ pub(super) fn readable(_: &TcpStream) -> Option<usize> {
 #[allow(unsafe_code)]
 mod linux {
     use super::*;
+    use std::mem;
     use std::os::fd::AsRawFd;
 
-    /// As much of `struct tcp_info` as is read here (Linux 4.9 and later fill all of it). The layout is
-    /// the kernel's interface and only ever grows at the end.
-    const TCP_INFO_BYTES: usize = 168;
+    /// As much of it as every kernel from 4.9 on fills: all that is read here.
+    const FILLED: usize = mem::offset_of!(libc::tcp_info, tcpi_delivery_rate) + size_of::<u64>();
 
     pub fn look(stream: &TcpStream) -> Option<Path> {
         let info = tcp_info(stream)?;
         Some(Path {
             in_flight: queue(stream, libc::TIOCOUTQ)?,
-            probes: info[3],
-            segment: u32_at(&info, 16) as usize,
-            unacked_segments: u32_at(&info, 24),
-            since_ack: Duration::from_millis(u32_at(&info, 56).into()),
-            round_trip: Duration::from_micros(u32_at(&info, 68).into()),
-            min_round_trip: Duration::from_micros(u32_at(&info, 148).into()),
-            delivery_rate: u64::from_ne_bytes(info[160..168].try_into().expect("eight bytes")),
+            probes: info.tcpi_probes,
+            segment: info.tcpi_snd_mss as usize,
+            unacked_segments: info.tcpi_unacked,
+            since_ack: Duration::from_millis(info.tcpi_last_ack_recv.into()),
+            round_trip: Duration::from_micros(info.tcpi_rtt.into()),
+            min_round_trip: Duration::from_micros(info.tcpi_min_rtt.into()),
+            delivery_rate: info.tcpi_delivery_rate,
         })
     }
 
-    fn u32_at(info: &[u8; TCP_INFO_BYTES], at: usize) -> u32 {
-        u32::from_ne_bytes(info[at..at + 4].try_into().expect("four bytes"))
+    pub fn readable(stream: &TcpStream) -> Option<usize> {
+        queue(stream, libc::FIONREAD)
     }
 
-    fn tcp_info(stream: &TcpStream) -> Option<[u8; TCP_INFO_BYTES]> {
-        let mut info = [0u8; TCP_INFO_BYTES];
-        let mut length = TCP_INFO_BYTES as libc::socklen_t;
+    fn tcp_info(stream: &TcpStream) -> Option<libc::tcp_info> {
+        // SAFETY: it consists of integers, which may all be zero.
+        let mut info: libc::tcp_info = unsafe { mem::zeroed() };
+        let mut length = size_of_val(&info) as libc::socklen_t;
+        let (level, option) = (libc::IPPROTO_TCP, libc::TCP_INFO);
+        let to = (&raw mut info).cast();
         // SAFETY: the descriptor is open as long as `stream` is borrowed; the kernel writes at most
         // `length` bytes to `info`, which has as many, and then sets `length`.
-        let failed = unsafe {
-            libc::getsockopt(
-                stream.as_raw_fd(),
-                libc::IPPROTO_TCP,
-                libc::TCP_INFO,
-                info.as_mut_ptr().cast(),
-                &raw mut length,
-            )
-        };
-        (failed == 0 && length as usize == TCP_INFO_BYTES).then_some(info)
+        let failed =
+            unsafe { libc::getsockopt(stream.as_raw_fd(), level, option, to, &raw mut length) };
+        (failed == 0 && length as usize >= FILLED).then_some(info)
     }
 
     /// One of the ioctls that give a queue's length as an int (TIOCOUTQ is SIOCOUTQ's other name).
-    pub fn queue(stream: &TcpStream, request: libc::Ioctl) -> Option<usize> {
+    fn queue(stream: &TcpStream, request: libc::Ioctl) -> Option<usize> {
         let mut bytes: libc::c_int = 0;
         // SAFETY: the descriptor is open as long as `stream` is borrowed; these requests write one int.
         let failed = unsafe { libc::ioctl(stream.as_raw_fd(), request, &raw mut bytes) };

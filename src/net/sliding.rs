@@ -1,62 +1,45 @@
-//! The best value of the last while: smallest round trips, largest rates.
+//! The minimum or the maximum of a sliding window of time: smallest round trips, largest rates.
 //!
-//! Two halves of a window, so that memory and time are constant: a value is remembered for at least
-//! half a window and at most a whole one. Clocks are passed in.
+//! Two halves, so that memory and time are constant: a value counts for at least half a window and at most a
+//! whole one. Clocks are passed in.
 
 use std::time::{Duration, Instant};
 
-/// Remembers the best of the values offered during the last `window`.
+/// The best of the values of the last while, as [`Ord::min`] or [`Ord::max`] chooses it.
 #[derive(Debug, Clone)]
-pub struct Windowed<T> {
+pub(crate) struct SlidingBest<T> {
     half: Duration,
     better: fn(T, T) -> T,
     older: Option<T>,
     newer: Option<T>,
-    turned: Option<Instant>,
+    /// When the newer half began.
+    since: Option<Instant>,
 }
 
-impl<T: Copy> Windowed<T> {
-    /// `better` chooses between two values, for instance `Ord::min`.
-    pub fn new(window: Duration, better: fn(T, T) -> T) -> Self {
-        Windowed {
+impl<T: Copy> SlidingBest<T> {
+    pub(crate) fn new(window: Duration, better: fn(T, T) -> T) -> Self {
+        SlidingBest {
             half: window / 2,
             better,
             older: None,
             newer: None,
-            turned: None,
+            since: None,
         }
     }
 
-    /// Offers a value seen at `now`.
-    pub fn offer(&mut self, value: T, now: Instant) {
-        self.turn(now);
-        self.newer = Some(
-            self.newer
-                .map_or(value, |newer| (self.better)(newer, value)),
-        );
-    }
-
-    /// The best value of the window that ends at `now`; the last one known where there was none since.
-    pub fn best(&self) -> Option<T> {
-        match (self.older, self.newer) {
-            (Some(older), Some(newer)) => Some((self.better)(older, newer)),
-            (older, newer) => newer.or(older),
-        }
-    }
-
-    fn turn(&mut self, now: Instant) {
-        let turned = *self.turned.get_or_insert(now);
-        let age = now.saturating_duration_since(turned);
+    /// Takes a value seen at `now`.
+    pub(crate) fn offer(&mut self, value: T, now: Instant) {
+        let age = now.saturating_duration_since(*self.since.get_or_insert(now));
         if age >= self.half {
-            // After a long silence both halves are out of date, but an old value beats none.
-            self.older = if age >= self.half * 2 {
-                None
-            } else {
-                self.newer
-            };
-            self.newer = None;
-            self.turned = Some(now);
+            self.older = self.newer.take().filter(|_| age < self.half * 2);
+            self.since = Some(now);
         }
+        self.newer = self.newer.into_iter().chain([value]).reduce(self.better);
+    }
+
+    /// The best value of the window that ended with the last offer: an old one beats none.
+    pub(crate) fn best(&self) -> Option<T> {
+        self.older.into_iter().chain(self.newer).reduce(self.better)
     }
 }
 
@@ -68,7 +51,7 @@ mod tests {
     fn the_best_value_is_forgotten_after_the_window() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut smallest = Windowed::new(Duration::from_secs(10), Ord::min);
+        let mut smallest = SlidingBest::new(Duration::from_secs(10), Ord::min);
         assert_eq!(smallest.best(), None);
         smallest.offer(3, at(0));
         smallest.offer(7, at(1));

@@ -8,7 +8,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::received::{ClockOff, Received};
-use crate::net::windowed::Windowed;
+use crate::net::sliding::SlidingBest;
 
 /// A read that takes so much longer than its time-out was held up by no network.
 const STALL: Duration = Duration::from_millis(300);
@@ -31,7 +31,7 @@ const OFF_FOR: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Freshness {
     /// Arrival less capture, in microseconds, at best: the clocks' difference and the shortest way.
-    best_us: Windowed<i128>,
+    best_us: SlidingBest<i128>,
     catching_up_until: Option<Instant>,
     off_since: Option<Instant>,
     told_off: bool,
@@ -40,7 +40,7 @@ pub struct Freshness {
 impl Default for Freshness {
     fn default() -> Self {
         Freshness {
-            best_us: Windowed::new(BEST_FOR, Ord::min),
+            best_us: SlidingBest::new(BEST_FOR, Ord::min),
             catching_up_until: None,
             off_since: None,
             told_off: false,

@@ -8,12 +8,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::admission::Admission;
-use super::allow::Allowed;
 use super::event::Event;
 use super::hub::Hub;
 use super::reader;
 use crate::net::link::Link;
-use crate::net::listen::Acceptor;
+use crate::net::listen::{Acceptor, Allowed};
 
 /// How long to wait when there is no descriptor or thread for another connection.
 const PAUSE: Duration = Duration::from_millis(50);

@@ -7,7 +7,6 @@
 //! ```
 
 mod admission;
-pub mod allow;
 pub mod decoder;
 pub mod event;
 #[cfg(test)]

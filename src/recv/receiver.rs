@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use image::RgbImage;
 
-use super::allow::Allowed;
 use super::event::Event;
 use super::hub::Hub;
 use super::listener;
@@ -21,7 +20,7 @@ use super::received::Received;
 use super::seat::{IdleTimeout, Seat};
 use crate::handoff::stop::{Reason, Stop};
 use crate::jpeg::{self, DecodeError};
-use crate::net::listen::{self, Acceptor, Bind, ListenError};
+use crate::net::listen::{self, Acceptor, Allowed, Bind, ListenError};
 use crate::protocol::wire::DEFAULT_MAX_FRAME_BYTES;
 use crate::sinks::Sinks;
 

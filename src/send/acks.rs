@@ -10,7 +10,7 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::net::path::Path;
-use crate::net::windowed::Windowed;
+use crate::net::sliding::SlidingBest;
 use crate::protocol::wire::Ack;
 
 /// How many unacknowledged frames are remembered: more than any round trip holds. Receivers that
@@ -35,7 +35,7 @@ struct Noted {
 #[derive(Debug)]
 struct State {
     noted: VecDeque<Noted>,
-    round_trip: Windowed<Duration>,
+    round_trip: SlidingBest<Duration>,
     last_ack: Option<Instant>,
     held: Duration,
     last_latency: Option<Duration>,
@@ -73,7 +73,7 @@ impl Default for Acks {
         Acks {
             state: Mutex::new(State {
                 noted: VecDeque::with_capacity(MAX_NOTED),
-                round_trip: Windowed::new(ROUND_TRIP_WINDOW, Ord::min),
+                round_trip: SlidingBest::new(ROUND_TRIP_WINDOW, Ord::min),
                 last_ack: None,
                 held: Duration::ZERO,
                 last_latency: None,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::acks::Account;
 use crate::net::path::Path;
-use crate::net::windowed::Windowed;
+use crate::net::sliding::SlidingBest;
 
 /// How often to look while a picture waits: nothing wakes a program when TCP's acknowledgements come.
 pub const LOOK: Duration = Duration::from_millis(1);
@@ -42,14 +42,14 @@ pub enum Verdict {
 /// Decides, with what it remembers of one connection.
 #[derive(Debug)]
 pub struct Gate {
-    rate: Windowed<u64>,
+    rate: SlidingBest<u64>,
     probed: Option<Instant>,
 }
 
 impl Default for Gate {
     fn default() -> Self {
         Gate {
-            rate: Windowed::new(RATE_WINDOW, Ord::max),
+            rate: SlidingBest::new(RATE_WINDOW, Ord::max),
             probed: None,
         }
     }

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use ipnet::IpNet;
 
 use super::picture_options::PictureOptions;
 use super::window_options::WindowArgs;
 use crate::args::units;
 use crate::net::DEFAULT_PORT;
-use crate::net::listen::Bind;
-use crate::recv::allow::Network;
+use crate::net::listen::{Bind, network};
 use crate::recv::seat::IdleTimeout;
 use crate::report::Stats;
 
@@ -33,8 +33,8 @@ pub struct Options {
     pub bind: Option<Bind>,
 
     /// Who may send; can be given several times [default: everybody]
-    #[arg(long, value_name = "ADDRESS[/BITS]", help_heading = "Where")]
-    pub allow: Vec<Network>,
+    #[arg(long, value_name = "ADDRESS[/BITS]", value_parser = network, help_heading = "Where")]
+    pub allow: Vec<IpNet>,
 
     /// Drop a sender after this time without a frame; 0: never [default: three times its frame
     /// interval, at least 5s]

@@ -14,15 +14,15 @@ pub use self::target::Target;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use self::race::{HEAD_START, MAX_ADDRESSES, Memory, Race};
 use super::link::Link;
 use super::links::{Links, Search};
+use crate::handoff::lock::lock;
 
 /// How long one attempt waits for an answer: longer than any round trip on Earth or by satellite.
 const ATTEMPT: Duration = Duration::from_secs(3);
@@ -40,16 +40,25 @@ const MAX_RESOLVING: usize = 4;
 
 /// Why a connection did not come about. A retry makes sense for each of them: hosts boot, names
 /// appear, networks come back.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum DialError {
     /// The name has no address (yet).
-    Unresolved(io::Error),
+    #[error(
+        "the name does not resolve ({0}): check its spelling, or give the IP address that view-recv prints"
+    )]
+    Unresolved(#[source] io::Error),
     /// The host answered that nobody listens there.
+    #[error("{0} refused the connection: is view-recv running there, and on this port?")]
     Refused(SocketAddr),
     /// Nobody answered.
+    #[error(
+        "no answer from {0}: is it the right address, on the same network, and does its firewall let TCP port {port} in?",
+        port = .0.port()
+    )]
     NoAnswer(SocketAddr),
     /// Anything else.
-    Failed(SocketAddr, io::Error),
+    #[error("cannot reach {0}: {1}")]
+    Failed(SocketAddr, #[source] io::Error),
 }
 
 impl DialError {
@@ -64,42 +73,12 @@ impl DialError {
     }
 
     /// The error in a line that begins with what was dialled, which the error may name already.
-    pub fn told_of(&self, target: &Target) -> String {
+    pub fn told_of(&self, target: &dyn fmt::Display) -> String {
         let (error, target) = (self.to_string(), target.to_string());
         if error.contains(&target) {
             error
         } else {
             format!("{target}: {error}")
-        }
-    }
-}
-
-impl fmt::Display for DialError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            DialError::Unresolved(source) => write!(
-                f,
-                "the name does not resolve ({source}): check its spelling, or give the IP address that view-recv prints"
-            ),
-            DialError::Refused(address) => write!(
-                f,
-                "{address} refused the connection: is view-recv running there, and on this port?"
-            ),
-            DialError::NoAnswer(address) => write!(
-                f,
-                "no answer from {address}: is it the right address, on the same network, and does its firewall let TCP port {} in?",
-                address.port()
-            ),
-            DialError::Failed(address, source) => write!(f, "cannot reach {address}: {source}"),
-        }
-    }
-}
-
-impl std::error::Error for DialError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            DialError::Unresolved(source) | DialError::Failed(_, source) => Some(source),
-            _ => None,
         }
     }
 }
@@ -121,7 +100,8 @@ fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
 pub(crate) struct Dialer {
     target: Target,
     resolve: Box<Resolve>,
-    resolving: AtomicUsize,
+    /// As many as there are questions under way, and this one.
+    questions: Arc<()>,
     memory: Mutex<Memory>,
 }
 
@@ -135,7 +115,7 @@ impl Dialer {
         Arc::new(Dialer {
             target,
             resolve,
-            resolving: AtomicUsize::new(0),
+            questions: Arc::default(),
             memory: Mutex::default(),
         })
     }
@@ -152,17 +132,6 @@ impl Dialer {
             reports,
         }
     }
-
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().expect("nothing panics under its lock")
-    }
-
-    /// Takes one of the few places for questions.
-    fn may_resolve(&self) -> bool {
-        let one_more = |count| (count < MAX_RESOLVING).then_some(count + 1);
-        let (set, fetch) = (Ordering::Relaxed, Ordering::Relaxed);
-        self.resolving.fetch_update(set, fetch, one_more).is_ok()
-    }
 }
 
 impl Links for Dialer {
@@ -172,16 +141,16 @@ impl Links for Dialer {
 
     /// It is the first to be dialled from now on.
     fn took(&self, peer: SocketAddr) {
-        self.memory().took(peer);
+        lock(&self.memory).took(peer);
     }
 
     /// It is the last to be dialled from now on.
     fn took_none(&self, peer: SocketAddr) {
-        self.memory().took_none(peer);
+        lock(&self.memory).took_none(peer);
     }
 
     fn has_another(&self, peer: SocketAddr) -> bool {
-        let memory = self.memory();
+        let memory = lock(&self.memory);
         memory.answer.iter().any(|other| *other != peer)
     }
 }
@@ -208,11 +177,9 @@ struct Dial {
 impl Search for Dial {
     /// Asks what addresses the name has now, and dials those that are in the race again.
     fn attempt(&mut self, now: Instant) {
-        match self.dialer.target.host.parse::<IpAddr>() {
-            Ok(ip) => {
-                let address = SocketAddr::new(ip, self.dialer.target.port);
-                self.race.enter(&[address], &Memory::default());
-            }
+        let Target { host, port } = &self.dialer.target;
+        match host.parse::<IpAddr>() {
+            Ok(ip) => self.answered(Ok(vec![SocketAddr::new(ip, *port)])),
             Err(_) if self.asked.is_none() => self.ask(now),
             Err(_) => {}
         }
@@ -234,10 +201,8 @@ impl Search for Dial {
                 return Some(Err(error));
             }
             let due = self.next_due().map_or(until, |due| due.min(until));
-            match self
-                .reports
-                .recv_timeout(due.saturating_duration_since(now))
-            {
+            let left = due.saturating_duration_since(now);
+            match self.reports.recv_timeout(left) {
                 Ok(Report::Answer(answer)) => self.answered(answer),
                 Ok(Report::Outcome(address, outcome)) => {
                     self.connecting -= 1;
@@ -274,13 +239,11 @@ impl Dial {
     /// seconds longer to answer than the host itself.
     fn stand_in_due(&self) -> Option<Instant> {
         let asked = self.asked.filter(|_| self.race.is_empty())?;
-        self.dialer.memory().known().map(|_| asked + HEAD_START)
+        lock(&self.dialer.memory).known.map(|_| asked + HEAD_START)
     }
 
     fn enter_known(&mut self) {
-        let memory = self.dialer.memory().clone();
-        let known: Vec<SocketAddr> = memory.known().into_iter().collect();
-        self.race.enter(&known, &memory);
+        self.race.enter(&[], &lock(&self.dialer.memory));
     }
 
     fn answered(&mut self, answer: io::Result<Vec<SocketAddr>>) {
@@ -290,9 +253,9 @@ impl Dial {
                 self.unresolved = Some(io::Error::other("it has no address"));
             }
             Ok(addresses) => {
-                let mut memory = self.dialer.memory();
-                memory.answer.clone_from(&addresses);
+                let mut memory = lock(&self.dialer.memory);
                 self.race.enter(&addresses, &memory);
+                memory.answer = addresses;
                 self.unresolved = None;
             }
             Err(error) => self.unresolved = Some(error),
@@ -315,42 +278,44 @@ impl Dial {
 
     /// Resolves the name, which blocks for as long as the system's resolver wants.
     fn ask(&mut self, now: Instant) {
-        if !self.dialer.may_resolve() {
+        let dialer = Arc::clone(&self.dialer);
+        let question = Arc::clone(&dialer.questions);
+        if Arc::strong_count(&question) > MAX_RESOLVING + 1 {
             return;
         }
         self.asked = Some(now);
-        let (dialer, report) = (Arc::clone(&self.dialer), self.report.clone());
-        let asking = spawn(move || {
-            let answer = (dialer.resolve)(&dialer.target);
-            dialer.resolving.fetch_sub(1, Ordering::Relaxed);
-            let _ = report.send(Report::Answer(answer));
-        });
-        if let Err(error) = asking {
-            self.dialer.resolving.fetch_sub(1, Ordering::Relaxed);
-            let _ = self.report.send(Report::Answer(Err(error)));
-        }
+        let ask = move || {
+            let _question = question;
+            Report::Answer((dialer.resolve)(&dialer.target))
+        };
+        self.spawn(ask, |error| Report::Answer(Err(error)));
     }
 
-    /// Dials one address. A thread that cannot be had is a failed attempt; the next may have more luck.
+    /// Dials one address.
     fn connect(&mut self, address: SocketAddr) {
         if self.connecting >= MAX_CONNECTING {
             return;
         }
         self.connecting += 1;
+        let outcome = move |outcome| Report::Outcome(address, outcome);
+        let failed = move |error| outcome(Err(DialError::Failed(address, error)));
+        self.spawn(move || outcome(dial_one(address)), failed);
+    }
+
+    /// Has a thread report what it comes to. One that is not available is a failed attempt; the next may have
+    /// more luck.
+    fn spawn(
+        &self,
+        attempt: impl FnOnce() -> Report + Send + 'static,
+        failed: impl FnOnce(io::Error) -> Report,
+    ) {
         let report = self.report.clone();
-        let connecting = spawn(move || {
-            let _ = report.send(Report::Outcome(address, dial_one(address)));
-        });
-        if let Err(error) = connecting {
-            let error = DialError::Failed(address, error);
-            let _ = self.report.send(Report::Outcome(address, Err(error)));
+        let thread = thread::Builder::new().name("dial".into());
+        let spawned = thread.spawn(move || report.send(attempt()));
+        if let Err(error) = spawned {
+            let _ = self.report.send(failed(error));
         }
     }
-}
-
-fn spawn(dial: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let thread = thread::Builder::new().name("dial".into());
-    thread.spawn(dial).map(drop)
 }
 
 fn dial_one(address: SocketAddr) -> Result<Arc<Link>, DialError> {
@@ -476,10 +441,11 @@ mod tests {
         for _ in 0..MAX_RESOLVING {
             questions.recv_timeout(PATIENCE).unwrap();
         }
-        assert_eq!(dialer.resolving.load(Ordering::Relaxed), MAX_RESOLVING);
+        let under_way = || Arc::strong_count(&dialer.questions) - 1;
+        assert_eq!(under_way(), MAX_RESOLVING);
         assert!(questions.try_recv().is_err());
         drop(answer);
-        while dialer.resolving.load(Ordering::Relaxed) > 0 {
+        while under_way() > 0 {
             thread::yield_now();
         }
     }

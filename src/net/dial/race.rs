@@ -5,6 +5,7 @@
 //! then what the name says, each with a small head start before the next; where pictures were not taken, only
 //! once all others have failed. The first connection that stands wins.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ pub(super) const MAX_ADDRESSES: usize = 8;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Memory {
     /// Where pictures were taken last.
-    known: Option<SocketAddr>,
+    pub(super) known: Option<SocketAddr>,
     /// Where a connection came to nothing, the latest last.
     fruitless: Vec<SocketAddr>,
     /// What the name said last.
@@ -30,10 +31,6 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub(super) fn known(&self) -> Option<SocketAddr> {
-        self.known
-    }
-
     /// Pictures were taken there.
     pub(super) fn took(&mut self, address: SocketAddr) {
         self.fruitless.retain(|other| *other != address);
@@ -72,11 +69,10 @@ enum Rank {
     Fruitless(usize),
 }
 
+/// An address that has been dialled in this race.
 #[derive(Debug)]
-struct Route {
+struct Opened {
     address: SocketAddr,
-    rank: Rank,
-    is_open: bool,
     has_failed: bool,
     /// Not reported yet.
     error: Option<DialError>,
@@ -85,7 +81,9 @@ struct Route {
 /// The addresses of one search.
 #[derive(Debug, Default)]
 pub(super) struct Race {
-    routes: Vec<Route>,
+    opened: Vec<Opened>,
+    /// Those whose turn is still to come, in order.
+    waiting: VecDeque<(Rank, SocketAddr)>,
     last_opened: Option<Instant>,
 }
 
@@ -93,82 +91,72 @@ impl Race {
     /// Takes the name's addresses. Those of an earlier answer are dropped but for the known one, which may
     /// be right where the name server is not.
     pub(super) fn enter(&mut self, named: &[SocketAddr], memory: &Memory) {
-        let mut former = std::mem::take(&mut self.routes);
         let mut addresses = named.to_vec();
         addresses.extend(memory.known.filter(|known| !named.contains(known)));
-        self.routes = addresses
-            .into_iter()
-            .map(|address| {
-                let rank = memory.rank(address, named.contains(&address));
-                let before = former.iter().position(|route| route.address == address);
-                match before.map(|index| former.swap_remove(index)) {
-                    Some(route) => Route { rank, ..route },
-                    None => Route {
-                        address,
-                        rank,
-                        is_open: false,
-                        has_failed: false,
-                        error: None,
-                    },
-                }
-            })
-            .collect();
-        self.routes.sort_by_key(|route| route.rank);
+        self.opened
+            .retain(|opened| addresses.contains(&opened.address));
+        addresses.retain(|address| self.opened.iter().all(|opened| opened.address != *address));
+        let rank = |address| (memory.rank(address, named.contains(&address)), address);
+        let mut waiting: Vec<_> = addresses.into_iter().map(rank).collect();
+        waiting.sort_by_key(|(rank, _)| *rank);
+        self.waiting = waiting.into();
     }
 
     /// Opens the next address, if it is its turn.
     pub(super) fn open(&mut self, now: Instant) -> Option<SocketAddr> {
-        let due = self.next_due();
-        let has_failed = |route: &Route| !route.is_open || route.has_failed;
-        let is_due = self.routes.iter().all(has_failed) || due.is_some_and(|due| now >= due);
-        let next = self.routes.iter_mut().find(|route| !route.is_open)?;
-        if !is_due {
+        let is_due = self.next_due().is_some_and(|due| now >= due);
+        if !is_due && !self.opened.iter().all(|opened| opened.has_failed) {
             return None;
         }
-        next.is_open = true;
+        let (_, address) = self.waiting.pop_front()?;
+        self.opened.push(Opened {
+            address,
+            has_failed: false,
+            error: None,
+        });
         self.last_opened = Some(now);
-        Some(next.address)
+        Some(address)
     }
 
     /// When the next address joins in though the others have not failed yet, if it does.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        let next = self.routes.iter().find(|route| !route.is_open)?;
-        let joins_in = next.rank <= Rank::Untried;
-        self.last_opened
-            .filter(|_| joins_in)
-            .map(|last| last + HEAD_START)
+        let (rank, _) = self.waiting.front()?;
+        let last = self.last_opened.filter(|_| *rank <= Rank::Untried)?;
+        Some(last + HEAD_START)
     }
 
     /// The addresses that are in the race.
     pub(super) fn opened(&self) -> Vec<SocketAddr> {
-        let open = self.routes.iter().filter(|route| route.is_open);
-        open.map(|route| route.address).collect()
+        self.opened.iter().map(|opened| opened.address).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.routes.is_empty()
+        self.opened.is_empty() && self.waiting.is_empty()
     }
 
     /// Whether a connection to that address is wanted.
     pub(super) fn includes(&self, address: SocketAddr) -> bool {
-        self.routes.iter().any(|route| route.address == address)
+        let is_waiting = self.waiting.iter().any(|(_, other)| *other == address);
+        is_waiting || self.opened().contains(&address)
     }
 
     /// An attempt failed.
     pub(super) fn fail(&mut self, address: SocketAddr, error: DialError) {
-        if let Some(route) = self.routes.iter_mut().find(|r| r.address == address) {
-            route.has_failed = true;
-            route.error = Some(error);
+        if let Some(opened) = self.opened.iter_mut().find(|o| o.address == address) {
+            opened.has_failed = true;
+            opened.error = Some(error);
         }
     }
 
     /// Once every address has failed since the last time, the error that tells most.
     pub(super) fn take_failure(&mut self) -> Option<DialError> {
-        let all = self.routes.iter().all(|route| route.error.is_some());
-        if !all {
+        if !self.waiting.is_empty() || self.opened.iter().any(|opened| opened.error.is_none()) {
             return None;
         }
-        let errors = self.routes.iter_mut().filter_map(|r| r.error.take());
+        let errors = self
+            .opened
+            .iter_mut()
+            .filter_map(|opened| opened.error.take());
         errors.max_by_key(DialError::weight)
     }
 }
@@ -259,7 +247,7 @@ mod tests {
         assert_eq!(race.open(now), Some(address(1)));
         race.enter(&[address(2)], &memory);
         assert_eq!(race.open(now + HEAD_START), Some(address(2)));
-        assert_eq!(race.opened(), [address(2), address(1)]);
+        assert_eq!(race.opened(), [address(1), address(2)]);
         memory.took_none(address(1));
         race.enter(&[address(2)], &memory);
         assert!(!race.includes(address(1)));
