@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::handoff::lock::{lock, wait_until};
 
@@ -134,32 +134,6 @@ impl<T> Queue<T> {
     }
 }
 
-/// When a queue's drops are worth a line: at most one in [`SlowTeller::PAUSE`].
-#[derive(Debug, Default)]
-pub struct SlowTeller {
-    told: u64,
-    last: Option<Instant>,
-}
-
-impl SlowTeller {
-    /// The shortest time between two lines.
-    pub const PAUSE: Duration = Duration::from_secs(10);
-
-    /// How many were dropped since the last line, if a line is due.
-    pub fn due(&mut self, dropped: u64, now: Instant) -> Option<u64> {
-        let fresh = dropped - self.told;
-        let early = self
-            .last
-            .is_some_and(|last| now.saturating_duration_since(last) < Self::PAUSE);
-        if fresh == 0 || early {
-            return None;
-        }
-        self.told = dropped;
-        self.last = Some(now);
-        Some(fresh)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,16 +211,5 @@ mod tests {
         queue.abandon();
         assert_eq!(queue.dropped(), 2);
         assert_eq!(queue.take(None), Taken::Closed);
-    }
-
-    #[test]
-    fn drops_are_told_at_most_once_in_ten_seconds() {
-        let mut teller = SlowTeller::default();
-        let start = Instant::now();
-        assert_eq!(teller.due(0, start), None);
-        assert_eq!(teller.due(5, start), Some(5));
-        assert_eq!(teller.due(50, start + Duration::from_secs(9)), None);
-        assert_eq!(teller.due(60, start + SlowTeller::PAUSE), Some(55));
-        assert_eq!(teller.due(60, start + 9 * SlowTeller::PAUSE), None);
     }
 }

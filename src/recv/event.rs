@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::received::ClockOff;
 use super::seat::Identity;
-use super::talk::Talk;
 use crate::jpeg::{DecodeError, MAX_PIXELS_IN_SCANS};
 use crate::protocol::stamp::Name;
 use crate::protocol::wire::ReadError;
 use crate::report::Severity;
+use crate::report::limit::RateLimit;
 use crate::report::shell;
 
 /// Something that a user wants to know; `Display` is the line.
@@ -114,13 +114,13 @@ pub enum Kind {
 
 impl Kind {
     /// How many lines of this kind are said.
-    pub fn limit(self) -> Talk {
+    pub(crate) fn limit(self) -> RateLimit {
         match self {
-            Kind::Session => Talk::default(),
+            Kind::Session => RateLimit::default(),
             // Both try again for as long as they are not reconfigured.
-            Kind::Busy | Kind::NotAllowed => Talk::new(1, Duration::from_secs(30)),
+            Kind::Busy | Kind::NotAllowed => RateLimit::new(1, Duration::from_secs(30)),
             Kind::NoPicture | Kind::Refused | Kind::Exhausted => {
-                Talk::new(1, Duration::from_secs(10))
+                RateLimit::new(1, Duration::from_secs(10))
             }
         }
     }

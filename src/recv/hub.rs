@@ -16,11 +16,11 @@ use super::pulse::Pulse;
 use super::received::{Decoded, Received};
 use super::seat::{Seat, Sitter};
 use super::stats::Counters;
-use super::talk::Talk;
 use crate::handoff::slot::Slot;
 use crate::handoff::stop::{Reason, Stop};
 use crate::jpeg;
 use crate::protocol::wire::Ack;
+use crate::report::limit::RateLimit;
 use crate::sinks::Sinks;
 
 /// What tells the user.
@@ -51,7 +51,7 @@ pub struct Hub {
     /// `--max-pixels`.
     pub max_pixels: u64,
     tell: Tell,
-    talk: Mutex<HashMap<Kind, Talk>>,
+    limits: Mutex<HashMap<Kind, RateLimit>>,
     last_wanted: Mutex<Option<Arc<Received>>>,
     last_end: Mutex<Option<LastEnd>>,
 }
@@ -85,7 +85,7 @@ impl Hub {
             frames: None,
             max_pixels: jpeg::MAX_PIXELS,
             tell,
-            talk: Mutex::default(),
+            limits: Mutex::default(),
             last_wanted: Mutex::default(),
             last_end: Mutex::default(),
         }
@@ -94,9 +94,9 @@ impl Hub {
     /// Tells the user, if that is not too much of the same.
     pub fn tell(&self, event: Event) {
         let left_out = event.kind().map_or(Some(0), |kind| {
-            let mut talk = lock(&self.talk);
-            let talk = talk.entry(kind).or_insert_with(|| kind.limit());
-            talk.may_say(Instant::now())
+            let mut limits = lock(&self.limits);
+            let limit = limits.entry(kind).or_insert_with(|| kind.limit());
+            limit.allow(Instant::now())
         });
         match left_out {
             None => {}

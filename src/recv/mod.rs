@@ -20,4 +20,3 @@ pub mod received;
 pub mod receiver;
 pub mod seat;
 pub mod stats;
-pub mod talk;

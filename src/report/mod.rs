@@ -7,12 +7,16 @@
 //!               └──▶ newest wins ──────▶ thread "figures out" ──▶ stdout (--stats json)
 //! ```
 //!
+//! `limit` is the one rate limit: how many lines others can make us say.
+//!
 //! Whoever reads us may stop: Ctrl-S, a pager, a pipe that nobody empties. So each descriptor has one thread that
 //! writes to it and may block for ever; all others only put, and the end waits for a moment at most. Lines that
 //! do not fit are counted, and their number is said in their place; of figures the newest is kept, since they
 //! count from the start. Only the binaries report; the rooms below them hand out events.
 
 mod console;
+#[cfg(feature = "view")]
+pub(crate) mod limit;
 mod schedule;
 pub mod shell;
 mod statistics;

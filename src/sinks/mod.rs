@@ -23,6 +23,9 @@ use crate::sinks::snapshot::Snapshots;
 /// How long the end waits for disks and pipes: a signal ends the program within 1.5 s.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How often a sink that is too slow for its frames says so at most.
+const SLOW_EVERY: Duration = Duration::from_secs(10);
+
 /// What recorders say, to whom it may concern.
 pub type Notices = Arc<dyn Fn(record::Notice) + Send + Sync>;
 

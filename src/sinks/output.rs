@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use crate::handoff::queue::{Limits, Queue, SlowTeller, Taken};
+use crate::handoff::queue::{Limits, Queue, Taken};
 use crate::handoff::stop::{Reason, Stop};
 use crate::handoff::worker::Worker;
 use crate::recv::received::Received;
+use crate::report::limit::RateLimit;
+use crate::sinks::SLOW_EVERY;
 
 /// What the output has to say; each is a line.
 #[derive(Debug)]
@@ -123,12 +125,12 @@ fn write_frames(
     written: &AtomicU64,
     notice: &impl Fn(Notice),
 ) -> io::Result<()> {
-    let mut teller = SlowTeller::default();
+    let mut slow = RateLimit::new(1, SLOW_EVERY);
     while let Taken::Item(frame) = queue.take(None) {
         pipe.write_all(&frame.jpeg)?;
         pipe.flush()?;
         written.fetch_add(1, Ordering::Relaxed);
-        if let Some(dropped) = teller.due(queue.dropped(), Instant::now()) {
+        if let Some(dropped) = slow.report(queue.dropped(), Instant::now()) {
             notice(Notice::Slow(dropped));
         }
     }

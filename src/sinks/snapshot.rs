@@ -13,12 +13,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::files;
-use crate::handoff::queue::{Limits, Queue, SlowTeller, Taken};
+use crate::handoff::lock::lock;
+use crate::handoff::queue::{Limits, Queue, Taken};
 use crate::handoff::worker::Worker;
 use crate::jpeg::orientation;
 use crate::picture::Turn;
 use crate::protocol::stamp;
 use crate::recv::received::Received;
+use crate::report::limit::RateLimit;
+use crate::sinks::SLOW_EVERY;
 
 /// Where snapshots go, and how often one is taken by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +90,7 @@ impl fmt::Display for Notice {
             Notice::Full => write!(f, "no snapshot: {SLOW}"),
             Notice::Missed { count, why } => {
                 write!(f, "time lapse: {count} missed (told at most every ")?;
-                write!(f, "{} s): ", SlowTeller::PAUSE.as_secs())?;
+                write!(f, "{} s): ", SLOW_EVERY.as_secs())?;
                 match why {
                     Some(why) => why.fmt(f),
                     None => f.write_str(SLOW),
@@ -100,18 +103,14 @@ impl fmt::Display for Notice {
 /// Who hears of it, and how much of time lapse's misses.
 struct Telling {
     notice: Box<dyn Fn(Notice) + Send + Sync>,
-    missed: Mutex<(u64, SlowTeller)>,
+    missed: Mutex<RateLimit>,
 }
 
 impl Telling {
     fn missed(&self, why: Option<SnapshotError>, now: Instant) {
-        let due = {
-            let mut missed = self.missed.lock().expect("nothing panics while it counts");
-            missed.0 += 1;
-            let (all, teller) = &mut *missed;
-            teller.due(*all, now)
-        };
-        if let Some(count) = due {
+        let allowed = lock(&self.missed).allow(now);
+        if let Some(left_out) = allowed {
+            let count = left_out + 1;
             (self.notice)(Notice::Missed { count, why });
         }
     }
@@ -174,7 +173,7 @@ impl Snapshots {
         let queue = Arc::new(Queue::<Job>::new(Self::LIMITS));
         let telling = Arc::new(Telling {
             notice: Box::new(notice),
-            missed: Mutex::default(),
+            missed: Mutex::new(RateLimit::new(1, SLOW_EVERY)),
         });
         let worker = Worker::start("snapshots", {
             let (queue, telling) = (Arc::clone(&queue), Arc::clone(&telling));

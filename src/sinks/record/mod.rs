@@ -30,11 +30,12 @@ pub use self::notice::{Next, Notice, RecordError};
 pub use self::recordings::Recordings;
 use self::segments::{OpenFile, Segments};
 use self::timeline::{Step, Timeline};
-use crate::handoff::queue::{Limits, Queue, SlowTeller, Taken};
+use crate::handoff::queue::{Limits, Queue, Taken};
 use crate::handoff::worker::Worker;
 use crate::protocol::stamp;
 use crate::recv::received::Received;
-use crate::recv::talk::Talk;
+use crate::report::limit::RateLimit;
+use crate::sinks::SLOW_EVERY;
 
 /// How long written frames may wait for stable storage.
 pub const SYNC_EVERY: Duration = Duration::from_secs(5);
@@ -89,8 +90,8 @@ impl Recorder {
             queue: Arc::clone(&queue),
             status: Arc::clone(&status),
             notice,
-            teller: SlowTeller::default(),
-            talk: Talk::default(),
+            slow: RateLimit::new(1, SLOW_EVERY),
+            lines: RateLimit::default(),
             file: None,
             sync_due: None,
             failure: None,
@@ -140,8 +141,8 @@ struct Run<N> {
     queue: Arc<Queue<Arc<Received>>>,
     status: Arc<Mutex<Status>>,
     notice: N,
-    teller: SlowTeller,
-    talk: Talk,
+    slow: RateLimit,
+    lines: RateLimit,
     segments: Segments,
     timeline: Timeline,
     file: Option<OpenFile>,
@@ -207,7 +208,7 @@ impl<N: Fn(Notice)> Run<N> {
                     self.fail(&error, now);
                 }
             }
-            if let Some(dropped) = self.teller.due(self.queue.dropped(), now) {
+            if let Some(dropped) = self.slow.report(self.queue.dropped(), now) {
                 (self.notice)(Notice::Slow { dropped });
             }
         }
@@ -322,7 +323,7 @@ impl<N: Fn(Notice)> Run<N> {
     /// Tells, if that is not too much of the same.
     fn tell(&mut self, notice: Notice, now: Instant) {
         if notice.is_limited() {
-            match self.talk.may_say(now) {
+            match self.lines.allow(now) {
                 None => return,
                 Some(0) => {}
                 Some(lines) => (self.notice)(Notice::LeftOut(lines)),

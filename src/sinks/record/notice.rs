@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::handoff::queue::SlowTeller;
+use crate::sinks::SLOW_EVERY;
 
 /// Why a file was started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl fmt::Display for Notice {
                 f,
                 "the disk is too slow: {dropped} frames are not in the recording (told at most \
                  every {} s); a faster disk, a smaller picture or fewer frames a second help",
-                SlowTeller::PAUSE.as_secs()
+                SLOW_EVERY.as_secs()
             ),
             Notice::NotDeleted(e) => write!(f, "--keep: {e}"),
             Notice::Finished {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::notice::Next;
 use crate::protocol::stamp::Name;
 use crate::recv::received::Received;
-use crate::recv::talk::Talk;
+use crate::report::limit::RateLimit;
 
 /// Stamps and arrivals may disagree on the time between two frames by this much: frames that waited
 /// in a backlog do, by seconds. More is a clock that was set, or a machine that slept.
@@ -40,7 +40,7 @@ pub enum Step {
 #[derive(Debug)]
 pub struct Timeline {
     limit: Option<Duration>,
-    changes: Talk,
+    changes: RateLimit,
     open: Option<Open>,
 }
 
@@ -70,7 +70,7 @@ impl Timeline {
     pub fn new(limit: Option<Duration>) -> Self {
         Timeline {
             limit,
-            changes: Talk::new(CHANGES, CHANGE_EVERY),
+            changes: RateLimit::new(CHANGES, CHANGE_EVERY),
             open: None,
         }
     }
@@ -113,7 +113,7 @@ impl Timeline {
 }
 
 impl Open {
-    fn step(&self, frame: &Received, limit: Option<Duration>, changes: &mut Talk) -> Step {
+    fn step(&self, frame: &Received, limit: Option<Duration>, changes: &mut RateLimit) -> Step {
         let (at, clock) = self.last.follow(frame);
         let age = frame.arrived.saturating_duration_since(self.since);
         let change = if name(frame) != self.name.as_ref() {
@@ -127,7 +127,7 @@ impl Open {
         let due = limit.filter(|limit| at >= *limit && age >= *limit / 2);
         match (due, change) {
             (Some(limit), _) => Step::Next(Next::Segment(limit)),
-            (None, Some(why)) if age >= YOUNGEST && changes.may_say(frame.arrived).is_some() => {
+            (None, Some(why)) if age >= YOUNGEST && changes.allow(frame.arrived).is_some() => {
                 Step::Next(why)
             }
             _ => Step::Here(at),
