@@ -213,7 +213,7 @@ fn s_saves_the_jpeg_as_it_was_sent_and_says_where() {
 #[test]
 fn space_freezes_the_picture_and_lets_the_newest_in() {
     let mut desktop = Desktop::start();
-    desktop.show(RED);
+    let frozen = desktop.show(RED);
     desktop.press("space");
     desktop
         .screen
@@ -223,12 +223,15 @@ fn space_freezes_the_picture_and_lets_the_newest_in() {
     for shade in 0..5 {
         desktop.feed(&pictures::stripes(SIZE.0, SIZE.1, &[[10, 10, 100 + shade]]));
     }
-    desktop.figures.wait_for("frames passed over", |figures| {
+    desktop.figures.wait_for("skipped frames", |figures| {
         (figures["dropped"].as_u64() >= Some(5)).then_some(())
     });
     let screen = desktop.screen.look();
     let (x, y, ..) = place(&screen, SIZE);
     assert!(seen(&screen, x + 10, y + 10, RED));
+    desktop.press("s");
+    let saved = fs::read(desktop.file_in("Seen")).unwrap();
+    assert!(without_stamp(&saved) == frozen, "what is seen is saved");
     desktop.press("space");
     let newest = [10, 10, 104];
     desktop

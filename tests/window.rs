@@ -1,18 +1,18 @@
-//! The window as people see it: a real X server (Xvfb), real key presses (xdotool), real pixels.
+//! The window as people see it: a real X server (Xvfb), real key presses (xdotool), real pixels, and a sender
+//! that waits for the ack of each picture.
 //!
-//! A process of its own, this test binary once more, runs the window on a stand: a host that does
-//! what the test writes to its standard input, and tells on its standard output what the window told
-//! it. Needs Xvfb and xdotool, and says so where they are not. Waiting is always for something to
-//! happen; the bound on it only ends a test that has failed.
+//! Needs Xvfb and xdotool, and says so where they are not. Waiting is always for something to happen; the
+//! bound on it only ends a test that has failed.
 #![cfg(all(target_os = "linux", feature = "view"))]
 
 mod common;
-#[path = "window/stand.rs"]
-mod stand;
+#[path = "window/viewer.rs"]
+mod viewer;
 
-use common::screen::{Screen, colour, colours};
+use common::pictures;
+use common::screen::{self, Screen};
 use image::RgbImage;
-use stand::Stand;
+use viewer::Viewer;
 
 const RED: u32 = 0xd0_10_10;
 const GREEN: u32 = 0x10_c0_20;
@@ -22,11 +22,26 @@ const WHITE: u32 = 0xf0_f0_f0;
 /// The colours of a picture's quarters: upper left, upper right, lower left, lower right.
 const QUARTERS: [u32; 4] = [RED, GREEN, BLUE, WHITE];
 
-/// Not a test: the window on its stand, in a process that the tests start.
-#[test]
-#[ignore = "started by the others"]
-fn the_stand() {
-    stand::run();
+/// What JPEG may cost a colour.
+const STEPS: u8 = 6;
+
+/// A pixel: one of the colours above, if it is near enough to have come of it.
+fn colour(screen: &RgbImage, x: u32, y: u32) -> u32 {
+    let seen = screen::colour(screen, x, y);
+    let [_, r, g, b] = seen.to_be_bytes();
+    let is_near = |sent: &u32| {
+        let [_, red, green, blue] = sent.to_be_bytes();
+        pictures::near([r, g, b], [red, green, blue], STEPS)
+    };
+    QUARTERS.into_iter().find(is_near).unwrap_or(seen)
+}
+
+/// The colours of a rectangle's pixels.
+fn colours(
+    screen: &RgbImage,
+    (x, y, w, h): (u32, u32, u32, u32),
+) -> impl Iterator<Item = u32> + '_ {
+    (y..y + h).flat_map(move |y| (x..x + w).map(move |x| colour(screen, x, y)))
 }
 
 /// The colours in the middle of each quarter of a picture of `w` by `h` in the middle of the screen.
@@ -36,17 +51,16 @@ fn quarters(screen: &RgbImage, w: u32, h: u32) -> [u32; 4] {
 }
 
 /// A window that shows a live picture of that size, words and all hidden.
-fn showing(screen: &Screen, options: &[&str], w: usize, h: usize) -> Stand {
-    let mut stand = Stand::start(screen, options);
-    stand.tell("status receiving");
-    stand.show(1, w, h);
-    stand
+fn showing(screen: &Screen, options: &[&str], w: u32, h: u32) -> Viewer {
+    let mut viewer = Viewer::start(screen, options);
+    viewer.show(1, w, h);
+    viewer
 }
 
 #[test]
 fn the_picture_is_shown_pixel_by_pixel_in_a_window_of_its_size() {
     let screen = Screen::start(1280, 800);
-    let mut stand = showing(&screen, &[], 640, 480);
+    let mut viewer = showing(&screen, &[], 640, 480);
     let pixels = screen.look();
     // The window's edges: the picture begins and ends there, and nothing of it is scaled.
     for (x, y, expected) in [
@@ -60,23 +74,27 @@ fn the_picture_is_shown_pixel_by_pixel_in_a_window_of_its_size() {
     ] {
         assert_eq!(colour(&pixels, x, y), expected, "at {x},{y}");
     }
-    stand.quit_with(&screen, "q");
+    viewer.quit_with(&screen, "q");
 }
 
 #[test]
 fn every_picture_is_reported_as_shown_once_and_in_order() {
     let screen = Screen::start(800, 600);
-    let mut stand = showing(&screen, &[], 320, 240);
+    let mut viewer = showing(&screen, &[], 320, 240);
     for seq in 2..50 {
-        stand.show(seq, 320, 240);
+        viewer.show(seq, 320, 240);
     }
-    stand.quit_with(&screen, "Escape");
+    let figures = viewer.quit_with(&screen, "Escape");
+    assert_eq!(
+        (&figures["shown"], &figures["dropped"]),
+        (&49.into(), &0.into())
+    );
 }
 
 #[test]
 fn turning_and_mirroring_move_the_colours() {
     let screen = Screen::start(1000, 800);
-    let mut stand = showing(&screen, &[], 600, 600);
+    let mut viewer = showing(&screen, &[], 600, 600);
     screen.wait("the picture", |screen| {
         quarters(screen, 600, 600) == QUARTERS
     });
@@ -88,56 +106,50 @@ fn turning_and_mirroring_move_the_colours() {
     screen.press("m");
     let mirrored = [RED, BLUE, GREEN, WHITE];
     screen.wait("a mirror", |screen| quarters(screen, 600, 600) == mirrored);
-    // What is saved is what is seen.
-    screen.press("s");
-    stand.expect("snapshot 1 quarters 3 mirror true");
-    stand.quit_with(&screen, "q");
+    viewer.quit_with(&screen, "q");
 }
 
 #[test]
 fn options_turn_the_picture_and_the_window_with_it() {
     let screen = Screen::start(1000, 1000);
-    let mut stand = showing(&screen, &["--rotation", "90", "--vflip"], 800, 400);
+    let mut viewer = showing(&screen, &["--rotation", "90", "--vflip"], 800, 400);
     // Flipped to [BLUE, WHITE, RED, GREEN], then turned.
     let turned = [RED, BLUE, GREEN, WHITE];
     screen.wait("the turned picture", |screen| {
         quarters(screen, 400, 800) == turned
     });
-    stand.quit_with(&screen, "q");
+    viewer.quit_with(&screen, "q");
 }
 
 #[test]
 fn a_frozen_picture_stays_and_going_on_shows_the_newest() {
     let screen = Screen::start(800, 600);
-    let mut stand = showing(&screen, &[], 640, 480);
+    let mut viewer = showing(&screen, &[], 640, 480);
     let probe = |screen: &RgbImage| colour(screen, 400, 200);
-    stand.fill(2, 640, 480, RED);
-    stand.expect("shown 2");
+    viewer.fill(2, 640, 480, RED);
     screen.press("space");
     screen.wait("the window saying that it is frozen", |screen| {
         colours(screen, (80, 480, 640, 50)).any(|colour| colour != RED)
     });
     for seq in 3..6 {
-        stand.fill(seq, 640, 480, BLUE);
-        stand.expect(&format!("passed over {seq}"));
+        viewer.fill(seq, 640, 480, BLUE);
     }
     assert_eq!(probe(&screen.look()), RED);
-    // The frozen picture is the one that is saved.
-    screen.press("s");
-    stand.expect("snapshot 2 quarters 0 mirror false");
     screen.press("space");
     screen.wait("the newest picture", |screen| probe(screen) == BLUE);
-    stand.fill(6, 640, 480, GREEN);
-    stand.expect("shown 6");
-    stand.quit_with(&screen, "q");
+    viewer.fill(6, 640, 480, GREEN);
+    let figures = viewer.quit_with(&screen, "q");
+    assert_eq!(
+        (&figures["shown"], &figures["dropped"]),
+        (&3.into(), &3.into())
+    );
 }
 
 #[test]
 fn the_overlay_and_the_help_come_and_go() {
     let screen = Screen::start(800, 600);
-    let mut stand = showing(&screen, &[], 640, 480);
-    stand.fill(2, 640, 480, RED);
-    stand.expect("shown 2");
+    let mut viewer = showing(&screen, &[], 640, 480);
+    viewer.fill(2, 640, 480, RED);
     let not_red = |screen: &RgbImage, place| colours(screen, place).any(|colour| colour != RED);
     let corner = |screen: &RgbImage| not_red(screen, (90, 70, 200, 100));
     let middle = |screen: &RgbImage| not_red(screen, (300, 200, 200, 200));
@@ -153,31 +165,28 @@ fn the_overlay_and_the_help_come_and_go() {
         screen.press("Escape");
         screen.wait("the help's end", |screen| !middle(screen));
     }
-    stand.quit_with(&screen, "Escape");
+    viewer.quit_with(&screen, "Escape");
 }
 
 #[test]
 fn a_recording_has_its_red_dot_while_it_runs() {
     let screen = Screen::start(800, 600);
-    let mut stand = showing(&screen, &[], 640, 480);
-    stand.fill(2, 640, 480, BLUE);
-    stand.expect("shown 2");
+    let mut viewer = showing(&screen, &[], 640, 480);
+    viewer.fill(2, 640, 480, BLUE);
     let dot =
         |screen: &RgbImage| colours(screen, (600, 60, 120, 60)).any(|colour| colour == 0xf0_32_28);
     assert!(!dot(&screen.look()));
     screen.press("v");
-    stand.expect("record");
     screen.wait("the red dot", dot);
     screen.press("v");
-    stand.expect("record");
     screen.wait("the red dot's end", |screen| !dot(screen));
-    stand.quit_with(&screen, "q");
+    viewer.quit_with(&screen, "q");
 }
 
 #[test]
 fn full_screen_fills_the_screen_and_escape_leaves_it_first() {
     let screen = Screen::start(1024, 768);
-    let mut stand = showing(&screen, &[], 640, 480);
+    let mut viewer = showing(&screen, &[], 640, 480);
     let corner = |screen: &RgbImage| colour(screen, 0, 0);
     assert_eq!(corner(&screen.look()), 0);
     screen.press("f");
@@ -190,21 +199,21 @@ fn full_screen_fills_the_screen_and_escape_leaves_it_first() {
     screen.wait("the whole screen again", |screen| corner(screen) == RED);
     screen.press("f");
     screen.wait("the window again", |screen| corner(screen) == 0);
-    stand.quit_with(&screen, "Escape");
+    viewer.quit_with(&screen, "Escape");
 }
 
 #[test]
 fn the_full_screen_option_fills_the_screen() {
     let screen = Screen::start(1024, 768);
-    let mut stand = showing(&screen, &["--fullscreen"], 640, 480);
+    let mut viewer = showing(&screen, &["--fullscreen"], 640, 480);
     screen.wait("the whole screen", |screen| colour(screen, 0, 0) == RED);
-    stand.quit_with(&screen, "q");
+    viewer.quit_with(&screen, "q");
 }
 
 #[test]
 fn a_given_size_is_kept_and_the_picture_letter_boxed() {
     let screen = Screen::start(1000, 1000);
-    let mut stand = showing(&screen, &["--window", "800x800"], 640, 320);
+    let mut viewer = showing(&screen, &["--window", "800x800"], 640, 320);
     screen.wait("the enlarged picture", |screen| {
         quarters(screen, 800, 400) == QUARTERS
     });
@@ -212,48 +221,47 @@ fn a_given_size_is_kept_and_the_picture_letter_boxed() {
     for y in [110, 290, 710, 890] {
         assert_eq!(colour(&screen.look(), 500, y), 0, "at row {y}");
     }
-    stand.quit_with(&screen, "q");
+    viewer.quit_with(&screen, "q");
 }
 
 #[test]
 fn a_picture_larger_than_the_screen_is_fitted_to_it() {
     let screen = Screen::start(800, 600);
-    let mut stand = showing(&screen, &[], 4056, 3040);
+    let mut viewer = showing(&screen, &[], 4056, 3040);
     screen.wait("the fitted picture", |screen| {
         quarters(screen, 800, 600) == QUARTERS
     });
-    stand.quit_with(&screen, "q");
+    viewer.quit_with(&screen, "q");
 }
 
 #[test]
 fn odd_and_tiny_pictures_are_shown() {
     let screen = Screen::start(800, 600);
-    let mut stand = showing(&screen, &[], 1, 1);
+    let mut viewer = showing(&screen, &[], 1, 1);
     screen.wait("the one pixel", |screen| colour(screen, 400, 300) == RED);
     for (seq, w, h) in [(2, 639, 481), (3, 500, 480), (4, 65_500, 1), (5, 1, 3000)] {
-        stand.show(seq, w, h);
+        viewer.show(seq, w, h);
     }
-    stand.quit_with(&screen, "q");
+    viewer.quit_with(&screen, "q");
 }
 
 #[test]
 fn a_stalled_picture_is_dimmed_and_a_new_one_ends_that() {
     let screen = Screen::start(800, 600);
-    let mut stand = showing(&screen, &[], 640, 480);
+    let mut viewer = showing(&screen, &[], 640, 480);
     let light = |screen: &RgbImage| screen.get_pixel(700, 100).0[1];
-    assert_eq!(light(&screen.look()), 0xc0);
-    stand.tell("status stalled");
+    assert_eq!(colour(&screen.look(), 700, 100), GREEN);
+    viewer.end_stream();
     screen.wait("a darker picture", |screen| light(screen) < 0x60);
-    stand.tell("status receiving");
-    stand.show(2, 640, 480);
-    assert_eq!(light(&screen.look()), 0xc0);
-    stand.quit_with(&screen, "q");
+    viewer.show(2, 640, 480);
+    assert_eq!(colour(&screen.look(), 700, 100), GREEN);
+    viewer.quit_with(&screen, "q");
 }
 
 #[test]
 fn the_waiting_screen_is_there_before_any_picture() {
     let screen = Screen::start(800, 600);
-    let mut stand = Stand::start(&screen, &[]);
+    let mut viewer = Viewer::start(&screen, &[]);
     let has =
         |screen: &RgbImage, place, wanted| colours(screen, place).any(|colour| colour == wanted);
     screen.wait("the line to type", |screen| {
@@ -263,44 +271,40 @@ fn the_waiting_screen_is_there_before_any_picture() {
     screen.wait("the refusal", |screen| {
         has(screen, (80, 400, 640, 140), 0xff_8a_7a)
     });
-    stand.quit_with(&screen, "Escape");
+    viewer.quit_with(&screen, "Escape");
 }
 
 #[test]
 fn a_window_that_was_covered_is_whole_again() {
     let screen = Screen::start(800, 600);
-    let mut stand = showing(&screen, &[], 640, 480);
+    let mut viewer = showing(&screen, &[], 640, 480);
     screen.wait("the picture", |screen| {
         quarters(screen, 640, 480) == QUARTERS
     });
-    let mut other = Stand::start(&screen, &["--window", "800x600"]);
+    let mut other = Viewer::start(&screen, &["--window", "800x600"]);
     screen.wait("the other window", |screen| {
         quarters(screen, 640, 480) != QUARTERS && colour(screen, 2, 2) != 0
     });
-    other.tell("stop");
-    other.expect("ended Ok(())");
+    other.terminate();
     screen.wait("the picture", |screen| {
         quarters(screen, 640, 480) == QUARTERS
     });
-    stand.quit_with(&screen, "q");
+    viewer.quit_with(&screen, "q");
 }
 
 #[test]
 fn the_close_button_ends_it() {
     let screen = Screen::start(800, 600);
-    let mut stand = showing(&screen, &[], 640, 480);
+    let mut viewer = showing(&screen, &[], 640, 480);
     // What a window manager sends when the button is pressed.
     screen.close_window();
-    stand.expect("ended Ok(())");
+    viewer.ends_with_0();
 }
 
 #[test]
 fn without_a_display_the_error_says_what_to_do() {
-    let mut stand = Stand::start_on(":99999", &[]);
-    let line = stand.next_line();
-    assert!(line.starts_with("ended Err"), "{line}");
-    assert!(
-        line.contains("DISPLAY=:99999") && line.contains("--headless"),
-        "{line}"
-    );
+    let (status, lines) = Viewer::start_on(":99999", &[]).end();
+    assert_eq!(status.code(), Some(1));
+    let says = |line: &String| line.contains("DISPLAY=:99999") && line.contains("--headless");
+    assert!(lines.iter().any(says), "{lines:#?}");
 }

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use pi_stream::args::view::options::Options;
-use pi_stream::args::view::window_options::WindowConfig;
 use pi_stream::handoff::stop::{Reason, Stop};
 use pi_stream::net::DEFAULT_PORT;
 use pi_stream::net::listen::{self, Acceptor, Allowed, Bind};
@@ -28,9 +27,8 @@ use pi_stream::sinks::output::Output;
 use pi_stream::sinks::record::Recorder;
 use pi_stream::sinks::snapshot::Snapshots;
 use pi_stream::sinks::{Notices, Sinks};
-use pi_stream::window;
-use pi_stream::window::desk::{self, Desk};
-use pi_stream::window::host::News;
+use pi_stream::window::model::{self, Model};
+use pi_stream::window::{self, WindowConfig};
 
 /// How long the last frames have to be decoded at the end: a large one takes its time on a small machine.
 const PATIENCE_AT_END: Duration = Duration::from_secs(1);
@@ -80,18 +78,18 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
     let acceptors = listen::listen(options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT }))?;
     let bound: Vec<SocketAddr> = acceptors.iter().map(|a| a.address()).collect();
 
-    let desk = Arc::new(OnceLock::<Desk>::new());
+    let model = Arc::new(OnceLock::<Model>::new());
     let window = WindowConfig::from(options.window.clone());
-    let sinks = sinks(&options, &window, &mut stdout, &stop, console, &desk)?;
+    let sinks = sinks(&options, &window, &mut stdout, &stop, console, &model)?;
     let seat = Seat::new(options.idle_timeout.unwrap_or(IdleTimeout::ByPace));
     let tell = Box::new({
         let console = Arc::clone(console);
-        let desk = Arc::clone(&desk);
+        let model = Arc::clone(&model);
         move |event: pi_stream::recv::event::Event| {
             let text = event.to_string();
             console.say(event.severity(), &text);
-            if let Some(desk) = desk.get().filter(|_| event.is_for_window()) {
-                desk.tell(News { text, bad: false });
+            if let Some(model) = model.get().filter(|_| event.is_for_window()) {
+                model.notify(text, false);
             }
         }
     });
@@ -104,7 +102,7 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
 
     let reach = Reach::of(&bound);
     say_where(&bound, &reach, console);
-    desk.get_or_init(|| Desk::new(Arc::clone(&hub), reach.clone(), Instant::now()));
+    model.get_or_init(|| Model::new(Arc::clone(&hub), reach.clone(), Instant::now()));
     start(&hub, &acceptors, &options)?;
     let over = Arc::new(Stop::new());
     let stats = Stats::or_default(options.stats, options.quiet);
@@ -125,8 +123,7 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
         while !stop.sleep(Duration::from_secs(3600)) {}
         Ok(())
     } else {
-        let desk = desk.get().expect("it was set above");
-        window::run(&window, &hub.decoded, desk, &stop)
+        window::run(&window, model.get().expect("it was set above"))
     };
     stop.ask(Reason::Done);
     end(&hub);
@@ -158,15 +155,15 @@ fn sinks(
     stdout: &mut Option<File>,
     stop: &Arc<Stop>,
     console: &Arc<Console>,
-    desk: &Arc<OnceLock<Desk>>,
+    model: &Arc<OnceLock<Model>>,
 ) -> anyhow::Result<Sinks> {
     let say: Arc<dyn Fn(String, bool) + Send + Sync> = Arc::new({
-        let (console, desk) = (Arc::clone(console), Arc::clone(desk));
+        let (console, model) = (Arc::clone(console), Arc::clone(model));
         move |text: String, bad| {
             let severity = if bad { Severity::Error } else { Severity::Info };
             console.say(severity, &text);
-            if let Some(desk) = desk.get() {
-                desk.tell(News { text, bad });
+            if let Some(model) = model.get() {
+                model.notify(text, bad);
             }
         }
     });
@@ -268,7 +265,7 @@ impl Figures {
     /// Says at the end whether it came because the time was up.
     fn run(mut self) -> bool {
         let start = Instant::now();
-        let mut hint_at = Some(start + desk::HINT_AFTER);
+        let mut hint_at = Some(start + model::HINT_AFTER);
         let mut rates = Rates::new(start);
         let mut schedule = Schedule::new(start);
         let mut time_was_up = false;

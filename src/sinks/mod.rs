@@ -8,7 +8,6 @@ pub mod output;
 pub mod record;
 pub mod snapshot;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -28,15 +27,6 @@ const SLOW_EVERY: Duration = Duration::from_secs(10);
 
 /// What recorders say, to whom it may concern.
 pub type Notices = Arc<dyn Fn(record::Notice) + Send + Sync>;
-
-/// A recording that is being written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recording {
-    /// When its first frame arrived.
-    pub since: Instant,
-    /// The file that is open.
-    pub path: PathBuf,
-}
 
 /// All sinks.
 pub struct Sinks {
@@ -106,13 +96,10 @@ impl Sinks {
         self.recordings.start(config, move |notice| notices(notice))
     }
 
-    /// The recording that runs.
-    pub fn recording(&self) -> Option<Recording> {
+    /// When the recording began that runs.
+    pub(crate) fn recording_since(&self) -> Option<Instant> {
         let status = self.recordings.status();
-        (status.running && !status.failed).then(|| Recording {
-            since: status.since.unwrap_or_else(Instant::now),
-            path: status.path.unwrap_or_default(),
-        })
+        (status.running && !status.failed).then(|| status.since.unwrap_or_else(Instant::now))
     }
 
     /// Whether what is asked to be recorded is; `None` where nothing is asked. After [`Sinks::finish`]:

@@ -1,13 +1,12 @@
 //! The window: pictures as they come, and the keys.
 //!
 //! [`run`] is the program's main thread from start to end. It waits on the slot of decoded pictures,
-//! draws the newest, hands it to the window system, and only then tells the [`Host`]; in between it
+//! draws the newest, hands it to the window system, and only then tells the [`Model`]; in between it
 //! hears the window's events. It knows neither sockets nor files; what it says about them comes
-//! from the host. This room alone names minifb.
+//! from the model. This room alone names minifb.
 
-pub mod desk;
-pub mod host;
 mod keys;
+pub mod model;
 #[cfg_attr(target_os = "linux", path = "native_linux.rs")]
 #[cfg_attr(not(target_os = "linux"), path = "native_other.rs")]
 mod native;
@@ -30,15 +29,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::keys::Action;
+use self::model::{Model, State};
 use self::native::Native;
 use self::scene::Scene;
 use self::surface::Surface;
-use crate::args::view::window_options::WindowConfig;
-use crate::handoff::slot::{Slot, Wake};
-use crate::handoff::stop::{Reason, Stop};
-use crate::picture::Bitmap;
+use crate::handoff::slot::Wake;
+use crate::handoff::stop::Reason;
+use crate::picture::{Bitmap, Turn};
 use crate::recv::received::Decoded;
-use crate::window::host::{Host, State};
 
 /// How often events are heard where nothing wakes the loop for them.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -46,11 +44,28 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// How often the close button and `stop` are looked at where something does.
 const LOOK_SELDOM: Duration = Duration::from_millis(50);
 
-/// How often the host is asked how things stand, for the title and the words.
+/// How often the model is asked how things stand, for the title and the words.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
 
 /// How long an idle window stays undrawn: nothing else would repair one that was covered.
 const REDRAW_EVERY: Duration = Duration::from_millis(500);
+
+/// The smallest window: below it there is no room for words.
+pub(crate) const SMALLEST: (u32, u32) = (320, 240);
+
+/// How the window begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WindowConfig {
+    /// Its size in pixels; `None`: the first picture's, at most what fits the screen.
+    pub(crate) size: Option<(u32, u32)>,
+    pub(crate) fullscreen: bool,
+    /// Whether it stays above the others.
+    pub(crate) on_top: bool,
+    /// What its title begins with; `None`: the sender's name.
+    pub(crate) title: Option<String>,
+    /// How the pictures are turned.
+    pub turn: Turn,
+}
 
 /// Why there is no window.
 #[derive(Debug)]
@@ -117,17 +132,13 @@ pub fn bitmap() -> Bitmap {
     Native::bitmap()
 }
 
-/// Shows the pictures until the window is closed, which asks `stop` to end ([`Reason::Done`]), or until
+/// Shows the pictures until the window is closed, which asks the program to end ([`Reason::Done`]), or until
 /// somebody else asked. To be called on the main thread: macOS and Windows want it so. A slot that
 /// is closed does not end it: the last picture can still be looked at.
-pub fn run(
-    config: &WindowConfig,
-    pictures: &Slot<Decoded>,
-    host: &dyn Host,
-    stop: &Stop,
-) -> Result<(), WindowError> {
+pub fn run(config: &WindowConfig, model: &Model) -> Result<(), WindowError> {
+    let (pictures, stop) = (model.pictures(), model.stop());
     let size = config.size.map(|(w, h)| (w as usize, h as usize));
-    let scene = Scene::new(config.turn, host.status());
+    let scene = Scene::new(config.turn, model.status());
     let title = scene.title(config.title.as_deref());
     let mut surface = Surface::open(&title, size, config.on_top)?;
     if config.fullscreen {
@@ -145,9 +156,7 @@ pub fn run(
         let now = Instant::now();
         let mut viewer = Viewer {
             config,
-            pictures,
-            host,
-            stop,
+            model,
             look_every: watch.map_or(LOOK_EVERY, |_| LOOK_SELDOM),
             uncovered: &uncovered,
             surface,
@@ -167,9 +176,7 @@ pub fn run(
 /// The window and all that it is connected to.
 struct Viewer<'a> {
     config: &'a WindowConfig,
-    pictures: &'a Slot<Decoded>,
-    host: &'a dyn Host,
-    stop: &'a Stop,
+    model: &'a Model,
     look_every: Duration,
     uncovered: &'a AtomicBool,
     surface: Surface,
@@ -182,7 +189,7 @@ struct Viewer<'a> {
 impl Viewer<'_> {
     /// One round: a picture, the keys, the words, and then a wait for whatever comes first.
     fn turn_once(&mut self) -> Result<(), WindowError> {
-        if let Some(decoded) = self.pictures.take() {
+        if let Some(decoded) = self.model.pictures().take() {
             self.accept(decoded)?;
         }
         self.surface.pump();
@@ -190,7 +197,7 @@ impl Viewer<'_> {
             self.obey(action);
         }
         if !self.surface.is_open() {
-            self.stop.ask(Reason::Done);
+            self.model.stop().ask(Reason::Done);
             return Ok(());
         }
         let now = Instant::now();
@@ -206,12 +213,12 @@ impl Viewer<'_> {
 
     /// Shows a new picture, or keeps it back while the picture is frozen.
     fn accept(&mut self, decoded: Decoded) -> Result<(), WindowError> {
-        if !self.host.is_current(&decoded.frame) {
-            self.host.passed_over(&decoded.frame);
+        if !self.model.is_current(&decoded.frame) {
+            self.model.skipped(&decoded.frame);
             return Ok(());
         }
         if self.scene.is_frozen() {
-            self.host.passed_over(&decoded.frame);
+            self.model.skipped(&decoded.frame);
             self.scene.keep_back(decoded);
             return Ok(());
         }
@@ -226,7 +233,7 @@ impl Viewer<'_> {
             self.suit_first_picture()?;
         }
         self.draw(now)?;
-        self.host.shown(&frame, Instant::now());
+        self.model.shown(&frame, Instant::now());
         Ok(())
     }
 
@@ -241,7 +248,7 @@ impl Viewer<'_> {
     fn obey(&mut self, action: Action) {
         let now = Instant::now();
         match action {
-            Action::Quit => self.stop.ask(Reason::Done),
+            Action::Quit => self.model.stop().ask(Reason::Done),
             Action::Escape => self.escape(),
             Action::Overlay => self.scene.toggle_overlay(),
             Action::Help => self.scene.toggle_help(),
@@ -249,11 +256,11 @@ impl Viewer<'_> {
             Action::Turn => self.scene.turn_right(),
             Action::Mirror => self.scene.mirror(),
             Action::Snapshot => match self.scene.frame() {
-                Some(frame) => self.host.snapshot(frame, self.scene.turn()),
+                Some(frame) => self.model.snapshot(frame, self.scene.turn()),
                 None => self.scene.say("No picture to save yet.", now),
             },
             Action::Record => {
-                self.host.toggle_recording();
+                self.model.toggle_recording();
                 // The red dot comes and goes with the key.
                 self.status_due = now;
             }
@@ -275,12 +282,12 @@ impl Viewer<'_> {
         }
         let left = self.surface.is_full_screen() && self.surface.set_full_screen(false);
         if !left {
-            self.stop.ask(Reason::Done);
+            self.model.stop().ask(Reason::Done);
         }
     }
 
     fn ask_status(&mut self, now: Instant) {
-        self.scene.set_status(self.host.status());
+        self.scene.set_status(self.model.status());
         self.status_due = now + STATUS_EVERY;
         let title = self.scene.title(self.config.title.as_deref());
         if title != self.title {
@@ -304,9 +311,9 @@ impl Viewer<'_> {
         let deadline = (Instant::now() + self.look_every)
             .min(self.status_due)
             .min(self.redraw_due);
-        if self.pictures.wait(Some(deadline)) == Wake::Closed {
+        if self.model.pictures().wait(Some(deadline)) == Wake::Closed {
             // No picture will come; the slot would not make us wait any more.
-            self.stop.sleep_until(deadline);
+            self.model.stop().sleep_until(deadline);
         }
     }
 }

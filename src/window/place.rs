@@ -2,7 +2,7 @@
 //!
 //! Numbers only.
 
-use crate::args::view::window_options::SMALLEST;
+use crate::window::SMALLEST;
 use crate::window::paint::fit;
 
 /// The window's size for a picture: the picture's own, so that nothing is scaled; made smaller to fit

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::picture::{Bitmap, Turn};
 use crate::recv::received::{Decoded, Received};
-use crate::window::host::{State, Status};
+use crate::window::model::{Notification, State, Status};
 use crate::window::paint::Canvas;
 use crate::window::paint::fit;
 use crate::window::paint::panels::Panels;
@@ -62,7 +62,7 @@ impl Scene {
         }
     }
 
-    /// How things stood when the host was asked last.
+    /// How things stood when the model was asked last.
     pub fn status(&self) -> &Status {
         &self.status
     }
@@ -175,9 +175,10 @@ impl Scene {
         let bitmap = &self.picture.as_ref()?.bitmap;
         let fits = (bitmap.width, bitmap.height) == size && self.turn == Turn::NONE;
         let words = self.frozen || self.overlay || self.help || self.refusal.is_some();
-        let hosts_words = self.status.recording.is_some() || self.status.news.is_some();
+        let status_words =
+            self.status.recording_since.is_some() || self.status.notification.is_some();
         let live = self.status.state == State::Receiving;
-        (fits && live && !words && !hosts_words).then_some(bitmap)
+        (fits && live && !words && !status_words).then_some(bitmap)
     }
 
     /// Draws everything, on a screen where `density` pixels make one of a common screen's.
@@ -187,10 +188,10 @@ impl Scene {
         self.draw_picture(canvas);
         let mut panels = Panels::new(canvas, density);
         if let Some(refusal) = &self.refusal {
-            panels.stack(&[words::news(refusal.text, true)]);
+            panels.stack(&[words::notification(refusal.text, true)]);
         }
-        if let Some(news) = &self.status.news {
-            panels.stack(&[words::news(&news.text, news.bad)]);
+        if let Some(Notification { text, is_error }) = &self.status.notification {
+            panels.stack(&[words::notification(text, *is_error)]);
         }
         if self.frozen {
             panels.stack(&[words::frozen()]);
@@ -200,8 +201,8 @@ impl Scene {
         } else {
             panels.waiting(&words::waiting(&self.status));
         }
-        if let Some(recording) = &self.status.recording {
-            panels.recording(&words::recording_time(recording.since, now));
+        if let Some(since) = self.status.recording_since {
+            panels.recording(&words::recording_time(since, now));
         }
         if self.help {
             panels.help(&words::help());

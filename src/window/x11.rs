@@ -25,8 +25,8 @@ use x11rb::wrapper::ConnectionExt as _;
 
 use super::place::window_size;
 use super::rect::Rect;
-use crate::args::view::window_options::SMALLEST;
 use crate::handoff::slot::Slot;
+use crate::window::SMALLEST;
 
 x11rb::atom_manager! {
     Atoms: AtomsCookie {

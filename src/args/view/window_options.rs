@@ -5,9 +5,7 @@
 use clap::Args;
 
 use crate::picture::Turn;
-
-/// The smallest window: below it there is no room for words.
-pub const SMALLEST: (u32, u32) = (320, 240);
+use crate::window::{SMALLEST, WindowConfig};
 
 /// The largest window that can be asked for; X11's own limit is 32,767.
 const LARGEST: (u32, u32) = (16_384, 16_384);
@@ -42,21 +40,6 @@ pub struct WindowArgs {
     /// Mirror the picture top to bottom
     #[arg(long, help_heading = "Window")]
     pub vflip: bool,
-}
-
-/// How the window begins.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct WindowConfig {
-    /// Its size in pixels; `None`: the first picture's, at most what fits the screen.
-    pub size: Option<(u32, u32)>,
-    /// Whether it fills the screen.
-    pub fullscreen: bool,
-    /// Whether it stays above the others.
-    pub on_top: bool,
-    /// What its title begins with; `None`: the sender's name.
-    pub title: Option<String>,
-    /// How the pictures are turned.
-    pub turn: Turn,
 }
 
 impl From<WindowArgs> for WindowConfig {

@@ -258,7 +258,7 @@ mod tests {
 
     use super::*;
     use crate::net::reach::Hint;
-    use crate::window::host::{State, Status};
+    use crate::window::model::{State, Status};
 
     const PAPER: u32 = 0xff_ff_ff;
 
@@ -290,8 +290,8 @@ mod tests {
         let mut canvas = Canvas::new(&mut pixels, width, height);
         let mut panels = Panels::new(&mut canvas, density);
         let path = format!("Saved /home/someone/Pictures/{}.jpg", "y".repeat(64));
-        panels.stack(&[words::news(&path, false)]);
-        panels.stack(&[words::news("Disk full: the recording ended.", true)]);
+        panels.stack(&[words::notification(&path, false)]);
+        panels.stack(&[words::notification("Disk full: the recording ended.", true)]);
         panels.stack(&[words::frozen()]);
         panels.stack(&words::stalled(&status, now));
         panels.recording(&words::recording_time(

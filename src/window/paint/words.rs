@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::text::{Line, Tone};
-use crate::window::host::{State, Status};
+use crate::window::model::{State, Status};
 
 /// The keys and what they do, in the order of the help.
 const KEYS: [(&str, &str); 10] = [
@@ -121,9 +121,9 @@ pub fn overlay(status: &Status, window: (usize, usize)) -> Vec<Line> {
 }
 
 fn dropped(status: &Status) -> String {
-    let all = status.shown + status.dropped;
-    let share = 100.0 * status.dropped as f64 / all.max(1) as f64;
-    format!("{} of {all} ({share:.1} %)", status.dropped)
+    let all = status.shown + status.skipped;
+    let share = 100.0 * status.skipped as f64 / all.max(1) as f64;
+    format!("{} of {all} ({share:.1} %)", status.skipped)
 }
 
 fn milliseconds(latency: Duration) -> String {
@@ -148,8 +148,8 @@ pub fn stalled(status: &Status, now: Instant) -> Vec<Line> {
 }
 
 /// Something that happened, or went wrong.
-pub fn news(text: &str, bad: bool) -> Line {
-    Line::new(if bad { Tone::Alert } else { Tone::Plain }, text)
+pub fn notification(text: &str, is_error: bool) -> Line {
+    Line::new(if is_error { Tone::Alert } else { Tone::Plain }, text)
 }
 
 /// That the picture is frozen, and what lets it go.
@@ -246,7 +246,7 @@ mod tests {
             fps: 29.97,
             mbit_s: 5.314,
             shown: 990,
-            dropped: 10,
+            skipped: 10,
             ..Status::default()
         };
         let unknown = text(&overlay(&status, (1280, 960)));

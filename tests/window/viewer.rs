@@ -1,0 +1,124 @@
+//! The real viewer in a window, and a sender that waits for the ack of each of its pictures.
+
+use std::io::BufReader;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use image::{Rgb, RgbImage};
+use pi_stream::protocol::stamp::{self, Stamp};
+use pi_stream::protocol::wire::{Ack, write_end, write_frame};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::common::figures::Figures;
+use crate::common::screen::Screen;
+use crate::common::{PATIENCE, Running, pictures, view_recv};
+
+/// So slow a sender stalls after a minute, which no test here takes.
+const DECLARED_INTERVAL: Duration = Duration::from_secs(20);
+
+pub struct Viewer {
+    program: Running,
+    figures: Figures,
+    address: Option<SocketAddr>,
+    sender: Option<TcpStream>,
+    /// Where its snapshots and recordings go.
+    _home: TempDir,
+}
+
+impl Viewer {
+    /// Starts it with these options, on a screen.
+    pub fn start(screen: &Screen, options: &[&str]) -> Self {
+        Self::start_on(screen.display(), options)
+    }
+
+    /// Starts it on a display, which may not be there.
+    pub fn start_on(display: &str, options: &[&str]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let (program, figures) = Figures::start(
+            view_recv(&["--bind", "127.0.0.1:0", "--stats", "json"])
+                .args(options)
+                .env("DISPLAY", display)
+                .env("HOME", home.path())
+                .env_remove("XDG_CONFIG_HOME"),
+        );
+        Viewer {
+            program,
+            figures,
+            address: None,
+            sender: None,
+            _home: home,
+        }
+    }
+
+    /// Sends a picture of four colours, and waits until the viewer acknowledges it.
+    pub fn show(&mut self, seq: u32, w: u32, h: u32) {
+        self.send(seq, w, h, crate::QUARTERS);
+    }
+
+    /// Sends a picture of one colour, and waits until the viewer acknowledges it.
+    pub fn fill(&mut self, seq: u32, w: u32, h: u32, colour: u32) {
+        self.send(seq, w, h, [colour; 4]);
+    }
+
+    /// Ends the stream properly.
+    pub fn end_stream(&mut self) {
+        let mut sender = self.sender.take().expect("somebody sends");
+        write_end(&mut sender).unwrap();
+        sender.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Presses a key that ends the viewer; returns its last figures.
+    pub fn quit_with(&mut self, screen: &Screen, key: &str) -> Value {
+        screen.press(key);
+        self.ends_with_0()
+    }
+
+    /// Has a signal end the viewer.
+    pub fn terminate(&mut self) {
+        self.program.signal("TERM");
+        self.ends_with_0();
+    }
+
+    /// Waits until it has ended well; returns its last figures.
+    pub fn ends_with_0(&mut self) -> Value {
+        let (status, lines) = self.end();
+        assert_eq!(status.code(), Some(0), "{lines:#?}");
+        self.figures.closing()
+    }
+
+    /// Waits for its end and all that it says.
+    pub fn end(&mut self) -> (ExitStatus, Vec<String>) {
+        self.program.end()
+    }
+
+    fn send(&mut self, seq: u32, w: u32, h: u32, colours: [u32; 4]) {
+        let stamp = Stamp {
+            seq: seq.into(),
+            interval: Some(DECLARED_INTERVAL),
+            ack: true,
+            name: Some("garden".parse().unwrap()),
+            ..Stamp::default()
+        };
+        let jpeg = stamp::stamped(&quarters(w, h, colours), &stamp);
+        let program = &mut self.program;
+        let sender = self.sender.get_or_insert_with(|| {
+            let address = self.address.get_or_insert_with(|| program.listening_on());
+            let sender = TcpStream::connect(*address).unwrap();
+            sender.set_read_timeout(Some(PATIENCE)).unwrap();
+            sender
+        });
+        write_frame(sender, &[&jpeg]).unwrap();
+        let ack = Ack::read(&mut BufReader::with_capacity(8, sender)).unwrap();
+        assert_eq!(ack.map(|ack| ack.seq), Some(seq));
+    }
+}
+
+fn quarters(width: u32, height: u32, colours: [u32; 4]) -> Vec<u8> {
+    pictures::encode(&RgbImage::from_fn(width, height, |x, y| {
+        let (right, lower) = (x >= width / 2 && width > 1, y >= height / 2 && height > 1);
+        let [_, r, g, b] = colours[usize::from(right) + 2 * usize::from(lower)].to_be_bytes();
+        Rgb([r, g, b])
+    }))
+}
