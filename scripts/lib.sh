@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # What every script here needs before it can do its own work: where the project and the cache are, how to
-# speak and to give up, which system this is, how packages that are missing get installed, and a cargo that
-# is new enough. It is sourced, does nothing by being sourced but set names, and knows nothing of cameras,
-# tests or windows.
+# speak and to give up, which system this is, how packages that are missing get installed, a cargo that is new
+# enough, and how a step is announced and timed. It is sourced, does nothing by being sourced but set names, and
+# knows nothing of cameras, tests or windows.
 #
 # Standard output belongs to the script that sources this (camera-lab prints lines to be evaluated), so
-# everything said here goes to stderr.
+# everything said here goes to stderr; only steps are announced where their own output goes.
 
 # A function that fails inside $(…) must fail the script as it would outside.
 shopt -s inherit_errexit
@@ -176,6 +176,21 @@ require_cargo() {
     die "cargo $version is too old: $needed or newer is needed${2:+; $2}"
 }
 
+# apt's cargo comes without these two; rustup's brings them or can add them.
+install_lint_packages() {
+    is_debian_like && is_installed cargo || return 0
+    version_at_least "$(dpkg-query -W -f '${Version}' cargo)" "$CARGO_NEEDED" || return 0
+    install_missing rustfmt rust-clippy
+}
+
+require_lints() {
+    cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 && return
+    command -v rustup >/dev/null ||
+        die "cargo has no fmt or no clippy, and there is no rustup to add them: install rustfmt and clippy"
+    say "adding rustfmt and clippy"
+    rustup component add rustfmt clippy
+}
+
 # Prints where cargo's program $1 is in version $2. What is not there yet is built into the cache, and not into the
 # user's own ~/.cargo/bin; what follows is for `cargo install`.
 cargo_tool() {
@@ -186,4 +201,23 @@ cargo_tool() {
         cargo install --quiet --locked --root "$root" "$@" "$name@$version" >&2
     fi
     printf '%s' "$root/bin/$name"
+}
+
+# --- steps --------------------------------------------------------------------------------------------
+
+TIMES=()
+
+announce() { printf '\n== %s\n' "$*"; }
+
+step() {
+    local name=$1 began=$SECONDS
+    shift
+    announce "$name"
+    "$@"
+    TIMES+=("$(printf '%5d s  %s' "$((SECONDS - began))" "$name")")
+}
+
+print_times() {
+    announce "Times"
+    printf '%s\n' "${TIMES[@]}"
 }
