@@ -31,7 +31,7 @@ fn main() {
     let plan = options.check().unwrap_or_else(|error| error.exit());
     let tuned = use_tuning_file(&plan);
     let console = console(options.quiet);
-    console.tell_panics();
+    console.report_panics();
     let stats = Stats::or_default(options.stats, options.quiet);
     let sent = tuned
         .map_err(anyhow::Error::from)
@@ -90,7 +90,7 @@ fn use_tuning_file(plan: &Plan) -> Result<(), Failure> {
 /// Sends until it is over; why it ended, or what failed.
 fn run(plan: Plan, stats: Stats, console: &Arc<Console>) -> anyhow::Result<Option<Reason>> {
     let stop = Arc::new(Stop::new());
-    shell::heed_signals(Arc::clone(&stop))?;
+    shell::install_signal_handlers(Arc::clone(&stop))?;
     let feed = Arc::new(Feed::new(plan.delivery));
     let counters = Arc::new(Counters::default());
     let over = Arc::new(Stop::new());

@@ -48,7 +48,7 @@ fn main() {
             shell::end(1)
         }
     };
-    console.tell_panics();
+    console.report_panics();
     pi_stream::jpeg::silence_caught_panics();
     let ended = run(options, &console);
     if let Err(error) = &ended {
@@ -73,7 +73,7 @@ enum Ending {
 
 fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
     let stop = Arc::new(Stop::new());
-    shell::heed_signals(Arc::clone(&stop))?;
+    shell::install_signal_handlers(Arc::clone(&stop))?;
     let mut stdout = Some(shell::take_stdout()?);
     let acceptors = listen::listen(options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT }))?;
     let bound: Vec<SocketAddr> = acceptors.iter().map(|a| a.address()).collect();

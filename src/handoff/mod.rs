@@ -1,7 +1,7 @@
 //! How threads hand over to each other, and how they end.
 //!
 //! ```text
-//! slot     the newest item: every hand-over on the live way      stop    the wish to end
+//! slot     the newest item: every hand-over on the live way      stop    the request to stop
 //! queue    every item, bounded: for recorders and pipes          worker  a thread that ends by a deadline
 //! ```
 //!

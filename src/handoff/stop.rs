@@ -1,14 +1,14 @@
-//! The wish to end: one flag that every thread of a program looks at, and a sleep that it cuts short.
+//! The request to stop: one flag that every thread of a program checks, and a sleep that it cuts short.
 //!
 //! Signals, `--duration`, the window's close button and a broken pipe all ask here, and each thread
-//! ends by its own ways. It knows nothing of who asks or who listens, but keeps the first reason.
+//! ends in its own way. It knows neither who asks nor who waits, but keeps the first reason.
 
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::handoff::lock::{lock, wait_until};
 
-/// Why a program shall end.
+/// Why a program is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// `--duration`, `--frames`, the window closed, the end of a file, a broken pipe: as asked.
@@ -48,16 +48,21 @@ impl Stop {
         self.reason().is_some()
     }
 
-    /// Sleeps, at most until somebody asks; says whether somebody did. (Beyond a century it wakes earlier.)
+    /// Sleeps, at most until somebody asks; returns whether somebody did.
     pub fn sleep(&self, duration: Duration) -> bool {
-        self.sleep_until(Instant::now() + duration.min(CENTURY))
+        // Beyond what clocks can say, only being asked ends it.
+        self.wait(Instant::now().checked_add(duration))
     }
 
-    /// Sleeps until then, at most until somebody asks; says whether somebody did.
+    /// Sleeps until then, at most until somebody asks; returns whether somebody did.
     pub fn sleep_until(&self, until: Instant) -> bool {
+        self.wait(Some(until))
+    }
+
+    fn wait(&self, until: Option<Instant>) -> bool {
         let mut reason = lock(&self.reason);
         while reason.is_none() {
-            let Some(asked) = wait_until(&self.asked, reason, Some(until)) else {
+            let Some(asked) = wait_until(&self.asked, reason, until) else {
                 return false;
             };
             reason = asked;
@@ -65,9 +70,6 @@ impl Stop {
         true
     }
 }
-
-/// No clock overflows with it.
-const CENTURY: Duration = Duration::from_secs(3_155_760_000);
 
 #[cfg(test)]
 mod tests {

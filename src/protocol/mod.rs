@@ -1,4 +1,9 @@
-//! What goes over the wire (`docs/protocol.md`): [`wire`] frames and acks, [`stamp`] the comment that a frame bears.
+//! What goes over the wire, as `docs/protocol.md` tells it.
+//!
+//! ```text
+//! frame = length, JPEG ◀── wire ──▶ ack        wire    frames, acks, the end marker
+//!                 └ comment = stamp            stamp   sequence number, time, quality, name
+//! ```
 //!
 //! Bytes in, values out, and back; no socket, no clock, no thread.
 

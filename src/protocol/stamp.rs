@@ -23,8 +23,8 @@ pub const MAX_TEXT: usize = 256;
 /// The longest name, in characters: file names and titles stay readable.
 pub const MAX_NAME: usize = 64;
 
-/// Pictures a second that a stamp can say, as pi-send's `--fps` can: what lies outside is not said, and not
-/// believed, so that no stranger asks for patience without end.
+/// Pictures a second that a stamp can say, as pi-send's `--fps` can: what lies outside is neither written nor
+/// trusted, so that no stranger asks for endless patience.
 const FPS: RangeInclusive<f64> = 0.01..=1000.0;
 
 /// A sender's name: letters, digits, `.`, `_`, `-`; 1 to [`MAX_NAME`] of them, no dot first. Safe in
@@ -57,7 +57,6 @@ impl Name {
         (!kept.is_empty()).then_some(Name(kept))
     }
 
-    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

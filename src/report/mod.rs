@@ -1,49 +1,39 @@
-//! Reporting: what both programs tell people on stderr and programs on stdout, and that it never holds them up.
+//! Reporting: what both programs write for people on stderr and for programs on stdout, without ever being held up.
 //!
 //! ```text
 //! any thread ──say──▶ bounded lines ──┐
 //!                                     ├▶ thread "console" ──▶ stderr
 //! figures ───tell──▶ newest wins ─────┘
 //!               └──▶ newest wins ──────▶ thread "figures out" ──▶ stdout (--stats json)
+//!
+//! console, statistics, writer   the ways above       rates   counters and samples made figures
+//! limit   how many lines others can make us say      shell   signals, standard output, the end
 //! ```
 //!
-//! `limit` is the one rate limit: how many lines others can make us say.
-//!
 //! Whoever reads us may stop: Ctrl-S, a pager, a pipe that nobody empties. So each descriptor has one thread that
-//! writes to it and may block for ever; all others only put, and the end waits for a moment at most. Lines that
-//! do not fit are counted, and their number is said in their place; of figures the newest is kept, since they
-//! count from the start. Only the binaries report; the rooms below them hand out events.
+//! writes to it and may block for ever; all others only queue, and the end waits for a moment at most. Lines that
+//! do not fit are counted, and their number stands in their place; of figures the newest is kept, since they
+//! count from the start. Only the binaries report; the rooms below them return events.
 
 mod console;
 #[cfg(feature = "view")]
 pub(crate) mod limit;
-mod schedule;
+#[allow(dead_code, reason = "a build of neither side has no figures")]
+pub(crate) mod rates;
 pub mod shell;
 mod statistics;
 mod writer;
 
 pub use console::Console;
-pub use schedule::Schedule;
-pub use statistics::{Statistics, Stats};
+pub use statistics::{Schedule, Statistics, Stats};
 
-/// How much an event matters, the gravest first.
+/// How much an event matters, the gravest first; the numbers are syslog's, which journald reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Something that was asked for does not happen.
-    Error,
+    Error = 3,
     /// Something that the user may want to look at; the program deals with it.
-    Warning,
+    Warning = 4,
     /// The course of things.
-    Info,
-}
-
-impl Severity {
-    /// syslog's number for it, which journald reads.
-    fn priority(self) -> u8 {
-        match self {
-            Severity::Error => 3,
-            Severity::Warning => 4,
-            Severity::Info => 6,
-        }
-    }
+    Info = 6,
 }

@@ -1,18 +1,19 @@
-//! What both programs share towards the shell: signals, standard output, the end.
+//! How both programs behave towards a shell: signals, standard output, the exit status, errors in a line.
 //!
-//! Only the binaries use it. Standard output carries data alone: its first descriptor is duplicated and
-//! then pointed at stderr (Unix), because a window library may print there.
+//! Standard output carries data alone: its descriptor is duplicated and then pointed at stderr (Unix), because a
+//! window library may print there.
 
 use std::error::Error;
 use std::fs::File;
 use std::io;
+use std::iter;
 use std::sync::Arc;
 
 use crate::handoff::stop::{Reason, Stop};
 
 /// Makes SIGINT, SIGTERM and SIGHUP ask `stop` to end; SIGHUP not where it is ignored already, as by nohup. A
 /// second SIGINT or SIGTERM ends the program at once.
-pub fn heed_signals(stop: Arc<Stop>) -> io::Result<()> {
+pub fn install_signal_handlers(stop: Arc<Stop>) -> io::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     #[cfg(unix)]
     {
@@ -44,7 +45,7 @@ pub fn heed_signals(stop: Arc<Stop>) -> io::Result<()> {
     {
         use std::sync::atomic::{AtomicBool, Ordering};
         use std::time::Duration;
-        // Without signal threads a flag is looked at a few times a second.
+        // There is no iterator over signals here: a flag is checked a few times a second.
         let flag = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(SIGINT, Arc::clone(&flag))?;
         signal_hook::flag::register(SIGTERM, Arc::clone(&flag))?;
@@ -99,42 +100,34 @@ pub fn end(status: i32) -> ! {
 }
 
 /// A private duplicate of stdout; what others print there goes to stderr from now on.
-pub fn take_stdout() -> io::Result<File> {
-    #[cfg(unix)]
-    {
-        use std::os::fd::AsFd;
-        let own = io::stdout().as_fd().try_clone_to_owned()?;
-        point_stdout_at_stderr()?;
-        Ok(File::from(own))
-    }
-    #[cfg(windows)]
-    {
-        use std::os::windows::io::AsHandle;
-        Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
-    }
-}
-
 #[cfg(unix)]
 #[allow(unsafe_code)]
-fn point_stdout_at_stderr() -> io::Result<()> {
+pub fn take_stdout() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    let own = io::stdout().as_fd().try_clone_to_owned()?;
     // SAFETY: both descriptors are numbers that the process was given by its parent; dup2 touches no
     // memory, and the standard library's stdout owns no state that depends on where descriptor 1 leads.
     match unsafe { libc::dup2(libc::STDERR_FILENO, libc::STDOUT_FILENO) } {
         -1 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
+        _ => Ok(File::from(own)),
     }
+}
+
+/// A private duplicate of stdout.
+#[cfg(windows)]
+pub fn take_stdout() -> io::Result<File> {
+    use std::os::windows::io::AsHandle;
+    Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
 }
 
 /// An error and its causes in one line; a cause whose words are there already is not said again.
 pub fn in_a_line(error: &(dyn Error + 'static)) -> String {
     let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
+    for cause in iter::successors(error.source(), |&cause| cause.source()) {
+        let words = cause.to_string();
         if !line.contains(&words) {
             line = format!("{line}: {words}");
         }
-        cause = error.source();
     }
     line
 }

@@ -6,11 +6,12 @@
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::handoff::lock::{lock, wait, wait_until};
+use crate::handoff::lock::{lock, wait};
 
 /// Lines that wait: what happens in a bad minute, 30 kB or so.
 const MAX_LINES: usize = 256;
@@ -32,9 +33,13 @@ pub(super) enum Item {
 
 /// A thread that writes.
 #[derive(Debug)]
-pub(super) struct Writer(Arc<Shared>);
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    // Nothing is ever sent: the thread's end drops the sender.
+    ended: Mutex<mpsc::Receiver<()>>,
+}
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Shared {
     waiting: Mutex<Waiting>,
     changed: Condvar,
@@ -47,70 +52,59 @@ struct Waiting {
     lost: u64,
     newest: Option<Item>,
     closed: bool,
-    ended: bool,
 }
 
-/// What is said of so many lost lines: a whole line.
-pub(super) type SayLost = Box<dyn Fn(u64) -> String + Send>;
-
 impl Writer {
-    /// Starts the thread. `failed` hears of each write that fails, and says whether others are to be tried.
-    pub fn start(
+    /// Starts the thread. `lost` makes a whole line of how many were lost; `failed` hears of each write that fails,
+    /// and says whether others are to be tried.
+    pub(super) fn start(
         name: &str,
         out: impl Write + Send + 'static,
-        lost: SayLost,
+        lost: impl Fn(u64) -> String + Send + 'static,
         failed: impl FnMut(io::Error) -> ControlFlow<()> + Send + 'static,
     ) -> io::Result<Writer> {
-        let shared = Arc::new(Shared {
-            waiting: Mutex::default(),
-            changed: Condvar::new(),
-        });
+        let shared = Arc::<Shared>::default();
+        let (alive, ended) = mpsc::channel();
         thread::Builder::new().name(name.into()).spawn({
             let shared = Arc::clone(&shared);
             move || {
-                let _ended = EndAtDrop(&shared);
+                let _alive: mpsc::Sender<()> = alive;
                 write_items(out, || shared.take(&lost), failed);
             }
         })?;
-        Ok(Writer(shared))
+        let ended = Mutex::new(ended);
+        Ok(Writer { shared, ended })
     }
 
     /// Puts a line; it is lost and counted where too many wait.
-    pub fn line(&self, line: String) {
-        let mut waiting = lock(&self.0.waiting);
+    pub(super) fn line(&self, line: String) {
+        let mut waiting = lock(&self.shared.waiting);
         if waiting.lines.len() >= MAX_LINES {
             waiting.lost += 1;
         } else {
             waiting.lines.push_back(line);
         }
         drop(waiting);
-        self.0.changed.notify_all();
+        self.shared.changed.notify_all();
     }
 
     /// Puts what takes the place of the last such item, if that still waits.
-    pub fn newest(&self, item: Item) {
-        lock(&self.0.waiting).newest = Some(item);
-        self.0.changed.notify_all();
+    pub(super) fn newest(&self, item: Item) {
+        lock(&self.shared.waiting).newest = Some(item);
+        self.shared.changed.notify_all();
     }
 
-    /// Takes no more, and waits for so long at most until all is written.
-    pub fn finish(&self, patience: Duration) {
-        let mut waiting = lock(&self.0.waiting);
-        waiting.closed = true;
-        self.0.changed.notify_all();
-        let until = Instant::now().checked_add(patience);
-        while !waiting.ended {
-            let Some(changed) = wait_until(&self.0.changed, waiting, until) else {
-                return;
-            };
-            waiting = changed;
-        }
+    /// Takes no more, and waits for so long at most until all is written; says whether it is.
+    pub(super) fn finish(&self, patience: Duration) -> bool {
+        lock(&self.shared.waiting).closed = true;
+        self.shared.changed.notify_all();
+        lock(&self.ended).recv_timeout(patience) == Err(RecvTimeoutError::Disconnected)
     }
 }
 
 impl Shared {
     /// Waits for the next item; `None` once it is closed and all is taken.
-    fn take(&self, lost: &SayLost) -> Option<Item> {
+    fn take(&self, lost: impl Fn(u64) -> String) -> Option<Item> {
         let mut waiting = lock(&self.waiting);
         while waiting.lines.is_empty() && waiting.newest.is_none() && !waiting.closed {
             waiting = wait(&self.changed, waiting);
@@ -124,15 +118,6 @@ impl Shared {
             waiting.lines.push_back(lost(lines));
         }
         Some(Item::Line(line))
-    }
-}
-
-struct EndAtDrop<'a>(&'a Shared);
-
-impl Drop for EndAtDrop<'_> {
-    fn drop(&mut self) {
-        lock(&self.0.waiting).ended = true;
-        self.0.changed.notify_all();
     }
 }
 
@@ -158,11 +143,14 @@ fn write_items(
             text.insert(0, '\n');
         }
         let mut rest = text.as_bytes();
-        let written = write_whole(&mut out, &mut rest);
-        let cut = rest.len() < text.len() && written.is_err();
-        torn = cut || torn && written.is_err();
-        if written.is_err_and(|error| failed(error).is_break()) {
-            return;
+        match write_whole(&mut out, &mut rest) {
+            Ok(()) => torn = false,
+            Err(error) => {
+                torn |= rest.len() < text.len();
+                if failed(error).is_break() {
+                    return;
+                }
+            }
         }
     }
 }
@@ -186,7 +174,6 @@ fn write_whole(out: &mut impl Write, rest: &mut &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
 
     const SOON: Duration = Duration::from_secs(10);
 
@@ -207,7 +194,7 @@ mod tests {
 
     fn start() -> (Writer, mpsc::Receiver<String>) {
         let (pipe, read) = mpsc::sync_channel(0);
-        let lost = Box::new(|lines| format!("{lines} lost\n"));
+        let lost = |lines| format!("{lines} lost\n");
         let failed = |_| ControlFlow::Break(());
         (
             Writer::start("writer", Pipe(pipe), lost, failed).unwrap(),
@@ -217,7 +204,7 @@ mod tests {
 
     /// Waits until the thread blocks in a write.
     fn wait_until_taken(writer: &Writer) {
-        while !lock(&writer.0.waiting).lines.is_empty() {
+        while !lock(&writer.shared.waiting).lines.is_empty() {
             thread::yield_now();
         }
     }
@@ -261,10 +248,9 @@ mod tests {
             writer.line("unread\n".into());
         }
         // Comes back, or the test does not end.
-        writer.finish(Duration::from_millis(20));
+        assert!(!writer.finish(Duration::from_millis(20)));
         drop(read);
-        writer.finish(SOON);
-        assert!(lock(&writer.0.waiting).ended);
+        assert!(writer.finish(SOON));
     }
 
     #[test]
@@ -301,9 +287,8 @@ mod tests {
         }
         let file = Arc::new(Mutex::new(Vec::new()));
         let disk = Disk(Arc::clone(&file), 3);
-        let lost = Box::new(|_| String::new());
         let failed = |_| ControlFlow::Continue(());
-        let writer = Writer::start("writer", disk, lost, failed).unwrap();
+        let writer = Writer::start("writer", disk, |_| String::new(), failed).unwrap();
         writer.line("first\n".into());
         writer.line("second\n".into());
         writer.finish(SOON);
