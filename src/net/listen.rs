@@ -1,7 +1,7 @@
-//! Listening: on one address or on all.
+//! Listening, on one address or on all, and which networks may connect.
 //!
-//! IPv6 and IPv4 get sockets of their own, which works the same everywhere. Nothing here blocks but
-//! `Acceptor::accept`, for as long as nobody connects; `Acceptor::wake` wakes it.
+//! IPv6 and IPv4 get sockets of their own, which works the same everywhere. Only `Acceptor::accept` blocks, for
+//! as long as nobody connects; `Acceptor::wake` wakes it.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
@@ -19,7 +19,7 @@ const BACKLOG: i32 = 128;
 /// How long waking a thread may take; loopback answers at once.
 const WAKE: Duration = Duration::from_millis(100);
 
-/// Where to listen.
+/// Where to listen: `--bind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bind {
     /// Every address of this machine, IPv4 and IPv6.
@@ -79,7 +79,7 @@ pub(crate) fn network(text: &str) -> Result<IpNet, &'static str> {
     )
 }
 
-/// One address that is listened on, until it is dropped.
+/// A listening socket.
 #[derive(Debug)]
 pub struct Acceptor {
     socket: TcpListener,
@@ -87,12 +87,11 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
-    /// Where; with the port that there is.
+    /// The address listened on, with the port that the system chose where 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Waits for somebody to connect.
     pub(crate) fn accept(&self) -> io::Result<Arc<Link>> {
         let (stream, peer) = self.socket.accept()?;
         // An IPv4 address that came through an IPv6 socket, as itself.
@@ -100,7 +99,7 @@ impl Acceptor {
         Ok(Link::new(stream, peer))
     }
 
-    /// Wakes a thread that waits for somebody: nothing but a connection does that everywhere.
+    /// Wakes a thread that blocks in `accept`: nothing but a connection does that everywhere.
     pub(crate) fn wake(&self) {
         let mut address = self.address;
         // A wildcard is no address to dial, but on some systems.

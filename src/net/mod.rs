@@ -5,8 +5,8 @@
 //!              ├─▶  link  ──┤
 //! listen ──────┘            └─ link/receiving   frames in, acks out
 //!
-//! links   where a sender's links come from          path   what the kernel knows of a link's way
-//! reach   what to type to come here
+//! links   where a sender's links come from          path      what the kernel knows of a link's path
+//! reach   what to type to connect here              sliding   the best value of the last while
 //! ```
 //!
 //! It carries frames and acks as [`wire`](crate::protocol::wire) has them, and knows no JPEG. It blocks only where it says so.
@@ -20,5 +20,5 @@ pub(crate) mod path;
 pub mod reach;
 pub(crate) mod sliding;
 
-/// The port where nobody says otherwise.
+/// The TCP port unless another is given.
 pub const DEFAULT_PORT: u16 = 8000;

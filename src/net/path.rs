@@ -1,4 +1,4 @@
-//! What the kernel knows of a connection's way: bytes in flight, round trips, rates.
+//! What the kernel knows of a connection's path: bytes in flight, round trips, rates.
 //!
 //! The one unsafe file of the network: `SIOCOUTQ`, `FIONREAD` and `TCP_INFO`, which no crate wraps.
 //! Nothing here blocks. Only Linux answers; elsewhere callers get `None` and manage with less.
@@ -52,7 +52,7 @@ mod linux {
     /// As much of it as every kernel from 4.9 on fills: all that is read here.
     const FILLED: usize = mem::offset_of!(libc::tcp_info, tcpi_delivery_rate) + size_of::<u64>();
 
-    pub fn look(stream: &TcpStream) -> Option<Path> {
+    pub(in crate::net) fn look(stream: &TcpStream) -> Option<Path> {
         let info = tcp_info(stream)?;
         Some(Path {
             in_flight: queue(stream, libc::TIOCOUTQ)?,
@@ -66,7 +66,7 @@ mod linux {
         })
     }
 
-    pub fn readable(stream: &TcpStream) -> Option<usize> {
+    pub(in crate::net) fn readable(stream: &TcpStream) -> Option<usize> {
         queue(stream, libc::FIONREAD)
     }
 

@@ -1,6 +1,6 @@
-//! How senders come here: the addresses to type, and what may keep a sender out.
+//! How senders reach this viewer: the addresses to type, and what may keep a sender out.
 //!
-//! Asks the system once for its addresses and for what firewall it has; no sockets, no waiting.
+//! Asks the system once for its addresses and its firewall; no sockets, no waiting.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -13,9 +13,9 @@ use super::DEFAULT_PORT;
 pub struct Reach {
     /// What to type, the likeliest line first.
     pub typed: Vec<String>,
-    /// Whether only this machine can come: what is typed, is typed here.
+    /// Whether only this machine can connect, so that it is to be typed here.
     pub is_local: bool,
-    /// What to try while nobody comes.
+    /// What to try while nobody connects.
     pub hint: Hint,
 }
 
@@ -41,15 +41,10 @@ impl Reach {
     /// For listeners that are bound to these addresses, all of them on one port.
     pub fn of(bound: &[SocketAddr]) -> Reach {
         let port = bound.first().map_or(DEFAULT_PORT, SocketAddr::port);
-        let mut ips: Vec<IpAddr> = Vec::new();
-        for ip in bound.iter().flat_map(|address| reachable(*address)) {
-            if !ips.contains(&ip) {
-                ips.push(ip);
-            }
-        }
+        let ips = bound.iter().flat_map(|address| reachable(address.ip()));
         let local = bound.first().filter(|address| address.ip().is_loopback());
         Reach {
-            typed: ips.iter().map(|ip| command(*ip, port)).collect(),
+            typed: ips.map(|ip| command(ip, port)).collect(),
             is_local: local.is_some(),
             hint: match local {
                 Some(address) => from_elsewhere(*address),
@@ -78,7 +73,7 @@ fn command(ip: IpAddr, port: u16) -> String {
     }
 }
 
-/// How another machine comes to a viewer that listens on loopback.
+/// How another machine reaches a viewer that listens on loopback.
 fn from_elsewhere(bound: SocketAddr) -> Hint {
     let port = bound.port();
     let what = "For a Raspberry Pi, listen with --bind";
@@ -90,7 +85,6 @@ fn from_elsewhere(bound: SocketAddr) -> Hint {
 
 /// What to do about this system's firewall; `is_there` says whether a file is.
 fn firewall(port: u16, is_there: impl Fn(&str) -> bool) -> Hint {
-    let what = format!("Allow TCP port {port} in this computer's firewall");
     if cfg!(target_os = "macos") {
         // It knows programs, and no ports.
         return Hint {
@@ -108,57 +102,50 @@ fn firewall(port: u16, is_there: impl Fn(&str) -> bool) -> Hint {
     } else {
         is_there("/usr/sbin/ufw").then(|| format!("sudo ufw allow {port}/tcp"))
     };
-    Hint { what, command }
+    Hint {
+        what: format!("Allow TCP port {port} in this computer's firewall"),
+        command,
+    }
 }
 
 /// The addresses at which another machine can reach a listener, the likeliest first: those of the
-/// local network before public ones, IPv4 before IPv6, none of containers' and virtual machines'
-/// bridges. Loopback alone where the listener is bound to it.
-fn reachable(bound: SocketAddr) -> Vec<IpAddr> {
-    if !bound.ip().is_unspecified() {
-        return vec![bound.ip()];
+/// local network before public ones, none of containers' and virtual machines' bridges. Where the listener is
+/// bound to one address, that one. (One that is bound to all of IPv6 takes no IPv4.)
+fn reachable(bound: IpAddr) -> Vec<IpAddr> {
+    if !bound.is_unspecified() {
+        return vec![bound];
     }
-    let mut found: Vec<(u8, IpAddr)> = if_addrs::get_if_addrs()
-        .unwrap_or_default()
-        .into_iter()
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let mut found: Vec<(u8, IpAddr)> = interfaces
+        .iter()
         .filter(|interface| !is_bridge(&interface.name))
-        .filter_map(|interface| Some((rank(interface.ip())?, interface.ip())))
-        .filter(|(_, ip)| ip.is_ipv4() || bound.is_ipv6())
+        .map(|interface| interface.ip())
+        .filter(|ip| ip.is_ipv4() == bound.is_ipv4())
+        .filter_map(|ip| Some((rank(ip)?, ip)))
         .collect();
     found.sort_unstable();
     found.dedup();
     found.into_iter().map(|(_, ip)| ip).collect()
 }
 
-/// Interfaces of docker, podman, libvirt, LXC and the like: no other machine sees their addresses.
+/// Interfaces of docker, podman, libvirt, LXC, Hyper-V and the like: no other machine sees their addresses.
 fn is_bridge(name: &str) -> bool {
-    [
-        "docker",
-        "br-",
-        "veth",
-        "virbr",
-        "vmnet",
-        "lxc",
-        "lxd",
-        "cni",
-        "podman",
-        "vEthernet",
-    ]
-    .iter()
-    .any(|prefix| name.starts_with(prefix))
+    const PREFIXES: [&str; 10] = [
+        "docker", "br-", "veth", "virbr", "vmnet", "lxc", "lxd", "cni", "podman", "vEth",
+    ];
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// How likely another machine reaches this address, likeliest lowest; `None` where it cannot, or only
 /// with more than the address (link-local IPv6).
 fn rank(ip: IpAddr) -> Option<u8> {
     match ip {
-        IpAddr::V4(ip) if ip.is_loopback() || ip.is_unspecified() => None,
+        _ if ip.is_loopback() || ip.is_unspecified() => None,
         IpAddr::V4(ip) if ip.is_private() => Some(0),
         IpAddr::V4(ip) if ip.is_link_local() => Some(2),
-        IpAddr::V4(_) => Some(1),
-        IpAddr::V6(ip) if ip.is_loopback() || ip.is_unicast_link_local() => None,
-        IpAddr::V6(ip) if ip.is_unique_local() => Some(3),
-        IpAddr::V6(_) => Some(4),
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => None,
+        IpAddr::V6(ip) if ip.is_unique_local() => Some(0),
+        _ => Some(1),
     }
 }
 
@@ -214,8 +201,8 @@ mod tests {
         assert!(rank([192, 168, 1, 2].into()) < rank([8, 8, 8, 8].into()));
         assert_eq!(rank([127, 0, 0, 1].into()), None);
         assert_eq!(rank("fe80::1".parse().unwrap()), None);
-        assert!(is_bridge("docker0") && !is_bridge("eth0"));
-        let bound = "127.0.0.1:8000".parse().unwrap();
-        assert_eq!(reachable(bound), [IpAddr::from([127, 0, 0, 1])]);
+        assert!(is_bridge("docker0") && is_bridge("vEthernet (WSL)") && !is_bridge("eth0"));
+        let bound = IpAddr::from([127, 0, 0, 1]);
+        assert_eq!(reachable(bound), [bound]);
     }
 }

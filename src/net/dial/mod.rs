@@ -1,10 +1,14 @@
-//! Dialling: from a host's name to a link, so that a wish to stop is heard at any time.
+//! Dialling: from a host's name to a link, stoppable at any time.
 //!
-//! Resolving and connecting block, for minutes if the network wants; so each runs on a thread of its own
-//! and reports through a channel, and their number is bounded. Attempts overlap: a new one starts while older
-//! ones are still without an answer, since TCP repeats its first packet ever more rarely, and a path that has
-//! just come back shall not wait for that. A `Dialer` lives as long as its sender and remembers what came of
-//! the host's addresses; a `Dial` is one search for a link, in the order of `race`.
+//! ```text
+//! Dialer (a sender's) ──search──▶ Dial ──a thread each──▶ resolve, connect ──reports──▶ the first Link
+//!   └ Memory: which addresses were good      └ Race: which address next, and when
+//! ```
+//!
+//! Resolving and connecting can block for minutes, so each attempt runs on a thread of its own and reports
+//! through a channel; their number is bounded. Attempts overlap: a new one starts while older ones are still
+//! unanswered, since TCP repeats its first packet ever more rarely, and a path that has just come back must not
+//! wait for that.
 
 mod race;
 mod target;
@@ -34,8 +38,8 @@ const RESOLVER: Duration = Duration::from_secs(30);
 /// quarter of a second.
 const MAX_CONNECTING: usize = 24;
 
-/// How many questions a sender may have with its name server: each sits there for as long as the system's
-/// resolver wants, whoever still waits for the answer.
+/// How many questions a sender may have open with its name server: each blocks for as long as the system's
+/// resolver wants, whether or not anybody still waits for the answer.
 const MAX_RESOLVING: usize = 4;
 
 /// Why a connection did not come about. A retry makes sense for each of them: hosts boot, names
@@ -100,7 +104,7 @@ fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
 pub(crate) struct Dialer {
     target: Target,
     resolve: Box<Resolve>,
-    /// As many as there are questions under way, and this one.
+    /// Each question under way holds a clone.
     questions: Arc<()>,
     memory: Mutex<Memory>,
 }
@@ -150,23 +154,22 @@ impl Links for Dialer {
     }
 
     fn has_another(&self, peer: SocketAddr) -> bool {
-        let memory = lock(&self.memory);
-        memory.answer.iter().any(|other| *other != peer)
+        let answer = &lock(&self.memory).answer;
+        answer.iter().any(|other| *other != peer)
     }
 }
 
-/// What a thread has to say.
+/// What a thread came to.
 enum Report {
     Answer(io::Result<Vec<SocketAddr>>),
     Outcome(SocketAddr, Result<Arc<Link>, DialError>),
 }
 
-/// A search: of the connections that are attempted, the first that stands is the link. What the others still
-/// reach is closed at once.
+/// A search: the first connection that is established is the link. Any others are closed at once.
 struct Dial {
     dialer: Arc<Dialer>,
     race: Race,
-    /// When the name server was asked, as long as an answer is waited for.
+    /// When the name server was asked, while its answer is awaited.
     asked: Option<Instant>,
     unresolved: Option<io::Error>,
     connecting: usize,
@@ -175,7 +178,7 @@ struct Dial {
 }
 
 impl Search for Dial {
-    /// Asks what addresses the name has now, and dials those that are in the race again.
+    /// Resolves the name anew, and dials the addresses already in the race once more.
     fn attempt(&mut self, now: Instant) {
         let Target { host, port } = &self.dialer.target;
         match host.parse::<IpAddr>() {
@@ -207,7 +210,7 @@ impl Search for Dial {
                 Ok(Report::Outcome(address, outcome)) => {
                     self.connecting -= 1;
                     match outcome {
-                        // An address that the name has lost meanwhile is not where it is wanted.
+                        // The name has lost this address meanwhile.
                         Ok(_) if !self.race.includes(address) => {}
                         Ok(link) => return Some(Ok(link)),
                         Err(error) => self.race.fail(address, error),
@@ -302,8 +305,7 @@ impl Dial {
         self.spawn(move || outcome(dial_one(address)), failed);
     }
 
-    /// Has a thread report what it comes to. One that is not available is a failed attempt; the next may have
-    /// more luck.
+    /// Starts a thread that reports what the attempt comes to; without a thread, it has failed.
     fn spawn(
         &self,
         attempt: impl FnOnce() -> Report + Send + 'static,

@@ -1,9 +1,9 @@
 //! Which of a host's addresses to dial, and when: pure, clocks passed in.
 //!
-//! A host has several addresses, a viewer may be reached by one of them only (`--allow`, a firewall), and an
+//! A host has several addresses, a viewer may be reachable by only one of them (`--allow`, a firewall), and an
 //! address may have become somebody else's. So the race has an order: first where pictures were taken before,
-//! then what the name says, each with a small head start before the next; where pictures were not taken, only
-//! once all others have failed. The first connection that stands wins.
+//! then the name's other addresses, each with a small head start before the next; where pictures were not taken,
+//! only once all others have failed. The first connection that is established wins.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::num::NonZeroU16;
 
 /// Where to dial.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,30 +26,23 @@ impl fmt::Display for Target {
 impl Target {
     /// `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT`; a bare IPv6 address too.
     pub fn split(text: &str) -> Option<(String, Option<u16>)> {
-        let (host, port) = if let Some(rest) = text.strip_prefix('[') {
-            let (host, rest) = rest.split_once(']')?;
+        // The colons of an IPv6 address without brackets are its own.
+        let (given, port) = match text.rsplit_once(':') {
+            Some((host, port)) if host.ends_with(']') || !host.contains(':') => (host, Some(port)),
+            _ => (text, None),
+        };
+        let host = match given.strip_prefix('[') {
+            Some(rest) => rest.strip_suffix(']')?,
+            None => given,
+        };
+        if host.len() < given.len() || host.contains(':') {
             // A zone (%eth0) may follow the address itself.
             host.split('%').next()?.parse::<Ipv6Addr>().ok()?;
-            match rest {
-                "" => (host, None),
-                _ => (host, Some(rest.strip_prefix(':')?)),
-            }
-        } else if text.matches(':').count() > 1 {
-            text.split('%').next()?.parse::<Ipv6Addr>().ok()?;
-            (text, None)
-        } else {
-            match text.split_once(':') {
-                None => (text, None),
-                Some((host, port)) => (host, Some(port)),
-            }
-        };
+        }
         let plain =
             !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c.is_control());
-        let port = match port {
-            None => None,
-            Some(port) => Some(port.parse::<u16>().ok().filter(|port| *port > 0)?),
-        };
-        plain.then(|| (host.to_owned(), port))
+        let port = port.map(str::parse::<NonZeroU16>).transpose().ok()?;
+        plain.then(|| (host.to_owned(), port.map(NonZeroU16::get)))
     }
 }
 
@@ -67,7 +61,7 @@ mod tests {
         assert_eq!(split("[::1]:9000").as_deref(), Some("::1 Some(9000)"));
         assert_eq!(split("fe80::1%eth0").as_deref(), Some("fe80::1%eth0 None"));
         for bad in [
-            "", ":8000", "pi:0", "pi:x", "pi:", "[::1", "[::1]9", "a:b:c", "a b",
+            "", ":8000", "pi:0", "pi:x", "pi:", "[::1", "[::1]9", "[pi]", "[pi]:1", "a:b:c", "a b",
         ] {
             assert_eq!(split(bad), None, "{bad}");
         }

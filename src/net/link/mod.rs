@@ -2,7 +2,7 @@
 //!
 //! It has two halves. The half that reads belongs to one thread: [`Frames`](receiving::Frames) where frames
 //! come in, [`Acks`](sending::Acks) where they go out. The half that writes stands behind a lock in here, for
-//! whichever thread has something to write. All that is of the connection as a whole (what is in flight, cutting)
+//! whichever thread has something to write. What concerns the connection as a whole (what is in flight, cutting)
 //! is for any thread, at any time. A cut wakes whoever blocks on either half.
 
 pub(crate) mod receiving;
@@ -17,7 +17,7 @@ use socket2::{SockRef, TcpKeepalive};
 
 use super::path::{self, Path};
 
-/// After this long without a word an idle connection is probed, and from then on this often: a peer
+/// After this long in silence an idle connection is probed, and from then on this often: a peer
 /// that lost its power is noticed in seconds, not in TCP's two hours.
 const KEEPALIVE: Duration = Duration::from_secs(3);
 
@@ -35,7 +35,7 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// That of a connection that stands.
+    /// Of an established connection.
     pub(super) fn new(socket: TcpStream, peer: SocketAddr) -> Arc<Link> {
         Arc::new(Link {
             socket,
@@ -44,17 +44,15 @@ impl Link {
         })
     }
 
-    /// Where it goes to.
     pub(crate) fn peer(&self) -> SocketAddr {
         self.peer
     }
 
-    /// The port that it has on this side.
     pub(crate) fn local_port(&self) -> Option<u16> {
         self.socket.local_addr().ok().map(|here| here.port())
     }
 
-    /// What the kernel says of its way; `None` where it says nothing of the kind.
+    /// What the kernel knows of the path; `None` where it does not say.
     pub(crate) fn path(&self) -> Option<Path> {
         path::look(&self.socket)
     }
@@ -64,13 +62,13 @@ impl Link {
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
-    /// Cuts it, and drops what it still held: nothing old shall arrive any more.
+    /// Cuts it and discards what is unsent, so that nothing old arrives later.
     pub(crate) fn abort(&self) {
         let _ = SockRef::from(&self.socket).set_linger(Some(Duration::ZERO));
         self.cut();
     }
 
-    /// What both sides set: no waiting for more to send, and a dead peer noticed.
+    /// What both sides need: no waiting for more to send, and a dead peer noticed.
     fn tune(&self) -> io::Result<()> {
         self.socket.set_nodelay(true)?;
         let keepalive = TcpKeepalive::new()
@@ -82,7 +80,7 @@ impl Link {
     }
 }
 
-/// What tests have at the other end of a link.
+/// What tests hold of a link's other end.
 #[cfg(test)]
 pub(crate) type FarEnd = TcpStream;
 

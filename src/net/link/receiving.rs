@@ -1,8 +1,8 @@
 //! The receiving side of a link: frames in, acks out.
 //!
 //! Frames are read by the one thread that owns [`Frames`]; it blocks for as long as it was told it may, and a cut
-//! wakes it. Whichever thread has dealt with a frame acknowledges it, and never blocks: a sender that does not
-//! read its acks must not hold a receiver up.
+//! wakes it. Whichever thread has shown or skipped a frame acknowledges it, and never blocks: a sender that does
+//! not read its acks must not hold a receiver up.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use crate::handoff::lock::lock;
 use crate::net::path;
 use crate::protocol::wire::{ACK_BYTES, Ack, FrameReader, ReadError};
 
-/// What bounds the reading from a peer that has proven nothing yet. Asked before each piece, told after it.
+/// Limits the reading from a peer that has proven nothing yet. Asked before each piece, charged after it.
 pub(crate) trait Meter {
-    /// How many bytes may be read now; 0 is none until the reader has looked up. An error ends the reading.
+    /// How many bytes may be read now; 0 is none until [`Frames::read`] has returned. An error ends the reading.
     fn room(&self) -> io::Result<usize>;
 
-    /// So many came.
+    /// Counts bytes that were read.
     fn charge(&self, bytes: usize);
 }
 
@@ -30,13 +30,13 @@ pub(crate) enum Arrival {
     Frame,
     /// The end marker.
     End,
-    /// Nothing whole so far: time to look up.
+    /// Nothing whole yet.
     Nothing,
 }
 
 impl Link {
-    /// Prepares it for receiving, and gives the half that reads, which takes frames of `max_bytes` at most and
-    /// looks up every `look`. To be called once.
+    /// Prepares it for receiving and returns the half that reads, which accepts frames of at most `max_bytes` and
+    /// returns after `look` at the latest. Call it once.
     pub(crate) fn frames(self: &Arc<Self>, max_bytes: u32, look: Duration) -> io::Result<Frames> {
         self.tune()?;
         self.socket.set_read_timeout(Some(look))?;
@@ -91,8 +91,8 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    /// Reads on, into the same `frame` until that is whole; comes back after `look` at the latest, even from
-    /// bytes that come without a pause.
+    /// Reads on, into the same `frame` until that is whole; returns after `look` at the latest, even while bytes
+    /// come without a pause.
     pub(crate) fn read(
         &mut self,
         frame: &mut Vec<u8>,
@@ -111,7 +111,7 @@ impl Frames {
         }
     }
 
-    /// Whether the whole next frame is here already. To be asked between frames.
+    /// Whether the whole next frame has arrived already; for between frames.
     pub(crate) fn newer_is_here(&mut self) -> bool {
         let socket = &self.link.socket;
         let mut prefix = [0; 4];
@@ -125,12 +125,11 @@ impl Frames {
         }
     }
 
-    /// The link that they come by.
     pub(crate) fn link(&self) -> &Arc<Link> {
         &self.link
     }
 
-    /// How many bytes have been read.
+    /// Bytes read so far.
     pub(crate) fn position(&self) -> u64 {
         self.reader.position()
     }
@@ -140,7 +139,7 @@ impl Frames {
         self.reader.is_within_frame()
     }
 
-    /// How many bytes of the frame that has begun are still to come; 0 between frames.
+    /// Bytes that the frame which has begun still lacks; 0 between frames.
     pub(crate) fn missing(&self) -> usize {
         self.reader.missing()
     }

@@ -23,7 +23,7 @@ pub(crate) const SILENCE: Duration = Duration::from_secs(10);
 const NOT_SENT_LOW_WATER: u32 = 128 * 1024;
 
 impl Link {
-    /// Prepares it for sending, and gives the half that reads. To be called once.
+    /// Prepares it for sending and returns the half that reads. Call it once.
     pub(crate) fn acks(self: &Arc<Self>) -> io::Result<Acks> {
         self.tune()?;
         self.socket.set_write_timeout(Some(SILENCE))?;
@@ -36,14 +36,14 @@ impl Link {
         Ok(Acks(Arc::clone(self)))
     }
 
-    /// Writes a frame whole, out of pieces. After an error the link is of no use: part of it may be out.
+    /// Writes a frame, made of pieces, whole. After an error the link is of no use: part of it may be out.
     pub(crate) fn write_frame(&self, pieces: &[&[u8]]) -> io::Result<()> {
         let _alone = lock(&self.unwritten);
         wire::write_frame(&mut &self.socket, pieces)
     }
 
-    /// Ends what is sent: the end marker, then no more from us. Whether there was room for the marker within
-    /// `patience`. The peer still reads what is on its way, and closes then: [`Acks::read`] finds that. (A
+    /// Ends the stream: the end marker, then no more from us. Returns whether there was room for the marker within
+    /// `patience`. The peer still reads what is on its way and then closes, which [`Acks::read`] finds. (A
     /// socket closed with unread acks would reset the connection, and destroy those frames.)
     pub(crate) fn end(&self, patience: Duration) -> bool {
         let _alone = lock(&self.unwritten);
@@ -62,12 +62,11 @@ impl Link {
 pub(crate) struct Acks(Arc<Link>);
 
 impl Acks {
-    /// The next ack, waited for; `None` once the peer has closed.
+    /// Waits for the next ack; `None` once the peer has closed.
     pub(crate) fn read(&mut self) -> io::Result<Option<Ack>> {
         Ack::read(&mut &self.0.socket)
     }
 
-    /// The link that they come by.
     pub(crate) fn link(&self) -> &Link {
         &self.0
     }
