@@ -46,4 +46,4 @@ pub mod window;
 #[cfg(feature = "view")]
 pub use recv::receiver::{Frame, Receiver};
 #[cfg(feature = "send")]
-pub use send::sender::Sender;
+pub use send::Sender;

@@ -18,8 +18,8 @@ use crate::net::dial::Target;
 use crate::picture::Turn;
 use crate::protocol::stamp::Name;
 use crate::report::Stats;
-use crate::send::session;
 use crate::send::source::Source;
+use crate::send::{self, Config};
 use crate::source::{Delivery, stream, test_picture};
 
 /// The longest side of a picture: JPEG's own limit in libjpeg-turbo.
@@ -100,7 +100,7 @@ pub struct Options {
     pub rotation: u8,
 
     /// The JPEG quality, 1 to 100
-    #[arg(long, allow_negative_numbers = true, default_value_t = session::DEFAULT_QUALITY, value_parser = clap::value_parser!(u8).range(1..=100), help_heading = "Picture")]
+    #[arg(long, allow_negative_numbers = true, default_value_t = send::DEFAULT_QUALITY, value_parser = clap::value_parser!(u8).range(1..=100), help_heading = "Picture")]
     pub quality: u8,
 
     /// Lowest JPEG quality allowed on a slow link, 1 to --quality (equal: fixed) [default: 30]
@@ -151,8 +151,10 @@ pub struct Plan {
     pub source: Source,
     /// What happens to those for which the link has no room.
     pub delivery: Delivery,
+    /// Where they go.
+    pub target: Target,
     /// How to send them.
-    pub session: session::Config,
+    pub sending: Config,
 }
 
 impl Options {
@@ -197,13 +199,14 @@ impl Options {
             } else {
                 Delivery::NewestWins
             },
-            session: self.session(target),
+            target,
+            sending: self.sending(),
         })
     }
 
-    fn session(&self, target: Target) -> session::Config {
-        let defaults = session::Config::new(target);
-        session::Config {
+    fn sending(&self) -> Config {
+        let defaults = Config::default();
+        Config {
             retry: !self.no_retry,
             name: self.name.clone().unwrap_or(defaults.name),
             fps: self.fps.unwrap_or(defaults.fps),
@@ -214,7 +217,6 @@ impl Options {
                 .min(self.quality),
             duration: (!self.duration.is_zero()).then_some(self.duration),
             frames: self.frames,
-            ..defaults
         }
     }
 
@@ -250,7 +252,7 @@ impl Options {
         let turn = Turn::from_flips(self.rotation, self.hflip, self.vflip);
         let asked = self.res.or(self.width.zip(self.height));
         let (width, height) = asked.unwrap_or((640, 480));
-        let fps = self.fps.unwrap_or(session::DEFAULT_FPS);
+        let fps = self.fps.unwrap_or(send::DEFAULT_FPS);
         let test = test_picture::Options {
             width,
             height,
@@ -413,7 +415,7 @@ mod tests {
     #[test]
     fn names_that_other_tools_use_are_understood() {
         let plan = plan("--connect a:9000 --resolution 720p").unwrap();
-        assert_eq!(plan.session.target.port, 9000);
+        assert_eq!(plan.target.port, 9000);
         let Source::Camera(config) = plan.source else {
             panic!()
         };
@@ -424,14 +426,14 @@ mod tests {
     fn defaults_are_those_of_the_help() {
         let plan = plan("--host a").unwrap();
         assert_eq!(
-            plan.session.target,
+            plan.target,
             Target {
                 host: "a".into(),
                 port: 8000
             }
         );
-        assert_eq!((plan.session.quality, plan.session.min_quality), (80, 30));
-        assert!(plan.session.retry && plan.session.duration.is_none());
+        assert_eq!((plan.sending.quality, plan.sending.min_quality), (80, 30));
+        assert!(plan.sending.retry && plan.sending.duration.is_none());
         let Source::Camera(config) = plan.source else {
             panic!()
         };
@@ -441,7 +443,7 @@ mod tests {
     #[test]
     fn a_low_quality_lowers_the_least_one() {
         assert_eq!(
-            plan("--host a --quality 20").unwrap().session.min_quality,
+            plan("--host a --quality 20").unwrap().sending.min_quality,
             20
         );
     }

@@ -14,8 +14,8 @@ use pi_stream::camera::{self, ListFormat};
 use pi_stream::handoff::stop::{Reason, Stop};
 use pi_stream::report::shell;
 use pi_stream::report::{Console, Schedule, Severity, Statistics, Stats};
+use pi_stream::send;
 use pi_stream::send::event::Event;
-use pi_stream::send::session::Session;
 use pi_stream::send::source::{self, Failure, Source};
 use pi_stream::send::stats::{Counters, Reporter};
 use pi_stream::source::Feed;
@@ -66,7 +66,7 @@ fn failed(console: &Console, error: &anyhow::Error) -> ! {
 
 /// `--list-cameras`.
 fn list(format: ListFormat) -> ! {
-    let listed = source::list_cameras(format).map_err(anyhow::Error::from);
+    let listed = camera::list(format).map_err(|error| Failure::Camera(error).into());
     let printed = listed.and_then(|text| {
         io::stdout().write_all(text.as_bytes())?;
         Ok(io::stdout().flush()?)
@@ -94,27 +94,16 @@ fn run(plan: Plan, stats: Stats, console: &Arc<Console>) -> anyhow::Result<Optio
     let feed = Arc::new(Feed::new(plan.delivery));
     let counters = Arc::new(Counters::default());
     let over = Arc::new(Stop::new());
-    let reporter = Reporter::new(Arc::clone(&counters), Arc::clone(&feed), Instant::now());
-    let stdout = shell::take_stdout()?;
-    let figures = Figures {
-        statistics: Statistics::start(stats, console, Some(stdout), &stop)?,
-        reporter,
-        over: Arc::clone(&over),
-    };
-    let figures = thread::Builder::new()
-        .name("figures".into())
-        .spawn(move || figures.run())?;
+    let figures = thread::Builder::new().name("figures".into()).spawn({
+        let reporter = Reporter::new(Arc::clone(&counters), Arc::clone(&feed), Instant::now());
+        let statistics = Statistics::start(stats, console, Some(shell::take_stdout()?), &stop)?;
+        let over = Arc::clone(&over);
+        move || report_figures(reporter, &statistics, &over)
+    })?;
     let source = start(plan.source, &feed, console)?;
 
-    let tell = |event: Event| console.say(event.severity(), &event.to_string());
-    let mut session = Session::new(
-        plan.session,
-        Arc::clone(&feed),
-        counters,
-        Arc::clone(&stop),
-        &tell,
-    )?;
-    let sent = session.run();
+    let report = |event: Event| console.say(event.severity(), &event.to_string());
+    let sent = send::run(plan.target, plan.sending, &feed, counters, &stop, &report);
 
     feed.end();
     let source = join_within(source, PATIENCE_WITH_SOURCE);
@@ -125,7 +114,23 @@ fn run(plan: Plan, stats: Stats, console: &Arc<Console>) -> anyhow::Result<Optio
     Ok(stop.reason())
 }
 
-/// Starts the source on a thread of its own. When it fails it closes the feed, and the session ends.
+/// The thread "figures": reports them once a second and once at the end.
+fn report_figures(mut reporter: Reporter, statistics: &Statistics, over: &Stop) {
+    let mut schedule = Schedule::new(Instant::now());
+    loop {
+        let last = over.sleep_until(schedule.next());
+        let now = Instant::now();
+        if last || schedule.is_due(now) {
+            let report = reporter.report(now, last);
+            statistics.tell(&report, &report.line(), last);
+        }
+        if last {
+            return statistics.finish();
+        }
+    }
+}
+
+/// Starts the source on a thread of its own. When it fails it closes the feed, and sending ends.
 fn start(
     source: Source,
     feed: &Arc<Feed>,
@@ -138,8 +143,8 @@ fn start(
         Source::Stream(..) => "stream",
     };
     thread::Builder::new().name(name.into()).spawn(move || {
-        let tell = |severity, line: String| console.say(severity, &line);
-        let end = source::run(&source, &feed, &tell);
+        let report = |severity, line: String| console.say(severity, &line);
+        let end = source::run(&source, &feed, &report);
         feed.slot().close();
         end
     })
@@ -151,38 +156,14 @@ fn join_within(source: JoinHandle<Result<(), Failure>>, patience: Duration) -> a
     while !source.is_finished() && Instant::now() < until {
         thread::sleep(Duration::from_millis(5));
     }
-    if !source.is_finished() {
-        return Ok(());
-    }
-    match source.join() {
-        Ok(ended) => Ok(ended?),
+    if source.is_finished() {
+        let ended = source.join();
         // What it was, its hook has said; the feed was closed.
-        Err(_) => anyhow::bail!("the source ended by a fault of pi-send itself, told above"),
+        ended.map_err(|_| {
+            anyhow::anyhow!("the source ended by a fault of pi-send itself, told above")
+        })??;
     }
-}
-
-/// The thread "figures": tells them once a second and once at the end.
-struct Figures {
-    statistics: Statistics,
-    reporter: Reporter,
-    over: Arc<Stop>,
-}
-
-impl Figures {
-    fn run(mut self) {
-        let mut schedule = Schedule::new(Instant::now());
-        loop {
-            let last = self.over.sleep_until(schedule.next());
-            let now = Instant::now();
-            if last || schedule.is_due(now) {
-                let report = self.reporter.report(now, last);
-                self.statistics.tell(&report, &report.line(), last);
-            }
-            if last {
-                return self.statistics.finish();
-            }
-        }
-    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -99,9 +99,15 @@ impl<T> Slot<T> {
 
     /// Waits until an item is there, and leaves it there. `None` waits without a deadline.
     pub fn wait(&self, deadline: Option<Instant>) -> Wake {
+        self.wait_or(deadline, || false)
+    }
+
+    /// The same, or until something `is_ready` that is as good as an item; a nudge has it looked at again. It is called
+    /// with the slot locked.
+    pub(crate) fn wait_or(&self, deadline: Option<Instant>, is_ready: impl Fn() -> bool) -> Wake {
         let mut state = lock(&self.state);
         loop {
-            if state.item.is_some() {
+            if state.item.is_some() || is_ready() {
                 return Wake::Full;
             }
             if state.closed {

@@ -1,6 +1,7 @@
 //! Where a sender's links come from: dialled, or accepted where it listens. Whoever needs the next one asks here,
 //! and does not know how it is made.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -8,8 +9,9 @@ use std::time::Instant;
 use super::dial::DialError;
 use super::link::Link;
 
-/// A sender's way to its receiver, over as many links as that takes. It remembers what came of them.
-pub(crate) trait Links: Send + Sync {
+/// A sender's way to its receiver, over as many links as that takes. It remembers what came of them. `Display` is
+/// how a user knows it: what is dialled, or where it listens.
+pub(crate) trait Links: fmt::Display + Send + Sync {
     /// Begins a search for a link; nothing is tried yet.
     fn search(self: Arc<Self>) -> Box<dyn Search>;
 

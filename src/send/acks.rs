@@ -6,9 +6,10 @@
 //! ignored, and nothing here grows beyond `MAX_NOTED`.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::handoff::lock::{lock, wait_until};
 use crate::net::path::Path;
 use crate::net::sliding::SlidingBest;
 use crate::protocol::wire::Ack;
@@ -36,34 +37,37 @@ struct Noted {
 struct State {
     noted: VecDeque<Noted>,
     round_trip: SlidingBest<Duration>,
-    last_ack: Option<Instant>,
-    held: Duration,
-    last_latency: Option<Duration>,
     latencies: Vec<Duration>,
-    closed: bool,
-    broken: bool,
+    account: Account,
 }
 
-/// What the gate asks for.
+/// How a connection came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The receiver closed it, having read everything.
+    Closed,
+    Broken,
+}
+
+/// How things stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Account {
+pub(super) struct Account {
     /// Frames sent and not acknowledged.
-    pub unacked: usize,
-    /// When the last ack came; `None` as long as none did.
-    pub last_ack: Option<Instant>,
+    pub(super) unacked: usize,
+    /// When the last ack came.
+    pub(super) last_ack: Option<Instant>,
     /// The smallest round trip, by the acks.
-    pub round_trip: Option<Duration>,
+    pub(super) round_trip: Option<Duration>,
     /// For how long the receiver had the frame of the last ack, by its own clock.
-    pub held: Duration,
-    /// Whether the connection is over.
-    pub closed: bool,
-    /// Whether it broke: the receiver did not close it in an orderly way, having read everything.
-    pub broken: bool,
+    pub(super) held: Duration,
+    /// The last measured time from capture to shown.
+    pub(super) latency: Option<Duration>,
+    pub(super) end: Option<End>,
 }
 
 /// The frames of one connection and what became of them.
 #[derive(Debug)]
-pub struct Acks {
+pub(super) struct Acks {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -74,12 +78,8 @@ impl Default for Acks {
             state: Mutex::new(State {
                 noted: VecDeque::with_capacity(MAX_NOTED),
                 round_trip: SlidingBest::new(ROUND_TRIP_WINDOW, Ord::min),
-                last_ack: None,
-                held: Duration::ZERO,
-                last_latency: None,
                 latencies: Vec::new(),
-                closed: false,
-                broken: false,
+                account: Account::default(),
             }),
             changed: Condvar::new(),
         }
@@ -88,8 +88,8 @@ impl Default for Acks {
 
 impl Acks {
     /// Notes a frame before its first byte is written.
-    pub fn note(&self, seq: u64, captured: Instant, bytes: usize, now: Instant) {
-        let mut state = self.lock();
+    pub(super) fn note(&self, seq: u64, captured: Instant, bytes: usize, now: Instant) {
+        let mut state = lock(&self.state);
         if state.noted.len() == MAX_NOTED {
             state.noted.pop_front();
         }
@@ -102,64 +102,52 @@ impl Acks {
     }
 
     /// Notes that the last byte of the newest frame was handed to the kernel.
-    pub fn written(&self, now: Instant) {
-        if let Some(newest) = self.lock().noted.back_mut() {
+    pub(super) fn written(&self, now: Instant) {
+        if let Some(newest) = lock(&self.state).noted.back_mut() {
             newest.written = now;
         }
     }
 
     /// Takes an ack that came at `now`, with what the kernel said of the path then.
-    pub fn acked(&self, ack: Ack, path: Option<Path>, now: Instant) {
-        let mut state = self.lock();
+    pub(super) fn acked(&self, ack: Ack, path: Option<Path>, now: Instant) {
+        let mut state = lock(&self.state);
         let Some(index) = state.noted.iter().position(|noted| noted.seq == ack.seq) else {
             return;
         };
         let noted = state.noted[index];
         state.noted.drain(..=index);
-        state.last_ack = Some(now);
-        state.held = Duration::from_micros(ack.held_us.into());
+        state.account.last_ack = Some(now);
+        state.account.held = Duration::from_micros(ack.held_us.into());
         state.measure(noted, path, now);
         drop(state);
         self.changed.notify_all();
     }
 
-    /// The receiver closed the connection, or it broke.
-    pub fn close(&self, broken: bool) {
-        let mut state = self.lock();
-        (state.closed, state.broken) = (true, broken);
-        drop(state);
+    pub(super) fn close(&self, end: End) {
+        lock(&self.state).account.end = Some(end);
         self.changed.notify_all();
     }
 
-    /// How things stand.
-    pub fn account(&self) -> Account {
-        self.lock().account()
+    pub(super) fn account(&self) -> Account {
+        lock(&self.state).account()
     }
 
-    /// Waits for an ack, or for `patience` to pass, and says how things stand then.
-    pub fn wait(&self, patience: Duration) -> Account {
-        let state = self.lock();
-        if state.closed {
+    /// Waits for an ack, the end, or for `patience` to pass, and says how things stand then.
+    pub(super) fn wait(&self, patience: Duration) -> Account {
+        let state = lock(&self.state);
+        if state.account.end.is_some() {
             return state.account();
         }
-        let (state, _) = self.changed.wait_timeout(state, patience).expect(POISON);
-        state.account()
+        let until = Some(Instant::now() + patience);
+        let changed = wait_until(&self.changed, state, until);
+        changed.map_or_else(|| self.account(), |state| state.account())
     }
 
-    /// The last measured time from capture to shown.
-    pub fn last_latency(&self) -> Option<Duration> {
-        self.lock().last_latency
-    }
-
-    /// The median of what was measured since the last call.
-    pub fn take_median_latency(&self) -> Option<Duration> {
-        let mut latencies = std::mem::take(&mut self.lock().latencies);
+    /// The median latency of what was acknowledged since the last call.
+    pub(super) fn take_median_latency(&self) -> Option<Duration> {
+        let mut latencies = std::mem::take(&mut lock(&self.state).latencies);
         latencies.sort_unstable();
         latencies.get(latencies.len() / 2).copied()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect(POISON)
     }
 }
 
@@ -167,28 +155,23 @@ impl State {
     fn account(&self) -> Account {
         Account {
             unacked: self.noted.len(),
-            last_ack: self.last_ack,
-            round_trip: self.round_trip.best(),
-            held: self.held,
-            closed: self.closed,
-            broken: self.broken,
+            ..self.account
         }
     }
 
     fn measure(&mut self, noted: Noted, path: Option<Path>, now: Instant) {
         // A receiver that held a frame for longer than it was away has no say on time.
-        let Some(away) = now
-            .saturating_duration_since(noted.written)
-            .checked_sub(self.held)
-        else {
+        let away = now.saturating_duration_since(noted.written);
+        let Some(away) = away.checked_sub(self.account.held) else {
             return;
         };
         self.round_trip.offer(way(away, noted.bytes, path), now);
-        let back = self.round_trip.best().unwrap_or_default() / 2;
+        self.account.round_trip = self.round_trip.best();
+        let back = self.account.round_trip.unwrap_or_default() / 2;
         let latency = now
             .saturating_duration_since(noted.captured)
             .saturating_sub(back);
-        self.last_latency = Some(latency);
+        self.account.latency = Some(latency);
         if self.latencies.len() < MAX_LATENCIES {
             self.latencies.push(latency);
         }
@@ -207,8 +190,6 @@ fn way(away: Duration, bytes: usize, path: Option<Path>) -> Duration {
         .max(path.min_round_trip)
         .min(away)
 }
-
-const POISON: &str = "nothing panics while it holds the acks";
 
 #[cfg(test)]
 mod tests {
@@ -231,7 +212,7 @@ mod tests {
         );
         // Away for 30 ms, held for 10 of them: a round trip of 20.
         assert_eq!(acks.account().round_trip, Some(20 * MS));
-        assert_eq!(acks.last_latency(), Some(26 * MS));
+        assert_eq!(acks.account().latency, Some(26 * MS));
         assert_eq!(acks.take_median_latency(), Some(26 * MS));
         assert_eq!(acks.take_median_latency(), None);
     }
@@ -261,7 +242,7 @@ mod tests {
             now,
         );
         assert_eq!(acks.account().unacked, 1);
-        assert_eq!(acks.last_latency(), None);
+        assert_eq!(acks.account().latency, None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One connection: its link, its acks, its gate and its clock; frames go in whole.
 //!
-//! What is sent, and when, is the session's to say. Writing blocks for as long as the kernel takes; a thread
+//! What is sent, and when, is the outlet's to say. Writing blocks for as long as the kernel takes; a thread
 //! of its own reads the acks, and ends with the connection.
 
 use std::io;
@@ -8,19 +8,18 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::acks::{Account, Acks};
-use super::event::Loss;
+use super::LOOK;
+use super::acks::{Account, Acks, End};
+use super::event::SendError;
 use super::failover::Failover;
 use super::gate::Gate;
+use super::stage::Encoded;
 use crate::handoff::stop::Stop;
 use crate::net::link::Link;
 use crate::net::link::sending::{self, SILENCE, is_timeout};
 use crate::net::links::Links;
 use crate::protocol::stamp::{self, Stamp};
 use crate::source::Feed;
-
-/// How long a wait lasts at most before it is looked at what it waits for.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// How long a receiver may take for its first frame before the link is taken to be what is slow.
 const SETTLING: Duration = Duration::from_secs(1);
@@ -47,11 +46,12 @@ pub(super) struct Connection {
     pub(super) gate: Gate,
     pub(super) clock: Clock,
     pub(super) trial: Trial,
-    /// Whether it was noted that it came to something.
+    /// Whether it was noted that the receiver takes frames.
     pub(super) counts: bool,
-    /// Whether the user was told of it.
+    /// Whether it was reported.
     pub(super) announced: bool,
-    seq: u64,
+    /// The number of the last frame.
+    pub(super) seq: u64,
     /// When the last frame was begun, and its bytes.
     pub(super) last_frame: Option<(Instant, usize)>,
 }
@@ -74,8 +74,9 @@ impl Connection {
             }
         })?;
         Ok(Connection {
-            failover,
+            link,
             acks,
+            failover,
             gate: Gate::default(),
             clock: Clock::now(),
             trial: Trial::new(Instant::now()),
@@ -83,46 +84,24 @@ impl Connection {
             announced: false,
             seq: 0,
             last_frame: None,
-            link,
         })
     }
 
-    pub(super) fn next_seq(&mut self) -> u64 {
-        self.seq += 1;
-        self.seq
-    }
-
-    /// Whether the receiver did with us what a viewer does that shows another camera.
-    pub(super) fn kept_us_waiting(&self) -> bool {
-        !self.counts && self.trial.was_kept_waiting(Instant::now())
-    }
-
-    /// Whether the receiver reads as the frames come. Before its first ack it may not: it decodes the
-    /// first frame to see whether there is a picture, and what piles up meanwhile says nothing of the link.
-    pub(super) fn has_settled(&self, acks: &Account) -> bool {
-        acks.last_ack.is_some() || self.trial.opened.elapsed() > SETTLING
-    }
-
-    /// Writes a frame whole, or breaks the connection.
-    pub(super) fn write(
-        &mut self,
-        jpeg: &[u8],
-        stamp: &Stamp,
-        captured: Instant,
-    ) -> Result<usize, Loss> {
-        let stamp_bytes = stamp.emit();
+    /// Writes a picture whole, with its stamp, or breaks the connection. Returns the frame's bytes.
+    pub(super) fn write(&mut self, picture: &Encoded, stamp: &Stamp) -> Result<usize, SendError> {
+        let (jpeg, stamp_bytes) = (&picture.jpeg, stamp.emit());
         let [head, middle, tail] = stamp::places(jpeg);
         let pieces = [&jpeg[head], &stamp_bytes, &jpeg[middle], &jpeg[tail]];
         let bytes = pieces.iter().map(|piece| piece.len()).sum();
         let started = Instant::now();
         self.trial.begins(started);
-        self.acks.note(stamp.seq, captured, bytes, started);
-        let written = self.link.write_frame(&pieces);
+        self.acks.note(stamp.seq, picture.captured, bytes, started);
+        let (written, peer) = (self.link.write_frame(&pieces), self.link.peer());
         written.map_err(|error| match error.kind() {
-            _ if is_timeout(&error) => Loss::Silent(SILENCE),
+            _ if is_timeout(&error) => SendError::Silent(peer, SILENCE),
             // The receiver closed, and our thread for acks has not come to know of it yet.
-            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Loss::Closed,
-            _ => Loss::Failed(error),
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => SendError::Closed(peer),
+            _ => SendError::Broken(peer, error),
         })?;
         let now = Instant::now();
         self.acks.written(now);
@@ -142,8 +121,8 @@ impl Connection {
         loop {
             let (acks, now) = (self.acks.account(), Instant::now());
             let took = self.trial.came_to_something(&acks);
-            if acks.closed {
-                return took || !acks.broken;
+            if let Some(end) = acks.end {
+                return took || end == End::Closed;
             }
             let is_known = took || now >= self.trial.opened + TAKING || stop.is_asked();
             if now >= until && (is_known || !doubtful) {
@@ -163,13 +142,14 @@ impl Drop for Connection {
 
 /// The thread "acks": reads what the receiver says until it closes.
 fn read_acks(mut back: sending::Acks, acks: &Acks) {
-    let is_broken = loop {
+    let end = loop {
         match back.read() {
             Ok(Some(ack)) => acks.acked(ack, back.link().path(), Instant::now()),
-            end => break end.is_err(),
+            Ok(None) => break End::Closed,
+            Err(_) => break End::Broken,
         }
     };
-    acks.close(is_broken);
+    acks.close(end);
 }
 
 /// What a connection has come to, by what its receiver did with the frames. Pure; clocks are passed in.
@@ -219,8 +199,15 @@ impl Trial {
         self.written.is_some_and(|at| at >= self.opened + TAKING)
     }
 
-    fn was_kept_waiting(&self, now: Instant) -> bool {
+    /// Whether the receiver did with us what a viewer does that shows another camera, if nothing came of it.
+    pub(super) fn was_kept_waiting(&self, now: Instant) -> bool {
         self.written.is_some() && now >= self.opened + KEPT_WAITING
+    }
+
+    /// Whether the receiver reads as the frames come. Before its first ack it may not: it decodes the
+    /// first frame to see whether there is a picture, and what piles up meanwhile says nothing of the link.
+    pub(super) fn has_settled(&self, acks: &Account, now: Instant) -> bool {
+        acks.last_ack.is_some() || now > self.opened + SETTLING
     }
 }
 
@@ -239,12 +226,9 @@ pub(super) struct Clock {
 
 impl Clock {
     fn now() -> Self {
-        Clock {
-            instant: Instant::now(),
-            unix: SystemTime::now()
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .unwrap_or_default(),
-        }
+        let (instant, unix) = (Instant::now(), SystemTime::UNIX_EPOCH.elapsed());
+        let unix = unix.unwrap_or_default();
+        Clock { instant, unix }
     }
 
     /// When that was, in microseconds since the epoch, as the system's clock has it now.
@@ -260,10 +244,8 @@ impl Clock {
     }
 
     fn unix(&self, at: Instant) -> Duration {
-        match at.checked_duration_since(self.instant) {
-            Some(later) => self.unix + later,
-            None => self.unix.saturating_sub(self.instant.duration_since(at)),
-        }
+        let later = self.unix + at.saturating_duration_since(self.instant);
+        later.saturating_sub(self.instant.saturating_duration_since(at))
     }
 }
 

@@ -10,16 +10,15 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use super::LOOK;
+use crate::handoff::lock::lock;
 use crate::handoff::stop::{Reason, Stop};
 use crate::net::link::Link;
 use crate::net::links::{Links, Search};
 use crate::net::path::Path;
-
-/// How often the path is looked at.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// This long without an acknowledgement, and with data outstanding, is silence: a few lost packets
 /// are repeated within it, a path that carries anything acknowledges within it.
@@ -39,12 +38,9 @@ const DEAD_PROBES: u8 = 3;
 const PATIENCE_AT_END: Duration = Duration::from_millis(600);
 
 /// Watches a link until dropped.
-pub(super) struct Failover {
-    shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
-}
+pub(super) struct Failover(Arc<Watch>);
 
-struct Shared {
+struct Watch {
     link: Arc<Link>,
     links: Arc<dyn Links>,
     /// The link is watched no more.
@@ -61,58 +57,50 @@ impl Failover {
         links: Arc<dyn Links>,
         stop: Arc<Stop>,
     ) -> io::Result<Failover> {
-        let shared = Arc::new(Shared {
+        let watch = Arc::new(Watch {
             link,
             links,
             over: Stop::new(),
-            second: Mutex::new(None),
-            deadline: Mutex::new(None),
+            second: Mutex::default(),
+            deadline: Mutex::default(),
         });
-        let thread = thread::Builder::new().name("failover".into()).spawn({
-            let shared = Arc::clone(&shared);
-            move || shared.run(&stop)
-        })?;
-        Ok(Failover {
-            shared,
-            thread: Some(thread),
-        })
+        let failover = Failover(Arc::clone(&watch));
+        let thread = thread::Builder::new().name("failover".into());
+        thread.spawn(move || watch.run(&stop))?;
+        Ok(failover)
     }
 
     /// Also cuts the link some time after `deadline`.
     pub(super) fn end_at(&self, deadline: Option<Instant>) {
-        *self.shared.deadline.lock().expect(POISON) = deadline;
+        *lock(&self.0.deadline) = deadline;
     }
 
     /// The second link, if it is to take over.
     pub(super) fn take_second(&self) -> Option<Arc<Link>> {
-        self.shared.second.lock().expect(POISON).take()
+        lock(&self.0.second).take()
     }
 }
 
 impl Drop for Failover {
     fn drop(&mut self) {
-        self.shared.over.ask(Reason::Done);
-        if let Some(thread) = self.thread.take() {
-            // It ends within one look; a panic in it has been reported by its hook.
-            let _ = thread.join();
-        }
+        // The thread ends at once, and drops what it was about to connect.
+        self.0.over.ask(Reason::Done);
     }
 }
 
-impl Shared {
+impl Watch {
     fn run(&self, stop: &Stop) {
         let mut cut_at = None;
         let mut waiting_since = None;
         let mut attempts: Option<Attempts> = None;
         while !self.over.sleep(LOOK) {
             let now = Instant::now();
-            let deadline = *self.deadline.lock().expect(POISON);
-            let is_over = stop.is_asked() || deadline.is_some_and(|deadline| now >= deadline);
+            let is_past = |deadline: Instant| now >= deadline;
+            let is_over = stop.is_asked() || lock(&self.deadline).is_some_and(is_past);
             if is_over && now >= *cut_at.get_or_insert(now + PATIENCE_AT_END) {
                 return self.link.cut();
             }
-            let outstanding = self.link.path().filter(is_outstanding);
-            let Some(path) = outstanding else {
+            let Some(path) = self.link.path().filter(is_outstanding) else {
                 (waiting_since, attempts) = (None, None);
                 continue;
             };
@@ -127,7 +115,7 @@ impl Shared {
                 next: now,
             });
             if let Some(second) = attempts.step(now) {
-                *self.second.lock().expect(POISON) = Some(second);
+                *lock(&self.second) = Some(second);
                 // Wakes the sending thread out of a write, a wait for acks, the thread "acks" too.
                 return self.link.cut();
             }
@@ -161,8 +149,6 @@ fn is_outstanding(path: &Path) -> bool {
 fn patience(path: &Path) -> Duration {
     SILENCE.max(path.round_trip * SILENT_ROUND_TRIPS)
 }
-
-const POISON: &str = "nothing panics while it holds what the two threads share";
 
 #[cfg(test)]
 mod tests {

@@ -1,9 +1,9 @@
-//! The gate: whether the connection can carry another frame now.
+//! The gate: whether a connection can carry another frame now.
 //!
 //! What goes out shall be fresh, so a frame is taken and encoded only when what is in flight is no more
 //! than the path needs to stay busy: that plus one frame is then on its way. Two accounts decide. The
 //! kernel's (every receiver, Linux): bytes unsent and unacknowledged, against rate × smallest round
-//! trip. The acks' (receivers that send them): frames not yet dealt with, against what a round trip
+//! trip. The acks' (receivers that send them): frames not yet acknowledged, against what a round trip
 //! holds, which also bounds what the kernel of a standing receiver would swallow. The decision is pure;
 //! the waiting is the caller's, on the sending thread.
 
@@ -14,7 +14,7 @@ use crate::net::path::Path;
 use crate::net::sliding::SlidingBest;
 
 /// How often to look while a picture waits: nothing wakes a program when TCP's acknowledgements come.
-pub const LOOK: Duration = Duration::from_millis(1);
+pub(super) const POLL: Duration = Duration::from_millis(1);
 
 /// How long a delivery rate counts. The newest samples are low whenever there was little to deliver.
 const RATE_WINDOW: Duration = Duration::from_secs(1);
@@ -29,19 +29,19 @@ const LAPSE: Duration = Duration::from_secs(1);
 
 /// What the gate says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// The next frame may start.
     Open,
     /// The kernel still has too much in flight: the link is busy.
     PathIsBusy,
-    /// Too many frames are not dealt with, on a link that is free as far as the kernel can see: they are on
+    /// Too many frames are not acknowledged, on a link that is free as far as the kernel can see: they are on
     /// the far side of a relay, or the receiver works on them.
     FramesAreOut,
 }
 
 /// Decides, with what it remembers of one connection.
 #[derive(Debug)]
-pub struct Gate {
+pub(super) struct Gate {
     rate: SlidingBest<u64>,
     probed: Option<Instant>,
 }
@@ -57,7 +57,7 @@ impl Default for Gate {
 
 impl Gate {
     /// Whether the next frame may start, for a source of one picture every `interval`.
-    pub fn look(
+    pub(super) fn look(
         &mut self,
         path: Option<Path>,
         acks: Account,
@@ -131,9 +131,7 @@ mod tests {
             unacked,
             last_ack,
             round_trip: last_ack.map(|_| round_trip),
-            held: Duration::ZERO,
-            closed: false,
-            broken: false,
+            ..Account::default()
         }
     }
 

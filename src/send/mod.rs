@@ -1,18 +1,98 @@
-//! The sending side: sources make pictures, one thread encodes the newest and writes it.
+//! The sending side: takes a source's pictures and sends the newest, as fast as its receiver and the link can take them.
 //!
-//! [`source`] chooses where pictures come from ([`crate::source`]), [`session`] pulls them through the `press` and the
-//! `gate` onto a `connection`, `acks` and `failover` watch what becomes of them, [`options`] is the
-//! command line, [`stats`] the figures.
+//! ```text
+//! source ─▶ Feed ─▶ stage ─▶ Arc<Encoded> ─▶ outlet ─▶ gate ─▶ connection ═▶ receiver
+//! (thread)          encodes, when pulled     │   quality         │  ▲
+//!                                            │                   ▼  │ acks, failover (threads)
+//!                                            └── event, stats    links: the next connection
+//!
+//! sender   the library's Sender: this, on a thread of its own
+//! source   which source pi-send runs
+//! ```
+//!
+//! An outlet is one receiver, over as many connections as that takes. It runs on one thread, and pulls: no picture is
+//! encoded before a link can carry it. Several outlets could share a stage; [`run`] makes one of each.
 
 mod acks;
 mod connection;
 pub mod event;
 mod failover;
 mod gate;
-mod interval;
-mod press;
-pub mod quality;
-pub mod sender;
-pub mod session;
+mod outlet;
+mod quality;
+mod sender;
 pub mod source;
+mod stage;
 pub mod stats;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::event::{Event, SendError};
+use self::outlet::Outlet;
+pub use self::sender::{Sender, SenderError};
+use self::stage::Stage;
+use self::stats::Counters;
+use crate::handoff::stop::Stop;
+use crate::net::dial::{Dialer, Target};
+use crate::protocol::stamp::Name;
+use crate::source::Feed;
+
+/// How long a wait lasts at most before the wish to stop, or what else it waits for, is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The JPEG quality at best where nobody says otherwise.
+pub(crate) const DEFAULT_QUALITY: u8 = 80;
+
+/// Pictures a second that are expected where nobody says otherwise.
+pub(crate) const DEFAULT_FPS: f64 = 30.0;
+
+/// How to send, and for how long.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Whether a lost connection is made anew.
+    pub retry: bool,
+    /// The name that the stamps bear.
+    pub name: Name,
+    /// Pictures a second that the source is expected to give.
+    pub fps: f64,
+    /// The JPEG quality at best, 1 to 100.
+    pub quality: u8,
+    /// The JPEG quality at worst.
+    pub min_quality: u8,
+    /// Ends so long after the first frame sent.
+    pub duration: Option<Duration>,
+    /// Ends after so many frames.
+    pub frames: Option<u64>,
+}
+
+impl Default for Config {
+    /// pi-send's defaults: retries, this host's name, no end.
+    fn default() -> Self {
+        let host = gethostname::gethostname();
+        Config {
+            retry: true,
+            name: Name::reduced(&host.to_string_lossy())
+                .unwrap_or_else(|| "pi".parse().expect("a valid name")),
+            fps: DEFAULT_FPS,
+            quality: DEFAULT_QUALITY,
+            min_quality: 30,
+            duration: None,
+            frames: None,
+        }
+    }
+}
+
+/// Sends a feed's pictures to `target`, on this thread, until the source ends, enough is sent, or `stop` is asked.
+pub fn run(
+    target: Target,
+    config: Config,
+    feed: &Arc<Feed>,
+    counters: Arc<Counters>,
+    stop: &Arc<Stop>,
+    report: &(dyn Fn(Event) + Sync),
+) -> Result<(), SendError> {
+    let stage = Stage::new(Arc::clone(feed), config.fps);
+    let (links, stop) = (Dialer::new(target), Arc::clone(stop));
+    Outlet::new(config, stage, links, counters, stop, report).run()
+}

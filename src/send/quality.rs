@@ -24,12 +24,12 @@ const PROBE: Duration = Duration::from_secs(5);
 const GROW: Duration = Duration::from_secs(1);
 const GROWTH: f64 = 0.05;
 
-/// How much of a new rate is believed at once; a single frame's is shaken by other traffic.
-const BELIEF: f64 = 0.4;
+/// How much a new rate counts at once; a single frame's is shaken by other traffic.
+const WEIGHT: f64 = 0.4;
 
 /// Follows one connection.
 #[derive(Debug, Clone)]
-pub struct Quality {
+pub(super) struct Quality {
     min: u8,
     max: u8,
     now: u8,
@@ -44,18 +44,18 @@ pub struct Quality {
 
 /// What became of the frame before: its weight, and how the link took it.
 #[derive(Debug, Clone, Copy)]
-pub struct Carried {
+pub(super) struct Carried {
     /// The frame's bytes.
-    pub bytes: usize,
+    pub(super) bytes: usize,
     /// From its start to the gate's next opening.
-    pub took: Duration,
+    pub(super) took: Duration,
     /// How much of that the gate was shut while a picture waited.
-    pub waited: Duration,
+    pub(super) waited: Duration,
 }
 
 impl Quality {
     /// Starts at `max`; `min` equal to `max` keeps it there. Both 1 to 100.
-    pub fn new(min: u8, max: u8) -> Self {
+    pub(super) fn new(min: u8, max: u8) -> Self {
         Quality {
             min,
             max,
@@ -69,12 +69,12 @@ impl Quality {
     }
 
     /// The quality for the next frame.
-    pub fn get(&self) -> u8 {
+    pub(super) fn get(&self) -> u8 {
         self.now
     }
 
     /// Learns from the frame before; pictures come every `interval`.
-    pub fn learn(&mut self, carried: Carried, interval: Duration, now: Instant) {
+    pub(super) fn learn(&mut self, carried: Carried, interval: Duration, now: Instant) {
         if self.min == self.max || carried.bytes == 0 {
             return;
         }
@@ -105,8 +105,8 @@ impl Quality {
             let seen = seen.max(before);
             let known = self.rate.unwrap_or(seen);
             // Down faster than up: too much in flight is seen by everybody.
-            let belief = if seen < known { 2.0 * BELIEF } else { BELIEF };
-            self.rate = Some(known + belief * (seen - known));
+            let weight = if seen < known { 2.0 * WEIGHT } else { WEIGHT };
+            self.rate = Some(known + weight * (seen - known));
             self.growth = GROWTH;
             self.grow_at = Some(now + PROBE);
             return;

@@ -1,10 +1,8 @@
 //! The sender for other programs: pictures that they have made, sent live.
 //!
-//! The same session as pi-send's, on a thread of its own ("sender"), with the program in the place of the
-//! source. Sending never blocks: the newest picture wins, and a receiver that is not there, or gone for a
-//! while, is dialled again and again.
+//! What pi-send does, on a thread of its own ("sender"), with the program in the place of the source. Sending never
+//! blocks: the newest picture wins, and a receiver that is not there, or gone for a while, is dialled again and again.
 
-use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -12,9 +10,8 @@ use std::time::{Duration, Instant};
 
 use image::RgbImage;
 
+use super::Config;
 use super::event::Event;
-use super::session::{self, SendError, Session};
-use super::stats::Counters;
 use crate::handoff::stop::{Reason, Stop};
 use crate::net::DEFAULT_PORT;
 use crate::net::dial::Target;
@@ -29,47 +26,23 @@ const SPARE: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How often it looks whether that is done.
-const LOOK: Duration = Duration::from_millis(5);
+const POLL: Duration = Duration::from_millis(5);
 
 /// Why there is no sender.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum SenderError {
     /// This is no HOST, HOST:PORT or \[IPv6\]:PORT.
+    #[error("{0:?} was not understood: give HOST, HOST:PORT or [IPv6]:PORT")]
     Host(String),
-    /// No encoder could be had.
-    Session(SendError),
-    /// No thread could be had.
-    Thread(io::Error),
-}
-
-impl fmt::Display for SenderError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SenderError::Host(host) => {
-                write!(
-                    f,
-                    "{host:?} was not understood: give HOST, HOST:PORT or [IPv6]:PORT"
-                )
-            }
-            SenderError::Session(error) => error.fmt(f),
-            SenderError::Thread(error) => write!(f, "no thread to send with: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for SenderError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            SenderError::Host(_) => None,
-            SenderError::Session(error) => error.source(),
-            SenderError::Thread(error) => Some(error),
-        }
-    }
+    /// The system gave no thread.
+    #[error("no thread to send with: {0}")]
+    Thread(#[source] io::Error),
 }
 
 /// Sends a program's pictures to a view-recv, or to the recipe's server.
 ///
-/// Dropped, it sends what is left and the end marker, for which it takes two seconds at most. An example stands at [`Receiver`](crate::recv::receiver::Receiver).
+/// Dropped, it sends what is left and the end marker, for which it takes two seconds at most. An example stands at
+/// [`Receiver`](crate::recv::receiver::Receiver).
 pub struct Sender {
     feed: Arc<Feed>,
     pixels: Pool<Vec<u8>>,
@@ -85,23 +58,22 @@ impl Sender {
             host: name,
             port: port.unwrap_or(DEFAULT_PORT),
         };
-        Sender::start(session::Config::new(target), |_| ())
+        Sender::start(target, Config::default(), |_| ())
     }
 
-    /// A sender as configured, that tells what happens: connections that come and go.
+    /// A sender as configured, that reports connections that come and go.
     pub fn start(
-        config: session::Config,
-        tell: impl Fn(Event) + Send + Sync + 'static,
+        target: Target,
+        config: Config,
+        report: impl Fn(Event) + Send + Sync + 'static,
     ) -> Result<Sender, SenderError> {
         let feed = Arc::new(Feed::new(Delivery::NewestWins));
         let stop = Arc::new(Stop::new());
         let thread = thread::Builder::new().name("sender".into()).spawn({
             let (feed, stop) = (Arc::clone(&feed), Arc::clone(&stop));
             move || {
-                let counters = Arc::new(Counters::default());
-                let session = Session::new(config, Arc::clone(&feed), counters, stop, &tell);
-                // With retries it ends when the feed is closed, and by no error but want of memory.
-                let _ = session.and_then(|mut session| session.run());
+                // With retries it ends when the feed is closed, or over pictures that cannot be encoded.
+                let _ = super::run(target, config, &feed, Arc::default(), &stop, &report);
             }
         });
         Ok(Sender {
@@ -152,7 +124,7 @@ impl Drop for Sender {
         if let Some(thread) = self.thread.take() {
             let until = Instant::now() + PATIENCE;
             while !thread.is_finished() && Instant::now() < until {
-                thread::sleep(LOOK);
+                thread::sleep(POLL);
             }
             self.stop.ask(Reason::Done);
             // A panic in it has been reported by its hook.

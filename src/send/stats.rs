@@ -1,14 +1,15 @@
 //! The sending side's figures: counted where things happen, put together once a second.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
+use std::{array, mem};
 
 use serde::Serialize;
 
 use super::acks::Acks;
-use crate::source::Feed;
+use crate::handoff::lock::lock;
+use crate::source::{Feed, Shot};
 
 /// What pi-send is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -22,24 +23,26 @@ pub enum State {
     CameraLost,
 }
 
-/// Counters that the session moves and the reporter reads.
+/// What an outlet has sent so far: it writes, the [`Reporter`] reads.
 #[derive(Debug, Default)]
-pub struct Counters {
-    /// Frames sent, as far as they count.
-    pub frames: AtomicU64,
-    /// Bytes of frames sent.
-    pub bytes: AtomicU64,
+pub struct Counters(Mutex<Sent>);
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sent {
+    /// As far as they count.
+    pub(super) frames: u64,
+    pub(super) bytes: u64,
     /// Connections after the first.
-    pub reconnects: AtomicU64,
-    /// The quality of the last frame encoded here; 0 while there is none.
-    pub quality: AtomicU8,
-    link: Mutex<Option<(SocketAddr, Arc<Acks>)>>,
+    pub(super) reconnects: u64,
+    /// Of the last frame, if it was encoded here.
+    pub(super) quality: Option<u8>,
+    /// The connection that stands, if any, by its peer.
+    pub(super) link: Option<(SocketAddr, Arc<Acks>)>,
 }
 
 impl Counters {
-    /// Says which connection stands, if any.
-    pub(super) fn set_link(&self, link: Option<(SocketAddr, Arc<Acks>)>) {
-        *self.link.lock().expect(POISON) = link;
+    pub(super) fn sent(&self) -> MutexGuard<'_, Sent> {
+        lock(&self.0)
     }
 }
 
@@ -67,15 +70,9 @@ pub struct Report {
     pub latency_ms: Option<f64>,
     /// Connections after the first.
     pub reconnects: u64,
-    /// Exposure time in microseconds, from a camera.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub exposure_us: Option<u32>,
-    /// Analogue gain, from a camera.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gain: Option<f32>,
-    /// Lens position in dioptres, from a camera.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lens_position: Option<f32>,
+    /// What the camera says of its last picture.
+    #[serde(flatten)]
+    pub shot: Shot,
     /// Whether this is the last report.
     #[serde(rename = "final")]
     pub last: bool,
@@ -87,9 +84,8 @@ pub struct Reporter {
     counters: Arc<Counters>,
     feed: Arc<Feed>,
     since: Instant,
-    captured: u64,
-    frames: u64,
-    bytes: u64,
+    /// Pictures captured, frames and bytes sent until then.
+    counts: [u64; 3],
 }
 
 impl Reporter {
@@ -99,47 +95,40 @@ impl Reporter {
             counters,
             feed,
             since: now,
-            captured: 0,
-            frames: 0,
-            bytes: 0,
+            counts: [0; 3],
         }
     }
 
     /// The figures since the last report.
     pub fn report(&mut self, now: Instant, last: bool) -> Report {
-        let seconds = now.duration_since(self.since).as_secs_f64().max(1e-3);
-        let rate = |new: u64, old: u64| round(new.saturating_sub(old) as f64 / seconds, 2);
+        let sent = self.counters.sent().clone();
         let captured = self.feed.captured();
-        let frames = self.counters.frames.load(Ordering::Relaxed);
-        let bytes = self.counters.bytes.load(Ordering::Relaxed);
-        let link = self.counters.link.lock().expect(POISON).clone();
-        let quality = self.counters.quality.load(Ordering::Relaxed);
-        let shot = self.feed.shot().unwrap_or_default();
-        let latency = link
-            .as_ref()
-            .and_then(|(_, acks)| acks.take_median_latency());
-        let report = Report {
-            state: match (&link, self.feed.lost()) {
+        let counts = [captured, sent.frames, sent.bytes];
+        let before = mem::replace(&mut self.counts, counts);
+        let since = mem::replace(&mut self.since, now);
+        let seconds = now.duration_since(since).as_secs_f64().max(1e-3);
+        let [pictures, frames, bytes] =
+            array::from_fn(|i| counts[i].saturating_sub(before[i]) as f64 / seconds);
+        let latency = sent.link.as_ref();
+        let latency = latency.and_then(|(_, acks)| acks.take_median_latency());
+        Report {
+            state: match (&sent.link, self.feed.lost()) {
                 (_, Some(_)) => State::CameraLost,
                 (Some(_), None) => State::Sending,
                 (None, None) => State::Connecting,
             },
-            peer: link.map(|(peer, _)| peer),
-            fps_camera: rate(captured, self.captured),
-            fps_sent: rate(frames, self.frames),
-            mbit_s: round(rate(bytes, self.bytes) * 8e-6, 3),
-            frames,
-            skipped: captured.saturating_sub(frames),
-            quality: (quality > 0).then_some(quality),
+            peer: sent.link.map(|(peer, _)| peer),
+            fps_camera: round(pictures, 2),
+            fps_sent: round(frames, 2),
+            mbit_s: round(bytes * 8e-6, 3),
+            frames: sent.frames,
+            skipped: captured.saturating_sub(sent.frames),
+            quality: sent.quality,
             latency_ms: latency.map(|latency| round(latency.as_secs_f64() * 1e3, 2)),
-            reconnects: self.counters.reconnects.load(Ordering::Relaxed),
-            exposure_us: shot.exposure_us,
-            gain: shot.gain,
-            lens_position: shot.lens_position,
+            reconnects: sent.reconnects,
+            shot: self.feed.shot().unwrap_or_default(),
             last,
-        };
-        (self.since, self.captured, self.frames, self.bytes) = (now, captured, frames, bytes);
-        report
+        }
     }
 }
 
@@ -168,5 +157,3 @@ fn round(value: f64, digits: i32) -> f64 {
     let scale = 10f64.powi(digits);
     (value * scale).round() / scale
 }
-
-const POISON: &str = "nothing panics while it holds the link";

@@ -4,6 +4,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::handoff::lock::lock;
 use crate::handoff::slot::Slot;
 use crate::handoff::stop::{Reason, Stop};
@@ -22,15 +24,19 @@ pub enum Delivery {
 }
 
 /// What a camera says of the last picture that it took.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Shot {
     /// Exposure time in microseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub exposure_us: Option<u32>,
     /// Analogue gain, as a factor.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub gain: Option<f32>,
     /// Lens position in dioptres.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub lens_position: Option<f32>,
     /// Frames that the camera took and had no buffer for, since it started, by its own count.
+    #[serde(skip)]
     pub missed: u64,
 }
 

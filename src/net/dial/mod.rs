@@ -138,6 +138,12 @@ impl Dialer {
     }
 }
 
+impl fmt::Display for Dialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.target.fmt(f)
+    }
+}
+
 impl Links for Dialer {
     fn search(self: Arc<Self>) -> Box<dyn Search> {
         Box::new(self.dial())

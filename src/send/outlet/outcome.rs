@@ -1,27 +1,26 @@
-//! What a connection has come to: what is told, what counts, what comes next.
+//! What a connection has come to: what is reported, what counts, what comes next.
 
 use std::mem;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::super::connection::Connection;
-use super::super::event::{Event, Loss};
-use super::{Next, PATIENCE_AT_END, PATIENCE_WHEN_STOPPED, SendError, Session};
+use super::{Next, Outlet, PATIENCE_AT_END, PATIENCE_WHEN_STOPPED};
 use crate::handoff::slot::Wake;
+use crate::send::acks::Account;
+use crate::send::connection::Connection;
+use crate::send::event::{Event, SendError};
 
-impl Session<'_> {
-    /// Tells of a connection that came about without a word.
+impl Outlet<'_> {
+    /// Reports the connection, unless that was done.
     pub(super) fn announce(&self, connection: &mut Connection) {
         if !mem::replace(&mut connection.announced, true) {
-            (self.tell)(Event::Connected(connection.link.peer()));
+            (self.report)(Event::Connected(connection.link.peer()));
         }
     }
 
     pub(super) fn show_link(&self, connection: &Connection) {
-        let acks = Arc::clone(&connection.acks);
-        self.counters.set_link(Some((connection.link.peer(), acks)));
+        let link = (connection.link.peer(), Arc::clone(&connection.acks));
+        self.counters.sent().link = Some(link);
     }
 
     /// Enough was sent, as far as it counts.
@@ -35,7 +34,7 @@ impl Session<'_> {
             PATIENCE_AT_END
         };
         // What is not there any more cannot be sent again.
-        let source_is_over = self.feed.slot().wait(Some(Instant::now())) == Wake::Closed;
+        let source_is_over = self.stage.wait(self.seen, Instant::now()) == Wake::Closed;
         let doubtful = !connection.counts && !self.stop.is_asked() && !source_is_over;
         if doubtful {
             connection.failover.end_at(None);
@@ -45,14 +44,15 @@ impl Session<'_> {
         if !doubtful || (took && connection.failover.take_second().is_none()) {
             return Ok(Next::Over);
         }
-        self.lost(connection, Loss::Closed, false)
+        let loss = SendError::Closed(connection.link.peer());
+        self.lost(connection, loss, false)
     }
 
     /// The connection is over; by itself, unless the time `is_over`.
     pub(super) fn lost(
         &mut self,
         mut connection: Connection,
-        loss: Loss,
+        loss: SendError,
         is_over: bool,
     ) -> Result<Next, SendError> {
         if connection.trial.lasted(&connection.acks.account()) {
@@ -62,80 +62,83 @@ impl Session<'_> {
             self.backoff.did_not_last();
         }
         let (peer, announced) = (connection.link.peer(), connection.announced);
+        let kept_waiting = !connection.counts && connection.trial.was_kept_waiting(Instant::now());
         let loss = match loss {
-            Loss::Closed if connection.kept_us_waiting() => Loss::NoPicture,
+            SendError::Closed(_) if kept_waiting => SendError::NoPicture(peer),
             loss => loss,
         };
         let second = connection.failover.take_second();
         connection.link.abort();
         if !connection.counts && !is_over {
             self.links.took_none(peer);
-            let frames = self.tally.take_back();
-            self.counters.frames.fetch_sub(frames, Ordering::Relaxed);
+            self.tally = self.confirmed;
+            self.counters.sent().frames = self.tally.frames;
         }
         drop(connection);
         if let Some(second) = second {
-            (self.tell)(Event::Moved(peer));
+            (self.report)(Event::Moved(peer));
             return Ok(Next::MoveTo(second));
         }
-        let conclusion = matches!(loss, Loss::NoPicture);
-        let tell = announced || conclusion;
-        let said = conclusion && mem::replace(&mut self.said_no_picture, true);
-        self.redial(peer, loss, tell && !said)
+        let report = match loss {
+            SendError::NoPicture(_) => !mem::replace(&mut self.reported_no_picture, true),
+            _ => announced,
+        };
+        self.redial(loss, report)
     }
 
-    pub(super) fn redial(
-        &self,
-        peer: SocketAddr,
-        loss: Loss,
-        tell: bool,
-    ) -> Result<Next, SendError> {
+    /// What comes after a connection that was lost; `report` says whether the user is to know.
+    pub(super) fn redial(&self, loss: SendError, report: bool) -> Result<Next, SendError> {
         if self.is_over() {
             return Ok(Next::Over);
         }
+        self.retry(loss, report).map(|()| Next::Redial)
+    }
+
+    /// Goes on after `error` where a retry is wanted.
+    pub(super) fn retry(&self, error: SendError, report: bool) -> Result<(), SendError> {
         if !self.config.retry {
-            return Err(SendError::Lost(peer, loss));
+            return Err(error);
         }
-        if tell {
-            (self.tell)(Event::Lost(peer, loss));
+        if report {
+            (self.report)(Event::Retrying(error));
         }
-        Ok(Next::Redial)
+        Ok(())
     }
 
     /// Notes what the connection has come to, once it has.
-    pub(super) fn judge(&mut self, connection: &mut Connection) {
+    pub(super) fn judge(&mut self, connection: &mut Connection) -> Account {
         let acks = connection.acks.account();
-        let trial = &connection.trial;
-        if !connection.counts && trial.came_to_something(&acks) {
+        if !connection.counts && connection.trial.came_to_something(&acks) {
             connection.counts = true;
-            self.said_no_picture = false;
+            self.reported_no_picture = false;
             self.expects_acks |= acks.last_ack.is_some();
             self.links.took(connection.link.peer());
             self.show_link(connection);
         }
         if connection.counts {
-            self.tally.keep();
+            self.confirmed = self.tally;
         }
-        if !connection.announced && connection.trial.lasted(&acks) {
+        if connection.trial.lasted(&acks) {
             self.announce(connection);
         }
+        acks
     }
 
     /// Whether the connection still stands, and is worth it.
-    pub(super) fn check(&mut self, connection: &mut Connection) -> Result<(), Loss> {
-        self.judge(connection);
-        let acks = connection.acks.account();
-        if acks.closed {
-            return Err(Loss::Closed);
+    pub(super) fn check(&mut self, connection: &mut Connection) -> Result<(), SendError> {
+        let acks = self.judge(connection);
+        let peer = connection.link.peer();
+        if acks.end.is_some() {
+            return Err(SendError::Closed(peer));
         }
         // Something else may listen where the viewer was. Where there is no other address, it has the benefit of
         // the doubt.
         let is_elsewhere = self.expects_acks
             && !connection.counts
             && connection.trial.is_overdue(&acks, Instant::now())
-            && self.links.has_another(connection.link.peer());
+            && self.links.has_another(peer);
         if is_elsewhere {
-            return Err(Loss::NoPicture);
+            return Err(SendError::NoPicture(peer));
         }
         Ok(())
     }

@@ -1,0 +1,430 @@
+//! The outlet: one receiver, from its first connection to the last. Connects, pulls a picture when the link can take it,
+//! stamps and writes it.
+//!
+//! ```text
+//! connect ──▶ pump: wait ▶ gate ▶ pull ▶ write ──▶ outcome ──▶ over
+//!    ▲                                                │
+//!    └──────── redial, or the second link ────────────┘
+//! ```
+//!
+//! One thread does all of it, and comes back when the stream is over. It blocks on the source's slot, on the gate, on
+//! writing and, while another outlet has a picture encoded, on the stage; acks, the failover and a wish to stop wake
+//! it. It knows neither a camera nor how a link is made.
+
+mod connect;
+mod outcome;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use self::connect::Backoff;
+use super::connection::Connection;
+use super::event::{Event, SendError};
+use super::gate::{self, Verdict};
+use super::quality::{Carried, Quality};
+use super::stage::{Encoded, Interval, Stage};
+use super::stats::Counters;
+use super::{Config, LOOK};
+use crate::handoff::slot::Wake;
+use crate::handoff::stop::Stop;
+use crate::net::link::Link;
+use crate::net::links::Links;
+use crate::protocol::stamp::Stamp;
+use crate::source::Delivery;
+
+/// How long the receiver has, after the end marker, to read what is on its way and close.
+const PATIENCE_AT_END: Duration = Duration::from_secs(1);
+
+/// The same when somebody is waiting for the program to end.
+const PATIENCE_WHEN_STOPPED: Duration = Duration::from_millis(700);
+
+/// So many pictures in a row that cannot be encoded are no accident.
+pub(super) const MAX_UNENCODABLE: u32 = 100;
+
+/// What comes after a connection.
+enum Next {
+    Over,
+    Redial,
+    MoveTo(Arc<Link>),
+}
+
+/// Sends a stage's pictures to one receiver, over as many connections as that takes.
+pub(super) struct Outlet<'a> {
+    config: Config,
+    stage: Arc<Stage>,
+    links: Arc<dyn Links>,
+    counters: Arc<Counters>,
+    stop: Arc<Stop>,
+    report: &'a (dyn Fn(Event) + Sync),
+    /// The number of the last picture that it had from the stage.
+    seen: u64,
+    interval: Interval,
+    quality: Quality,
+    backoff: Backoff,
+    tally: Tally,
+    /// Without the frames of the connection that stands, as long as its receiver may not take them.
+    confirmed: Tally,
+    unencodable: u32,
+    /// Whether a receiver has acknowledged a frame: one that does not is another then.
+    expects_acks: bool,
+    /// Whether it was reported that no pictures are taken, since they last were.
+    reported_no_picture: bool,
+}
+
+/// What was sent, as far as it counts for `--frames`, `--duration` and the figures. What a receiver's kernel took is
+/// not what the receiver took: a viewer that shows another camera leaves frames lying until it closes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    frames: u64,
+    /// When the first of them was sent.
+    since: Option<Instant>,
+}
+
+impl<'a> Outlet<'a> {
+    /// Prepares to send; no connection is made yet.
+    pub(super) fn new(
+        config: Config,
+        stage: Arc<Stage>,
+        links: Arc<dyn Links>,
+        counters: Arc<Counters>,
+        stop: Arc<Stop>,
+        report: &'a (dyn Fn(Event) + Sync),
+    ) -> Self {
+        // A source of which every frame counts gets every frame at its best.
+        let min_quality = match stage.feed.delivery() {
+            Delivery::NewestWins => config.min_quality,
+            Delivery::EveryFrame => config.quality,
+        };
+        Outlet {
+            quality: Quality::new(min_quality, config.quality),
+            interval: Interval::new(config.fps),
+            config,
+            stage,
+            links,
+            counters,
+            stop,
+            report,
+            seen: 0,
+            backoff: Backoff::default(),
+            tally: Tally::default(),
+            confirmed: Tally::default(),
+            unencodable: 0,
+            expects_acks: false,
+            reported_no_picture: false,
+        }
+    }
+
+    /// Sends until the source ends, enough is sent, or somebody stops it.
+    pub(super) fn run(&mut self) -> Result<(), SendError> {
+        let mut standing = None;
+        let mut connections = 0u64;
+        while let Some(link) = match standing.take() {
+            Some(link) => Some(link),
+            None => self.connect()?,
+        } {
+            self.counters.sent().reconnects = connections;
+            connections += 1;
+            self.stage.feed.link_stands();
+            match self.stream(link)? {
+                Next::Over => break,
+                Next::Redial => {}
+                Next::MoveTo(link) => standing = Some(link),
+            }
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        let is_past = |deadline: Instant| Instant::now() >= deadline;
+        self.stop.is_asked()
+            || self.config.frames.is_some_and(|n| self.tally.frames >= n)
+            || self.deadline().is_some_and(is_past)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.tally.since?.checked_add(self.config.duration?)
+    }
+
+    /// Sends on one connection until it, or everything, is over.
+    fn stream(&mut self, link: Arc<Link>) -> Result<Next, SendError> {
+        let peer = link.peer();
+        let opened = Connection::open(link, &self.links, &self.stage.feed, &self.stop);
+        let mut connection = match opened {
+            Ok(connection) => connection,
+            // No descriptor, or no thread, just now: as passing as any loss.
+            Err(error) => {
+                let report = !self.backoff.is_doubtful;
+                self.backoff.did_not_last();
+                return self.redial(SendError::Broken(peer, error), report);
+            }
+        };
+        connection.failover.end_at(self.deadline());
+        // After one that did not last the next is reported once it lasts: a viewer that shows another camera
+        // would be connected to, and lost, every few seconds.
+        if !self.backoff.is_doubtful {
+            self.show_link(&connection);
+            self.announce(&mut connection);
+        }
+        let outcome = self.pump(&mut connection);
+        self.judge(&mut connection);
+        self.counters.sent().link = None;
+        let is_over = self.is_over();
+        match outcome {
+            Ok(()) => self.end(connection),
+            Err(error @ SendError::Unencodable(_)) => {
+                connection.finish(PATIENCE_AT_END, false, &self.stop);
+                Err(error)
+            }
+            Err(loss) => self.lost(connection, loss, is_over),
+        }
+    }
+
+    /// Pulls and writes; `Ok` when nothing more is to be sent.
+    fn pump(&mut self, connection: &mut Connection) -> Result<(), SendError> {
+        loop {
+            match self.stage.wait(self.seen, Instant::now() + LOOK) {
+                Wake::Full => {}
+                Wake::Closed => return Ok(()),
+                Wake::Nudged | Wake::TimedOut => {
+                    // In this order: once enough was sent, a receiver may close.
+                    if self.is_over() {
+                        return Ok(());
+                    }
+                    self.check(connection)?;
+                    continue;
+                }
+            }
+            if !self.pass_gate(connection)? {
+                return Ok(());
+            }
+            match self.stage.pull(&mut self.seen, self.quality.get()) {
+                Ok(Some(picture)) => self.send(connection, &picture)?,
+                Ok(None) => {}
+                Err(error) => self.skip(error.to_string())?,
+            }
+        }
+    }
+
+    /// Waits until the connection can take a frame; `false` when it is over before that.
+    fn pass_gate(&mut self, connection: &mut Connection) -> Result<bool, SendError> {
+        let interval = self.interval.average();
+        let came = Instant::now();
+        let mut acks = connection.acks.account();
+        let mut frames_out_at = None;
+        let mut frames_out = Duration::ZERO;
+        let opened = loop {
+            if self.is_over() {
+                return Ok(false);
+            }
+            self.check(connection)?;
+            let (path, now) = (connection.link.path(), Instant::now());
+            frames_out += frames_out_at.map_or(Duration::ZERO, |at| now.duration_since(at));
+            let verdict = connection.gate.look(path, acks, interval, now);
+            if verdict == Verdict::Open {
+                break now;
+            }
+            frames_out_at = (verdict == Verdict::FramesAreOut).then_some(now);
+            acks = connection.acks.wait(gate::POLL);
+        };
+        if let Some((started, bytes)) = connection.last_frame.take() {
+            // A receiver that is slow to decode is no narrow link, and smaller pictures are no help to it.
+            let held = frames_out.min(acks.held);
+            let carried = Carried {
+                bytes,
+                took: opened.duration_since(started).saturating_sub(held),
+                waited: opened.duration_since(came).saturating_sub(held),
+            };
+            if connection.trial.has_settled(&acks, opened) {
+                self.quality.learn(carried, interval, opened);
+            }
+        }
+        Ok(true)
+    }
+
+    fn send(&mut self, connection: &mut Connection, picture: &Encoded) -> Result<(), SendError> {
+        (self.unencodable, self.interval) = (0, picture.interval);
+        connection.seq += 1;
+        let latency = connection.acks.account().latency;
+        let stamp = Stamp {
+            seq: connection.seq,
+            captured_unix_us: connection.clock.unix_us(picture.captured),
+            latency_us: latency.map(|latency| latency.as_micros() as u64),
+            quality: picture.quality,
+            interval: Some(self.interval.to_declare()),
+            ack: true,
+            name: Some(self.config.name.clone()),
+        };
+        let bytes = connection.write(picture, &stamp)?;
+        self.tally.frames += 1;
+        self.tally.since.get_or_insert_with(Instant::now);
+        let mut sent = self.counters.sent();
+        sent.frames = self.tally.frames;
+        sent.bytes += bytes as u64;
+        sent.quality = picture.quality;
+        drop(sent);
+        connection.failover.end_at(self.deadline());
+        Ok(())
+    }
+
+    fn skip(&mut self, why: String) -> Result<(), SendError> {
+        self.unencodable += 1;
+        if self.unencodable >= MAX_UNENCODABLE {
+            return Err(SendError::Unencodable(why));
+        }
+        if self.unencodable == 1 {
+            (self.report)(Event::Unencodable(why));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handoff::stop::Reason;
+    use crate::net::dial::DialError;
+    use crate::net::links::Search;
+    use crate::picture::{Captured, Content, Turn};
+    use crate::source::Feed;
+    use std::fmt;
+    use std::io::Read;
+    use std::net::SocketAddr;
+    use std::sync::Mutex;
+    use std::thread;
+
+    const PEER: ([u8; 4], u16) = ([10, 0, 0, 1], 8000);
+
+    /// Links that are made like that, and when each was asked for.
+    struct Made<F> {
+        asked: Mutex<Vec<Instant>>,
+        make: F,
+    }
+
+    fn links<F: Fn(usize) -> Arc<Link>>(make: F) -> Arc<Made<F>> {
+        let asked = Mutex::default();
+        Arc::new(Made { asked, make })
+    }
+
+    impl<F> fmt::Display for Made<F> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("viewer")
+        }
+    }
+
+    impl<F: Fn(usize) -> Arc<Link> + Send + Sync + 'static> Links for Made<F> {
+        fn search(self: Arc<Self>) -> Box<dyn Search> {
+            Box::new(Attempts(self, None))
+        }
+
+        fn took(&self, _: SocketAddr) {}
+
+        fn took_none(&self, _: SocketAddr) {}
+
+        fn has_another(&self, _: SocketAddr) -> bool {
+            false
+        }
+    }
+
+    struct Attempts<F>(Arc<Made<F>>, Option<Arc<Link>>);
+
+    impl<F: Fn(usize) -> Arc<Link>> Search for Attempts<F> {
+        fn attempt(&mut self, now: Instant) {
+            let mut asked = self.0.asked.lock().unwrap();
+            asked.push(now);
+            self.1 = Some((self.0.make)(asked.len()));
+        }
+
+        fn is_idle(&self) -> bool {
+            self.1.is_none()
+        }
+
+        fn wait(&mut self, until: Instant) -> Option<Result<Arc<Link>, DialError>> {
+            if self.1.is_none() {
+                thread::sleep(until.saturating_duration_since(Instant::now()));
+            }
+            self.1.take().map(Ok)
+        }
+    }
+
+    fn put(feed: &Feed, jpeg: Vec<u8>) {
+        feed.put(Captured {
+            at: Instant::now(),
+            turn: Turn::NONE,
+            content: Content::Jpeg(jpeg.into()),
+        });
+    }
+
+    fn run(
+        stage: Arc<Stage>,
+        links: Arc<dyn Links>,
+        stop: &Arc<Stop>,
+        report: &(dyn Fn(Event) + Sync),
+    ) {
+        let (counters, stop) = (Arc::default(), Arc::clone(stop));
+        let mut outlet = Outlet::new(Config::default(), stage, links, counters, stop, report);
+        outlet.run().unwrap();
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn before_the_next_link_after_one_that_could_not_be_used_it_pauses_ever_longer_and_says_so_once()
+     {
+        let (feed, stop) = (Arc::new(Feed::new(Delivery::NewestWins)), Arc::default());
+        put(&feed, Vec::new());
+        let links = links({
+            let stop: Arc<Stop> = Arc::clone(&stop);
+            move |count| {
+                if count == 4 {
+                    stop.ask(Reason::Done);
+                }
+                Link::unusable(PEER.into())
+            }
+        });
+        let reported = Mutex::new(Vec::new());
+        let report = |event: Event| reported.lock().unwrap().push(event.to_string());
+        let dialled = Arc::clone(&links);
+        run(Stage::new(feed, 30.0), dialled, &stop, &report);
+        let asked = links.asked.lock().unwrap();
+        let pauses: Vec<Duration> = asked.windows(2).map(|two| two[1] - two[0]).collect();
+        for (pause, least) in pauses.iter().zip([160, 320, 640]) {
+            assert!(*pause >= Duration::from_millis(least), "{pauses:?}");
+        }
+        let reported = reported.lock().unwrap();
+        assert_eq!(reported.len(), 1, "{reported:?}");
+    }
+
+    #[test]
+    fn a_receiver_that_does_not_read_holds_no_other_outlet_up() {
+        const PICTURES: u8 = 20;
+        let (feed, stop) = (Arc::new(Feed::new(Delivery::NewestWins)), Arc::default());
+        let stage = Stage::new(Arc::clone(&feed), 30.0);
+        let start = || {
+            let (link, far) = Link::pair(PEER.into());
+            let (links, stage) = (links(move |_| Arc::clone(&link)), Arc::clone(&stage));
+            let stop: Arc<Stop> = Arc::clone(&stop);
+            (
+                thread::spawn(move || run(stage, links, &stop, &|_| ())),
+                far,
+            )
+        };
+        let (reads, mut near) = start();
+        let (does_not, standing) = start();
+        near.set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        for number in 0..PICTURES {
+            // No kernel holds twenty of them.
+            let jpeg = [&[0xFF, 0xD8], &vec![number; 1 << 20][..], &[0xFF, 0xD9]].concat();
+            put(&feed, jpeg);
+            let mut length = [0; 4];
+            near.read_exact(&mut length).unwrap();
+            let mut frame = vec![0; u32::from_le_bytes(length) as usize];
+            near.read_exact(&mut frame).unwrap();
+            assert!(frame.len() > 1 << 20 && frame[frame.len() - 3] == number);
+        }
+        stop.ask(Reason::Done);
+        drop((near, standing));
+        for outlet in [reads, does_not] {
+            outlet.join().unwrap();
+        }
+    }
+}

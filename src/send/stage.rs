@@ -1,0 +1,312 @@
+//! The encoder stage: makes the JPEG that goes out of what a source captured, once for all outlets.
+//!
+//! Pictures are pulled: an outlet that can carry one asks for the newest. If the source has one that is newer
+//! than the last encoded, it is encoded, on the outlet's own thread; an outlet that asks later gets the same JPEG.
+//! Outlets wait for each other here, while a picture is encoded, and nowhere else. Pixels are turned on the way; a
+//! JPEG that needs no turning is passed through. Encoder and turner are made when first needed, and
+//! they and the buffers are kept: nothing is allocated per frame.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::handoff::lock::lock;
+use crate::handoff::slot::Wake;
+use crate::jpeg::{EncodeError, Encoder, Turner};
+use crate::picture::{Captured, Content, Pooled, Turn};
+use crate::source::Feed;
+
+/// A picture ready to go out.
+#[derive(Debug)]
+pub(super) struct Encoded {
+    /// Without a stamp of ours.
+    pub(super) jpeg: Pooled<Vec<u8>>,
+    /// `None` for one that came as a JPEG.
+    pub(super) quality: Option<u8>,
+    pub(super) captured: Instant,
+    /// Of its source, as known then.
+    pub(super) interval: Interval,
+    number: u64,
+}
+
+/// Takes pictures from a source and encodes them. Shared by the outlets.
+pub(super) struct Stage {
+    pub(super) feed: Arc<Feed>,
+    /// The number of the newest encoded picture; 0 before the first.
+    newest: AtomicU64,
+    encoding: Mutex<Encoding>,
+}
+
+struct Encoding {
+    interval: Interval,
+    encoder: Option<Encoder>,
+    turner: Option<Turner>,
+    /// The newest is the last; those that no outlet holds any more are used again. At most one more than there
+    /// are outlets.
+    pictures: Vec<Arc<Encoded>>,
+}
+
+impl Stage {
+    /// Nothing is encoded yet; `fps` is what the source is expected to give.
+    pub(super) fn new(feed: Arc<Feed>, fps: f64) -> Arc<Stage> {
+        let encoding = Encoding {
+            interval: Interval::new(fps),
+            encoder: None,
+            turner: None,
+            pictures: Vec::new(),
+        };
+        Arc::new(Stage {
+            feed,
+            newest: AtomicU64::new(0),
+            encoding: Mutex::new(encoding),
+        })
+    }
+
+    /// Waits until there is a picture for an outlet that has had those up to `seen`. A nudge wakes only one of
+    /// several outlets, and not always the one that it is for: wait no longer than a nudge may be late.
+    pub(super) fn wait(&self, seen: u64, until: Instant) -> Wake {
+        let is_newer = || self.newest.load(Ordering::Acquire) > seen;
+        self.feed.slot().wait_or(Some(until), is_newer)
+    }
+
+    /// The newest picture, for an outlet that has had those up to `seen`; `None` if it has had this one, too. What
+    /// the source captured since the last call is encoded first, with `quality`. The memory that it was captured
+    /// in is free again when this returns, except where it is passed through.
+    pub(super) fn pull(
+        self: &Arc<Self>,
+        seen: &mut u64,
+        quality: u8,
+    ) -> Result<Option<Arc<Encoded>>, EncodeError> {
+        let mut encoding = lock(&self.encoding);
+        let mut newest = self.newest.load(Ordering::Relaxed);
+        if let Some(captured) = self.feed.slot().take() {
+            encoding.interval.learn(captured.at, self.feed.captured());
+            newest += 1;
+            encoding.encode(captured, newest, quality)?;
+            self.newest.store(newest, Ordering::Release);
+            // A single outlet has nobody to wake.
+            if Arc::strong_count(self) > 1 {
+                self.feed.slot().nudge();
+            }
+        }
+        let had = std::mem::replace(seen, newest);
+        let picture = encoding.pictures.last();
+        Ok(picture.filter(|picture| picture.number > had).cloned())
+    }
+}
+
+impl Encoding {
+    fn encode(&mut self, captured: Captured, number: u64, quality: u8) -> Result<(), EncodeError> {
+        let mut pictures = self.pictures.iter_mut();
+        let free = pictures.position(|picture| Arc::get_mut(picture).is_some());
+        let mut picture = match free {
+            Some(index) => self.pictures.remove(index),
+            None => Arc::new(Encoded {
+                jpeg: Vec::new().into(),
+                quality: None,
+                captured: captured.at,
+                interval: self.interval,
+                number,
+            }),
+        };
+        let encoded = Arc::get_mut(&mut picture).expect("no outlet holds it");
+        (encoded.captured, encoded.interval) = (captured.at, self.interval);
+        (encoded.number, encoded.quality) = (number, None);
+        let (turn, jpeg) = (captured.turn, &mut encoded.jpeg);
+        match captured.content {
+            Content::Jpeg(passed) if turn == Turn::NONE => *jpeg = passed,
+            Content::Jpeg(original) => {
+                let turner = self.turner.get_or_insert_with(|| Turner::new(cores()));
+                turner.turn(&original, turn, quality, jpeg)?;
+            }
+            Content::Pixels(pixels) => {
+                let encoder = self.encoder.get_or_insert_with(|| Encoder::new(cores()));
+                encoder.encode(&pixels.picture(), turn, quality, jpeg)?;
+                encoded.quality = Some(quality);
+            }
+        }
+        self.pictures.push(picture);
+        Ok(())
+    }
+}
+
+fn cores() -> NonZeroUsize {
+    thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// How much a new interval counts for the average.
+const WEIGHT: f64 = 0.1;
+
+/// The longest interval that is expected, in seconds.
+const LONGEST: f64 = 3600.0;
+
+/// How long it is from one of a source's pictures to the next: as asked for at first, then as seen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Interval {
+    /// The average, in seconds.
+    seconds: f64,
+    /// That between the last two pictures.
+    newest: f64,
+    last: Option<(Instant, u64)>,
+}
+
+impl Interval {
+    /// That of a source of which `fps` pictures a second are expected; what is no rate is one an hour.
+    pub(super) fn new(fps: f64) -> Self {
+        let seconds = if fps > 0.0 { 1.0 / fps } else { LONGEST };
+        Interval {
+            seconds: seconds.min(LONGEST),
+            newest: 0.0,
+            last: None,
+        }
+    }
+
+    pub(super) fn average(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds)
+    }
+
+    /// What a receiver should know, so that it does not take a source that has become slow for one that is
+    /// gone: the longer of the average and the last.
+    pub(super) fn to_declare(self) -> Duration {
+        Duration::from_secs_f64(self.seconds.max(self.newest).min(LONGEST))
+    }
+
+    /// A picture was captured at `at`, the source's `count`-th; pictures may be left out.
+    fn learn(&mut self, at: Instant, count: u64) {
+        if let Some((last_at, last_count)) = self.last.replace((at, count)) {
+            let pictures = count.saturating_sub(last_count);
+            if pictures > 0 {
+                let seen = at.saturating_duration_since(last_at).as_secs_f64() / pictures as f64;
+                self.seconds += WEIGHT * (seen - self.seconds);
+                self.newest = seen;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::picture::PixelFormat;
+    use crate::source::Delivery;
+    use crate::source::picture::{PictureBuf, Shape};
+
+    fn stage() -> Arc<Stage> {
+        Stage::new(Arc::new(Feed::new(Delivery::NewestWins)), 30.0)
+    }
+
+    fn put(stage: &Stage, shade: u8) {
+        let shape = Shape::full(PixelFormat::Gray, 16, 16);
+        let pixels = PictureBuf::new(shape, vec![shade; 256].into()).unwrap();
+        stage.feed.put(Captured {
+            at: Instant::now(),
+            turn: Turn::NONE,
+            content: Content::Pixels(Box::new(pixels)),
+        });
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(10)
+    }
+
+    #[test]
+    fn a_picture_is_encoded_once_and_each_outlet_gets_it_once() {
+        let stage = stage();
+        let (mut first, mut second) = (0, 0);
+        for shade in [0, 128, 255] {
+            put(&stage, shade);
+            assert_eq!(stage.wait(first, soon()), Wake::Full);
+            let a = stage.pull(&mut first, 80).unwrap().unwrap();
+            assert_eq!(stage.wait(second, soon()), Wake::Full);
+            let b = stage.pull(&mut second, 30).unwrap().unwrap();
+            assert!(Arc::ptr_eq(&a, &b) && a.quality == Some(80));
+            assert!(stage.pull(&mut first, 80).unwrap().is_none());
+            assert!(stage.pull(&mut second, 80).unwrap().is_none());
+        }
+        assert_eq!(stage.newest.load(Ordering::Relaxed), 3);
+        stage.feed.slot().close();
+        assert_eq!(stage.wait(first, soon()), Wake::Closed);
+    }
+
+    #[test]
+    fn an_outlet_that_holds_a_picture_keeps_no_other_from_newer_ones_and_gets_the_newest_then() {
+        let stage = stage();
+        let (mut fast, mut slow) = (0, 0);
+        put(&stage, 0);
+        let held = stage.pull(&mut slow, 80).unwrap().unwrap();
+        let as_it_was = held.jpeg.clone();
+        for shade in 1..100 {
+            put(&stage, shade);
+            stage.pull(&mut fast, 80).unwrap().unwrap();
+        }
+        assert_eq!(*held.jpeg, as_it_was);
+        assert_eq!(lock(&stage.encoding).pictures.len(), 2);
+        drop(held);
+        let newest = stage.pull(&mut slow, 80).unwrap().unwrap();
+        assert_eq!((newest.number, slow), (100, fast));
+    }
+
+    #[test]
+    fn an_outlet_that_waits_gets_what_another_had_encoded() {
+        let stage = stage();
+        let waiting = thread::spawn({
+            let stage = Arc::clone(&stage);
+            move || {
+                let mut seen = 1;
+                while stage.wait(seen, soon()) == Wake::Nudged {}
+                stage
+                    .pull(&mut seen, 80)
+                    .unwrap()
+                    .map(|picture| picture.number)
+            }
+        });
+        for shade in 0..2 {
+            put(&stage, shade);
+            stage.pull(&mut 0, 80).unwrap();
+        }
+        assert_eq!(waiting.join().unwrap(), Some(2));
+    }
+
+    #[test]
+    fn a_picture_that_cannot_be_encoded_leaves_the_stage_fit_for_the_next() {
+        let stage = stage();
+        let mut seen = 0;
+        for _ in 0..2 {
+            put(&stage, 0);
+            assert!(stage.pull(&mut seen, 0).is_err());
+            assert!(stage.pull(&mut seen, 80).unwrap().is_none());
+            put(&stage, 0);
+            assert!(stage.pull(&mut seen, 80).unwrap().is_some());
+        }
+    }
+
+    #[test]
+    fn the_interval_is_that_of_the_source_whatever_was_sent() {
+        let (start, ms) = (Instant::now(), Duration::from_millis);
+        let mut interval = Interval::new(30.0);
+        for i in 0..200 {
+            // Every third picture of a source that gives 100 a second.
+            interval.learn(start + ms(30 * i), 3 * i);
+        }
+        assert_eq!(interval.average().as_millis(), 10);
+    }
+
+    #[test]
+    fn a_source_that_became_slow_is_declared_so_at_once() {
+        let (start, s) = (Instant::now(), Duration::from_secs);
+        let mut interval = Interval::new(30.0);
+        interval.learn(start, 1);
+        interval.learn(start + s(10), 2);
+        assert!(interval.average() < s(2));
+        assert_eq!(interval.to_declare(), s(10));
+    }
+
+    #[test]
+    fn what_is_no_rate_is_no_panic() {
+        for fps in [0.0, -1.0, f64::NAN, f64::INFINITY, f64::MIN_POSITIVE] {
+            assert!(Interval::new(fps).average() <= Duration::from_secs(3600));
+        }
+    }
+}
