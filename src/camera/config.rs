@@ -74,14 +74,19 @@ pub enum ListFormat {
 }
 
 impl Setting {
+    pub(crate) fn new(asked: String, control: &str, value: Value, need: Need) -> Setting {
+        Setting {
+            asked,
+            control: control.into(),
+            value,
+            need,
+        }
+    }
+
     /// What goes with another setting, or is the default where the camera has it.
     pub(crate) fn if_there(control: &str, number: f64) -> Setting {
-        Setting {
-            asked: control.into(),
-            control: control.into(),
-            value: Value::Numbers(vec![number]),
-            need: Need::IfThere,
-        }
+        let value = Value::Numbers(vec![number]);
+        Setting::new(control.into(), control, value, Need::IfThere)
     }
 
     /// The first of its numbers, where it is numbers.

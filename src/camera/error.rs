@@ -1,24 +1,30 @@
 //! Why there are no pictures from the camera: each line says what was expected and what to do.
 
-use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io;
 
 /// Why there are no pictures from the camera. The lines are written where the reason is known; the kinds are
 /// what is done about it.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum CameraError {
     /// The command line asks for what there is not: the line names the option and what there is.
+    #[error("{0}")]
     Usage(String),
     /// No camera is there, or the one that was in use is not.
+    #[error("{0}")]
     Absent(String),
     /// Another program has the camera.
+    #[error("{0}")]
     Busy(String),
     /// The camera gives no frame, or none that can be sent.
+    #[error("{0}")]
     Failed(String),
     /// libcamera, or the kernel below it, refused.
+    #[error(
+        "libcamera failed to {doing}: {source}; LIBCAMERA_LOG_LEVELS='*:INFO' shows what it says"
+    )]
     Library {
-        /// What was to be done.
+        /// What was attempted, as a verb: "start the camera".
         doing: &'static str,
         source: io::Error,
     },
@@ -36,64 +42,38 @@ impl CameraError {
     }
 }
 
-impl fmt::Display for CameraError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            CameraError::Usage(line)
-            | CameraError::Absent(line)
-            | CameraError::Busy(line)
-            | CameraError::Failed(line) => f.write_str(line),
-            CameraError::Library { doing, source } => write!(
-                f,
-                "libcamera failed to {doing}: {source}; LIBCAMERA_LOG_LEVELS='*:INFO' shows what it says"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for CameraError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            CameraError::Library { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}
-
 /// Wraps what libcamera answered.
 pub(super) fn library(doing: &'static str) -> impl Fn(io::Error) -> CameraError {
     move |source| CameraError::Library { doing, source }
 }
 
-/// That libcamera finds no camera; looks at `/dev/media*` to tell a missing camera from a missing right.
+/// No camera was found: the kernel's `/dev/media*` tell a missing camera from a missing permission.
 pub(super) fn no_camera() -> CameraError {
     let entries = fs::read_dir("/dev").into_iter().flatten().flatten();
     let mut media: Vec<_> = entries
-        .map(|entry| entry.path())
-        .filter(|path| path.to_string_lossy().starts_with("/dev/media"))
+        .map(|entry| entry.path().display().to_string())
+        .filter(|path| path.starts_with("/dev/media"))
         .collect();
     media.sort();
-    let may_not = media.iter().find(|path| {
+    let is_forbidden = |path: &&String| {
         let opened = OpenOptions::new().read(true).write(true).open(path);
         opened.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
-    });
+    };
     let cable = "check the cable with the power off, then try `rpicam-hello --list-cameras`";
-    CameraError::Absent(match may_not {
+    let reason = match media.iter().find(is_forbidden) {
         Some(path) => format!(
-            "no camera found: {} may not be opened; cameras belong to the group video: \
-             `sudo usermod -aG video $USER`, then log in again",
-            path.display()
+            "{path} may not be opened; cameras belong to the group video: \
+             `sudo usermod -aG video $USER`, then log in again"
         ),
-        None if media.is_empty() => format!(
-            "no camera found: there is no /dev/media*, so the kernel sees none either; {cable}"
-        ),
-        None => {
-            format!("no camera found: the devices can be opened, but no camera answers; {cable}")
+        None if media.is_empty() => {
+            format!("there is no /dev/media*, so the kernel sees none either; {cable}")
         }
-    })
+        None => format!("the devices can be opened, but no camera answers; {cable}"),
+    };
+    CameraError::Absent(format!("no camera found: {reason}"))
 }
 
-/// The items of a list in a line.
+/// The items of a list in a line; "none" without any.
 pub(super) fn listed(items: impl IntoIterator<Item = String>) -> String {
     let items: Vec<String> = items.into_iter().collect();
     match items.is_empty() {

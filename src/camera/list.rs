@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use libcamera::camera::ActiveCamera;
+use libcamera::camera::{ActiveCamera, CameraConfiguration};
 use libcamera::camera_manager::CameraManager;
 use libcamera::geometry::{Size, SizeRange};
 use libcamera::pixel_format::PixelFormat;
@@ -16,9 +16,8 @@ use super::ListFormat;
 use super::controls::{Entry, Table};
 use super::environment;
 use super::error::CameraError;
-use super::negotiate::ROLES;
 use super::negotiate::mode::{self, SensorMode};
-use super::negotiate::rate;
+use super::negotiate::{self, ROLES, rate};
 use super::select::{self, Names};
 
 /// One camera; `Display` is it for people.
@@ -72,40 +71,39 @@ pub fn list(format: ListFormat) -> Result<String, CameraError> {
             let json = serde_json::to_string_pretty(&cameras);
             json.expect("plain structures have no map keys that could fail") + "\n"
         }
-        ListFormat::Table => {
-            let texts: Vec<_> = cameras.iter().map(Listed::to_string).collect();
-            texts.join("\n")
-        }
+        ListFormat::Table => Vec::from_iter(cameras.iter().map(Listed::to_string)).join("\n"),
     })
 }
 
 fn look(manager: &CameraManager, index: usize, names: Names) -> Result<Listed, CameraError> {
     let camera = manager.get(&names.id).ok_or_else(CameraError::unplugged)?;
-    let properties = camera.properties();
-    let size = properties.get::<properties::PixelArraySize>();
-    let size = size.ok().map(|size| size.0).or_else(|| {
-        let areas = properties.get::<properties::PixelArrayActiveAreas>().ok()?;
-        Some(areas.0.first()?.size())
-    });
-    let mut listed = Listed {
+    let size = camera.properties().get::<properties::PixelArraySize>();
+    let area = || {
+        let areas = camera.properties();
+        let areas = areas.get::<properties::PixelArrayActiveAreas>().ok()?.0;
+        areas.first().map(|area| area.size())
+    };
+    let size = size.ok().map(|size| size.0).or_else(area);
+    let configured = match select::acquire(&camera) {
+        Ok(mut active) => {
+            let modes = mode::modes(&mut active);
+            let formats = formats(&mut active, !modes.is_empty());
+            Some((modes, formats))
+        }
+        Err(CameraError::Busy(_)) => None,
+        Err(error) => return Err(error),
+    };
+    let busy = configured.is_none();
+    let (modes, formats) = configured.unwrap_or_default();
+    Ok(Listed {
         index,
         names,
         sensor_size: size.map(|size| [size.width, size.height]),
-        busy: false,
-        modes: Vec::new(),
-        formats: Vec::new(),
-        controls: Vec::new(),
-    };
-    match select::acquire(&camera) {
-        Ok(mut active) => {
-            listed.modes = mode::modes(&mut active);
-            listed.formats = formats(&mut active, !listed.modes.is_empty());
-        }
-        Err(CameraError::Busy(_)) => listed.busy = true,
-        Err(error) => return Err(error),
-    }
-    listed.controls = Table::read(camera.controls()).into_entries();
-    Ok(listed)
+        busy,
+        modes,
+        formats,
+        controls: Table::read(camera.controls()).0,
+    })
 }
 
 /// The camera's formats. One with sensor modes scales to any size within a range, and its rates are those of
@@ -113,23 +111,27 @@ fn look(manager: &CameraManager, index: usize, names: Names) -> Result<Listed, C
 /// then takes a few sizes of it only: so each is tried.)
 fn formats(camera: &mut ActiveCamera<'_>, scales: bool) -> Vec<Format> {
     let config = camera.generate_first_supported_configuration(&ROLES);
-    let Some(stream) = config.as_ref().and_then(|(config, _)| config.get(0)) else {
+    let Some((mut config, _)) = config else {
         return Vec::new();
     };
-    let mut left = LOOKED_UP;
-    let mut listed = Vec::new();
-    for fourcc in &*stream.formats().pixel_formats() {
-        let name = fourcc.to_string();
-        let (mut sizes, mut range) = (Vec::new(), None);
-        if scales {
-            let SizeRange { min, max, .. } = stream.formats().range(fourcc);
-            range = Some([[min.width, min.height], [max.width, max.height]]);
-        } else {
-            for size in stream.formats().sizes(fourcc) {
-                sizes.extend(offer(camera, fourcc, size, &mut left));
-            }
+    let mut formats = Vec::new();
+    if let Some(stream) = config.get(0) {
+        let offered = stream.formats();
+        for fourcc in &*offered.pixel_formats() {
+            formats.push((fourcc, offered.range(fourcc), offered.sizes(fourcc)));
         }
-        listed.push(Format { name, sizes, range });
+    }
+    let mut tries = LOOKED_UP;
+    let mut listed = Vec::with_capacity(formats.len());
+    for (fourcc, SizeRange { min, max, .. }, sizes) in formats {
+        let sizes = sizes.into_iter().filter(|_| !scales);
+        listed.push(Format {
+            name: fourcc.to_string(),
+            sizes: sizes
+                .filter_map(|size| offer(camera, &mut config, fourcc, size, &mut tries))
+                .collect(),
+            range: scales.then_some([[min.width, min.height], [max.width, max.height]]),
+        });
     }
     listed
 }
@@ -137,30 +139,21 @@ fn formats(camera: &mut ActiveCamera<'_>, scales: bool) -> Vec<Format> {
 /// A size with its rates; `None` where the camera, asked for it, gives another one.
 fn offer(
     camera: &mut ActiveCamera<'_>,
+    config: &mut CameraConfiguration,
     fourcc: PixelFormat,
     size: Size,
-    left: &mut usize,
+    tries: &mut usize,
 ) -> Option<Offer> {
     let Size { width, height } = size;
     let mut fps = None;
-    if *left > 0 {
-        *left -= 1;
-        let (mut config, _) = camera.generate_first_supported_configuration(&ROLES)?;
-        if let Some(mut stream) = config.get_mut(0) {
-            stream.set_pixel_format(fourcc);
-            stream.set_size(size);
-        }
-        if config.validate().is_invalid() {
-            return None;
-        }
-        let given = config.get(0)?.get_size();
+    if let Some(fewer) = tries.checked_sub(1) {
+        *tries = fewer;
+        let given = negotiate::try_out(camera, config, fourcc, size)?;
         if (given.width, given.height) != (width, height) {
             return None;
         }
-        if camera.configure(&mut config).is_ok() {
-            let durations = rate::frame_durations(camera);
-            fps = durations.map(|(shortest, longest)| [rate::fps(longest), rate::fps(shortest)]);
-        }
+        let durations = rate::frame_durations(camera);
+        fps = durations.map(|(shortest, longest)| [rate::fps(longest), rate::fps(shortest)]);
     }
     Some(Offer { width, height, fps })
 }
@@ -173,10 +166,8 @@ impl fmt::Display for Listed {
             writeln!(f, "    sensor: {width}x{height}")?;
         }
         if self.busy {
-            writeln!(
-                f,
-                "    another program uses it: modes and frame rates are not known"
-            )?;
+            let unknown = "modes and frame rates are not known";
+            writeln!(f, "    another program uses it: {unknown}")?;
         }
         for mode in &self.modes {
             let [x, y, width, height] = mode.crop;
@@ -191,7 +182,7 @@ impl fmt::Display for Listed {
             if let Some([[min_w, min_h], [max_w, max_h]]) = range {
                 write!(f, " any from {min_w}x{min_h} to {max_w}x{max_h};")?;
             }
-            let sizes: Vec<_> = sizes.iter().map(Offer::to_string).collect();
+            let sizes = Vec::from_iter(sizes.iter().map(Offer::to_string));
             writeln!(f, " {}", sizes.join(", "))?;
         }
         for control in &self.controls {

@@ -10,27 +10,22 @@ use crate::report::Severity;
 use crate::source::Feed;
 
 /// This program was built without the camera.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{}", REMEDY)]
 pub struct CameraError;
+
+const REMEDY: &str = if cfg!(target_os = "linux") {
+    "this pi-send was built without the camera: build it with 'cargo build --release --features camera' \
+     (needs Rust 1.87, libcamera-dev and libclang-dev), or take --source test, a FILE or -"
+} else {
+    "cameras are reached through libcamera, which exists on Linux only: take --source test, a FILE or -"
+};
 
 impl CameraError {
     pub fn is_usage(&self) -> bool {
         false
     }
 }
-
-impl std::fmt::Display for CameraError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if cfg!(target_os = "linux") {
-            "this pi-send was built without the camera: build it with 'cargo build --release --features camera' \
-             (needs Rust 1.87, libcamera-dev and libclang-dev), or take --source test, a FILE or -"
-        } else {
-            "cameras are reached through libcamera, which is there on Linux only: take --source test, a FILE or -"
-        })
-    }
-}
-
-impl std::error::Error for CameraError {}
 
 /// Fails, and closes the feed.
 pub fn run(

@@ -31,12 +31,13 @@ mod session;
 
 use std::time::Duration;
 
+use self::buffers::Memory;
 pub use self::config::{CameraConfig, ListFormat};
 pub(crate) use self::config::{Mode, Need, Setting, Value};
 pub use self::environment::use_tuning_file;
 pub use self::error::CameraError;
 pub use self::list::list;
-use self::session::{Memory, Session};
+use self::session::Session;
 use crate::report::Severity;
 use crate::source::Feed;
 

@@ -22,13 +22,14 @@ pub(super) struct Names {
 /// The manager, with the cameras in the order in which they are counted.
 pub(super) fn cameras() -> Result<(CameraManager, Vec<Names>), CameraError> {
     let manager = CameraManager::new().map_err(library("start"))?;
-    let mut names = Vec::new();
-    for camera in manager.cameras().iter() {
+    let cameras = manager.cameras();
+    let names = cameras.iter().map(|camera| {
         let id = camera.id().to_string();
         let model = camera.properties().get::<properties::Model>();
         let model = model.map_or_else(|_| id.clone(), |model| model.0);
-        names.push(Names { id, model });
-    }
+        Names { id, model }
+    });
+    let mut names = Vec::from_iter(names);
     if names.is_empty() {
         return Err(no_camera());
     }
@@ -70,27 +71,27 @@ pub(super) fn choose(cameras: &[Names], asked: Option<&str>) -> Result<usize, Ca
         return Ok(index);
     }
     let part = asked.to_lowercase();
-    let matching = |name: fn(&Names) -> &str| -> Vec<usize> {
-        (0..cameras.len())
-            .filter(|index| name(&cameras[*index]).to_lowercase().contains(&part))
-            .collect()
+    let all = || (0..cameras.len()).collect::<Vec<_>>();
+    let matching = |name: fn(&Names) -> &str| {
+        let mut found = all();
+        found.retain(|index| name(&cameras[*index]).to_lowercase().contains(&part));
+        found
     };
     let mut found = matching(|camera| &camera.model);
     if found.is_empty() {
         found = matching(|camera| &camera.id);
     }
     let line = |index: usize| format!("{index}: {} ({})", cameras[index].model, cameras[index].id);
-    match found[..] {
-        [index] => Ok(index),
-        [] => Err(CameraError::Usage(format!(
-            "--camera {asked}: no such camera; there are {}",
-            listed((0..cameras.len()).map(line))
-        ))),
-        _ => Err(CameraError::Usage(format!(
-            "--camera {asked}: more than one camera is meant: {}; give the number or the whole id",
-            listed(found.into_iter().map(line))
-        ))),
-    }
+    let lines = |cameras: Vec<usize>| listed(cameras.into_iter().map(line));
+    let what = match found[..] {
+        [index] => return Ok(index),
+        [] => format!("no such camera; there are {}", lines(all())),
+        _ => format!(
+            "more than one camera is meant: {}; give the number or the whole id",
+            lines(found)
+        ),
+    };
+    Err(CameraError::Usage(format!("--camera {asked}: {what}")))
 }
 
 /// The position of the camera that was opened before, by its whole id: a number, a model or a part of an id may

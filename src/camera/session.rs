@@ -6,6 +6,7 @@
 //! channel, where completed requests and buffers that come home meet; it looks for the wish to end every
 //! [`LOOK`].
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use libcamera::request::{Request, RequestStatus, ReuseFlag};
 use libcamera::stream::Stream;
 
 use super::CameraConfig;
-use super::buffers::{self, Buffer, Lent, Queued};
+use super::buffers::{self, Buffer, Lent, Memory, Queued};
 use super::clock::{Thinner, taken_at};
 use super::controls::{Given, Table};
 use super::error::{CameraError, library};
@@ -49,7 +50,7 @@ pub(super) enum Event {
 /// An open camera. The order of the fields is the order in which they are dropped.
 pub(super) struct Session {
     /// Requests that are not queued, by cookie: those whose buffer the CPU has.
-    parked: Vec<Option<Request>>,
+    parked: HashMap<u64, Request>,
     events: Receiver<Event>,
     active: ActiveCamera<'static>,
     /// Keeps the camera itself alive until its requests are gone: those that an unplugged camera never
@@ -59,7 +60,7 @@ pub(super) struct Session {
     home: Sender<Event>,
     stream: Stream,
     /// The buffers that the camera has, by their request's cookie.
-    queued: Vec<Option<Queued>>,
+    queued: HashMap<u64, Queued>,
     agreed: Arc<Agreed>,
     /// By the id it is found again.
     pub(super) names: Names,
@@ -74,15 +75,6 @@ pub(super) struct Session {
     /// The last frame's number, by the camera's count.
     sequence: Option<u32>,
     missed: u64,
-}
-
-/// Where buffers may come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Memory {
-    /// A dma-heap where there is one and the camera gains by it.
-    Heaps,
-    /// libcamera's allocator only.
-    Allocator,
 }
 
 impl Session {
@@ -122,19 +114,22 @@ impl Session {
 
         let stream = configuration.get(0).and_then(|stream| stream.stream());
         let stream = stream.ok_or_else(CameraError::unplugged)?;
-        let heaps =
-            memory == Memory::Heaps && agreed.layout != Layout::Jpeg && !select::is_usb(&names.id);
-        let frames = buffers::allocate(&active, &stream, &agreed, heaps)?;
+        // JPEGs are copied, and what comes by USB is cached anyway.
+        let memory = match agreed.layout {
+            Layout::Pixels(_) if !select::is_usb(&names.id) => memory,
+            _ => Memory::Allocator,
+        };
+        let buffers = buffers::allocate(&mut active, &stream, &agreed, memory)?;
         let (home, events) = mpsc::channel();
         let mut session = Session {
-            parked: Vec::new(),
+            parked: HashMap::new(),
             events,
             active,
             _camera: camera,
             _manager: manager,
             home,
             stream,
-            queued: Vec::new(),
+            queued: HashMap::new(),
             range_known: !agreed.is_virtual,
             agreed: Arc::new(agreed),
             names,
@@ -145,13 +140,13 @@ impl Session {
             sequence: None,
             missed: 0,
         };
-        session.start(frames, &controls)?;
+        session.start(buffers, &controls)?;
         Ok(session)
     }
 
     fn start(
         &mut self,
-        frames: Vec<(buffers::Frame, Buffer)>,
+        mut buffers: Vec<(Request, Buffer)>,
         controls: &[Given],
     ) -> Result<(), CameraError> {
         let done = self.home.clone();
@@ -163,25 +158,16 @@ impl Session {
         self.active.on_disconnected(move || {
             let _ = unplugged.send(Event::Unplugged);
         });
-        let mut free = Vec::with_capacity(frames.len());
-        for (frame, buffer) in frames {
-            let request = self.active.create_request(Some(buffer.cookie() as u64));
-            let mut request = request.ok_or_else(CameraError::unplugged)?;
-            frame
-                .attach(&mut request, &self.stream)
-                .map_err(library("prepare a request"))?;
-            // Some pipelines (uvcvideo) look at the controls of requests only. Once set they stay set.
-            set(request.controls_mut(), controls);
-            self.parked.push(Some(request));
-            self.queued.push(None);
-            free.push(buffer);
-        }
         let mut list = ControlList::new();
         set(&mut list, controls);
-        self.active
-            .start(Some(&list))
-            .map_err(library("start the camera"))?;
-        free.into_iter().try_for_each(|buffer| self.queue(buffer))
+        for (request, _) in &mut buffers {
+            // Some pipelines (uvcvideo) look at the controls of requests only. Once set they stay set.
+            set(request.controls_mut(), controls);
+        }
+        let started = self.active.start(Some(&list));
+        started.map_err(library("start the camera"))?;
+        let mut buffers = buffers.into_iter();
+        buffers.try_for_each(|(request, buffer)| self.queue(request, buffer))
     }
 
     /// Gives the camera's pictures to the feed until somebody asks to end; an error is why the camera was lost.
@@ -214,7 +200,7 @@ impl Session {
                 // Nothing came in time: the session holds a sender itself, so that the channel stays.
                 Err(_) => {}
             }
-            if self.queued.iter().all(Option::is_none) {
+            if self.queued.is_empty() {
                 // Every buffer is lent: the camera has nothing to fill.
                 last = Instant::now();
             } else if last.elapsed() > patience(frame_time, seen) {
@@ -288,24 +274,23 @@ impl Session {
 
     /// Parks a completed request; its buffer is the CPU's again.
     fn take_back(&mut self, request: Request) -> Option<Buffer> {
-        let cookie = request.cookie() as usize;
-        let buffer = self.queued.get_mut(cookie)?.take()?.completed(&request);
-        self.parked[cookie] = Some(request);
+        let buffer = self.queued.remove(&request.cookie())?.completed(&request);
+        self.parked.insert(buffer.cookie(), request);
         Some(buffer)
     }
 
     fn queue_again(&mut self, buffer: Buffer) -> Result<(), CameraError> {
-        if let Some(request) = &mut self.parked[buffer.cookie()] {
-            request.reuse(ReuseFlag::REUSE_BUFFERS);
-        }
-        self.queue(buffer)
+        let Some(mut request) = self.parked.remove(&buffer.cookie()) else {
+            return Ok(());
+        };
+        request.reuse(ReuseFlag::REUSE_BUFFERS);
+        self.queue(request, buffer)
     }
 
-    fn queue(&mut self, buffer: Buffer) -> Result<(), CameraError> {
+    fn queue(&mut self, request: Request, buffer: Buffer) -> Result<(), CameraError> {
         let cookie = buffer.cookie();
-        if let Some(request) = self.parked[cookie].take() {
-            self.queued[cookie] = Some(buffer.queue(&self.active, request)?);
-        }
+        let queued = buffer.queue(&self.active, request)?;
+        self.queued.insert(cookie, queued);
         Ok(())
     }
 }

@@ -11,9 +11,10 @@
 //! tests preload a library that emulates them.
 
 use std::cell::Cell;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 
 use libcamera::framebuffer::{FrameBufferPlane, OwnedFrameBuffer};
 use memmap2::{Mmap, MmapOptions};
@@ -94,11 +95,8 @@ pub(super) fn import(
 
 /// Which file a descriptor stands for: device and inode; `None` where it is not open.
 fn identity(fd: RawFd) -> Option<(u64, u64)> {
-    // SAFETY: all zeroes is a valid `stat`.
-    let mut stat = unsafe { std::mem::zeroed::<libc::stat>() };
-    // SAFETY: the kernel checks the number and writes one `stat`, which outlives the call.
-    let answer = unsafe { libc::fstat(fd, &raw mut stat) };
-    (answer == 0).then_some((stat.st_dev as u64, stat.st_ino as u64))
+    let file = fs::metadata(format!("/proc/self/fd/{fd}")).ok()?;
+    Some((file.dev(), file.ino()))
 }
 
 /// Keeps a descriptor that libcamera owns: a duplicate of our own.

@@ -49,14 +49,6 @@ struct PlaneAt {
 #[derive(Debug)]
 pub(super) struct Queued(Buffer);
 
-/// A buffer for libcamera.
-pub(super) enum Frame {
-    /// From libcamera's own allocator.
-    Allocated(FrameBuffer),
-    /// From a dma-heap.
-    Imported(OwnedFrameBuffer),
-}
-
 /// What libcamera says of a buffer that it filled.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Filled {
@@ -68,36 +60,56 @@ pub(super) struct Filled {
     pub(super) bytes: usize,
 }
 
-/// Buffers from a heap where one gives them and it is worth it, else from libcamera; the first belongs to the
-/// request with the cookie 0, and so on.
+/// Where buffers may come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Memory {
+    /// A dma-heap where there is one and the camera gains by it.
+    Heaps,
+    /// libcamera's allocator only.
+    Allocator,
+}
+
+/// Allocates the camera's buffers, each with the request that it is queued with; their cookies count from 0.
 pub(super) fn allocate(
-    camera: &ActiveCamera<'_>,
+    camera: &mut ActiveCamera<'_>,
     stream: &Stream,
     agreed: &Agreed,
-    heaps: bool,
-) -> Result<Vec<(Frame, Buffer)>, CameraError> {
+    memory: Memory,
+) -> Result<Vec<(Request, Buffer)>, CameraError> {
+    let import = library("import a buffer");
+    let map = library("map a buffer");
+    let mut buffers = Vec::with_capacity(agreed.buffers);
     let from_heaps = || memory::from_heaps(agreed.buffers, agreed.frame_size);
-    if let Some(buffers) = heaps.then(from_heaps).flatten() {
+    if let Some(heap) = (memory == Memory::Heaps).then(from_heaps).flatten() {
         let planes = imported_planes(agreed);
-        let import = |(cookie, fd): (u64, OwnedFd)| {
-            let frame = memory::import(fd.as_fd(), &planes, cookie);
-            let frame = frame.map_err(library("import a buffer"))?;
-            let buffer = Buffer::map(cookie, fd, agreed.frame_size, agreed);
-            Ok((
-                Frame::Imported(frame),
-                buffer.map_err(library("map a buffer"))?,
-            ))
-        };
-        return (0..).zip(buffers).map(import).collect();
+        for (cookie, fd) in (0..).zip(heap) {
+            let frame = memory::import(fd.as_fd(), &planes, cookie).map_err(&import)?;
+            let buffer = Buffer::map(cookie, fd, agreed.frame_size, agreed).map_err(&map)?;
+            buffers.push((request(camera, stream, cookie, frame)?, buffer));
+        }
+    } else {
+        let frames = FrameBufferAllocator::new(camera).alloc(stream);
+        let frames = frames.map_err(library("allocate buffers"))?;
+        for (cookie, frame) in (0..).zip(frames) {
+            let buffer = allocated(&frame, cookie, agreed).map_err(&map)?;
+            buffers.push((request(camera, stream, cookie, frame)?, buffer));
+        }
     }
-    let frames = FrameBufferAllocator::new(camera)
-        .alloc(stream)
-        .map_err(library("allocate buffers"))?;
-    let map = |(cookie, frame)| {
-        let buffer = allocated(&frame, cookie, agreed).map_err(library("map a buffer"))?;
-        Ok((Frame::Allocated(frame), buffer))
-    };
-    (0..).zip(frames).map(map).collect()
+    Ok(buffers)
+}
+
+/// A request that fills this buffer of libcamera's.
+fn request(
+    camera: &mut ActiveCamera<'_>,
+    stream: &Stream,
+    cookie: u64,
+    frame: impl AsFrameBuffer + 'static,
+) -> Result<Request, CameraError> {
+    let request = camera.create_request(Some(cookie));
+    let mut request = request.ok_or_else(CameraError::unplugged)?;
+    let added = request.add_buffer(stream, frame);
+    added.map_err(library("prepare a request"))?;
+    Ok(request)
 }
 
 /// Offset and length of the planes by which libcamera is told of an imported buffer. The Raspberry Pi's pipelines
@@ -119,19 +131,17 @@ fn imported_planes(agreed: &Agreed) -> Vec<(u32, u32)> {
 /// USB gives them one by one, and what such a one gives would not fit, and be refused.
 fn allocated(frame: &FrameBuffer, cookie: u64, agreed: &Agreed) -> io::Result<Buffer> {
     let planes = frame.planes();
-    let ends = planes
-        .into_iter()
-        .map(|plane| plane.offset().unwrap_or(0) + plane.len());
-    let (Some(first), Some(end)) = (planes.get(0), ends.max()) else {
-        return Err(io::ErrorKind::InvalidData.into());
-    };
-    Buffer::map(cookie, memory::keep(first.fd())?, end, agreed)
+    let first = planes.get(0).ok_or(io::ErrorKind::InvalidData)?;
+    let ends = planes.into_iter();
+    let ends = ends.map(|plane| plane.offset().unwrap_or(0) + plane.len());
+    let length = ends.max().unwrap_or(0);
+    Buffer::map(cookie, memory::keep(first.fd())?, length, agreed)
 }
 
 /// Where the planes lie in a buffer without gaps between them: it is known from the stride alone. (V4L2 demands
 /// it, and some versions of libcamera get the planes' own offsets wrong.)
 fn planes_of(agreed: &Agreed) -> [PlaneAt; 3] {
-    let (Layout::Pixels(format) | Layout::SwappedChroma(format)) = agreed.layout else {
+    let Layout::Pixels(format) = agreed.layout else {
         return [PlaneAt::default(); 3];
     };
     let (width, height) = (agreed.width as usize, agreed.height as usize);
@@ -166,17 +176,10 @@ impl Buffer {
     }
 
     fn plane(&self, i: usize) -> Plane<'_> {
-        let PlaneAt {
-            offset,
-            length,
-            stride,
-        } = self.planes[i];
-        match length {
-            0 => Plane::default(),
-            _ => Plane {
-                data: &self.bytes()[offset..offset + length],
-                stride,
-            },
+        let at = self.planes[i];
+        Plane {
+            data: &self.bytes()[at.offset..at.offset + at.length],
+            stride: at.stride,
         }
     }
 
@@ -187,8 +190,8 @@ impl Buffer {
     }
 
     /// The cookie of the request that it belongs to.
-    pub(super) fn cookie(&self) -> usize {
-        self.cookie as usize
+    pub(super) fn cookie(&self) -> u64 {
+        self.cookie
     }
 
     /// Gives it to the camera with its request.
@@ -227,28 +230,16 @@ impl Queued {
     }
 }
 
-impl Frame {
-    /// Gives the buffer to a request.
-    pub(super) fn attach(self, request: &mut Request, stream: &Stream) -> std::io::Result<()> {
-        match self {
-            Frame::Allocated(frame) => request.add_buffer(stream, frame),
-            Frame::Imported(frame) => request.add_buffer(stream, frame),
-        }
-    }
-}
-
 /// What libcamera says of a completed request's buffer.
 pub(super) fn filled(request: &Request, stream: &Stream) -> Option<Filled> {
     fn read(frame: &impl AsFrameBuffer) -> Option<Filled> {
         let metadata = frame.metadata()?;
+        let plane = metadata.planes().get(0);
         Some(Filled {
             status: metadata.status(),
             stamp_ns: metadata.timestamp(),
             sequence: metadata.sequence(),
-            bytes: metadata
-                .planes()
-                .get(0)
-                .map_or(0, |plane| plane.bytes_used as usize),
+            bytes: plane.map_or(0, |plane| plane.bytes_used as usize),
         })
     }
     let allocated = request.buffer::<FrameBuffer>(stream).and_then(read);
@@ -275,24 +266,18 @@ impl Lent {
 
 impl Pixels for Lent {
     fn picture(&self) -> Picture<'_> {
-        let buffer = self.buffer.as_ref();
-        let mut planes =
-            std::array::from_fn(|i| buffer.map_or_else(Plane::default, |buffer| buffer.plane(i)));
-        let format = match self.agreed.layout {
-            Layout::SwappedChroma(format) => {
-                planes.swap(1, 2);
-                format
-            }
-            Layout::Pixels(format) => format,
-            Layout::Jpeg => unreachable!("JPEGs are copied, never lent"),
+        let Layout::Pixels(format) = self.agreed.layout else {
+            unreachable!("JPEGs are copied, never lent");
         };
+        let buffer = self.buffer.as_ref();
+        let plane = |i| buffer.map_or_else(Plane::default, |buffer| buffer.plane(i));
         Picture {
             width: self.agreed.width,
             height: self.agreed.height,
             format,
             range: self.agreed.range,
             matrix: self.agreed.matrix,
-            planes,
+            planes: std::array::from_fn(plane),
         }
     }
 }

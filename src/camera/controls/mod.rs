@@ -49,9 +49,12 @@ enum Shape {
     Any,
 }
 
-/// The camera's controls.
+/// The control that says which part of the sensor's field is shown.
+const CROP: &str = "ScalerCrop";
+
+/// The camera's controls, by name.
 #[derive(Debug)]
-pub(super) struct Table(Vec<Entry>);
+pub(super) struct Table(pub(super) Vec<Entry>);
 
 /// What to give libcamera: control and value.
 pub(super) type Given = (u32, ControlValue);
@@ -61,32 +64,20 @@ impl Table {
     pub(super) fn read(map: &ControlInfoMap) -> Table {
         // The names come from libcamera itself: the binding's own table does not know makers' controls.
         let list = ControlList::from_info_map(map);
-        let ids = list
-            .as_ref()
-            .and_then(|list| list.id_map())
-            .and_then(|ids| ids.iter());
-        let mut entries: Vec<Entry> = ids
-            .into_iter()
-            .flatten()
+        let ids = list.as_ref().and_then(|list| list.id_map()?.iter());
+        let entries = ids.into_iter().flatten();
+        let mut entries: Vec<Entry> = entries
             .filter_map(|(key, id)| entry(key, id, map))
             .collect();
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Table(entries)
     }
 
-    /// All of them, by name.
-    pub(super) fn into_entries(self) -> Vec<Entry> {
-        self.0
-    }
-
     fn find(&self, name: &str) -> Result<&Entry, String> {
         let found = self.0.iter().find(|entry| entry.name == name);
         found.ok_or_else(|| {
-            let names = self.0.iter().map(|entry| entry.name.clone());
-            format!(
-                "this camera has no control {name}; it has {}",
-                listed(names)
-            )
+            let names = listed(self.0.iter().map(|entry| entry.name.clone()));
+            format!("this camera has no control {name}; it has {names}")
         })
     }
 
@@ -120,7 +111,7 @@ impl Table {
 
     /// A part of the field as x, y, width and height in the sensor's pixels.
     fn rectangle(&self, [x, y, w, h]: [f64; 4]) -> Result<[f64; 4], String> {
-        match numbers(&self.find("ScalerCrop")?.max)[..] {
+        match numbers(&self.find(CROP)?.max)[..] {
             [left, top, width, height] => Ok([
                 left + (x * width).floor(),
                 top + (y * height).floor(),
@@ -164,37 +155,35 @@ impl Entry {
     /// Whether the camera takes these numbers.
     fn check(&self, given: &[f64]) -> Result<(), String> {
         let (min, max) = (numbers(&self.min), numbers(&self.max));
-        let takes = |number: &f64| self.values.is_empty() || self.values.contains(number);
-        let within = |(i, number): (usize, &f64)| {
-            // One limit for all values of a list, or one for each.
-            let limit = |limits: &[f64]| limits.get(i).or(limits.first()).copied();
-            match (limit(&min), limit(&max)) {
-                (Some(min), Some(max)) if min < max => (min..=max).contains(number),
-                _ => true,
-            }
+        // One limit for all values of a list, or one for each.
+        let limit = |limits: &[f64], i: usize| limits.get(i).or(limits.first()).copied();
+        let takes = |(i, number): (usize, &f64)| match (limit(&min, i), limit(&max, i)) {
+            _ if !self.values.is_empty() => self.values.contains(number),
+            (Some(min), Some(max)) if min < max => (min..=max).contains(number),
+            _ => true,
         };
         let (fits, expected) = match (&self.kind, &max[..]) {
-            (ControlType::Rectangle, &[left, top, width, height]) if width * height > 0.0 => {
-                let within = |area: &[f64]| {
-                    let (right, bottom) = (area[0] + area[2], area[1] + area[3]);
-                    left <= area[0]
-                        && area[0] < right
-                        && right <= left + width
-                        && top <= area[1]
-                        && area[1] < bottom
-                        && bottom <= top + height
+            (ControlType::Rectangle, &[left, top, width, height]) if self.is_crop() => {
+                let within = |start: f64, length: f64, first: f64, all: f64| {
+                    first <= start && length > 0.0 && start + length <= first + all
+                };
+                let fits = |area: &[f64]| {
+                    within(area[0], area[2], left, width) && within(area[1], area[3], top, height)
                 };
                 let areas = format!("areas within {}", show(&self.max));
-                (given.chunks_exact(4).all(within), areas)
+                (given.chunks_exact(4).all(fits), areas)
             }
-            (ControlType::Rectangle, _) => (true, String::new()),
-            _ if !self.values.is_empty() => (given.iter().all(takes), self.expected()),
-            _ => (given.iter().enumerate().all(within), self.expected()),
+            // Limits of other areas are no areas: a Pi's autofocus says 65535,65535,65535,65535.
+            (ControlType::Rectangle, _) => return Ok(()),
+            _ => (given.iter().enumerate().all(takes), self.expected()),
         };
-        match fits {
-            true => Ok(()),
-            false => Err(format!("this camera takes {expected}")),
-        }
+        let message = || format!("this camera takes {expected}");
+        fits.then_some(()).ok_or_else(message)
+    }
+
+    /// Whether it is a part of the sensor's field: ScalerCrop, or the Raspberry Pi's ScalerCrops.
+    fn is_crop(&self) -> bool {
+        self.name.starts_with(CROP)
     }
 
     /// What would be right, in words.

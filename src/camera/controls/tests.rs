@@ -8,9 +8,9 @@ fn entry(name: &str, kind: ControlType, shape: Shape, min: f64, max: f64) -> Ent
         name: name.into(),
         kind,
         shape,
-        min: min.into(),
-        max: max.into(),
-        default: min.into(),
+        min: json(&(min as f32).into()),
+        max: json(&(max as f32).into()),
+        default: json(&(min as f32).into()),
         choices: Vec::new(),
         values: Vec::new(),
     }
@@ -28,7 +28,8 @@ fn table() -> Table {
     crop.min = serde_json::json!([0, 0, 64, 64]);
     crop.max = serde_json::json!([16, 24, 4608, 2592]);
     let mut windows = entry("AfWindows", ControlType::Rectangle, Shape::Any, 0.0, 0.0);
-    (windows.min, windows.max) = (Json::Null, Json::Null);
+    windows.min = serde_json::json!([0, 0, 0, 0]);
+    windows.max = serde_json::json!([65535, 65535, 65535, 65535]);
     let mut awb = entry("AwbMode", ControlType::Int32, Shape::Single, 0.0, 7.0);
     awb.values = (0..6).map(f64::from).collect();
     awb.choices = vec![
@@ -162,7 +163,7 @@ fn values_are_listed_as_they_were_written() {
     assert_eq!(show(&json(&true.into())), "true");
     assert_eq!(json(&ControlValue::None), Json::Null);
     let entry = serde_json::to_value(&table().0[2]).unwrap();
-    let expected = serde_json::json!({"name": "AwbMode", "min": 0.0, "max": 7.0, "default": 0.0,
+    let expected = serde_json::json!({"name": "AwbMode", "min": 0, "max": 7, "default": 0,
         "choices": ["AwbAuto", "AwbDaylight", "AwbCustom"]});
     assert_eq!(entry, expected);
 }

@@ -1,7 +1,9 @@
 //! Values of controls: from numbers and text into libcamera's types, and from those into JSON.
 //!
-//! Text, sizes and points are left out: a camera has such properties, and tells such things of a picture, but no
-//! control that can be set is one.
+//! Types that no settable control of a Raspberry Pi's or a USB camera has (text, sizes, points, unsigned numbers)
+//! are left out: such a control is listed without a range, and cannot be set.
+
+use std::fmt::Display;
 
 use libcamera::control_value::{ControlType, ControlValue};
 use libcamera::geometry::Rectangle;
@@ -12,21 +14,19 @@ use super::{Entry, Shape};
 /// The control whose single value may be given twice; see [`make`].
 const AF_WINDOWS: &str = "AfWindows";
 
-/// The value of the control's type that these numbers are.
+/// The numbers as a value of the control's type.
 pub(super) fn make(entry: &Entry, given: &[f64]) -> Result<ControlValue, String> {
-    let (value, count): (ControlValue, usize) = match entry.kind {
-        ControlType::Bool => (bits(given)?.into(), given.len()),
-        ControlType::Byte => (whole::<u8>(given)?.into(), given.len()),
-        ControlType::Uint16 => (whole::<u16>(given)?.into(), given.len()),
-        ControlType::Uint32 => (whole::<u32>(given)?.into(), given.len()),
-        ControlType::Int32 => (whole::<i32>(given)?.into(), given.len()),
-        ControlType::Int64 => (whole::<i64>(given)?.into(), given.len()),
-        ControlType::Float => {
-            let floats: Vec<f32> = given.iter().map(|number| *number as f32).collect();
-            (floats.into(), given.len())
-        }
-        ControlType::Rectangle => (rectangles(given)?.into(), given.len() / 4),
+    let value: ControlValue = match entry.kind {
+        ControlType::Bool => bits(given)?.into(),
+        ControlType::Int32 => whole::<i32>(given)?.into(),
+        ControlType::Int64 => whole::<i64>(given)?.into(),
+        ControlType::Float => Vec::from_iter(given.iter().map(|number| *number as f32)).into(),
+        ControlType::Rectangle => rectangles(given)?.into(),
         _ => return Err("controls of its type cannot be set".into()),
+    };
+    let count = match entry.kind {
+        ControlType::Rectangle => given.len() / 4,
+        _ => given.len(),
     };
     match entry.shape {
         Shape::Single if count != 1 => Err(format!("expected one value, not {count}")),
@@ -41,7 +41,7 @@ pub(super) fn make(entry: &Entry, given: &[f64]) -> Result<ControlValue, String>
     }
 }
 
-/// The numbers that the text is for this control: numbers, `true` and `false`, or names of its choices.
+/// Reads text for this control: numbers, `true` and `false`, or names of its choices.
 pub(super) fn parse(entry: &Entry, text: &str) -> Result<Vec<f64>, String> {
     let one = |part: &str| match part.trim() {
         "true" | "on" | "yes" => Some(1.0),
@@ -56,27 +56,15 @@ pub(super) fn parse(entry: &Entry, text: &str) -> Result<Vec<f64>, String> {
     given.ok_or_else(|| format!("expected {}", entry.expected()))
 }
 
-/// A value as it is listed: a number or a switch, or a list of them.
+/// A value as it is listed: a number or a switch, or a list of them; null for types that are left out.
 pub(super) fn json(value: &ControlValue) -> Json {
-    let mut list: Vec<Json> = match value {
-        ControlValue::Bool(values) => values.iter().map(|bit| (*bit).into()).collect(),
-        ControlValue::Byte(values) => values.iter().map(|number| (*number).into()).collect(),
-        ControlValue::Uint16(values) => values.iter().map(|number| (*number).into()).collect(),
-        ControlValue::Uint32(values) => values.iter().map(|number| (*number).into()).collect(),
-        ControlValue::Int32(values) => values.iter().map(|number| (*number).into()).collect(),
-        ControlValue::Int64(values) => values.iter().map(|number| (*number).into()).collect(),
-        ControlValue::Float(values) => values.iter().map(|number| float(*number)).collect(),
-        ControlValue::Rectangle(areas) => areas
-            .iter()
-            .flat_map(|area| {
-                [
-                    area.x.into(),
-                    area.y.into(),
-                    area.width.into(),
-                    area.height.into(),
-                ]
-            })
-            .collect(),
+    let sides = |area: &Rectangle| [area.x, area.y, area.width as i32, area.height as i32];
+    let mut list = match value {
+        ControlValue::Bool(values) => written(values),
+        ControlValue::Int32(values) => written(values),
+        ControlValue::Int64(values) => written(values),
+        ControlValue::Float(values) => written(values),
+        ControlValue::Rectangle(areas) => written(&Vec::from_iter(areas.iter().flat_map(sides))),
         _ => Vec::new(),
     };
     match list.len() {
@@ -86,17 +74,11 @@ pub(super) fn json(value: &ControlValue) -> Json {
     }
 }
 
-/// The number that an f32 was written as: 0.1 rather than 0.10000000149, and whole ones without a fraction.
-fn float(number: f32) -> Json {
-    let shortest: f64 = number.to_string().parse().unwrap_or(f64::from(number));
-    match shortest.fract() == 0.0 && shortest.abs() < EXACT {
-        true => (shortest as i64).into(),
-        false => shortest.into(),
-    }
+/// Each value by its text, which is the shortest for an f32: 0.1 rather than 0.10000000149, and 32 rather than 32.0.
+fn written(values: &[impl Display]) -> Vec<Json> {
+    let one = |value: String| serde_json::from_str(&value).unwrap_or(Json::Null);
+    values.iter().map(|value| one(value.to_string())).collect()
 }
-
-/// Below 2^53 every whole number is exact in an f64; no control goes that far.
-const EXACT: f64 = 9e15;
 
 /// The numbers in a value, a switch being 0 or 1.
 pub(super) fn numbers(value: &Json) -> Vec<f64> {
@@ -111,8 +93,7 @@ pub(super) fn numbers(value: &Json) -> Vec<f64> {
 pub(super) fn show(value: &Json) -> String {
     match value {
         Json::Null => "none".into(),
-        Json::Array(list) => list.iter().map(show).collect::<Vec<_>>().join(","),
-        Json::Number(number) => number.as_f64().unwrap_or_default().to_string(),
+        Json::Array(list) => Vec::from_iter(list.iter().map(show)).join(","),
         other => other.to_string(),
     }
 }
@@ -122,6 +103,9 @@ fn bits(given: &[f64]) -> Result<Vec<bool>, String> {
     let bits: Option<_> = given.iter().map(bit).collect();
     bits.ok_or("expected true or false".into())
 }
+
+/// Below 2^53 every whole number is exact in an f64; no control goes that far.
+const EXACT: f64 = 9e15;
 
 /// Whole numbers within the type.
 fn whole<T: TryFrom<i64>>(given: &[f64]) -> Result<Vec<T>, String> {
@@ -134,18 +118,17 @@ fn whole<T: TryFrom<i64>>(given: &[f64]) -> Result<Vec<T>, String> {
 }
 
 fn rectangles(given: &[f64]) -> Result<Vec<Rectangle>, String> {
-    let positions = whole::<i32>(given)?;
-    if positions.len() % 4 != 0 {
+    if given.len() % 4 != 0 {
         return Err("expected x,y,width,height".into());
     }
-    let areas = positions.chunks_exact(4).map(|area| {
-        Some(Rectangle {
-            x: area[0],
-            y: area[1],
-            width: area[2].try_into().ok()?,
-            height: area[3].try_into().ok()?,
+    let area = |area: &[f64]| {
+        let (position, size) = (whole(&area[..2])?, whole(&area[2..])?);
+        Ok(Rectangle {
+            x: position[0],
+            y: position[1],
+            width: size[0],
+            height: size[1],
         })
-    });
-    let areas: Option<_> = areas.collect();
-    areas.ok_or("expected a width and a height, neither below 0".into())
+    };
+    given.chunks_exact(4).map(area).collect()
 }

@@ -32,8 +32,6 @@ pub(super) enum Layout {
     /// To be passed through.
     Jpeg,
     Pixels(PixelFormat),
-    /// Pixels whose two chroma planes have changed places.
-    SwappedChroma(PixelFormat),
 }
 
 /// What a camera will give.
@@ -59,25 +57,17 @@ pub(super) struct Agreed {
 }
 
 /// The formats that are understood, the cheapest first: JPEGs are passed through, planes are encoded as they
-/// are, the others cost a pass over the picture. By the kernel's codes, which are libcamera's in every version;
-/// the crate's names for them are empty when it is built against libcamera before 0.6.
-const FORMATS: [(Fourcc, Layout); 19] = [
+/// are, the others cost a pass over the picture. Every Raspberry Pi gives YU12; the others are those of webcams, of
+/// vimc and of the virtual pipeline. By the kernel's codes, which are libcamera's in every version; the crate's
+/// names for them are empty when it is built against libcamera before 0.6.
+const FORMATS: [(Fourcc, Layout); 10] = [
     (linear(b"MJPG"), Layout::Jpeg),
     (linear(b"YU12"), Layout::Pixels(PixelFormat::I420)),
-    (linear(b"YV12"), Layout::SwappedChroma(PixelFormat::I420)),
     (linear(b"NV12"), Layout::Pixels(PixelFormat::Nv12)),
-    (linear(b"NV21"), Layout::Pixels(PixelFormat::Nv21)),
-    (linear(b"YU16"), Layout::Pixels(PixelFormat::I422)),
-    (linear(b"YV16"), Layout::SwappedChroma(PixelFormat::I422)),
     (linear(b"YUYV"), Layout::Pixels(PixelFormat::Yuyv)),
-    (linear(b"YVYU"), Layout::Pixels(PixelFormat::Yvyu)),
     (linear(b"UYVY"), Layout::Pixels(PixelFormat::Uyvy)),
-    (linear(b"VYUY"), Layout::Pixels(PixelFormat::Vyuy)),
-    (linear(b"YU24"), Layout::Pixels(PixelFormat::I444)),
-    (linear(b"YV24"), Layout::SwappedChroma(PixelFormat::I444)),
     (linear(b"BG24"), Layout::Pixels(PixelFormat::Rgb)),
     (linear(b"RG24"), Layout::Pixels(PixelFormat::Bgr)),
-    (linear(b"XB24"), Layout::Pixels(PixelFormat::Rgbx)),
     (linear(b"XR24"), Layout::Pixels(PixelFormat::Bgrx)),
     (linear(b"RG16"), Layout::Pixels(PixelFormat::Rgb565)),
     (linear(b"R8  "), Layout::Pixels(PixelFormat::Gray)),
@@ -104,28 +94,23 @@ pub(super) fn configure(
     let is_virtual = is_virtual(camera);
     let size = Size::new(wanted.size.0, wanted.size.1);
     let (mut offered, mut candidates) = (Vec::new(), Vec::new());
-    let config = camera.generate_first_supported_configuration(&ROLES);
-    if let Some((mut config, _)) = config {
+    if let Some((mut config, _)) = camera.generate_first_supported_configuration(&ROLES) {
         if let Some(sensor) = sensor {
-            config.set_sensor_configuration(mode::sensor_configuration(&sensor));
+            config.set_sensor_configuration(sensor.configuration());
         }
         if let Some(stream) = config.get(0) {
-            let formats = stream.formats().pixel_formats();
-            offered.extend(formats.into_iter().map(|format| format.to_string()));
-            candidates = self::candidates(&stream, size);
+            offered.extend(&*stream.formats().pixel_formats());
+            candidates = self::candidates(&stream, &offered, size);
         }
         for fourcc in candidates {
             if let Some(mut stream) = config.get_mut(0) {
-                stream.set_pixel_format(fourcc);
-                stream.set_size(size);
                 stream.set_buffer_count(BUFFERS);
                 stream.set_color_space(Some(ColorSpace::sycc()));
             }
             config.set_orientation(orientation(asked_of_camera(wanted.turn, is_virtual)));
-            if config.validate().is_invalid() {
-                continue;
-            }
-            if let Some(agreed) = agreed(&config, wanted.turn, is_virtual) {
+            if let Some(agreed) = set_stream(&mut config, fourcc, size)
+                .and_then(|()| agreed(&config, wanted.turn, is_virtual))
+            {
                 let configured = camera.configure(&mut config);
                 configured.map_err(library("configure the camera"))?;
                 return Ok((agreed, config));
@@ -135,8 +120,29 @@ pub(super) fn configure(
     Err(CameraError::Failed(format!(
         "the camera {} offers no format that can be sent: it has {}; expected MJPEG, YUV or RGB",
         camera.id(),
-        listed(offered)
+        listed(offered.iter().map(Fourcc::to_string))
     )))
+}
+
+/// Asks for a stream of this format and size; `None` where libcamera takes nothing like it.
+fn set_stream(config: &mut CameraConfiguration, fourcc: Fourcc, size: Size) -> Option<()> {
+    let mut stream = config.get_mut(0)?;
+    stream.set_pixel_format(fourcc);
+    stream.set_size(size);
+    drop(stream);
+    (!config.validate().is_invalid()).then_some(())
+}
+
+/// Configures the camera for a stream of this format and size, to see what it does then; the size that it came to.
+pub(super) fn try_out(
+    camera: &mut ActiveCamera<'_>,
+    config: &mut CameraConfiguration,
+    fourcc: Fourcc,
+    size: Size,
+) -> Option<Size> {
+    set_stream(config, fourcc, size)?;
+    camera.configure(config).ok()?;
+    Some(config.get(0)?.get_size())
 }
 
 /// Whether the kernel knows no device of this camera; see the head of this file.
@@ -147,7 +153,7 @@ fn is_virtual(camera: &Camera<'_>) -> bool {
 
 /// The camera's formats that we understand, best first: those that come in the wanted size, then the
 /// cheapest.
-fn candidates(stream: &StreamConfigurationRef<'_>, size: Size) -> Vec<Fourcc> {
+fn candidates(stream: &StreamConfigurationRef<'_>, offered: &[Fourcc], size: Size) -> Vec<Fourcc> {
     let formats = stream.formats();
     let comes_in_size = |fourcc| {
         let mut sizes = formats.sizes(fourcc).into_iter();
@@ -155,13 +161,10 @@ fn candidates(stream: &StreamConfigurationRef<'_>, size: Size) -> Vec<Fourcc> {
         sizes.any(|listed| (listed.width, listed.height) == (size.width, size.height))
             || (range.h_step != 0 && range.v_step != 0 && range.contains(size))
     };
-    let offered = formats.pixel_formats();
-    let offered: Vec<Fourcc> = offered.into_iter().collect();
-    let known = FORMATS.iter().map(|(known, _)| *known);
-    let (fitting, others): (Vec<_>, Vec<_>) = known
-        .filter(|fourcc| offered.contains(fourcc))
-        .partition(|fourcc| comes_in_size(*fourcc));
-    [fitting, others].concat()
+    let mut known: Vec<Fourcc> = FORMATS.iter().map(|(known, _)| *known).collect();
+    known.retain(|fourcc| offered.contains(fourcc));
+    known.sort_by_key(|fourcc| !comes_in_size(*fourcc));
+    known
 }
 
 /// What a valid configuration comes to; `None` where its format is not understood.
@@ -216,8 +219,7 @@ fn colours(space: Option<ColorSpace>) -> (Range, Matrix) {
 pub(super) fn virtual_range<'a>(mut luma: impl Iterator<Item = &'a u8>) -> Range {
     const BARS: [u8; 8] = [235, 210, 170, 145, 107, 82, 41, 16];
     // libyuv's versions for different processors round differently.
-    let is_pattern = luma.all(|sample| BARS.iter().any(|bar| bar.abs_diff(*sample) <= 2));
-    match is_pattern {
+    match luma.all(|sample| BARS.iter().any(|bar| bar.abs_diff(*sample) <= 2)) {
         true => Range::Limited,
         false => Range::Full,
     }
@@ -274,9 +276,8 @@ mod tests {
     #[test]
     fn libcamera_knows_every_format_by_the_same_code() {
         let names = [
-            "MJPEG", "YUV420", "YVU420", "NV12", "NV21", "YUV422", "YVU422", "YUYV", "YVYU",
-            "UYVY", "VYUY", "YUV444", "YVU444", "BGR888", "RGB888", "XBGR8888", "XRGB8888",
-            "RGB565", "R8",
+            "MJPEG", "YUV420", "NV12", "YUYV", "UYVY", "BGR888", "RGB888", "XRGB8888", "RGB565",
+            "R8",
         ];
         assert_eq!(FORMATS.map(|(format, _)| format.to_string()), names);
     }

@@ -8,7 +8,6 @@
 use std::fmt;
 
 use libcamera::camera::{ActiveCamera, SensorConfiguration};
-use libcamera::control_value::ControlValue;
 use libcamera::controls::ControlId;
 use libcamera::geometry::{Rectangle, Size};
 use libcamera::properties;
@@ -16,21 +15,22 @@ use libcamera::stream::StreamRole;
 use serde::Serialize;
 
 use super::rate::{fps, frame_durations};
+use super::try_out;
 use crate::camera::Mode;
 use crate::camera::error::{CameraError, listed};
 
 /// A way to read out the sensor.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(in crate::camera) struct SensorMode {
+pub(crate) struct SensorMode {
     /// In pixels, as they leave the sensor.
-    pub(in crate::camera) width: u32,
-    pub(in crate::camera) height: u32,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
     /// Bits a sample.
-    pub(in crate::camera) bits: u32,
+    pub(crate) bits: u32,
     /// The fastest rate; `None` where the camera does not say.
-    pub(in crate::camera) fps: Option<f64>,
+    pub(crate) fps: Option<f64>,
     /// Which part of the sensor it shows: x, y, width, height, in the sensor's pixels.
-    pub(in crate::camera) crop: [u32; 4],
+    pub(crate) crop: [u32; 4],
 }
 
 /// As `--mode` takes it.
@@ -42,10 +42,10 @@ impl fmt::Display for SensorMode {
 
 /// What was chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::camera) struct Choice {
-    pub(in crate::camera) mode: SensorMode,
+pub(crate) struct Choice {
+    pub(crate) mode: SensorMode,
     /// How much of the widest possible field it shows, 0 to 1, a side.
-    pub(in crate::camera) share: f64,
+    pub(crate) share: f64,
 }
 
 /// Less than this of the field, a side, is worth a word.
@@ -54,7 +54,7 @@ const WHOLE: f64 = 0.985;
 const ABOUT: f64 = 1.005;
 
 /// The sensor's modes. Leaves the camera configured for one of them.
-pub(in crate::camera) fn modes(camera: &mut ActiveCamera<'_>) -> Vec<SensorMode> {
+pub(crate) fn modes(camera: &mut ActiveCamera<'_>) -> Vec<SensorMode> {
     let Some(mut config) = camera.generate_configuration(&[StreamRole::Raw]) else {
         return Vec::new();
     };
@@ -77,12 +77,8 @@ pub(in crate::camera) fn modes(camera: &mut ActiveCamera<'_>) -> Vec<SensorMode>
             fps: None,
             crop: [0, 0, width, height],
         };
-        if let Some(mut stream) = config.get_mut(0) {
-            stream.set_pixel_format(format);
-            stream.set_size(size);
-        }
-        config.set_sensor_configuration(sensor_configuration(&mode));
-        if !config.validate().is_invalid() && camera.configure(&mut config).is_ok() {
+        config.set_sensor_configuration(mode.configuration());
+        if try_out(camera, &mut config, format, size).is_some() {
             mode.fps = frame_durations(camera).map(|(shortest, _)| fps(shortest));
             mode.crop = field(camera).unwrap_or(mode.crop);
             modes.push(mode);
@@ -91,29 +87,24 @@ pub(in crate::camera) fn modes(camera: &mut ActiveCamera<'_>) -> Vec<SensorMode>
     modes
 }
 
-/// What to give libcamera to get the mode.
-pub(super) fn sensor_configuration(mode: &SensorMode) -> SensorConfiguration {
-    let mut sensor = SensorConfiguration::new();
-    sensor.set_output_size(mode.width, mode.height);
-    sensor.set_bit_depth(mode.bits);
-    sensor
+impl SensorMode {
+    /// What to give libcamera to get the mode.
+    pub(super) fn configuration(&self) -> SensorConfiguration {
+        let mut sensor = SensorConfiguration::new();
+        sensor.set_output_size(self.width, self.height);
+        sensor.set_bit_depth(self.bits);
+        sensor
+    }
 }
 
 /// What the camera's mode shows: the largest crop that the scaler could take from it.
 fn field(camera: &ActiveCamera<'_>) -> Option<[u32; 4]> {
-    let limits = camera.controls().find(ControlId::ScalerCrop.id());
-    let crop = match limits.map(|limits| limits.max()) {
-        Ok(ControlValue::Rectangle(areas)) => areas.first().copied(),
-        _ => None,
-    };
+    let limits = camera.controls().find(ControlId::ScalerCrop.id()).ok();
+    let crop = limits.and_then(|limits| limits.max().try_into().ok());
     let maximum = || camera.properties().get::<properties::ScalerCropMaximum>();
-    let Rectangle {
-        x,
-        y,
-        width,
-        height,
-    } = crop.or_else(|| Some(maximum().ok()?.0))?;
-    Some([x.unsigned_abs(), y.unsigned_abs(), width, height])
+    let area: Rectangle = crop.or_else(|| Some(maximum().ok()?.0))?;
+    let (x, y) = (area.x.unsigned_abs(), area.y.unsigned_abs());
+    Some([x, y, area.width, area.height])
 }
 
 /// The bits a sample that a raw format's name tells: "SRGGB10_CSI2P" has 10.
@@ -125,7 +116,7 @@ fn bits_of(format: &str) -> Option<u32> {
 }
 
 /// The mode for a picture of this size and rate; `Ok(None)` where the camera has no modes.
-pub(in crate::camera) fn choose(
+pub(crate) fn choose(
     modes: &[SensorMode],
     asked: Option<Mode>,
     size: (u32, u32),

@@ -11,24 +11,24 @@ use super::mode::Choice;
 use crate::camera::{CameraConfig, Need, Setting, Value};
 
 /// The shortest and the longest frame, in microseconds, as the camera is configured now.
-pub(in crate::camera) fn frame_durations(camera: &ActiveCamera<'_>) -> Option<(i64, i64)> {
+pub(crate) fn frame_durations(camera: &ActiveCamera<'_>) -> Option<(i64, i64)> {
     let limits = camera.controls();
     let limits = limits.find(ControlId::FrameDurationLimits.id()).ok()?;
-    let first = |value| match value {
-        ControlValue::Int64(values) => values.first().copied().filter(|us| *us > 0),
-        _ => None,
+    let first = |limit: ControlValue| {
+        let values = Vec::<i64>::try_from(limit).ok()?;
+        values.first().copied().filter(|us| *us > 0)
     };
     Some((first(limits.min())?, first(limits.max())?))
 }
 
 /// A frame's duration in microseconds as frames a second, to a hundredth: the microseconds are rounded, too.
-pub(in crate::camera) fn fps(duration_us: i64) -> f64 {
+pub(crate) fn fps(duration_us: i64) -> f64 {
     (1e8 / duration_us as f64).round() / 100.0
 }
 
 /// `--fps` as limits of a frame's duration, and the longest that a frame may take. A longer exposure stretches
 /// the frame: it was asked for, too.
-pub(in crate::camera) fn rate(
+pub(crate) fn rate(
     config: &CameraConfig,
     durations: Option<(i64, i64)>,
 ) -> (Option<Setting>, Duration) {
@@ -42,17 +42,15 @@ pub(in crate::camera) fn rate(
         Some((shortest, longest)) => us.clamp(shortest as f64, longest.max(shortest) as f64),
         None => us,
     };
-    let setting = durations.map(|_| Setting {
-        asked: format!("--fps {}", config.fps),
-        control: "FrameDurationLimits".into(),
-        value: Value::Numbers(vec![within(wanted).round(), within(longest).round()]),
-        need: Need::IfThere,
-    });
+    let limits = Value::Numbers(vec![within(wanted).round(), within(longest).round()]);
+    let asked = format!("--fps {}", config.fps);
+    let setting = Setting::new(asked, "FrameDurationLimits", limits, Need::IfThere);
+    let setting = durations.map(|_| setting);
     (setting, Duration::from_secs_f64(within(longest) / 1e6))
 }
 
 /// What differs from what was asked, a line each.
-pub(in crate::camera) fn remarks(
+pub(crate) fn remarks(
     config: &CameraConfig,
     agreed: &Agreed,
     choice: Option<Choice>,
