@@ -7,9 +7,7 @@
 //! set one safely, so the program starts itself anew with it, before it has any.
 
 use std::collections::HashSet;
-use std::convert::Infallible;
 use std::env;
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::os::fd::AsRawFd;
@@ -31,8 +29,8 @@ const LOG_FILE: &str = "LIBCAMERA_LOG_FILE";
 /// Lines of libcamera's that are told in a run; what follows is more of the same.
 const MAX_LOGGED: usize = 100;
 
-/// Does the work with libcamera's messages told among ours; where there is no pipe or thread for them, it is
-/// silenced, as it is afterwards.
+/// Does the work while libcamera's messages are told among ours. Without a pipe or a thread for them libcamera is
+/// silent, as it is afterwards.
 pub(super) fn with_log<T>(
     tell: &(dyn Fn(Severity, String) + Sync),
     pictures_come: &(dyn Fn() -> bool + Sync),
@@ -44,13 +42,12 @@ pub(super) fn with_log<T>(
     thread::scope(|scope| {
         // Closes libcamera's end, with which the thread ends, even after a panic.
         let _silence = SilenceAtDrop;
-        let reading = log_into_pipe().and_then(|lines| {
+        let read = |lines| {
             let reader = thread::Builder::new().name("camera log".into());
-            reader.spawn_scoped(scope, || {
-                tell_log(BufReader::new(lines), tell, pictures_come)
-            })
-        });
-        if reading.is_err() {
+            let read = || tell_log(BufReader::new(lines), tell, pictures_come);
+            reader.spawn_scoped(scope, read)
+        };
+        if log_into_pipe().and_then(read).is_err() {
             silence();
         }
         work()
@@ -112,8 +109,7 @@ fn logged(line: &str) -> (Severity, &str) {
 /// Silences libcamera's own messages, unless the user wants them: errors come as [`CameraError`]s, in one
 /// line, and a level cannot be set for all of its categories at once.
 pub(super) fn silence_unless_asked() {
-    let is_set = |name: &&str| env::var_os(name).is_some();
-    if ![LOG_LEVELS, LOG_FILE].iter().any(is_set) {
+    if env::var_os(LOG_LEVELS).is_none() && env::var_os(LOG_FILE).is_none() {
         silence();
     }
 }
@@ -148,30 +144,22 @@ pub fn use_tuning_file(asked: &Path) -> Result<(), CameraError> {
     if env::var_os(TUNING_FILE).as_deref() == Some(path.as_os_str()) {
         return Ok(());
     }
-    match start_anew(path.as_os_str()) {
-        Ok(never) => match never {},
-        Err(source) => Err(library("start anew with the tuning file")(source)),
-    }
-}
-
-fn start_anew(path: &OsStr) -> io::Result<Infallible> {
     let mut args = env::args_os();
-    let mut command = Command::new(env::current_exe()?);
-    if let Some(name) = args.next() {
-        command.arg0(name);
-    }
-    Err(command.args(args).env(TUNING_FILE, path).exec())
+    let name = args.next().unwrap_or_default();
+    let start_anew = |program| {
+        let mut command = Command::new(program);
+        command.arg0(name).args(args).env(TUNING_FILE, path).exec()
+    };
+    let failed = env::current_exe().map_or_else(|error| error, start_anew);
+    Err(library("start anew with the tuning file")(failed))
 }
 
 /// The file, with its whole path.
 fn find(asked: &Path, folders: &[&str], pipeline: &str) -> io::Result<PathBuf> {
     let bare = asked.components().count() == 1 && !asked.exists();
-    let mut among = folders
-        .iter()
-        .map(|folder| Path::new(folder).join(pipeline).join(asked));
-    let path = among
-        .find(|path| bare && path.exists())
-        .unwrap_or(asked.into());
+    let folders = folders.iter().filter(|_| bare);
+    let mut among = folders.map(|folder| Path::new(folder).join(pipeline).join(asked));
+    let path = among.find(|path| path.exists()).unwrap_or(asked.into());
     // Opened once to hear now what is wrong with it: libcamera would only say that it has no camera.
     if File::open(&path)?.metadata()?.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());

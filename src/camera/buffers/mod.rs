@@ -113,18 +113,14 @@ fn request(
 }
 
 /// Offset and length of the planes by which libcamera is told of an imported buffer. The Raspberry Pi's pipelines
-/// take the frame as one plane, as rpicam-apps gives it; the virtual one writes plane by plane.
+/// take the frame as one plane, as rpicam-apps gives it; the virtual one writes NV12 plane by plane.
 fn imported_planes(agreed: &Agreed) -> Vec<(u32, u32)> {
-    let mut starts = vec![0];
-    if agreed.is_virtual {
-        let planes = planes_of(agreed).into_iter().skip(1);
-        starts.extend(planes.filter(|at| at.length > 0).map(|at| at.offset));
+    let end = agreed.frame_size as u32;
+    let chroma = planes_of(agreed)[1].offset as u32;
+    match agreed.is_virtual {
+        true => vec![(0, chroma), (chroma, end.saturating_sub(chroma))],
+        false => vec![(0, end)],
     }
-    let ends = starts.iter().skip(1).chain([&agreed.frame_size]);
-    let planes = starts.iter().zip(ends);
-    planes
-        .map(|(start, end)| (*start as u32, end.saturating_sub(*start) as u32))
-        .collect()
 }
 
 /// Maps a buffer of libcamera's. All of its planes are in one piece of memory: no camera of a Raspberry Pi or on
@@ -163,10 +159,8 @@ impl Buffer {
         let memory = Mapping::new(fd, length)?;
         let planes = planes_of(agreed);
         if planes.iter().any(|at| at.offset + at.length > length) {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the picture does not fit into its buffer",
-            ));
+            let line = "the picture does not fit into its buffer";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, line));
         }
         Ok(Buffer {
             cookie,

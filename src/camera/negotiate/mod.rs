@@ -126,10 +126,11 @@ pub(super) fn configure(
 
 /// Asks for a stream of this format and size; `None` where libcamera takes nothing like it.
 fn set_stream(config: &mut CameraConfiguration, fourcc: Fourcc, size: Size) -> Option<()> {
-    let mut stream = config.get_mut(0)?;
-    stream.set_pixel_format(fourcc);
-    stream.set_size(size);
-    drop(stream);
+    {
+        let mut stream = config.get_mut(0)?;
+        stream.set_pixel_format(fourcc);
+        stream.set_size(size);
+    }
     (!config.validate().is_invalid()).then_some(())
 }
 
