@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     };
     let programs = [
         pi_stream::args::send::Options::command(),
-        pi_stream::args::view::options::Options::command(),
+        pi_stream::args::view::Options::command(),
     ];
     for program in programs {
         if let Err(error) = write(program, &directory) {

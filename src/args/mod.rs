@@ -1,14 +1,49 @@
-//! What both programs' command lines share.
+//! What both programs' command lines share, and the command lines themselves.
 //!
-//! [`units`] reads times and sizes, one way for every option; [`camera`] is the camera's
-//! part, [`rpicam`] answers options of another tool. The other options are with the side that they are for.
+//! ```text
+//! units   times, amounts, sizes, rotations: one way for every option
+//! send    pi-send's options, checked        camera   the camera's part of them
+//! view    view-recv's options, checked      rpicam   rpicam-vid's that are something else here, answered
+//! ```
+//!
+//! clap parses; what comes out are the plain configurations of the rooms below, or a usage error (exit status 2)
+//! that names the value, what was expected and what to do. No I/O.
 
 #[cfg(feature = "send")]
 pub mod camera;
 #[cfg(feature = "send")]
-pub mod rpicam;
+mod rpicam;
 #[cfg(feature = "send")]
 pub mod send;
-pub mod units;
+mod units;
 #[cfg(feature = "view")]
 pub mod view;
+
+use clap::Args;
+
+use crate::report::Stats;
+
+/// What a program reports while it runs.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Statistics")]
+pub struct StatisticsArgs {
+    /// off, line (on stderr) or json (one object a second, on stdout, or on stderr where stdout carries frames) [default: line on a terminal]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "off|line|json",
+        hide_possible_values = true
+    )]
+    stats: Option<Stats>,
+
+    /// Report errors only; statistics only where --stats asks for them
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+impl StatisticsArgs {
+    /// What `--stats` says, or what it is by default.
+    pub fn stats(&self) -> Stats {
+        Stats::or_default(self.stats, self.quiet)
+    }
+}

@@ -22,38 +22,33 @@ pub struct RpicamArgs {
 
 impl RpicamArgs {
     /// What each of those that were given is here, one line after the other.
-    pub fn answer(&self) -> Option<String> {
-        let timeout = self.timeout.as_ref().map(|time| {
-            let milliseconds: Result<u64, _> = time.parse();
-            match milliseconds {
-                Ok(0) => "--timeout 0: pi-send goes on until it is stopped: leave it out".into(),
-                Ok(_) => format!("--timeout {time}: here it is --duration {time}ms"),
-                Err(_) => format!("--timeout {time}: here it is --duration {time}"),
-            }
-        });
-        let preview = self.nopreview.then(|| {
-            "--nopreview (-n): there is no preview on the Pi, view-recv shows the picture: leave it out"
-                .into()
-        });
-        let output = self.output.as_ref().map(|to| {
-            format!(
-                "--output (-o) {to}: pictures go to view-recv, by --host; its own --record FILE.mkv and \
-                 --output - write them to a file and a pipe"
-            )
-        });
-        let codec = self.codec.as_ref().map(|codec| {
-            format!("--codec {codec}: each picture is a JPEG here, as good as --quality says: leave it out")
-        });
-        let bitrate = self.bitrate.as_ref().map(|rate| {
-            format!(
-                "--bitrate {rate}: the quality follows the link, between --min-quality and --quality: \
-                 leave it out"
-            )
-        });
-        let answers: Vec<String> = [timeout, preview, output, codec, bitrate]
-            .into_iter()
-            .flatten()
-            .collect();
+    pub(crate) fn answer(&self) -> Option<String> {
+        let answer = |option: &str, value: &Option<String>, answer: &str| {
+            let value = value.as_ref();
+            value.map(|value| format!("{option} {value}: {answer}"))
+        };
+        let time = self.timeout.as_deref().unwrap_or_default();
+        let timeout = match time.parse::<u64>() {
+            Ok(0) => "pi-send goes on until it is stopped: leave it out".into(),
+            // rpicam-vid's number is in milliseconds.
+            Ok(_) => format!("here it is --duration {time}ms"),
+            Err(_) => format!("here it is --duration {time}"),
+        };
+        let preview = "--nopreview (-n): there is no preview on the Pi, view-recv shows the picture: \
+                       leave it out";
+        let output = "pictures go to view-recv, by --host; its own --record FILE.mkv and --output - \
+                      write them to a file and a pipe";
+        let codec = "each picture is a JPEG here, as good as --quality says: leave it out";
+        let bitrate =
+            "the quality follows the link, between --min-quality and --quality: leave it out";
+        let answers = [
+            answer("--timeout", &self.timeout, &timeout),
+            self.nopreview.then(|| preview.into()),
+            answer("--output (-o)", &self.output, output),
+            answer("--codec", &self.codec, codec),
+            answer("--bitrate", &self.bitrate, bitrate),
+        ];
+        let answers: Vec<String> = answers.into_iter().flatten().collect();
         (!answers.is_empty()).then(|| answers.join("\n       "))
     }
 }

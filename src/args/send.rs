@@ -4,7 +4,7 @@
 //! error (exit status 2), which value was wrong, what was expected and what to do.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
@@ -12,12 +12,11 @@ use clap::{CommandFactory, Parser};
 
 use crate::args::camera::CameraArgs;
 use crate::args::rpicam::RpicamArgs;
-use crate::args::units;
+use crate::args::{StatisticsArgs, units};
 use crate::net::DEFAULT_PORT;
 use crate::net::dial::Target;
 use crate::picture::Turn;
 use crate::protocol::stamp::Name;
-use crate::report::Stats;
 use crate::send::source::Source;
 use crate::send::{self, Config};
 use crate::source::{Delivery, stream, test_picture};
@@ -25,33 +24,31 @@ use crate::source::{Delivery, stream, test_picture};
 /// The longest side of a picture: JPEG's own limit in libjpeg-turbo.
 const MAX_SIDE: u32 = 65_500;
 
-/// Bounds of `--fps`: a picture every hundred seconds, and more than any sensor gives.
-const FPS: std::ops::RangeInclusive<f64> = 0.01..=1000.0;
+/// Bounds of `--res`.
+const SIZES: RangeInclusive<(u32, u32)> = (1, 1)..=(MAX_SIDE, MAX_SIDE);
 
-/// Send a camera's pictures to view-recv on another machine, live.
+/// Bounds of `--fps`: a picture every hundred seconds, and more than any sensor gives.
+const FPS: RangeInclusive<f64> = 0.01..=1000.0;
+
+/// Send a camera's pictures, live, to view-recv on another computer.
 #[derive(Debug, Parser)]
 #[command(name = "pi-send", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(next_help_heading = "Connection")]
 pub struct Options {
-    /// Where view-recv listens: a name or an address.
-    #[arg(
-        long,
-        alias = "connect",
-        value_name = "HOST[:PORT]",
-        help = "Where view-recv listens: a name, an IPv4 address or [IPv6], with :PORT if you like",
-        help_heading = "Where"
-    )]
+    /// Where view-recv listens: a name, an IPv4 address or [IPv6], with :PORT where it is not 8000
+    #[arg(long, alias = "connect", value_name = "HOST[:PORT]")]
     pub host: Option<String>,
 
-    /// The TCP port [default: 8000]
-    #[arg(long, allow_negative_numbers = true, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..), help_heading = "Where")]
+    /// TCP port [default: 8000]
+    #[arg(long, allow_negative_numbers = true, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
 
     /// Exit with status 1 when the host cannot be reached or the connection is lost
-    #[arg(long, help_heading = "Where")]
+    #[arg(long)]
     pub no_retry: bool,
 
-    /// What this sender is called: letters, digits, '.', '_', '-' [default: the host's name]
-    #[arg(long, help_heading = "Where")]
+    /// Name of this sender: letters, digits, '.', '_', '-' [default: the computer's name]
+    #[arg(long)]
     pub name: Option<Name>,
 
     /// camera; test (a moving test picture); FILE or - (standard input): MJPEG or YUV4MPEG2
@@ -59,31 +56,31 @@ pub struct Options {
         long,
         value_name = "camera|test|FILE|-",
         default_value = "camera",
-        help_heading = "What"
+        help_heading = "Source"
     )]
     pub source: String,
 
-    /// Repeat a FILE from its start
-    #[arg(long = "loop", help_heading = "What")]
+    /// Play a FILE again and again
+    #[arg(long = "loop", help_heading = "Source")]
     pub repeat: bool,
 
     /// With FILE or -: wait for the link instead of dropping pictures, at a fixed quality
-    #[arg(long, help_heading = "What")]
+    #[arg(long, help_heading = "Source")]
     pub every_frame: bool,
 
-    /// The picture's size in pixels: WIDTHxHEIGHT, vga, 720p or 1080p [default: 640x480]
-    #[arg(long, alias = "resolution", value_name = "WxH", value_parser = size, help_heading = "Picture")]
+    /// Picture size: WIDTHxHEIGHT in pixels, vga, 720p or 1080p [default: 640x480]
+    #[arg(long, alias = "resolution", value_name = "WxH", value_parser = units::size(SIZES), help_heading = "Picture")]
     pub res: Option<(u32, u32)>,
 
-    /// The picture's width in pixels, together with --height
+    /// Picture width in pixels, together with --height
     #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", requires = "height", conflicts_with = "res", value_parser = side, help_heading = "Picture")]
     pub width: Option<u32>,
 
-    /// The picture's height in pixels, together with --width
+    /// Picture height in pixels, together with --width
     #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", requires = "width", conflicts_with = "res", value_parser = side, help_heading = "Picture")]
     pub height: Option<u32>,
 
-    /// Pictures a second, 0.01 to 1000 [default: 30, for a YUV4MPEG2 FILE what it says]
+    /// Pictures a second, 0.01 to 1000 [default: 30, or what a YUV4MPEG2 FILE says]
     #[arg(long, allow_negative_numbers = true, alias = "framerate", value_name = "N", value_parser = fps, help_heading = "Picture")]
     pub fps: Option<f64>,
 
@@ -96,10 +93,10 @@ pub struct Options {
     pub vflip: bool,
 
     /// Rotate clockwise, after any flip: 0, 90, 180 or 270 degrees
-    #[arg(long, allow_negative_numbers = true, value_name = "DEGREES", default_value = "0", value_parser = quarters, help_heading = "Picture")]
+    #[arg(long, allow_negative_numbers = true, value_name = "DEGREES", default_value = "0", value_parser = units::quarters, help_heading = "Picture")]
     pub rotation: u8,
 
-    /// The JPEG quality, 1 to 100
+    /// JPEG quality, 1 to 100
     #[arg(long, allow_negative_numbers = true, default_value_t = send::DEFAULT_QUALITY, value_parser = clap::value_parser!(u8).range(1..=100), help_heading = "Picture")]
     pub quality: u8,
 
@@ -110,30 +107,19 @@ pub struct Options {
     #[command(flatten)]
     pub camera: CameraArgs,
 
-    /// Exit this time after the first picture was sent (to a viewer that takes it): seconds, or with a unit (500ms, 10min, 1h); 0: never
-    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::seconds(Duration::ZERO..=units::LONGEST), help_heading = "End")]
+    /// Exit this long after the first picture was sent (to a viewer that takes it): seconds, or with a unit (500ms, 10min, 1h); 0: never
+    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::seconds(Duration::ZERO..=units::LONGEST), help_heading = "Stopping")]
     pub duration: Duration,
 
-    /// Exit after this many pictures (what a viewer busy with another camera did not take is not counted)
-    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "End")]
+    /// Exit after this many pictures (those that a viewer busy with another camera did not take are not counted)
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Stopping")]
     pub frames: Option<u64>,
 
     #[command(flatten)]
     rpicam: RpicamArgs,
 
-    /// Figures: off, line (on stderr), json (an object a second, on stdout) [default: line on a terminal]
-    #[arg(
-        long,
-        value_enum,
-        value_name = "off|line|json",
-        hide_possible_values = true,
-        help_heading = "Figures"
-    )]
-    pub stats: Option<Stats>,
-
-    /// Report errors only; figures where --stats asks for them
-    #[arg(long, help_heading = "Figures")]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub statistics: StatisticsArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -158,46 +144,29 @@ pub struct Plan {
 }
 
 impl Options {
-    /// Makes a plan of what was said, or a usage error.
+    /// Makes a plan of what was said, or a usage error (exit status 2).
     pub fn check(&self) -> Result<Plan, clap::Error> {
+        let usage = |line| Options::command().error(ErrorKind::ValueValidation, line);
+        self.plan().map_err(usage)
+    }
+
+    fn plan(&self) -> Result<Plan, String> {
         if let Some(answer) = self.rpicam.answer() {
-            return Err(usage(answer));
+            return Err(answer);
         }
         let target = self.target()?;
-        if self.min_quality.is_some_and(|min| min > self.quality) {
-            return Err(usage(format!(
-                "--min-quality {} is above --quality {}: give at most {} (equal keeps the quality fixed)",
-                self.min_quality.unwrap_or_default(),
-                self.quality,
-                self.quality
-            )));
-        }
-        let source = self.source()?;
-        if let (false, Some(option)) = (self.source == "camera", self.camera.first_given()) {
-            return Err(usage(format!(
-                "{option} is for the camera, and the source is '{}': leave one of them out",
-                self.source
-            )));
-        }
-        let is_stream = matches!(source, Source::Stream(..));
-        if !is_stream && (self.every_frame || self.repeat) {
-            let option = if self.repeat {
-                "--loop"
-            } else {
-                "--every-frame"
-            };
-            return Err(usage(format!(
-                "{option} is for --source FILE{}, and the source is '{}'",
-                if self.repeat { "" } else { " or -" },
-                self.source
-            )));
+        let quality = self.quality;
+        if let Some(min) = self.min_quality.filter(|min| *min > quality) {
+            return Err(format!(
+                "--min-quality {min} is above --quality {quality}: give at most {quality} (equal keeps \
+                 the quality fixed)"
+            ));
         }
         Ok(Plan {
-            source,
-            delivery: if self.every_frame {
-                Delivery::EveryFrame
-            } else {
-                Delivery::NewestWins
+            source: self.source()?,
+            delivery: match self.every_frame {
+                true => Delivery::EveryFrame,
+                false => Delivery::NewestWins,
             },
             target,
             sending: self.sending(),
@@ -206,146 +175,114 @@ impl Options {
 
     fn sending(&self) -> Config {
         let defaults = Config::default();
+        let min_quality = self.min_quality.unwrap_or(defaults.min_quality);
         Config {
             retry: !self.no_retry,
             name: self.name.clone().unwrap_or(defaults.name),
             fps: self.fps.unwrap_or(defaults.fps),
             quality: self.quality,
-            min_quality: self
-                .min_quality
-                .unwrap_or(defaults.min_quality)
-                .min(self.quality),
+            min_quality: min_quality.min(self.quality),
             duration: (!self.duration.is_zero()).then_some(self.duration),
             frames: self.frames,
         }
     }
 
-    fn target(&self) -> Result<Target, clap::Error> {
-        let Some(text) = &self.host else {
-            return Err(usage(
-                "--host is missing: give the address that view-recv prints, as in --host 192.168.1.159"
-                    .into(),
-            ));
-        };
-        let (host, port) = Target::split(text).ok_or_else(|| {
-            usage(format!(
-                "--host {text:?} was not understood: give HOST, HOST:PORT or [IPv6]:PORT"
-            ))
+    fn target(&self) -> Result<Target, String> {
+        let text = self.host.as_ref().ok_or(
+            "--host is missing: give the address that view-recv prints, as in --host 192.168.1.159",
+        )?;
+        let (host, in_host) = Target::split(text).ok_or_else(|| {
+            format!("--host {text:?} was not understood: give HOST, HOST:PORT or [IPv6]:PORT")
         })?;
         if matches!(host.parse(), Ok(ip) if IpAddr::is_unspecified(&ip)) {
-            return Err(usage(format!(
-                "--host {text} is where a viewer listens, and no machine's own address: give the one that view-recv prints, as in --host 192.168.1.159"
-            )));
-        }
-        match (port, self.port) {
-            (Some(in_host), Some(port)) => Err(usage(format!(
-                "--port {port} beside --host {text}, which names port {in_host}: give the port once"
-            ))),
-            (given, port) => Ok(Target {
-                host,
-                port: given.or(port).unwrap_or(DEFAULT_PORT),
-            }),
-        }
-    }
-
-    fn source(&self) -> Result<Source, clap::Error> {
-        let turn = Turn::from_flips(self.rotation, self.hflip, self.vflip);
-        let asked = self.res.or(self.width.zip(self.height));
-        let (width, height) = asked.unwrap_or((640, 480));
-        let fps = self.fps.unwrap_or(send::DEFAULT_FPS);
-        let test = test_picture::Options {
-            width,
-            height,
-            fps,
-            turn,
-        };
-        let file = match self.source.as_str() {
-            "camera" => {
-                let config = self.camera.config(width, height, fps, turn);
-                return Ok(Source::Camera(Box::new(config)));
-            }
-            "test" if width.max(height) > test_picture::MAX_SIDE => {
-                return Err(usage(format!(
-                    "a test picture of {width}x{height} was asked for; each side can have 1 to {} pixels",
-                    test_picture::MAX_SIDE
-                )));
-            }
-            "test" => return Ok(Source::Test(test)),
-            "" => {
-                return Err(usage(
-                    "--source is empty: give camera, test, a file's name, or - for standard input"
-                        .into(),
-                ));
-            }
-            "-" => None,
-            path => Some(PathBuf::from(path)),
-        };
-        if asked.is_some() {
-            return Err(usage(format!(
-                "a size was given (--res), and --source {} brings its own: leave the size out",
-                self.source
-            )));
-        }
-        if self.repeat && file.is_none() {
-            return Err(usage(
-                "--loop is for --source FILE, and standard input cannot be read twice".into(),
+            return Err(format!(
+                "--host {text} is where a viewer listens, and no machine's own address: give the one that \
+                 view-recv prints, as in --host 192.168.1.159"
             ));
         }
-        Ok(Source::Stream(stream::Options {
-            file,
-            fps: self.fps,
-            repeat: self.repeat,
-            turn,
-        }))
+        if let Some((in_host, port)) = in_host.zip(self.port) {
+            return Err(format!(
+                "--port {port} beside --host {text}, which names port {in_host}: give the port once"
+            ));
+        }
+        Ok(Target {
+            host,
+            port: in_host.or(self.port).unwrap_or(DEFAULT_PORT),
+        })
     }
-}
 
-/// A usage error in clap's words: exit status 2.
-fn usage(message: String) -> clap::Error {
-    Options::command().error(ErrorKind::ValueValidation, message)
+    fn source(&self) -> Result<Source, String> {
+        let source = &self.source;
+        let foreign = self.camera.first_given();
+        if let Some(option) = foreign.filter(|_| source != "camera") {
+            return Err(format!(
+                "{option} is for the camera, and the source is '{source}': leave one of them out"
+            ));
+        }
+        let for_streams = [
+            ("--loop", "FILE", self.repeat),
+            ("--every-frame", "FILE or -", self.every_frame),
+        ];
+        let given = for_streams.iter().find(|(_, _, given)| *given);
+        if let (Some((option, what, _)), "camera" | "test") = (given, &source[..]) {
+            return Err(format!(
+                "{option} is for --source {what}, and the source is '{source}'"
+            ));
+        }
+        let turn = Turn::from_flips(self.rotation, self.hflip, self.vflip);
+        let fps = self.fps.unwrap_or(send::DEFAULT_FPS);
+        let asked = self.res.or(self.width.zip(self.height));
+        let (width, height) = asked.unwrap_or((640, 480));
+        match &source[..] {
+            "camera" => {
+                let config = self.camera.config(width, height, fps, turn);
+                Ok(Source::Camera(Box::new(config)))
+            }
+            "test" if width.max(height) > test_picture::MAX_SIDE => Err(format!(
+                "a test picture of {width}x{height} was asked for; each side can have 1 to {} pixels",
+                test_picture::MAX_SIDE
+            )),
+            "test" => Ok(Source::Test(test_picture::Options {
+                width,
+                height,
+                fps,
+                turn,
+            })),
+            "" => Err(
+                "--source is empty: give camera, test, a file's name, or - for standard input"
+                    .into(),
+            ),
+            _ if asked.is_some() => Err(format!(
+                "a size was given (--res), and --source {source} brings its own: leave the size out"
+            )),
+            "-" if self.repeat => {
+                Err("--loop is for --source FILE, and standard input cannot be read twice".into())
+            }
+            path => Ok(Source::Stream(stream::Options {
+                file: (path != "-").then(|| path.into()),
+                fps: self.fps,
+                repeat: self.repeat,
+                turn,
+            })),
+        }
+    }
 }
 
 fn side(text: &str) -> Result<u32, String> {
-    match text.parse() {
-        Ok(side) if (1..=MAX_SIDE).contains(&side) => Ok(side),
-        _ => Err(format!("expected 1 to {MAX_SIDE} pixels")),
-    }
-}
-
-fn size(text: &str) -> Result<(u32, u32), String> {
-    let expected =
-        || format!("expected WIDTHxHEIGHT (1 to {MAX_SIDE} pixels each), vga, 720p or 1080p");
-    match text {
-        "vga" => Ok((640, 480)),
-        "720p" => Ok((1280, 720)),
-        "1080p" => Ok((1920, 1080)),
-        _ => {
-            let (width, height) = text.split_once('x').ok_or_else(expected)?;
-            let side = |text| side(text).map_err(|_| expected());
-            Ok((side(width)?, side(height)?))
-        }
-    }
+    let side = text.parse().ok();
+    side.filter(|side| (1..=MAX_SIDE).contains(side))
+        .ok_or_else(|| format!("expected 1 to {MAX_SIDE} pixels"))
 }
 
 fn fps(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(fps) if FPS.contains(&fps) => Ok(fps),
-        _ => Err(format!(
+    let fps = text.parse().ok().filter(|fps| FPS.contains(fps));
+    fps.ok_or_else(|| {
+        format!(
             "expected {} to {} pictures a second",
             FPS.start(),
             FPS.end()
-        )),
-    }
-}
-
-fn quarters(text: &str) -> Result<u8, String> {
-    match text {
-        "0" => Ok(0),
-        "90" => Ok(1),
-        "180" => Ok(2),
-        "270" => Ok(3),
-        _ => Err("expected 0, 90, 180 or 270 degrees".into()),
-    }
+        )
+    })
 }
 
 #[cfg(test)]

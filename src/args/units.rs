@@ -1,7 +1,7 @@
-//! Times and sizes as they are typed: a number, with a unit where it is not the option's own.
+//! Times, amounts, picture sizes and rotations as they are typed.
 //!
 //! Pure: text in, a plain value out, or what was expected, which clap says beside the option and the
-//! value. Every option that takes a time or a size takes it through here.
+//! value. Every option of both programs that takes one of these takes it through here.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -34,6 +34,13 @@ const MULTIPLES: &[(&str, f64)] = &[
     ("ti", 1_099_511_627_776.0),
 ];
 
+/// Sizes of pictures that have names.
+const SIZES: [(&str, (u32, u32)); 3] = [
+    ("vga", (640, 480)),
+    ("720p", (1280, 720)),
+    ("1080p", (1920, 1080)),
+];
+
 /// A parser for times of which a bare number is seconds.
 pub fn seconds(
     range: RangeInclusive<Duration>,
@@ -50,23 +57,49 @@ pub fn microseconds(
 
 /// A parser for sizes in bytes: `4096`, `500k`, `64M`, `2GB`, `16MiB`.
 pub fn bytes(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<u64, String> + Clone {
-    move |text| {
-        let text = text.strip_suffix(['b', 'B']).unwrap_or(text);
-        count_in(text, &range).ok_or_else(|| {
-            let (least, most) = (range.start(), range.end());
-            format!("expected {least} to {most} bytes, or with a unit, as in 500k, 64M, 2GB")
-        })
-    }
+    amount(
+        range,
+        &['b', 'B'],
+        " bytes, or with a unit",
+        "500k, 64M, 2GB",
+    )
 }
 
 /// A parser for large numbers of anything: `4096`, `64M`.
 pub fn count(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<u64, String> + Clone {
+    amount(range, &[], "", "500k, 64M")
+}
+
+/// A parser for the width and height of a picture or a window: `1280x720`, or one of [`SIZES`] by name.
+pub fn size(
+    range: RangeInclusive<(u32, u32)>,
+) -> impl Fn(&str) -> Result<(u32, u32), String> + Clone {
     move |text| {
-        count_in(text, &range).ok_or_else(|| {
-            let (least, most) = (range.start(), range.end());
-            format!("expected {least} to {most}, as in 500k, 64M")
+        let (least, most) = (range.start(), range.end());
+        let named = SIZES.iter().find(|(name, _)| *name == text);
+        let typed = || {
+            let (width, height) = text.split_once(['x', 'X'])?;
+            width.parse().ok().zip(height.parse().ok())
+        };
+        let fits = |(width, height): &(u32, u32)| {
+            (least.0..=most.0).contains(width) && (least.1..=most.1).contains(height)
+        };
+        let size = named.map(|(_, size)| *size).or_else(typed).filter(fits);
+        size.ok_or_else(|| {
+            let ((min_w, min_h), (max_w, max_h)) = (least, most);
+            format!(
+                "expected WIDTHxHEIGHT from {min_w}x{min_h} to {max_w}x{max_h}, vga, 720p or 1080p"
+            )
         })
     }
+}
+
+/// Parses a clockwise rotation in degrees; in quarter turns.
+pub fn quarters(text: &str) -> Result<u8, String> {
+    let degrees = ["0", "90", "180", "270"];
+    let found = degrees.iter().position(|degrees| *degrees == text);
+    let quarters = found.and_then(|quarters| quarters.try_into().ok());
+    quarters.ok_or_else(|| "expected 0, 90, 180 or 270 degrees, clockwise".into())
 }
 
 fn time(
@@ -87,11 +120,23 @@ fn time(
     }
 }
 
-fn count_in(text: &str, range: &RangeInclusive<u64>) -> Option<u64> {
-    let number = scaled(&text.to_ascii_lowercase(), MULTIPLES, 1.0)?.round();
-    // A float that is too large for it, or below 0, becomes the nearest u64: in no range that is less.
-    let whole = number as u64;
-    (number >= 0.0 && range.contains(&whole)).then_some(whole)
+/// Whole numbers with a multiple, of which one of the `suffixes` is taken off first.
+fn amount(
+    range: RangeInclusive<u64>,
+    suffixes: &'static [char],
+    bare: &'static str,
+    examples: &'static str,
+) -> impl Fn(&str) -> Result<u64, String> + Clone {
+    move |text| {
+        let number = text.strip_suffix(suffixes).unwrap_or(text);
+        let number = scaled(&number.to_ascii_lowercase(), MULTIPLES, 1.0).map(f64::round);
+        // A float that is too large for it, or below 0, becomes the nearest u64: in no range that is less.
+        let whole = number.filter(|number| *number >= 0.0).map(|n| n as u64);
+        whole.filter(|whole| range.contains(whole)).ok_or_else(|| {
+            let (least, most) = (range.start(), range.end());
+            format!("expected {least} to {most}{bare}, as in {examples}")
+        })
+    }
 }
 
 /// The number, times its unit or, without one, times `bare`.

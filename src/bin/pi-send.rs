@@ -30,9 +30,9 @@ fn main() {
     }
     let plan = options.check().unwrap_or_else(|error| error.exit());
     let tuned = use_tuning_file(&plan);
-    let console = console(options.quiet);
+    let console = console(options.statistics.quiet);
     console.report_panics();
-    let stats = Stats::or_default(options.stats, options.quiet);
+    let stats = options.statistics.stats();
     let sent = tuned
         .map_err(anyhow::Error::from)
         .and_then(|()| run(plan, stats, &console));

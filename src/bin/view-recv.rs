@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use pi_stream::args::view::options::Options;
+use pi_stream::args::view::Options;
 use pi_stream::handoff::stop::{Reason, Stop};
 use pi_stream::net::DEFAULT_PORT;
 use pi_stream::net::listen::{self, Acceptor, Allowed, Bind};
@@ -22,7 +22,7 @@ use pi_stream::recv::listener;
 use pi_stream::recv::seat::{IdleTimeout, Seat};
 use pi_stream::recv::stats::{Rates, report};
 use pi_stream::report::shell;
-use pi_stream::report::{Console, Schedule, Severity, Statistics, Stats};
+use pi_stream::report::{Console, Schedule, Severity, Statistics};
 use pi_stream::sinks::output::Output;
 use pi_stream::sinks::record::Recorder;
 use pi_stream::sinks::snapshot::Snapshots;
@@ -41,7 +41,7 @@ fn main() {
     if let Err(error) = options.check() {
         error.exit();
     }
-    let console = match Console::start("view-recv", options.quiet) {
+    let console = match Console::start("view-recv", options.statistics.quiet) {
         Ok(console) => Arc::new(console),
         Err(error) => {
             eprintln!("view-recv: no thread to report with: {error}");
@@ -105,7 +105,7 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
     model.get_or_init(|| Model::new(Arc::clone(&hub), reach.clone(), Instant::now()));
     start(&hub, &acceptors, &options)?;
     let over = Arc::new(Stop::new());
-    let stats = Stats::or_default(options.stats, options.quiet);
+    let stats = options.statistics.stats();
     let figures = thread::Builder::new().name("figures".into()).spawn({
         let figures = Figures {
             // Where stdout carries frames, stderr is left.
@@ -177,7 +177,7 @@ fn sinks(
             }
         }
     });
-    let recorder = match options.pictures.recording() {
+    let recorder = match options.recording.recording() {
         None => None,
         Some(config) => {
             let claim = config.claim()?;
@@ -186,13 +186,13 @@ fn sinks(
             Some(Recorder::start(config, Some(claim), notice)?)
         }
     };
-    let snapshots = Snapshots::start(options.pictures.snapshots(), {
+    let snapshots = Snapshots::start(options.recording.snapshots(), {
         let say = Arc::clone(&say);
         move |notice| say(notice.to_string(), notice.is_bad())
     })?;
-    let output = match options.pictures.output {
-        None => None,
-        Some(_) => {
+    let output = match options.recording.to_stdout() {
+        false => None,
+        true => {
             let pipe = stdout.take().expect("nobody has taken it before");
             Some(Output::start(pipe, Arc::clone(stop), move |notice| {
                 say(notice.to_string(), true);

@@ -19,20 +19,20 @@ use parse::{factor, gains, lens, micros, mode, named, number, sets, window};
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Camera")]
 pub struct CameraArgs {
-    /// Which camera: its number, its id, or a part of its model [default: 0]
+    /// Camera to use: its number, its id, or a part of its model [default: 0]
     #[arg(long, value_name = "INDEX|ID")]
     camera: Option<String>,
 
-    /// List the cameras with their modes, formats and controls, and end: table, for people, or json
+    /// List the cameras with their modes, formats and controls, then exit: as a table or as json
     #[arg(long, value_name = "table|json", num_args = 0..=1, require_equals = true,
           default_missing_value = "table", value_enum, hide_possible_values = true)]
     pub list_cameras: Option<ListFormat>,
 
-    /// Sensor mode, in pixels, from --list-cameras [default: the one that shows most and reaches --fps]
+    /// Sensor mode, from --list-cameras [default: the widest view that reaches --fps]
     #[arg(long, value_name = "W:H[:BITS]", value_parser = mode)]
     mode: Option<Mode>,
 
-    /// Tuning file for the sensor (a Raspberry Pi's), for instance imx219_noir.json
+    /// Tuning file of a Raspberry Pi's sensor, for instance imx219_noir.json
     #[arg(long, value_name = "FILE")]
     tuning_file: Option<PathBuf>,
 
@@ -40,7 +40,7 @@ pub struct CameraArgs {
     #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = sets("--shutter", "ExposureTime", micros))]
     shutter: Option<Setting>,
 
-    /// Gain of the sensor, as a factor [default: automatic]
+    /// Sensor gain, as a factor [default: automatic]
     #[arg(long, visible_alias = "analoggain", value_name = "FACTOR", allow_negative_numbers = true, value_parser = sets("--gain", "AnalogueGain", factor))]
     gain: Option<Setting>,
 
@@ -52,7 +52,7 @@ pub struct CameraArgs {
     #[arg(long, value_name = "MODE", value_parser = sets("--awb", "AwbMode", named(parse::AWB)))]
     awb: Option<Setting>,
 
-    /// Fixed white balance: gains of red and blue
+    /// Fixed white balance: red and blue gain
     #[arg(long, value_name = "RED,BLUE", value_parser = sets("--awbgains", "ColourGains", gains))]
     awbgains: Option<Setting>,
 
@@ -84,19 +84,19 @@ pub struct CameraArgs {
     #[arg(long, value_name = "PROFILE", value_parser = sets("--exposure", "AeExposureMode", named(parse::EXPOSURE)))]
     exposure: Option<Setting>,
 
-    /// Autofocus: manual, auto (once, at the start), continuous [default: continuous, where there is a lens to move]
+    /// Autofocus: manual, auto (once, at the start), continuous [default: continuous, if the lens can move]
     #[arg(long, value_name = "MODE", value_parser = sets("--autofocus-mode", "AfMode", named(parse::AF_MODE)))]
     autofocus_mode: Option<Setting>,
 
-    /// Distances that autofocus tries: normal, macro, full
+    /// Autofocus distances: normal, macro, full
     #[arg(long, value_name = "RANGE", value_parser = sets("--autofocus-range", "AfRange", named(parse::AF_RANGE)))]
     autofocus_range: Option<Setting>,
 
-    /// Speed of autofocus: normal, fast
+    /// Autofocus speed: normal, fast
     #[arg(long, value_name = "SPEED", value_parser = sets("--autofocus-speed", "AfSpeed", named(parse::AF_SPEED)))]
     autofocus_speed: Option<Setting>,
 
-    /// What autofocus looks at, as shares of the picture, for instance 0.25,0.25,0.5,0.5
+    /// Area to focus on, as fractions of the picture, for instance 0.25,0.25,0.5,0.5
     #[arg(long, value_name = "X,Y,W,H", value_parser = sets("--autofocus-window", "AfWindows", window))]
     autofocus_window: Option<Setting>,
 
@@ -104,20 +104,20 @@ pub struct CameraArgs {
     #[arg(long, value_name = "DIOPTRES", allow_negative_numbers = true, value_parser = sets("--lens-position", "LensPosition", lens))]
     lens_position: Option<Setting>,
 
-    /// Digital zoom: the part that is shown, as shares of the whole, for instance 0.25,0.25,0.5,0.5
+    /// Digital zoom: the area to show, as fractions of the whole, for instance 0.25,0.25,0.5,0.5
     #[arg(long, value_name = "X,Y,W,H", value_parser = sets("--roi", "ScalerCrop", window))]
     roi: Option<Setting>,
 
-    /// High dynamic range: off, auto, single-exp (a Raspberry Pi 5's)
+    /// High dynamic range: off, auto, single-exp (Raspberry Pi 5)
     #[arg(long, value_name = "MODE", num_args = 0..=1, require_equals = true,
           default_missing_value = "auto", value_parser = parse::hdr)]
     hdr: Option<Setting>,
 
-    /// Period of the lamps' flicker: microseconds, or with a unit (10ms for 50 Hz, 8333us for 60 Hz)
+    /// Flicker period of the lights: microseconds, or with a unit (10ms for 50 Hz, 8333us for 60 Hz)
     #[arg(long, value_name = "TIME", allow_negative_numbers = true, value_parser = sets("--flicker-period", "AeFlickerPeriod", micros))]
     flicker_period: Option<Setting>,
 
-    /// Any other control, by libcamera's name, from --list-cameras; repeatable
+    /// Set any control by its libcamera name, from --list-cameras; repeatable
     #[arg(long, value_name = "NAME=VALUE", allow_hyphen_values = true, value_parser = parse::control)]
     control: Vec<Setting>,
 }
@@ -125,24 +125,21 @@ pub struct CameraArgs {
 impl CameraArgs {
     /// The first of these options that was given and that only a camera knows, as it was typed.
     pub(crate) fn first_given(&self) -> Option<String> {
-        let camera = self.camera.as_ref();
-        let file = self.tuning_file.as_ref();
-        let named = [
-            camera.map(|camera| format!("--camera {camera}")),
-            self.mode
-                .map(|mode| format!("--mode {}:{}", mode.width, mode.height)),
-            file.map(|file| format!("--tuning-file {}", file.display())),
-        ];
+        let camera = self
+            .camera
+            .iter()
+            .map(|camera| format!("--camera {camera}"));
+        let mode = self.mode.iter();
+        let mode = mode.map(|mode| format!("--mode {}:{}", mode.width, mode.height));
+        let file = self.tuning_file.iter();
+        let file = file.map(|file| format!("--tuning-file {}", file.display()));
         let settings = self.settings().into_iter();
-        let mut asked = settings.filter(|setting| setting.need == Need::Required);
-        named
-            .into_iter()
-            .flatten()
-            .next()
-            .or_else(|| Some(asked.next()?.asked))
+        let asked = settings.filter(|setting| setting.need == Need::Required);
+        let mut given = camera.chain(mode).chain(file);
+        given.next().or(asked.map(|setting| setting.asked).next())
     }
 
-    /// The camera's configuration for a picture of this size, rate and turn.
+    /// The camera's configuration for a picture of this size in pixels, rate and turn.
     pub fn config(&self, width: u32, height: u32, fps: f64, turn: Turn) -> CameraConfig {
         CameraConfig {
             camera: self.camera.clone(),

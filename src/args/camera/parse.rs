@@ -34,26 +34,19 @@ where
     F: Fn(&str) -> Result<Value, String> + Clone,
 {
     move |text| {
-        Ok(Setting {
-            asked: format!("{flag} {text}"),
-            control: control.into(),
-            value: value(text)?,
-            need: Need::Required,
-        })
+        let asked = format!("{flag} {text}");
+        Ok(Setting::new(asked, control, value(text)?, Need::Required))
     }
 }
 
 /// A parser for one of the names.
 pub(super) fn named(names: Names) -> impl Fn(&str) -> Result<Value, String> + Clone {
     move |text| {
-        let names = || names.split(' ').filter_map(|choice| choice.split_once('='));
-        let found = names().find(|(name, _)| *name == text);
-        let known: Vec<_> = names().map(|(name, _)| name).collect();
-        let expected = format!("one of {}", known.join(", "));
-        value(
-            found.and_then(|(_, number)| Some([finite(number)?])),
-            &expected,
-        )
+        let choices = names.split(' ').filter_map(|choice| choice.split_once('='));
+        let known = Vec::from_iter(choices.clone().map(|(name, _)| name)).join(", ");
+        let found = choices.into_iter().find(|(name, _)| *name == text);
+        let number = found.and_then(|(_, number)| finite(number));
+        value(number.map(|number| [number]), &format!("one of {known}"))
     }
 }
 
@@ -91,10 +84,8 @@ pub(super) fn lens(text: &str) -> Result<Value, String> {
         return Ok(Value::Default);
     }
     let dioptres = finite(text).filter(|number| *number >= 0.0);
-    value(
-        dioptres.map(|number| [number]),
-        "dioptres (0 is infinity, 2 is half a metre) or \"default\"",
-    )
+    let expected = "dioptres (0 is infinity, 2 is half a metre) or \"default\"";
+    value(dioptres.map(|number| [number]), expected)
 }
 
 /// Only one of the modes is an error where the camera has none: nobody minds an HDR that is off already.
@@ -112,25 +103,27 @@ pub(super) fn hdr(text: &str) -> Result<Setting, String> {
         }
         _ => return Err("expected off, auto or single-exp".into()),
     };
-    Ok(Setting {
-        asked: format!("--hdr={text}"),
+    let value = Value::Numbers(vec![number]);
+    Ok(Setting::new(
+        format!("--hdr={text}"),
+        "HdrMode",
+        value,
         need,
-        ..Setting::if_there("HdrMode", number)
-    })
+    ))
 }
 
 pub(super) fn control(text: &str) -> Result<Setting, String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok(Setting {
-            asked: format!("--control {text}"),
-            control: name.into(),
-            value: Value::Text(value.into()),
-            need: Need::Required,
-        }),
-        _ => {
-            Err("expected NAME=VALUE, for instance Sharpness=2 (--list-cameras names them)".into())
-        }
-    }
+    let pair = text.split_once('=');
+    let (name, value) = pair
+        .filter(|(name, value)| !name.is_empty() && !value.is_empty())
+        .ok_or("expected NAME=VALUE, for instance Sharpness=2 (--list-cameras names them)")?;
+    let asked = format!("--control {text}");
+    Ok(Setting::new(
+        asked,
+        name,
+        Value::Text(value.into()),
+        Need::Required,
+    ))
 }
 
 /// `W:H[:BITS[:P|U]]`; the packing, which rpicam-apps takes, makes no difference to what is sent.
@@ -154,10 +147,8 @@ pub(super) fn mode(text: &str) -> Result<Mode, String> {
 }
 
 fn value<const N: usize>(numbers: Option<[f64; N]>, expected: &str) -> Result<Value, String> {
-    match numbers {
-        Some(numbers) => Ok(Value::Numbers(numbers.into())),
-        None => Err(format!("expected {expected}")),
-    }
+    let numbers = numbers.ok_or_else(|| format!("expected {expected}"))?;
+    Ok(Value::Numbers(numbers.into()))
 }
 
 fn finite(text: &str) -> Option<f64> {

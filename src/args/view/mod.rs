@@ -1,5 +1,283 @@
-//! view-recv's command line.
+//! view-recv's command line: what can be said, and what it means once checked.
+//!
+//! clap parses into [`Options`]; [`Options::check`] refuses what does not go together; [`WindowArgs`] and
+//! [`RecordingArgs`] become the configurations of the window and of the sinks.
 
-pub mod options;
-pub mod picture_options;
-pub mod window_options;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser};
+use ipnet::IpNet;
+
+use crate::args::{StatisticsArgs, units};
+use crate::net::DEFAULT_PORT;
+use crate::net::listen::{Bind, network};
+use crate::picture::Turn;
+use crate::recv::seat::IdleTimeout;
+use crate::sinks::record::config::{Config, Container};
+use crate::sinks::{files, snapshot};
+use crate::window::{SMALLEST, WindowConfig};
+
+/// Bounds of `--max-frame-bytes`: a frame of less is hardly a JPEG, and one of more is none that decodes.
+const FRAME_BYTES: RangeInclusive<u64> = 1024..=(1 << 30);
+
+/// Bounds of `--max-pixels`: a picture takes seven bytes a pixel on its way into the window.
+const PIXELS: RangeInclusive<u64> = 1024..=500_000_000;
+
+/// Bounds of `--window`; X11's own limit is 32,767.
+const WINDOW: RangeInclusive<(u32, u32)> = SMALLEST..=(16_384, 16_384);
+
+/// A year: the longest `--segment` and `--snapshot-every`.
+const YEAR: Duration = Duration::from_secs(366 * 86_400);
+
+/// Bounds of `--segment`: a file that is younger is not worth its name.
+const SEGMENT: RangeInclusive<Duration> = Duration::from_secs(1)..=YEAR;
+
+/// Bounds of `--snapshot-every`: below, `--record FILE.mjpeg` serves better.
+const SNAPSHOT_EVERY: RangeInclusive<Duration> = Duration::from_millis(100)..=YEAR;
+
+/// The largest `--keep-free`: a petabyte.
+const MAX_FREE: u64 = 1_000_000_000_000_000;
+
+/// Show a camera, live, that pi-send (or the Python recipe) sends from another computer.
+#[derive(Debug, Parser)]
+#[command(name = "view-recv", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(next_help_heading = "Connection")]
+pub struct Options {
+    /// Where to listen: ADDRESS:PORT (IPv6 in brackets) or :PORT [default: every address, port 8000]
+    #[arg(long, alias = "listen", value_name = "ADDRESS:PORT", value_parser = bind)]
+    pub bind: Option<Bind>,
+
+    /// Accept senders from these addresses only; repeatable [default: from any address]
+    #[arg(long, value_name = "ADDRESS[/BITS]", value_parser = network)]
+    pub allow: Vec<IpNet>,
+
+    /// Drop a sender after this time without a frame; 0: never [default: three times its frame
+    /// interval, at least 5s]
+    #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = idle)]
+    pub idle_timeout: Option<IdleTimeout>,
+
+    /// Longest frame to accept
+    #[arg(long, allow_negative_numbers = true, value_name = "SIZE", default_value = "16MiB", value_parser = frame_bytes)]
+    pub max_frame_bytes: u32,
+
+    /// Largest picture to accept, in pixels
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", default_value = "64M", value_parser = units::count(PIXELS))]
+    pub max_pixels: u64,
+
+    /// Open no window: record, pass on and report only
+    #[arg(long, help_heading = "Window")]
+    pub headless: bool,
+
+    #[command(flatten)]
+    pub window: WindowArgs,
+
+    #[command(flatten)]
+    pub recording: RecordingArgs,
+
+    /// Exit when the first sender stops: 0 if it ended normally, 1 if the connection was lost
+    #[arg(long, help_heading = "Stopping")]
+    pub once: bool,
+
+    /// Exit after this many frames
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Stopping")]
+    pub frames: Option<u64>,
+
+    /// Exit after this time; 0: never
+    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::seconds(Duration::ZERO..=units::LONGEST), help_heading = "Stopping")]
+    pub duration: Duration,
+
+    #[command(flatten)]
+    pub statistics: StatisticsArgs,
+}
+
+/// How the window begins, as typed.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Window")]
+pub struct WindowArgs {
+    /// Size of the window: WIDTHxHEIGHT in pixels, vga, 720p or 1080p [default: the picture's, at most what fits the screen]
+    #[arg(long, value_name = "WxH", value_parser = units::size(WINDOW))]
+    window: Option<(u32, u32)>,
+
+    /// Fill the screen (F or Esc leaves it)
+    #[arg(long)]
+    fullscreen: bool,
+
+    /// Keep the window above the others, where the desktop allows it
+    #[arg(long)]
+    on_top: bool,
+
+    /// What the window's title begins with [default: the sender's name]
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+
+    /// Rotate clockwise, after any flip: 0, 90, 180 or 270 degrees
+    #[arg(long, allow_negative_numbers = true, value_name = "DEGREES", value_parser = units::quarters, default_value = "0")]
+    rotation: u8,
+
+    /// Mirror left to right
+    #[arg(long)]
+    hflip: bool,
+
+    /// Mirror top to bottom
+    #[arg(long)]
+    vflip: bool,
+}
+
+/// Where the pictures go besides the window, as typed.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Recording")]
+pub struct RecordingArgs {
+    /// Record every frame: to FILE.mkv (Matroska, each at its time) or FILE.mjpeg, FILE.mjpg (plain JPEGs).
+    /// Missing folders are created and nothing is overwritten: where FILE exists, and from the second file
+    /// on, names say when a file starts. A crash loses at most the last second, a power cut the last five
+    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(recordable))]
+    record: Option<PathBuf>,
+
+    /// Start a new file (FILE_2026-11-24_14-00-00.mkv, local time) after this time, as in 10min or 1h
+    #[arg(long, allow_negative_numbers = true, value_name = "TIME", requires = "record", value_parser = units::seconds(SEGMENT))]
+    segment: Option<Duration>,
+
+    /// Keep the last N such files of this recording, earlier runs' included, and delete older ones; short
+    /// ones count as the part of a segment that they are
+    #[arg(long, allow_negative_numbers = true, value_name = "N", requires = "record", value_parser = clap::value_parser!(u32).range(1..))]
+    keep: Option<u32>,
+
+    /// Leave this much of the disk free, as in 500M or 2GB: a recording waits for space, and one with
+    /// --keep deletes its oldest file [default: 100 MB, or 1% of a disk of less than 10 GB]
+    #[arg(long, allow_negative_numbers = true, value_name = "SIZE", requires = "record", value_parser = units::bytes(0..=MAX_FREE))]
+    keep_free: Option<u64>,
+
+    /// Folder for snapshots (S key, --snapshot-every); created if missing [default: your pictures folder]
+    #[arg(long, value_name = "DIR")]
+    snapshot_dir: Option<PathBuf>,
+
+    /// Time lapse: save a frame as JPEG at this interval, as in 500ms or 10s
+    #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = units::seconds(SNAPSHOT_EVERY))]
+    snapshot_every: Option<Duration>,
+
+    /// "-": write the JPEGs to standard output as they came, an MJPEG stream for a pipe
+    #[arg(long, value_name = "-", allow_hyphen_values = true, value_parser = stdout)]
+    output: Option<Stdout>,
+}
+
+/// What `--output` can name.
+#[derive(Debug, Clone)]
+struct Stdout;
+
+const EXAMPLES: &str = "\
+Examples:
+  view-recv                                  show what comes to port 8000 of any address
+  view-recv --bind :9000 --allow 192.168.1.0/24
+  view-recv --headless --record garden.mkv --segment 1h --keep 24
+  view-recv --headless --output - |
+    ffmpeg -use_wallclock_as_timestamps 1 -f mjpeg -i - -c copy garden.mkv
+
+Units:
+  TIME is a number of seconds, or has a unit: 500ms, 2s, 10min, 1h.
+  SIZE is a number of bytes, or has a unit: 500k, 64M, 2G, 16MiB.
+
+Exit status: 0 ended as asked, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.";
+
+impl Options {
+    /// Refuses options that do not go together, as a usage error (exit status 2).
+    pub fn check(&self) -> Result<(), clap::Error> {
+        let window = [
+            ("--window", self.window.window.is_some()),
+            ("--fullscreen", self.window.fullscreen),
+            ("--on-top", self.window.on_top),
+            ("--title", self.window.title.is_some()),
+        ];
+        let Some((option, _)) = window.iter().find(|(_, given)| self.headless && *given) else {
+            return Ok(());
+        };
+        let line =
+            format!("{option} is for the window, and --headless opens none: leave one of them out");
+        Err(Options::command().error(ErrorKind::ArgumentConflict, line))
+    }
+}
+
+impl From<WindowArgs> for WindowConfig {
+    fn from(args: WindowArgs) -> Self {
+        WindowConfig {
+            size: args.window,
+            fullscreen: args.fullscreen,
+            on_top: args.on_top,
+            title: args.title,
+            turn: Turn::from_flips(args.rotation, args.hflip, args.vflip),
+        }
+    }
+}
+
+impl RecordingArgs {
+    /// The recording that is asked for.
+    pub fn recording(&self) -> Option<Config> {
+        let path = self.record.clone()?;
+        let container = Container::of(&path)?;
+        Some(Config {
+            path,
+            container,
+            segment: self.segment,
+            keep: self.keep,
+            keep_free: self.keep_free,
+            make_dir: false,
+        })
+    }
+
+    /// Where snapshots go, whether by key or by time.
+    pub fn snapshots(&self) -> snapshot::Config {
+        let dir = self.snapshot_dir.clone();
+        snapshot::Config {
+            dir: dir.unwrap_or_else(files::pictures_dir),
+            every: self.snapshot_every,
+        }
+    }
+
+    /// Whether the frames go to standard output, too.
+    pub fn to_stdout(&self) -> bool {
+        self.output.is_some()
+    }
+}
+
+fn bind(text: &str) -> Result<Bind, &'static str> {
+    let any = text.strip_prefix(':').and_then(|port| port.parse().ok());
+    let address = || text.parse::<SocketAddr>().ok();
+    let ip = || text.parse::<IpAddr>().ok();
+    any.map(|port| Bind::All { port })
+        .or_else(|| address().map(Bind::One))
+        .or_else(|| ip().map(|ip| Bind::One((ip, DEFAULT_PORT).into())))
+        .ok_or(
+            "expected ADDRESS:PORT, [IPv6]:PORT or :PORT, as in 0.0.0.0:8000, [::]:8000 or :9000",
+        )
+}
+
+fn idle(text: &str) -> Result<IdleTimeout, String> {
+    let duration = units::seconds(Duration::ZERO..=units::LONGEST)(text)?;
+    Ok(match duration.is_zero() {
+        true => IdleTimeout::Never,
+        false => IdleTimeout::After(duration),
+    })
+}
+
+fn frame_bytes(text: &str) -> Result<u32, String> {
+    let bytes = units::bytes(FRAME_BYTES)(text)?;
+    Ok(u32::try_from(bytes).expect("the bounds are"))
+}
+
+fn recordable(path: PathBuf) -> Result<PathBuf, &'static str> {
+    let expected =
+        "expected a file name that ends in .mkv (Matroska) or .mjpeg, .mjpg (plain JPEGs)";
+    Container::of(&path).map(|_| path).ok_or(expected)
+}
+
+fn stdout(text: &str) -> Result<Stdout, &'static str> {
+    let expected = "expected '-', standard output; for a file there is --record FILE.mjpeg";
+    (text == "-").then_some(Stdout).ok_or(expected)
+}
+
+#[cfg(test)]
+mod tests;
