@@ -1,37 +1,32 @@
 //! The bitmap that a window shows, and the memory that its pixels are in.
 
 use std::any::Any;
-use std::fmt;
+use std::fmt::Debug;
 use std::io;
 use std::ops::{Deref, DerefMut};
 
 /// What a window shows: one `u32` a pixel, `0x00RRGGBB`, rows without gaps.
 #[derive(Debug, Default, PartialEq)]
 pub struct Bitmap {
-    /// In pixels.
+    /// Pixels in a row.
     pub width: usize,
-    /// In pixels.
+    /// Rows.
     pub height: usize,
     /// `width * height` pixels.
     pub pixels: PixelBuf,
 }
 
 /// Memory for pixels that is not of the heap: what a window system can show without a copy.
-pub trait PixelMemory: Send {
+pub trait PixelMemory: DerefMut<Target = [u32]> + Debug + Send {
     /// Makes it that many pixels long, with whatever is in them. After an error it is as it was.
     fn resize(&mut self, count: usize) -> io::Result<()>;
 
-    /// The pixels.
-    fn pixels(&self) -> &[u32];
-
-    /// The pixels.
-    fn pixels_mut(&mut self) -> &mut [u32];
-
-    /// Itself, to find out what kind it is.
+    /// Itself, for [`PixelBuf::memory`] to find out its kind.
     fn as_any(&self) -> &dyn Any;
 }
 
 /// A bitmap's pixels, a slice wherever they are.
+#[derive(Debug)]
 pub struct PixelBuf(Box<dyn PixelMemory>);
 
 impl PixelBuf {
@@ -58,14 +53,6 @@ impl PixelMemory for Vec<u32> {
     fn resize(&mut self, count: usize) -> io::Result<()> {
         resize(self, count);
         Ok(())
-    }
-
-    fn pixels(&self) -> &[u32] {
-        self
-    }
-
-    fn pixels_mut(&mut self) -> &mut [u32] {
-        self
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -107,13 +94,13 @@ pub(crate) fn resize<T: Clone + Default>(buffer: &mut Vec<T>, length: usize) {
 impl Deref for PixelBuf {
     type Target = [u32];
     fn deref(&self) -> &[u32] {
-        self.0.pixels()
+        &self.0
     }
 }
 
 impl DerefMut for PixelBuf {
     fn deref_mut(&mut self) -> &mut [u32] {
-        self.0.pixels_mut()
+        &mut self.0
     }
 }
 
@@ -135,17 +122,12 @@ impl PartialEq for PixelBuf {
     }
 }
 
-impl fmt::Debug for PixelBuf {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter()).finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Memory that is soon out.
+    #[derive(Debug)]
     struct Little([u32; 4], usize);
 
     impl PixelMemory for Little {
@@ -157,16 +139,21 @@ mod tests {
             Ok(())
         }
 
-        fn pixels(&self) -> &[u32] {
-            &self.0[..self.1]
-        }
-
-        fn pixels_mut(&mut self) -> &mut [u32] {
-            &mut self.0[..self.1]
-        }
-
         fn as_any(&self) -> &dyn Any {
             self
+        }
+    }
+
+    impl Deref for Little {
+        type Target = [u32];
+        fn deref(&self) -> &[u32] {
+            &self.0[..self.1]
+        }
+    }
+
+    impl DerefMut for Little {
+        fn deref_mut(&mut self) -> &mut [u32] {
+            &mut self.0[..self.1]
         }
     }
 

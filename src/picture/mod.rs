@@ -6,6 +6,7 @@
 //! turn        the eight ways to lay a picture down
 //! transpose   laying rows down as a turn asks
 //! bitmap      what a window shows, and the memory that its pixels are in
+//! owned       a picture in memory of our own
 //! pool        buffers that go round
 //! ```
 //!
@@ -15,19 +16,23 @@
 
 pub(crate) mod bitmap;
 mod format;
+#[cfg(feature = "send")]
+mod owned;
 mod pool;
 #[cfg(any(feature = "send", feature = "view"))]
 pub(crate) mod transpose;
 mod turn;
 
-use std::fmt;
 use std::time::Instant;
 
 pub use bitmap::{Bitmap, PixelBuf, PixelMemory};
 #[cfg(feature = "send")]
 pub(crate) use format::Samples;
 pub use format::{PixelFormat, PlaneSize};
-pub use pool::{Pool, Pooled};
+#[cfg(feature = "send")]
+pub(crate) use owned::OwnedPicture;
+pub(crate) use pool::Pool;
+pub use pool::Pooled;
 pub use turn::Turn;
 
 /// Which values the samples take.
@@ -62,9 +67,9 @@ pub struct Plane<'a> {
 /// A picture in memory, borrowed from whoever made it.
 #[derive(Debug, Clone, Copy)]
 pub struct Picture<'a> {
-    /// In pixels, 1 to 65,500.
+    /// Pixels in a row, 1 to 65,500.
     pub width: u32,
-    /// In pixels, 1 to 65,500.
+    /// Rows, 1 to 65,500.
     pub height: u32,
     /// The layout of the samples.
     pub format: PixelFormat,
@@ -74,6 +79,37 @@ pub struct Picture<'a> {
     pub matrix: Matrix,
     /// The planes that the format has, in the order that the format names; the others empty.
     pub planes: [Plane<'a>; 3],
+}
+
+#[cfg(feature = "send")]
+impl Picture<'static> {
+    /// A picture of that size without its planes, in JPEG's own colours: full range, BT.601.
+    pub(crate) fn blank(format: PixelFormat, width: u32, height: u32) -> Self {
+        Picture {
+            width,
+            height,
+            format,
+            range: Range::Full,
+            matrix: Matrix::Bt601,
+            planes: [Plane::default(); 3],
+        }
+    }
+}
+
+#[cfg(feature = "send")]
+impl Picture<'_> {
+    pub(crate) fn plane_sizes(&self) -> [PlaneSize; 3] {
+        let (width, height) = (self.width as usize, self.height as usize);
+        self.format.planes(width, height)
+    }
+
+    /// Bytes of all planes without gaps; may be more than memory has.
+    pub(crate) fn bytes(&self) -> u64 {
+        let sizes = self.plane_sizes().into_iter();
+        sizes
+            .map(|size| size.row_bytes as u64 * size.rows as u64)
+            .sum()
+    }
 }
 
 /// Memory that holds a picture: a buffer of our own, or one that goes back to a camera when dropped.
@@ -98,14 +134,4 @@ pub struct Captured {
     pub turn: Turn,
     /// The picture.
     pub content: Content,
-}
-
-impl fmt::Debug for Captured {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.content {
-            Content::Pixels(_) => "pixels",
-            Content::Jpeg(_) => "JPEG",
-        };
-        write!(f, "Captured({kind} at {:?}, {:?})", self.at, self.turn)
-    }
 }

@@ -7,7 +7,7 @@ use crate::handoff::lock::lock;
 
 /// Buffers that go round: what is dropped comes back to be used again.
 #[derive(Debug)]
-pub struct Pool<T>(Arc<Spare<T>>);
+pub(crate) struct Pool<T>(Arc<Spare<T>>);
 
 /// The buffers that nobody uses.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub struct Pooled<T: Send> {
 
 impl<T: Send + Default> Pool<T> {
     /// A pool that keeps at most `limit` unused buffers.
-    pub fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self::of(limit, T::default, |_| true)
     }
 }
@@ -44,7 +44,7 @@ impl<T: Send> Pool<T> {
     }
 
     /// A used buffer, with whatever was in it, or a new one.
-    pub fn get(&self) -> Pooled<T> {
+    pub(crate) fn get(&self) -> Pooled<T> {
         let used = lock(&self.0.items).pop();
         Pooled {
             item: Some(used.unwrap_or_else(self.0.make)),
@@ -53,9 +53,10 @@ impl<T: Send> Pool<T> {
     }
 }
 
+#[cfg(any(feature = "send", test))]
 impl<T: Clone> Pool<T> {
     /// Puts in `count` copies of `item`: what will be needed at worst is there from the start.
-    pub fn stock(&self, count: usize, item: &T) {
+    pub(crate) fn stock(&self, count: usize, item: &T) {
         let copies = vec![item.clone(); count];
         lock(&self.0.items).extend(copies);
     }

@@ -15,8 +15,7 @@ use super::event::Event;
 use crate::handoff::stop::{Reason, Stop};
 use crate::net::DEFAULT_PORT;
 use crate::net::dial::Target;
-use crate::picture::{Captured, Content, PixelFormat, Pixels, Pool, Turn};
-use crate::source::picture::{PictureBuf, Shape};
+use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pixels, Pool, Turn};
 use crate::source::{Delivery, Feed};
 
 /// Pictures on their way at once: in the slot, being encoded, being made.
@@ -90,11 +89,11 @@ impl Sender {
         let mut bytes = self.pixels.get();
         bytes.clear();
         bytes.extend_from_slice(picture.as_raw());
-        let shape = Shape::full(PixelFormat::Rgb, picture.width(), picture.height());
+        let blank = Picture::blank(PixelFormat::Rgb, picture.width(), picture.height());
         if bytes.is_empty() {
             return;
         }
-        if let Some(pixels) = PictureBuf::new(shape, bytes) {
+        if let Some(pixels) = OwnedPicture::new(blank, bytes) {
             self.send_pixels(Box::new(pixels));
         }
     }

@@ -79,7 +79,6 @@ pub struct Report {
 }
 
 /// Makes reports out of counters; remembers the last one for the rates.
-#[derive(Debug)]
 pub struct Reporter {
     counters: Arc<Counters>,
     feed: Arc<Feed>,

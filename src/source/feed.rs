@@ -26,7 +26,6 @@ pub enum Delivery {
 /// What a camera says of the last picture that it took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Shot {
-    /// Exposure time in microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exposure_us: Option<u32>,
     /// Analogue gain, as a factor.
@@ -41,7 +40,6 @@ pub struct Shot {
 }
 
 /// The way from a source to the sending thread. Shared between the two by `Arc`.
-#[derive(Debug)]
 pub struct Feed {
     slot: Slot<Captured>,
     delivery: Delivery,
@@ -68,8 +66,8 @@ impl Feed {
         }
     }
 
-    /// Puts a picture in; `false` once the source shall end.
-    pub fn put(&self, captured: Captured) -> bool {
+    /// Puts a picture in; `false` once the source is to end.
+    pub(crate) fn put(&self, captured: Captured) -> bool {
         self.captured.fetch_add(1, Ordering::Relaxed);
         match self.delivery {
             // What was displaced is dropped here, on the source's thread and outside the lock.
@@ -79,18 +77,16 @@ impl Feed {
         !self.stop.is_asked()
     }
 
-    /// What happens to a picture for which the link has no room.
-    pub fn delivery(&self) -> Delivery {
+    pub(crate) fn delivery(&self) -> Delivery {
         self.delivery
     }
 
-    /// Says that a first connection stands.
+    /// Says that there is a first connection.
     pub(crate) fn link_stands(&self) {
         self.link.ask(Reason::Done);
     }
 
-    /// Waits for the first connection: a recording shall not play to nobody. `false` where the source
-    /// shall end.
+    /// Waits for the first connection: a recording does not play to nobody. `false` where the source is to end.
     pub(crate) fn wait_for_link(&self) -> bool {
         self.waiting_for_link.store(true, Ordering::Relaxed);
         while !self.link.sleep(LOOK) {
@@ -101,18 +97,17 @@ impl Feed {
         true
     }
 
-    /// Whether the source gives its first picture only to a connection. (Once one has stood, it gives
-    /// them anyway.)
+    /// Whether the source gives its first picture only to a connection. (Once there was one, it gives them anyway.)
     pub(crate) fn is_waiting_for_link(&self) -> bool {
         self.waiting_for_link.load(Ordering::Relaxed) && !self.link.is_asked()
     }
 
-    /// The source's own flag to end, to look at and to sleep by.
+    /// The source's own stop flag, and what it sleeps by.
     pub fn stop(&self) -> &Stop {
         &self.stop
     }
 
-    /// Ends it from the sending side: nothing more is wanted.
+    /// Ends the source from the sending side.
     pub fn end(&self) {
         self.stop.ask(Reason::Done);
         self.slot.close();
@@ -139,14 +134,14 @@ impl Feed {
         lock(&self.lost).clone()
     }
 
-    /// Closes the slot when what it gives is dropped, even where the source panics: the sending
-    /// thread must not wait for a source that is no more.
+    /// A guard that closes the slot when it is dropped, even where the source panics: the sending thread must
+    /// not wait for a source that is no more.
     pub(crate) fn close_at_end(&self) -> CloseAtEnd<'_> {
         CloseAtEnd(self)
     }
 
     /// How many pictures the source has made so far.
-    pub fn captured(&self) -> u64 {
+    pub(crate) fn captured(&self) -> u64 {
         self.captured.load(Ordering::Relaxed)
     }
 

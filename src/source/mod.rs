@@ -13,7 +13,6 @@
 
 mod feed;
 mod pace;
-pub(crate) mod picture;
 pub mod stream;
 pub mod test_picture;
 

@@ -11,6 +11,7 @@
 
 use std::any::Any;
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Weak};
 
@@ -24,8 +25,7 @@ use x11rb::protocol::xproto::{
 };
 use x11rb::rust_connection::RustConnection;
 
-use crate::picture::PixelMemory;
-use crate::picture::bitmap;
+use crate::picture::bitmap::{self, PixelMemory};
 
 /// A window's pixels, in memory that the X server sees.
 pub struct Shm {
@@ -45,12 +45,13 @@ struct Segment {
 }
 
 /// Pixels that an X server can map, too.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct SharedMemory {
     mapped: Option<Mapped>,
     count: usize,
 }
 
+#[derive(Debug)]
 struct Mapped {
     file: Arc<OwnedFd>,
     memory: MmapMut,
@@ -91,7 +92,7 @@ impl Shm {
     /// Room for that many pixels, with whatever is in it.
     pub fn pixels(&mut self, count: usize) -> Result<&mut [u32], ShmError> {
         self.own.resize(count)?;
-        Ok(self.own.pixels_mut())
+        Ok(&mut self.own)
     }
 
     /// Shows what [`Shm::pixels`] holds, and returns when it is on the screen.
@@ -178,20 +179,25 @@ impl PixelMemory for SharedMemory {
         Ok(())
     }
 
-    fn pixels(&self) -> &[u32] {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl Deref for SharedMemory {
+    type Target = [u32];
+    fn deref(&self) -> &[u32] {
         let mapped = self.mapped.as_ref();
         mapped.map_or(&[], |m| bytemuck::cast_slice(&m.memory[..4 * self.count]))
     }
+}
 
-    fn pixels_mut(&mut self) -> &mut [u32] {
+impl DerefMut for SharedMemory {
+    fn deref_mut(&mut self) -> &mut [u32] {
         let mapped = self.mapped.as_mut();
         mapped.map_or(&mut [], |m| {
             bytemuck::cast_slice_mut(&mut m.memory[..4 * self.count])
         })
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }
 

@@ -26,8 +26,7 @@ pub use self::error::StreamError;
 pub use self::reader::{Reader, Skipped};
 use super::Feed;
 use super::pace::{DEFAULT_FPS, Pace};
-use super::picture::PictureBuf;
-use crate::picture::{Captured, Content, Pool, Pooled, Turn};
+use crate::picture::{Captured, Content, OwnedPicture, Pool, Pooled, Turn};
 
 /// Frames there are at once: being read, in the slot, being encoded or sent.
 const FRAMES: usize = 3;
@@ -122,9 +121,9 @@ impl<'a> Player<'a> {
             // Else the third picture would cost its memory in the first stall, however late that comes.
             self.pool.stock(FRAMES - 1, &bytes);
         }
-        let picture = PictureBuf::new(header.shape, bytes);
+        let picture = OwnedPicture::new(header.blank, bytes);
         Content::Pixels(Box::new(
-            picture.expect("the reader gives as many bytes as the shape has"),
+            picture.expect("the reader gives as many bytes as the picture has"),
         ))
     }
 

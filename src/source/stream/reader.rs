@@ -60,7 +60,7 @@ impl<R: Read> Reader<R> {
     pub fn read(&mut self, frame: &mut Vec<u8>) -> Result<bool, StreamError> {
         frame.clear();
         match self.header {
-            Some(header) => y4m::read_frame(self, &header.shape, frame),
+            Some(header) => y4m::read_frame(self, &header.blank, frame),
             None => mjpeg::read_frame(self, frame),
         }
     }

@@ -12,8 +12,7 @@ use std::io::Read;
 
 use super::{Reader, StreamError};
 use crate::jpeg::markers::MAX_SIDE;
-use crate::picture::{PixelFormat, Range};
-use crate::source::picture::Shape;
+use crate::picture::{Picture, PixelFormat, Range};
 
 /// What a stream begins with.
 pub(super) const MAGIC: &[u8] = b"YUV4MPEG2 ";
@@ -34,8 +33,8 @@ const READ: &str =
 /// What the stream's header says.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Header {
-    /// What a frame's bytes mean.
-    pub(super) shape: Shape,
+    /// What a frame is, without its planes.
+    pub(super) blank: Picture<'static>,
     /// Frames a second, where the header tells.
     pub(super) fps: Option<f64>,
 }
@@ -55,7 +54,7 @@ pub(super) fn read_header<R: Read>(from: &mut Reader<R>) -> Result<Header, Strea
 /// Appends a frame's planes; `false` where the stream ends before they do.
 pub(super) fn read_frame<R: Read>(
     from: &mut Reader<R>,
-    shape: &Shape,
+    blank: &Picture<'_>,
     frame: &mut Vec<u8>,
 ) -> Result<bool, StreamError> {
     let at = from.position();
@@ -64,8 +63,8 @@ pub(super) fn read_frame<R: Read>(
         if !matches!(parameters.first(), None | Some(b' ')) {
             return Err(StreamError::Line { at });
         }
-        from.append(shape.bytes(), frame)?;
-        if frame.len() as u64 == shape.bytes() {
+        from.append(blank.bytes(), frame)?;
+        if frame.len() as u64 == blank.bytes() {
             return Ok(true);
         }
     }
@@ -113,16 +112,16 @@ fn parse(fields: &str) -> Result<Header, (&str, String)> {
         "Cmono" => PixelFormat::Gray,
         found => return Err((found, READ.into())),
     };
-    let mut shape = Shape::full(format, width, height);
+    let mut blank = Picture::blank(format, width, height);
     if !fields.split(' ').any(|field| field == "XCOLORRANGE=FULL") {
-        shape.range = Range::Limited;
+        blank.range = Range::Limited;
     }
-    if shape.bytes() > MAX_PICTURE_BYTES {
+    if blank.bytes() > MAX_PICTURE_BYTES {
         let most = format!("frames of at most {MAX_PICTURE_BYTES} bytes");
         return Err((fields, most));
     }
     let fps = field('F').and_then(parse_rate);
-    Ok(Header { shape, fps })
+    Ok(Header { blank, fps })
 }
 
 /// `F30000:1001`; what is no rate says nothing, as `F0:0` does by the format.
@@ -159,9 +158,9 @@ mod tests {
             "YUV4MPEG2 W639 H481 F30000:1001 Ip A1:1 C420jpeg XYSCSS=420JPEG XCOLORRANGE=FULL",
         )
         .unwrap();
-        assert_eq!((header.shape.width, header.shape.height), (639, 481));
-        assert_eq!(header.shape.format, PixelFormat::I420);
-        assert_eq!(header.shape.range, Range::Full);
+        assert_eq!((header.blank.width, header.blank.height), (639, 481));
+        assert_eq!(header.blank.format, PixelFormat::I420);
+        assert_eq!(header.blank.range, Range::Full);
         assert_eq!(header.fps.map(|fps| (fps * 1000.0) as u32), Some(29_970));
     }
 
@@ -169,7 +168,7 @@ mod tests {
     fn samples_are_limited_unless_the_header_says_full() {
         for chroma in ["C420jpeg", "C422", "Cmono", "", "C444 XCOLORRANGE=LIMITED"] {
             let header = parse(&format!("YUV4MPEG2 W2 H2 It F0:0 {chroma}")).unwrap();
-            assert_eq!(header.shape.range, Range::Limited, "{chroma}");
+            assert_eq!(header.blank.range, Range::Limited, "{chroma}");
             assert_eq!(header.fps, None);
         }
     }

@@ -8,7 +8,7 @@ use embedded_graphics::primitives::Rectangle;
 
 /// The bars' colours from left to right, as red, green, blue: three quarters of full saturation, so
 /// that no rounding on the way is cut off at the top.
-pub(super) const BARS: [[u8; 3]; 7] = [
+const BARS: [[u8; 3]; 7] = [
     [191, 191, 191],
     [191, 191, 0],
     [0, 191, 191],
@@ -30,9 +30,8 @@ const DIAL: u32 = 12;
 /// Where things are in a test picture of some size.
 #[derive(Debug)]
 pub(super) struct Layout {
-    /// The colour bars, from left to right, from the top down to about three fifths. Some have no pixel in
-    /// pictures narrower than seven.
-    pub(super) bars: [Rectangle; 7],
+    /// The colour bars, from left to right, from the top down to about three fifths.
+    bars: [Rectangle; 7],
     /// The ramp below them, black at its left end, white at its right.
     pub(super) ramp: Option<Rectangle>,
     /// The square of the dial, at the left; clock and number right of it, as high.
@@ -68,14 +67,19 @@ impl Layout {
                 .collect(),
         }
     }
+
+    /// The bars that have a pixel, with their colours.
+    pub(super) fn visible_bars(&self) -> impl Iterator<Item = (Rectangle, [u8; 3])> + use<> {
+        let bars = self.bars.into_iter().zip(BARS);
+        bars.filter(|(bar, _)| !bar.is_zero_sized())
+    }
 }
 
 /// What colour (red, green, blue) each bar of a test picture has, and a pixel in its middle; bars that have
 /// no pixel in so narrow a picture are left out.
 pub fn bars(width: u32, height: u32) -> impl Iterator<Item = ((u32, u32), [u8; 3])> {
-    let bars = Layout::new(width, height).bars.into_iter().zip(BARS);
-    let visible = bars.filter(|(bar, _)| !bar.is_zero_sized());
-    visible.map(|(bar, colour)| (middle(&bar), colour))
+    let bars = Layout::new(width, height).visible_bars();
+    bars.map(|(bar, colour)| (middle(&bar), colour))
 }
 
 /// The number in a test picture's cells, modulo 2 to the power of 24, read from the brightness (0 to

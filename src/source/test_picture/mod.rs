@@ -1,7 +1,7 @@
 //! The test picture: colour bars, a grey ramp, a sweeping hand, a running clock and the frame's number.
 //!
 //! ```text
-//! layout: what is where, by size ─▶ here: what stands still once, what moves per frame ─▶ canvas: I420 planes
+//! layout: what is where, by size ─▶ here: what stands still once, what moves per frame ─▶ canvas: a plane
 //! ```
 //!
 //! For people and for machines: no flip or rotation leaves it as it is, the bars have known colours
@@ -19,25 +19,20 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use embedded_graphics::mono_font::ascii::{FONT_4X6, FONT_6X10, FONT_10X20};
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
+use embedded_graphics::pixelcolor::Gray8;
 use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::{Circle, Line, PrimitiveStyle, Rectangle};
 use embedded_graphics::text::{Baseline, Text};
 
-use self::canvas::{Canvas, Ycc};
-use self::layout::{BARS, Layout};
+use self::canvas::Canvas;
+use self::layout::Layout;
 pub use self::layout::{bars, number_in};
 use super::Feed;
 use super::pace::Pace;
-use super::picture::{PictureBuf, Shape};
-use crate::picture::{Captured, Content, PixelFormat, Pool, Turn};
+use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pool, Turn};
 
 /// The longest side, in pixels: twice that of the largest camera of a Pi.
 pub(crate) const MAX_SIDE: u32 = 16_384;
-
-/// The background below the bars.
-const BLACK: Ycc = Ycc::grey(0);
-const WHITE: Ycc = Ycc::grey(255);
-const GREY: Ycc = Ycc::grey(128);
 
 /// Pictures there are at once: being drawn, in the slot, being encoded.
 const PICTURES: usize = 3;
@@ -48,9 +43,9 @@ const COLUMNS: u32 = 16;
 /// What test pictures are asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Options {
-    /// In pixels, 1 to 16,384, before turning.
+    /// Pixels in a row, 1 to 16,384, before turning.
     pub width: u32,
-    /// In pixels, 1 to 16,384, before turning.
+    /// Rows, 1 to 16,384, before turning.
     pub height: u32,
     /// Pictures a second.
     pub fps: f64,
@@ -80,9 +75,8 @@ pub(crate) fn run(options: Options, feed: &Feed) {
 }
 
 /// Draws test pictures of one size: full-range BT.601 in [`PixelFormat::I420`].
-#[derive(Debug)]
 struct TestPicture {
-    shape: Shape,
+    blank: Picture<'static>,
     layout: Layout,
     still: Vec<u8>,
     pool: Pool<Vec<u8>>,
@@ -91,14 +85,14 @@ struct TestPicture {
 impl TestPicture {
     /// Pictures of that size in pixels; each side has 1 to [`MAX_SIDE`].
     fn new(width: u32, height: u32) -> Self {
-        let shape = Shape::full(PixelFormat::I420, width, height);
+        let blank = Picture::blank(PixelFormat::I420, width, height);
         let layout = Layout::new(width, height);
-        let mut still = vec![0; shape.bytes() as usize];
-        draw_still(&mut Canvas::new(width, height, &mut still), &layout);
+        let mut still = vec![0; blank.bytes() as usize];
+        draw_still(&mut still, Size::new(width, height), &layout);
         let pool = Pool::new(PICTURES);
         pool.stock(PICTURES, &still);
         TestPicture {
-            shape,
+            blank,
             layout,
             still,
             pool,
@@ -106,50 +100,75 @@ impl TestPicture {
     }
 
     /// The picture that bears this number and this time since the Unix epoch.
-    fn draw(&self, number: u64, unix: Duration) -> PictureBuf {
-        let (width, height) = (self.shape.width, self.shape.height);
+    fn draw(&self, number: u64, unix: Duration) -> OwnedPicture {
+        let size = Size::new(self.blank.width, self.blank.height);
+        let width = size.width as usize;
         let mut bytes = self.pool.get();
         if bytes.len() != self.still.len() {
             bytes.clone_from(&self.still);
         } else if let Some([dial, _]) = self.layout.dial_and_text {
-            // What moved is wiped: in luma alone, since hand and text have the chroma of grey.
+            // What moved is wiped.
             let rows = dial.rows();
-            let moved = rows.start as usize * width as usize..rows.end as usize * width as usize;
+            let moved = rows.start as usize * width..rows.end as usize * width;
             bytes[moved.clone()].copy_from_slice(&self.still[moved]);
         }
-        let mut canvas = Canvas::new(width, height, &mut bytes);
+        // Cells, hand and text are grey: luma is all that changes.
+        let mut canvas = Canvas::new(size, &mut bytes[..width * size.height as usize]);
         for (bit, cell) in self.layout.cells.iter().rev().enumerate() {
-            let colour = [BLACK, WHITE][(number >> bit & 1) as usize];
+            let colour = [Gray8::BLACK, Gray8::WHITE][(number >> bit & 1) as usize];
             let Ok(()) = canvas.fill_solid(cell, colour);
         }
         if let Some([dial, text]) = self.layout.dial_and_text {
             draw_hand(&mut canvas, dial, unix);
             draw_text(&mut canvas, text, number, unix);
         }
-        PictureBuf::new(self.shape, bytes).expect("it is as long as the still part")
+        OwnedPicture::new(self.blank, bytes).expect("it is as long as the still part")
     }
 }
 
-fn draw_still(canvas: &mut Canvas<'_>, layout: &Layout) {
-    let Ok(()) = canvas.clear(BLACK);
-    for (bar, rgb) in layout.bars.iter().zip(BARS) {
-        let Ok(()) = canvas.fill_solid(bar, Ycc::from_rgb(rgb));
+fn draw_still(bytes: &mut [u8], size: Size, layout: &Layout) {
+    let (luma, chroma) = bytes.split_at_mut((size.width * size.height) as usize);
+    chroma.fill(128);
+    let mut canvas = Canvas::new(size, luma);
+    for (bar, rgb) in layout.visible_bars() {
+        let Ok(()) = canvas.fill_solid(&bar, Gray8::new(ycc(rgb)[0]));
     }
     if let Some(ramp) = layout.ramp {
         let (width, column) = (ramp.size.width, Size::new(1, ramp.size.height));
         for x in 0..width {
             let grey = (x * 255 / (width - 1).max(1)) as u8;
             let place = ramp.top_left + Size::new(x, 0);
-            let Ok(()) = canvas.fill_solid(&Rectangle::new(place, column), Ycc::grey(grey));
+            let Ok(()) = canvas.fill_solid(&Rectangle::new(place, column), Gray8::new(grey));
         }
     }
     if let Some([dial, _]) = layout.dial_and_text {
         let stroke = stroke(dial);
         // The stroke is centred on the rim: half of it would leave the dial's area.
         let Ok(()) = Circle::with_center(dial.center(), dial.size.width - stroke)
-            .into_styled(PrimitiveStyle::with_stroke(GREY, stroke))
-            .draw(canvas);
+            .into_styled(PrimitiveStyle::with_stroke(Gray8::new(128), stroke))
+            .draw(&mut canvas);
     }
+    // Two pixels each way share their chroma, and the last bar decides it.
+    let half = (size + Size::new(1, 1)) / 2;
+    let length = (half.width * half.height) as usize;
+    for (plane, chroma) in chroma.chunks_exact_mut(length).enumerate() {
+        let mut canvas = Canvas::new(half, chroma);
+        for (bar, rgb) in layout.visible_bars() {
+            let corner = (bar.top_left + bar.size + Point::new(1, 1)) / 2;
+            let bar = Rectangle::with_corners(bar.top_left / 2, corner - Point::new(1, 1));
+            let Ok(()) = canvas.fill_solid(&bar, Gray8::new(ycc(rgb)[1 + plane]));
+        }
+    }
+}
+
+/// Full-range BT.601 of red, green and blue, as JFIF defines it; weights in 65,536ths.
+fn ycc(rgb: [u8; 3]) -> [u8; 3] {
+    let ([r, g, b], zero, half) = (rgb.map(i32::from), 128 << 16, 1 << 15);
+    let y = 19_595 * r + 38_470 * g + 7_471 * b;
+    let cb = zero - 11_059 * r - 21_709 * g + 32_768 * b;
+    let cr = zero + 32_768 * r - 27_439 * g - 5_329 * b;
+    // Pure blue and pure red would round up to 256, but no bar is.
+    [y, cb, cr].map(|sum| ((sum + half) >> 16) as u8)
 }
 
 /// One turn a second, from the top, clockwise.
@@ -162,7 +181,7 @@ fn draw_hand(canvas: &mut Canvas<'_>, dial: Rectangle, unix: Duration) {
         (-length * angle.cos()).round() as i32,
     );
     let Ok(()) = Line::new(dial.center(), dial.center() + tip)
-        .into_styled(PrimitiveStyle::with_stroke(WHITE, stroke))
+        .into_styled(PrimitiveStyle::with_stroke(Gray8::WHITE, stroke))
         .draw(canvas);
 }
 
@@ -187,7 +206,7 @@ fn draw_text(canvas: &mut Canvas<'_>, area: Rectangle, number: u64, unix: Durati
         seconds % 60,
         unix.subsec_millis()
     );
-    let style = MonoTextStyle::new(font, WHITE);
+    let style = MonoTextStyle::new(font, Gray8::WHITE);
     canvas.enlarge(area, scale);
     let Ok(_) = Text::with_baseline(&clock, Point::zero(), style, Baseline::Top).draw(canvas);
 }
