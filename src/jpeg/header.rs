@@ -20,7 +20,7 @@ pub const MAX_PIXELS: u64 = 64_000_000;
 
 /// The most pixels of a JPEG in several scans, progressive ones among them: all its coefficients are
 /// held at once, up to six bytes a pixel, and each scan goes over all of them again.
-pub const MAX_PIXELS_IN_SCANS: u64 = 16 << 20;
+pub(crate) const MAX_PIXELS_IN_SCANS: u64 = 16 << 20;
 
 /// The most scans: encoders make ten or so; a made-up JPEG could ask for thousands of passes.
 pub const MAX_SCANS: usize = 32;
@@ -45,15 +45,14 @@ pub enum Coding {
 /// What a JPEG's header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// In pixels, 1 to [`MAX_SIDE`].
+    /// Pixels in a row, 1 to [`MAX_SIDE`].
     pub width: u32,
-    /// In pixels, 1 to [`MAX_SIDE`].
+    /// Rows, 1 to [`MAX_SIDE`].
     pub height: u32,
     /// 1 (gray) or 3.
     pub components: u8,
     /// Sampling factors, across and down, of each component.
     pub sampling: [(u8, u8); 3],
-    /// Sequential or progressive.
     pub coding: Coding,
     /// The size in pixels of a unit (MCU): what sampling factors and 8 by 8 blocks make.
     pub unit: (u32, u32),
@@ -117,7 +116,7 @@ pub fn inspect(jpeg: &[u8]) -> Result<Header, DecodeError> {
 }
 
 /// The same with another bound on the number of pixels.
-pub fn inspect_within(jpeg: &[u8], max_pixels: u64) -> Result<Header, DecodeError> {
+pub(crate) fn inspect_within(jpeg: &[u8], max_pixels: u64) -> Result<Header, DecodeError> {
     read_header(&mut Walk::default(), jpeg, max_pixels, |_| ()).map(|(header, _)| header)
 }
 
@@ -188,13 +187,15 @@ fn frame_header(segment: &Segment<'_>, max_pixels: u64) -> Result<Header, Decode
     else {
         return Err(odd);
     };
-    let (width, height) = (u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0]));
-    let (width, height) = (u32::from(width), u32::from(height));
-    // Sampling factors, across and down.
-    let factors = |kind: &[u8]| (kind[1] >> 4, kind[1] & 15);
-    let known = |kind: &[u8]| matches!(factors(kind), (1..=4, 1..=4));
+    let width = u16::from_be_bytes([w1, w0]).into();
+    let height = u16::from_be_bytes([h1, h0]).into();
+    let mut sampling = [(0, 0); 3];
+    for (factors, kind) in sampling.iter_mut().zip(kinds.chunks(3)) {
+        *factors = kind.get(1).map_or((0, 0), |both| (both >> 4, both & 15));
+    }
+    let mut known = sampling.iter().take(components.into());
     let counted = (1..=4).contains(&components) && kinds.len() == 3 * usize::from(components);
-    if width == 0 || !counted || !kinds.chunks(3).all(known) {
+    if width == 0 || !counted || !known.all(|factors| matches!(factors, (1..=4, 1..=4))) {
         return Err(odd);
     }
     let unsupported = match (precision, components, height) {
@@ -207,10 +208,6 @@ fn frame_header(segment: &Segment<'_>, max_pixels: u64) -> Result<Header, Decode
         return Err(DecodeError::Unsupported(what));
     }
     bounded(width, height, limit)?;
-    let mut sampling = [(0, 0); 3];
-    for (to, kind) in sampling.iter_mut().zip(kinds.chunks(3)) {
-        *to = factors(kind);
-    }
     let largest = |of: fn(&(u8, u8)) -> u8| u32::from(sampling.iter().map(of).max().unwrap_or(1));
     Ok(Header {
         width,

@@ -6,50 +6,48 @@
 use std::ops::RangeInclusive;
 
 /// Start of image.
-pub const SOI: u8 = 0xD8;
+pub(crate) const SOI: u8 = 0xD8;
 /// End of image.
-pub const EOI: u8 = 0xD9;
+pub(crate) const EOI: u8 = 0xD9;
 /// Start of scan: entropy-coded data follow its segment.
-pub const SOS: u8 = 0xDA;
+pub(crate) const SOS: u8 = 0xDA;
 /// Define Huffman tables.
-pub const DHT: u8 = 0xC4;
+pub(crate) const DHT: u8 = 0xC4;
 /// Define quantization tables.
-pub const DQT: u8 = 0xDB;
+pub(crate) const DQT: u8 = 0xDB;
 /// Define restart interval.
-pub const DRI: u8 = 0xDD;
+pub(crate) const DRI: u8 = 0xDD;
 /// The first of the eight restart markers, RST0 to RST7.
-pub const RST0: u8 = 0xD0;
+pub(crate) const RST0: u8 = 0xD0;
 /// The first of the application segments (JFIF).
 pub(crate) const APP0: u8 = 0xE0;
-/// The application segment that carries Exif.
-pub(crate) const APP1: u8 = 0xE1;
 /// Adobe's application segment: which colours the components are.
-pub const APP14: u8 = 0xEE;
+pub(crate) const APP14: u8 = 0xEE;
 /// The last of the application segments.
-pub const APP15: u8 = 0xEF;
+pub(crate) const APP15: u8 = 0xEF;
 /// Comment.
-pub const COM: u8 = 0xFE;
+pub(crate) const COM: u8 = 0xFE;
 /// Start of a baseline frame (Huffman, 8 bits).
-pub const SOF0: u8 = 0xC0;
+pub(crate) const SOF0: u8 = 0xC0;
 /// Start of an extended sequential frame, which differs from a baseline one in its limits only.
-pub const SOF1: u8 = 0xC1;
+pub(crate) const SOF1: u8 = 0xC1;
 /// Start of a progressive frame.
-pub const SOF2: u8 = 0xC2;
+pub(crate) const SOF2: u8 = 0xC2;
 
 /// The widest and highest picture, in pixels: what libjpeg, and with it most of the world, accepts.
-pub const MAX_SIDE: u32 = 65_500;
+pub(crate) const MAX_SIDE: u32 = 65_500;
 
 /// A marker segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Segment<'a> {
+pub(crate) struct Segment<'a> {
     /// The marker's second byte.
-    pub marker: u8,
+    pub(crate) marker: u8,
     /// Where the segment starts in the JPEG (its 0xFF).
-    pub start: usize,
+    pub(crate) start: usize,
     /// Where it ends: the first byte behind it.
-    pub end: usize,
+    pub(crate) end: usize,
     /// Its content behind the length.
-    pub body: &'a [u8],
+    pub(crate) body: &'a [u8],
 }
 
 /// Why a [`Walk`] does not go on.
@@ -146,7 +144,7 @@ fn segment_at(jpeg: &[u8], start: usize) -> Result<Segment<'_>, Stop> {
 
 /// The segments between SOI and the first scan, that of the scan included. Ends early at anything
 /// that is no segment.
-pub fn header_segments(jpeg: &[u8]) -> impl Iterator<Item = Segment<'_>> {
+pub(crate) fn header_segments(jpeg: &[u8]) -> impl Iterator<Item = Segment<'_>> {
     let mut walk = Walk::default();
     std::iter::from_fn(move || match walk.has_scan {
         true => None,
@@ -164,7 +162,7 @@ pub(crate) fn lead_end(jpeg: &[u8], kinds: RangeInclusive<u8>) -> usize {
 
 /// The next marker in entropy-coded data from `at` on: where its 0xFF is, and its second byte.
 /// Stuffed zeros and fill bytes are passed over. `None` where the data end before a marker does.
-pub fn next_marker(jpeg: &[u8], mut at: usize) -> Option<(usize, u8)> {
+pub(crate) fn next_marker(jpeg: &[u8], mut at: usize) -> Option<(usize, u8)> {
     loop {
         at += memchr::memchr(0xFF, jpeg.get(at..)?)?;
         match *jpeg.get(at + 1)? {
@@ -176,7 +174,7 @@ pub fn next_marker(jpeg: &[u8], mut at: usize) -> Option<(usize, u8)> {
 }
 
 /// Whether a marker's second byte is that of RST0 to RST7.
-pub fn is_restart(marker: u8) -> bool {
+pub(crate) fn is_restart(marker: u8) -> bool {
     (RST0..RST0 + 8).contains(&marker)
 }
 
@@ -187,7 +185,7 @@ pub(crate) fn is_frame_header(marker: u8) -> bool {
 
 /// How many bytes the JPEG has that starts at the first byte, EOI included, whatever follows it.
 /// `None` where it does not start with SOI, is not whole, or does not add up.
-pub fn whole_length(jpeg: &[u8]) -> Option<usize> {
+pub(crate) fn whole_length(jpeg: &[u8]) -> Option<usize> {
     Walk::default().advance(jpeg).ok()
 }
 

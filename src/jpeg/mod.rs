@@ -17,8 +17,13 @@ mod decode;
 mod encode;
 mod error;
 mod header;
-pub mod markers;
-pub mod orientation;
+#[cfg_attr(
+    not(feature = "send"),
+    allow(dead_code, reason = "what sends walks to the end")
+)]
+pub(crate) mod markers;
+#[cfg(any(feature = "view", test))]
+pub(crate) mod orientation;
 #[cfg(all(test, feature = "send"))]
 mod tests;
 #[cfg(feature = "send")]
@@ -27,15 +32,17 @@ mod turbo;
 mod turner;
 mod workers;
 
-pub use decode::{Decoder, decode_rgb, silence_caught_panics};
+#[cfg(feature = "view")]
+pub(crate) use decode::decode_rgb;
+pub use decode::{Decoder, silence_caught_panics};
 #[cfg(feature = "send")]
 pub use encode::Encoder;
 pub use error::DecodeError;
 #[cfg(feature = "send")]
 pub use error::EncodeError;
-pub use header::{
-    Coding, Header, MAX_PIXELS, MAX_PIXELS_IN_SCANS, MAX_SCANS, inspect, inspect_within,
-};
+pub use header::{Coding, Header, MAX_PIXELS, MAX_SCANS, inspect};
+#[cfg(feature = "view")]
+pub(crate) use header::{MAX_PIXELS_IN_SCANS, inspect_within};
 #[cfg(feature = "send")]
 pub use turner::Turner;
 

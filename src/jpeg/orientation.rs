@@ -7,9 +7,11 @@
 
 use byteorder::{BigEndian, ByteOrder, LittleEndian};
 
-use crate::jpeg::markers::{self, APP0, APP1, Segment};
+use crate::jpeg::markers::{self, APP0, Segment};
 use crate::picture::Turn;
 
+/// The application segment that carries Exif.
+const APP1: u8 = 0xE1;
 /// What an Exif segment's content starts with; a TIFF file follows.
 const EXIF: &[u8] = b"Exif\0\0";
 /// The tag of the orientation.
@@ -25,7 +27,7 @@ const MAX_SEGMENT: usize = 0xFFFF;
 
 /// A copy of the JPEG that is shown with this turn by whoever honours Exif. Replaces an orientation
 /// that is there; what is no JPEG comes back as it is.
-pub fn turned(jpeg: &[u8], turn: Turn) -> Vec<u8> {
+pub(crate) fn turned(jpeg: &[u8], turn: Turn) -> Vec<u8> {
     if !jpeg.starts_with(&[0xFF, markers::SOI]) {
         return jpeg.to_vec();
     }

@@ -16,39 +16,44 @@ use turbojpeg::{PixelFormat, Subsamp, compressed_buf_len, libc::c_int, raw};
 use super::error::EncodeError;
 use super::header::MAX_SCANS;
 use super::markers::MAX_SIDE;
-use crate::picture::{PlaneSize, Turn};
+use crate::picture::{Plane, PlaneSize, Turn};
 
 /// What is to be encoded.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Source<'a> {
-    /// Y, Cb and Cr (for gray Y alone), each rounded up to whole chroma samples, with their strides.
-    Planes([(&'a [u8], usize); 3]),
-    /// Packed pixels and their stride in bytes.
-    Packed(&'a [u8], usize, PixelFormat),
+    /// Y, Cb and Cr (for gray Y alone), each rounded up to whole chroma samples.
+    Planes([Plane<'a>; 3]),
+    Packed(Plane<'a>, PixelFormat),
 }
 
 /// What a JPEG shall be like.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settings {
-    pub width: usize,
-    pub height: usize,
+    pub(super) width: usize,
+    pub(super) height: usize,
     /// How the chroma is thinned out.
-    pub sampling: Subsamp,
+    pub(super) sampling: Subsamp,
     /// 1 to 100.
-    pub quality: u8,
+    pub(super) quality: u8,
     /// A restart marker after each MCU row.
-    pub restarts: bool,
+    pub(super) restarts: bool,
 }
 
-/// A compressor with its tables.
+/// One of the library's instances, made when it is first used.
 #[derive(Debug)]
-pub(super) struct Compressor(Handle);
+pub(super) struct Turbo(raw::tjhandle);
 
-impl Compressor {
-    pub(super) fn new() -> Result<Self, EncodeError> {
-        Handle::new(raw::TJINIT_TJINIT_COMPRESS).map(Compressor)
+// SAFETY: an instance has no ties to the thread that made it; it must only not be used by two at once,
+// which `&mut self` sees to.
+unsafe impl Send for Turbo {}
+
+impl Default for Turbo {
+    fn default() -> Self {
+        Turbo(ptr::null_mut())
     }
+}
 
+impl Turbo {
     /// Encodes into `jpeg`, whose content it replaces. Huffman tables are the standard's own, so that
     /// strips of the same settings have the same header.
     pub(super) fn compress(
@@ -63,15 +68,15 @@ impl Compressor {
             ));
         }
         let (width, height) = (int(settings.width)?, int(settings.height)?);
-        let handle = &mut self.0;
-        handle.set(raw::TJPARAM_TJPARAM_QUALITY, settings.quality.into())?;
-        handle.set(raw::TJPARAM_TJPARAM_SUBSAMP, settings.sampling as c_int)?;
+        self.set(raw::TJPARAM_TJPARAM_QUALITY, settings.quality.into())?;
+        self.set(raw::TJPARAM_TJPARAM_SUBSAMP, settings.sampling as c_int)?;
         match source {
             Source::Planes(planes) => {
-                let strides = [int(planes[0].1)?, int(planes[1].1)?, int(planes[2].1)?];
-                let planes = planes.map(|(data, _)| data.as_ptr());
+                let [luma, cb, cr] = planes.map(|plane| int(plane.stride));
+                let (planes, strides) =
+                    (planes.map(|plane| plane.data.as_ptr()), [luma?, cb?, cr?]);
                 let (planes, strides) = (planes.as_ptr(), strides.as_ptr());
-                handle.write(settings, jpeg, |handle, place, length| {
+                self.write(settings, jpeg, |handle, place, length| {
                     // SAFETY: `fits` has seen that every row that the library reads lies in its slice, and
                     // `write` that it writes nowhere else.
                     unsafe {
@@ -81,9 +86,10 @@ impl Compressor {
                     }
                 })
             }
-            Source::Packed(pixels, stride, order) => {
-                let (pixels, stride, order) = (pixels.as_ptr(), int(stride)?, order as c_int);
-                handle.write(settings, jpeg, |handle, place, length| {
+            Source::Packed(plane, order) => {
+                let (pixels, stride) = (plane.data.as_ptr(), int(plane.stride)?);
+                let order = order as c_int;
+                self.write(settings, jpeg, |handle, place, length| {
                     // SAFETY: as above.
                     unsafe {
                         raw::tj3Compress8(
@@ -93,16 +99,6 @@ impl Compressor {
                 })
             }
         }
-    }
-}
-
-/// What turns coded pictures without decoding their samples.
-#[derive(Debug)]
-pub(super) struct Transformer(Handle);
-
-impl Transformer {
-    pub(super) fn new() -> Result<Self, EncodeError> {
-        Handle::new(raw::TJINIT_TJINIT_TRANSFORM).map(Transformer)
     }
 
     /// Turns a JPEG whose size is known to be `width` by `height` into `turned`, whose content it
@@ -117,8 +113,7 @@ impl Transformer {
         restarts: bool,
         turned: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        let handle = &mut self.0;
-        handle.set(raw::TJPARAM_TJPARAM_SCANLIMIT, int(MAX_SCANS)?)?;
+        self.set(raw::TJPARAM_TJPARAM_SCANLIMIT, int(MAX_SCANS)?)?;
         let settings = Settings {
             width: width as usize,
             height: height as usize,
@@ -127,61 +122,27 @@ impl Transformer {
             quality: 100,
             restarts,
         };
-        let transform = raw::tjtransform {
-            r: raw::tjregion {
-                x: 0,
-                y: 0,
-                w: 0,
-                h: 0,
-            },
-            op: operation(turn) as c_int,
-            options: (raw::TJXOPT_PERFECT | raw::TJXOPT_COPYNONE) as c_int,
-            data: ptr::null_mut(),
-            customFilter: None,
-        };
+        // SAFETY: all zero is what the library documents as "nothing asked for": no region, no filter.
+        let mut transform: raw::tjtransform = unsafe { std::mem::zeroed() };
+        transform.op = operation(turn) as c_int;
+        transform.options = (raw::TJXOPT_PERFECT | raw::TJXOPT_COPYNONE) as c_int;
         let (from, bytes) = (jpeg.as_ptr(), jpeg.len() as raw::size_t);
-        handle.write(&settings, turned, |handle, place, length| {
+        self.write(&settings, turned, |handle, place, length| {
             // SAFETY: the source is read within its length, there is one transform and one destination, and
             // `write` sees that nothing else is written to.
             unsafe { raw::tj3Transform(handle, from, bytes, 1, place, length, &transform) }
         })
     }
-}
-
-/// The library's name for a turn.
-fn operation(turn: Turn) -> raw::TJXOP {
-    match (turn.mirror, turn.quarters % 4) {
-        (false, 0) => raw::TJXOP_TJXOP_NONE,
-        (false, 1) => raw::TJXOP_TJXOP_ROT90,
-        (false, 2) => raw::TJXOP_TJXOP_ROT180,
-        (false, _) => raw::TJXOP_TJXOP_ROT270,
-        (true, 0) => raw::TJXOP_TJXOP_HFLIP,
-        // Mirrored, then a quarter clockwise: over the diagonal from the upper right.
-        (true, 1) => raw::TJXOP_TJXOP_TRANSVERSE,
-        (true, 2) => raw::TJXOP_TJXOP_VFLIP,
-        (true, _) => raw::TJXOP_TJXOP_TRANSPOSE,
-    }
-}
-
-/// One of the library's instances.
-#[derive(Debug)]
-struct Handle(raw::tjhandle);
-
-// SAFETY: an instance has no ties to the thread that made it; it must only not be used by two at once,
-// which `&mut self` sees to.
-unsafe impl Send for Handle {}
-
-impl Handle {
-    fn new(kind: raw::TJINIT) -> Result<Self, EncodeError> {
-        // SAFETY: no arguments to get wrong; the result is checked.
-        let raw = unsafe { raw::tj3Init(kind as c_int) };
-        match raw.is_null() {
-            true => Err(failed("it could not start: no memory")),
-            false => Ok(Handle(raw)),
-        }
-    }
 
     fn set(&mut self, parameter: raw::TJPARAM, value: c_int) -> Result<(), EncodeError> {
+        if self.0.is_null() {
+            // What can transform can compress, too.
+            // SAFETY: no arguments to get wrong; the result is checked.
+            self.0 = unsafe { raw::tj3Init(raw::TJINIT_TJINIT_TRANSFORM as c_int) };
+        }
+        if self.0.is_null() {
+            return Err(failed("it could not start: no memory"));
+        }
         // SAFETY: the handle is live; parameter and value are plain numbers that the library checks.
         let status = unsafe { raw::tj3Set(self.0, parameter as c_int, value) };
         self.checked(status)
@@ -236,10 +197,25 @@ impl Handle {
     }
 }
 
-impl Drop for Handle {
+impl Drop for Turbo {
     fn drop(&mut self) {
-        // SAFETY: the handle is live and is not used again.
+        // SAFETY: the handle is live, or null, which is ignored; it is not used again.
         unsafe { raw::tj3Destroy(self.0) };
+    }
+}
+
+/// The library's name for a turn.
+fn operation(turn: Turn) -> raw::TJXOP {
+    match (turn.mirror, turn.quarters % 4) {
+        (false, 0) => raw::TJXOP_TJXOP_NONE,
+        (false, 1) => raw::TJXOP_TJXOP_ROT90,
+        (false, 2) => raw::TJXOP_TJXOP_ROT180,
+        (false, _) => raw::TJXOP_TJXOP_ROT270,
+        (true, 0) => raw::TJXOP_TJXOP_HFLIP,
+        // Mirrored, then a quarter clockwise: over the diagonal from the upper right.
+        (true, 1) => raw::TJXOP_TJXOP_TRANSVERSE,
+        (true, 2) => raw::TJXOP_TJXOP_VFLIP,
+        (true, _) => raw::TJXOP_TJXOP_TRANSPOSE,
     }
 }
 
@@ -250,27 +226,22 @@ fn failed(words: &str) -> EncodeError {
 /// Whether every sample that the library will read lies within the slices.
 fn fits(source: &Source<'_>, settings: &Settings) -> bool {
     let Settings { width, height, .. } = *settings;
-    let side = 1..=MAX_SIDE as usize;
-    let has = |data: &[u8], stride: usize, row_bytes: usize, rows: usize| {
-        let span = PlaneSize { row_bytes, rows }.span(stride);
-        span.is_some_and(|bytes| bytes <= data.len())
+    let has = |plane: &Plane<'_>, row_bytes: usize, rows: usize| {
+        let span = PlaneSize { row_bytes, rows }.span(plane.stride);
+        span.is_some_and(|bytes| bytes <= plane.data.len())
     };
-    let sides = side.contains(&width) && side.contains(&height);
-    sides
-        && match source {
-            Source::Packed(pixels, stride, order) => {
-                has(pixels, *stride, width * order.size(), height)
-            }
-            Source::Planes([luma, cb, cr]) => {
-                let (across, down) = settings.sampling.size();
-                let (columns, rows) = (width.div_ceil(across), height.div_ceil(down));
-                let chroma = settings.sampling == Subsamp::Gray
-                    || [cb, cr]
-                        .iter()
-                        .all(|plane| has(plane.0, plane.1, columns, rows));
-                chroma && has(luma.0, luma.1, columns * across, rows * down)
-            }
+    let holds = match source {
+        Source::Packed(plane, order) => has(plane, width * order.size(), height),
+        Source::Planes([luma, chroma @ ..]) => {
+            let (across, down) = settings.sampling.size();
+            let (columns, rows) = (width.div_ceil(across), height.div_ceil(down));
+            let is_gray = settings.sampling == Subsamp::Gray;
+            let has_chroma = is_gray || chroma.iter().all(|plane| has(plane, columns, rows));
+            has_chroma && has(luma, columns * across, rows * down)
         }
+    };
+    let side = 1..=MAX_SIDE as usize;
+    holds && side.contains(&width) && side.contains(&height)
 }
 
 fn int(value: usize) -> Result<c_int, EncodeError> {

@@ -8,14 +8,13 @@ use std::num::NonZeroUsize;
 
 use super::header::{MAX_PIXELS_IN_SCANS, inspect};
 use super::markers;
-use super::turbo::{Transformer, as_bytes};
+use super::turbo::{Turbo, as_bytes};
 use super::{DecodeError, Decoder, EncodeError, Encoder, STRIP_PIXELS};
-use crate::picture::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
+use crate::picture::{Bitmap, Picture, PixelFormat, Plane, Turn};
 
 /// Turns one JPEG after the other.
-#[derive(Debug)]
 pub struct Turner {
-    transformer: Option<Transformer>,
+    turbo: Turbo,
     decoder: Decoder,
     encoder: Encoder,
     bitmap: Bitmap,
@@ -25,7 +24,7 @@ impl Turner {
     /// A turner whose decoder and encoder use up to `threads` threads, the caller's included.
     pub fn new(threads: NonZeroUsize) -> Self {
         Turner {
-            transformer: None,
+            turbo: Turbo::default(),
             decoder: Decoder::new(threads),
             encoder: Encoder::new(threads),
             bitmap: Bitmap::default(),
@@ -51,47 +50,20 @@ impl Turner {
             let length = markers::whole_length(jpeg).ok_or(DecodeError::Truncated)?;
             let size = (header.width, header.height);
             let restarts = pixels >= 2 * STRIP_PIXELS as u64;
-            let transformer = match &mut self.transformer {
-                Some(transformer) => transformer,
-                none => none.insert(Transformer::new()?),
-            };
-            let jpeg = &jpeg[..length];
-            if transformer
-                .transform(jpeg, size, turn, restarts, turned)
-                .is_ok()
-            {
+            let turbo = &mut self.turbo;
+            let lossless = turbo.transform(&jpeg[..length], size, turn, restarts, turned);
+            if lossless.is_ok() {
                 return Ok(());
             }
         }
-        self.decode_and_encode(jpeg, turn, quality, turned)
-    }
-
-    fn decode_and_encode(
-        &mut self,
-        jpeg: &[u8],
-        turn: Turn,
-        quality: u8,
-        turned: &mut Vec<u8>,
-    ) -> Result<(), EncodeError> {
         self.decoder.decode(jpeg, &mut self.bitmap)?;
-        let Bitmap {
-            width,
-            height,
-            pixels,
-        } = &mut self.bitmap;
+        let Bitmap { width, pixels, .. } = &mut self.bitmap;
         // B, G, R in memory; nothing to do where the low byte is the first.
         pixels.iter_mut().for_each(|pixel| *pixel = pixel.to_le());
-        let plane = Plane {
+        let mut picture = Picture::blank(PixelFormat::Bgrx, header.width, header.height);
+        picture.planes[0] = Plane {
             data: as_bytes(pixels),
             stride: 4 * *width,
-        };
-        let picture = Picture {
-            width: *width as u32,
-            height: *height as u32,
-            format: PixelFormat::Bgrx,
-            range: Range::Full,
-            matrix: Matrix::Bt601,
-            planes: [plane, Plane::default(), Plane::default()],
         };
         self.encoder.encode(&picture, turn, quality, turned)
     }

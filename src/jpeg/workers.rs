@@ -9,7 +9,6 @@
 //! and it brings five crates for what is one condition variable. The price is the one `unsafe` here:
 //! the others are lent a closure that lives only as long as the call.
 
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,12 +100,6 @@ impl Drop for WorkerPool {
             // What the work throws is caught, so there is nothing to pass on.
             let _ = worker.join();
         }
-    }
-}
-
-impl fmt::Debug for WorkerPool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "WorkerPool({})", self.threads)
     }
 }
 

@@ -18,8 +18,10 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 
+#[cfg(feature = "view")]
+use image::RgbImage;
 use image::codecs::jpeg::JpegDecoder;
-use image::{ColorType, ImageDecoder, Limits, RgbImage};
+use image::{ColorType, ImageDecoder, Limits};
 
 use super::error::DecodeError;
 use super::header::{Header, Layout, MAX_PIXELS};
@@ -45,7 +47,6 @@ pub fn silence_caught_panics() {
 }
 
 /// Decodes one JPEG after the other.
-#[derive(Debug)]
 pub struct Decoder {
     workers: WorkerPool,
     layout: Layout,
@@ -56,7 +57,7 @@ pub struct Decoder {
 }
 
 /// What a strip keeps from picture to picture.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Buffers {
     /// The strip as a JPEG of its own.
     jpeg: Vec<u8>,
@@ -71,14 +72,6 @@ struct Cut {
     decoded: Range<u32>,
 }
 
-/// A strip on its way.
-struct Strip<'a> {
-    cut: Cut,
-    buffers: &'a mut Buffers,
-    pixels: &'a mut [u32],
-    outcome: Result<(), DecodeError>,
-}
-
 impl Decoder {
     /// A decoder that uses up to `threads` threads, the caller's included.
     pub fn new(threads: NonZeroUsize) -> Self {
@@ -86,7 +79,7 @@ impl Decoder {
     }
 
     /// The same with another bound on the number of pixels.
-    pub fn within(threads: NonZeroUsize, max_pixels: u64) -> Self {
+    pub(crate) fn within(threads: NonZeroUsize, max_pixels: u64) -> Self {
         let strips = threads.get().min(MAX_STRIPS);
         Decoder {
             workers: WorkerPool::new(threads),
@@ -108,29 +101,23 @@ impl Decoder {
 
         let limit = (width * height / self.strip_pixels).min(self.buffers.len());
         let cuts = cuts(&header, self.layout.starts.len(), limit);
-        let count = cuts.len();
-        let mut rest = &mut into.pixels[..];
-        let strip = |(cut, buffers): (Cut, _)| {
-            let rows = header.pixel_rows(&cut.wanted);
-            let (pixels, others) = std::mem::take(&mut rest).split_at_mut(rows.len() * width);
-            rest = others;
-            Strip {
-                cut,
-                buffers,
-                pixels,
-                outcome: Ok(()),
-            }
-        };
-        let mut strips: Vec<_> = cuts.into_iter().zip(&mut self.buffers).map(strip).collect();
-        let layout = &self.layout;
-        self.workers.for_each(&mut strips, |strip| {
-            strip.outcome = strip.decode(jpeg, layout, &header);
-        });
-        let outcome = strips.into_iter().try_for_each(|strip| strip.outcome);
         let kept = match bitmap::is_huge(width * height) {
             true => 0,
-            false => count,
+            false => cuts.len(),
         };
+        let (mut strips, mut rest) = (Vec::with_capacity(cuts.len()), &mut into.pixels[..]);
+        for (cut, buffers) in cuts.into_iter().zip(&mut self.buffers) {
+            let length = header.pixel_rows(&cut.wanted).len() * width;
+            let (pixels, others) = std::mem::take(&mut rest).split_at_mut(length);
+            rest = others;
+            strips.push((cut, buffers, pixels, Ok(())));
+        }
+        let layout = &self.layout;
+        self.workers
+            .for_each(&mut strips, |(cut, buffers, pixels, outcome)| {
+                *outcome = buffers.decode_strip(jpeg, layout, &header, cut, pixels);
+            });
+        let outcome = strips.into_iter().try_for_each(|(.., outcome)| outcome);
         // Those of strips that a larger picture had.
         self.buffers[kept..].fill_with(Buffers::default);
         outcome
@@ -139,7 +126,8 @@ impl Decoder {
 
 /// Decodes one JPEG on the caller's thread alone, bounded and caught as by [`Decoder`], for programs that want
 /// bytes of red, green and blue.
-pub fn decode_rgb(jpeg: &[u8]) -> Result<RgbImage, DecodeError> {
+#[cfg(feature = "view")]
+pub(crate) fn decode_rgb(jpeg: &[u8]) -> Result<RgbImage, DecodeError> {
     let mut layout = Layout::default();
     let header = layout.read(jpeg, MAX_PIXELS)?;
     let Header { width, height, .. } = header;
@@ -178,10 +166,9 @@ fn cuts(header: &Header, intervals: usize, limit: usize) -> Vec<Cut> {
     let cuts: Vec<_> = (0..count).map(cut).collect();
     // Strips that decode nearly everything gain nothing.
     let gains = |cut: &Cut| cut.decoded.len() * 4 <= rows as usize * 3;
-    if cuts.iter().all(gains) {
-        cuts
-    } else {
-        vec![whole]
+    match cuts.iter().all(gains) {
+        true => cuts,
+        false => vec![whole],
     }
 }
 
@@ -193,17 +180,29 @@ fn known_sampling(header: &Header) -> bool {
     )
 }
 
-/// What `decode` gives; a panic in it is an error like any other.
-fn guarded<T>(decode: impl FnOnce() -> Result<T, DecodeError>) -> Result<T, DecodeError> {
-    TRYING.set(true);
-    let outcome = panic::catch_unwind(AssertUnwindSafe(decode));
-    TRYING.set(false);
-    outcome.unwrap_or(Err(DecodeError::Panicked))
-}
-
 const NOT_ITS_SIZE: &str = "it is not of the size that it says";
 
 impl Buffers {
+    /// Decodes a strip into its rows of the bitmap.
+    fn decode_strip(
+        &mut self,
+        jpeg: &[u8],
+        layout: &Layout,
+        header: &Header,
+        Cut { wanted, decoded }: &Cut,
+        pixels: &mut [u32],
+    ) -> Result<(), DecodeError> {
+        let color = self.decode(jpeg, layout, header, decoded)?;
+        let skipped = header.pixel_rows(&(decoded.start..wanted.start)).len();
+        let bytes = header.width as usize * usize::from(color.bytes_per_pixel());
+        let wanted = &self.samples[skipped * bytes..];
+        match color {
+            ColorType::L8 => pack::gray(wanted, pixels),
+            _ => pack::rgb(wanted, pixels),
+        }
+        Ok(())
+    }
+
     /// Decodes these rows of units into `samples`, one byte a pixel (`L8`) or three (`Rgb8`).
     fn decode(
         &mut self,
@@ -221,10 +220,14 @@ impl Buffers {
         };
         let height = header.pixel_rows(rows).len() as u32;
         layout.write(height, &jpeg[start..end], &mut self.jpeg);
-        guarded(|| self.decode_whole(header.width, height))
+        TRYING.set(true);
+        let tried = panic::catch_unwind(AssertUnwindSafe(|| self.try_image(header.width, height)));
+        TRYING.set(false);
+        tried.unwrap_or(Err(DecodeError::Panicked))
     }
 
-    fn decode_whole(&mut self, width: u32, height: u32) -> Result<ColorType, DecodeError> {
+    /// Has `image` decode `jpeg` into `samples`.
+    fn try_image(&mut self, width: u32, height: u32) -> Result<ColorType, DecodeError> {
         let jpeg = Cursor::new(&self.jpeg);
         let mut decoder = JpegDecoder::new(jpeg).map_err(DecodeError::Image)?;
         let mut limits = Limits::no_limits();
@@ -243,21 +246,6 @@ impl Buffers {
         let read = decoder.read_image(&mut self.samples);
         read.map_err(DecodeError::Image)?;
         Ok(color)
-    }
-}
-
-impl Strip<'_> {
-    fn decode(&mut self, jpeg: &[u8], layout: &Layout, header: &Header) -> Result<(), DecodeError> {
-        let Cut { wanted, decoded } = &self.cut;
-        let color = self.buffers.decode(jpeg, layout, header, decoded)?;
-        let skipped = header.pixel_rows(&(decoded.start..wanted.start)).len();
-        let bytes = header.width as usize * usize::from(color.bytes_per_pixel());
-        let wanted = &self.buffers.samples[skipped * bytes..];
-        match color {
-            ColorType::L8 => pack::gray(wanted, self.pixels),
-            _ => pack::rgb(wanted, self.pixels),
-        }
-        Ok(())
     }
 }
 

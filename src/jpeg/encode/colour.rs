@@ -9,17 +9,18 @@ use crate::picture::{Matrix, Range};
 /// Red's and blue's share of BT.601's luma.
 const JPEG: (f64, f64) = (0.299, 0.114);
 
-/// What turns a picture's samples into JPEG's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Colour {
-    /// What luma's black is.
-    black: i16,
-    /// How much of luma, Cb and Cr is added to luma, in 1/256.
-    luma: [i16; 3],
-    /// How much of itself and of the other is added to Cb, in 1/256.
-    cb: [i16; 2],
-    /// How much of itself and of the other is added to Cr, in 1/256.
-    cr: [i16; 2],
+/// What turns a picture's samples of each kind, Y, Cb and Cr, into JPEG's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Colour([Weights; 3]);
+
+#[derive(Debug, Clone, Copy)]
+struct Weights {
+    /// The sample that stands for nothing, before and after.
+    zero: [i16; 2],
+    /// How much of itself is added to it, in 1/256.
+    own: i16,
+    /// How much of the chroma beside it, in 1/256: Cb's and Cr's, or (the first) the other chroma's.
+    mixed: [i16; 2],
 }
 
 impl Colour {
@@ -42,71 +43,58 @@ impl Colour {
         let from_cr = JPEG.0 * to_red - jpeg_green * to_red * red / green;
         let (blue_span, red_span) = (2.0 * (1.0 - JPEG.1), 2.0 * (1.0 - JPEG.0));
         let fraction = |factor: f64| (factor * 256.0).round() as i16;
-        let colour = Colour {
-            black,
-            luma: [
-                luma_scale - 1.0,
-                from_cb * chroma_scale,
-                from_cr * chroma_scale,
-            ]
-            .map(fraction),
-            cb: [
-                (to_blue - from_cb) / blue_span * chroma_scale - 1.0,
-                -from_cr / blue_span * chroma_scale,
-            ]
-            .map(fraction),
-            cr: [
-                (to_red - from_cr) / red_span * chroma_scale - 1.0,
-                -from_cb / red_span * chroma_scale,
-            ]
-            .map(fraction),
+        let weights = |zero, own: f64, mixed: [f64; 2]| Weights {
+            zero,
+            own: fraction(own - 1.0),
+            mixed: mixed.map(fraction),
         };
-        (colour != Colour::default()).then_some(colour)
+        let cb = (to_blue - from_cb) / blue_span * chroma_scale;
+        let cr = (to_red - from_cr) / red_span * chroma_scale;
+        let kinds = [
+            weights(
+                [black, 0],
+                luma_scale,
+                [from_cb, from_cr].map(|of| of * chroma_scale),
+            ),
+            weights([128; 2], cb, [-from_cr / blue_span * chroma_scale, 0.0]),
+            weights([128; 2], cr, [-from_cb / red_span * chroma_scale, 0.0]),
+        ];
+        let changes = |kind: &Weights| kind.own != 0 || kind.mixed != [0; 2];
+        (black != 0 || kinds.iter().any(changes)).then_some(Colour(kinds))
     }
 
     /// Whether luma and chroma mix: what one becomes depends on the others.
     pub(super) fn mixes(&self) -> bool {
-        self.luma[1] != 0 || self.luma[2] != 0
+        self.0[0].mixed != [0; 2]
     }
 
-    /// A row of luma (`plane` 0), Cb or Cr by itself, where nothing mixes.
-    pub(super) fn alone(&self, plane: usize, samples: &mut [u8]) {
-        let (zero, becomes, own) = match plane {
-            0 => (self.black, 0, self.luma[0]),
-            1 => (128, 128, self.cb[0]),
-            _ => (128, 128, self.cr[0]),
+    /// Converts a row of luma (`kind` 0), Cb or Cr. Where nothing mixes, it goes by itself; else with the samples
+    /// beside it: luma's of Cb and Cr, Cb's of Cr, or Cr's of Cb.
+    pub(super) fn convert(&self, kind: usize, row: &mut [u8], beside: &[&[u8]]) {
+        let Weights { zero, own, mixed } = self.0[kind];
+        let converted = |sample: u8, parts: i16| {
+            let level = i16::from(sample) - zero[0];
+            add(zero[1] + level, level * own + parts)
         };
-        for sample in samples {
-            let level = i16::from(*sample) - zero;
-            *sample = add(becomes + level, level * own);
+        let part = |chroma: u8, weight: i16| (i16::from(chroma) - 128) * weight;
+        match *beside {
+            [] => {
+                for sample in row {
+                    *sample = converted(*sample, 0);
+                }
+            }
+            [other] => {
+                for (sample, other) in row.iter_mut().zip(other) {
+                    *sample = converted(*sample, part(*other, mixed[0]));
+                }
+            }
+            [cb, cr, ..] => {
+                for ((sample, cb), cr) in row.iter_mut().zip(cb).zip(cr) {
+                    *sample = converted(*sample, part(*cb, mixed[0]) + part(*cr, mixed[1]));
+                }
+            }
         }
     }
-
-    /// A row of luma with the chroma of each of its samples.
-    pub(super) fn luma_with(&self, luma: &mut [u8], cb: &[u8], cr: &[u8]) {
-        for ((y, cb), cr) in luma.iter_mut().zip(cb).zip(cr) {
-            let level = i16::from(*y) - self.black;
-            let [own, of_cb, of_cr] = self.luma;
-            *y = add(
-                level,
-                level * own + centred(*cb) * of_cb + centred(*cr) * of_cr,
-            );
-        }
-    }
-
-    /// A row of Cb (`second` false) or Cr with the other of the two beside it.
-    pub(super) fn chroma_with(&self, second: bool, chroma: &mut [u8], other: &[u8]) {
-        let [own, of_other] = if second { self.cr } else { self.cb };
-        for (c, other) in chroma.iter_mut().zip(other) {
-            let level = centred(*c);
-            *c = add(128 + level, level * own + centred(*other) * of_other);
-        }
-    }
-}
-
-/// A chroma sample around zero.
-fn centred(sample: u8) -> i16 {
-    i16::from(sample) - 128
 }
 
 /// A level and what is to be added to it in 1/256. The largest sum of parts, 239 * 42 + 128 * 86, stays
@@ -153,9 +141,9 @@ mod tests {
                 for step in 0..64_000_usize {
                     let sample = [step % 256, step * 7 % 256, step * 31 % 251].map(|v| v as u8);
                     let [mut y, mut cb, mut cr] = sample.map(|v| [v]);
-                    colour.luma_with(&mut y, &[sample[1]], &[sample[2]]);
-                    colour.chroma_with(false, &mut cb, &[sample[2]]);
-                    colour.chroma_with(true, &mut cr, &[sample[1]]);
+                    colour.convert(0, &mut y, &[&[sample[1]], &[sample[2]]]);
+                    colour.convert(1, &mut cb, &[&[sample[2]]]);
+                    colour.convert(2, &mut cr, &[&[sample[1]]]);
                     let expected = reference(range, weights, sample);
                     for (got, expected) in [y[0], cb[0], cr[0]].into_iter().zip(expected) {
                         let off = (f64::from(got) - expected).abs();
@@ -170,10 +158,10 @@ mod tests {
     fn black_and_white_stay_black_and_white() {
         let colour = Colour::new(Range::Limited, Matrix::Bt709).unwrap();
         let mut luma = [16, 235, 0, 255];
-        colour.luma_with(&mut luma, &[128; 4], &[128; 4]);
+        colour.convert(0, &mut luma, &[&[128; 4], &[128; 4]]);
         assert_eq!(luma, [0, 255, 0, 255]);
         let mut chroma = [128];
-        colour.chroma_with(true, &mut chroma, &[128]);
+        colour.convert(2, &mut chroma, &[&[128]]);
         assert_eq!(chroma, [128]);
     }
 }

@@ -23,14 +23,13 @@ use super::error::EncodeError;
 use super::markers::{
     MAX_SIDE, RST0, SOF0, SOS, Segment, header_segments, is_restart, next_marker,
 };
-use super::turbo::{Compressor, Settings};
+use super::turbo::{Settings, Turbo};
 use super::workers::WorkerPool;
 use super::{MAX_STRIPS, STRIP_PIXELS};
 use crate::picture::{Picture, PixelFormat, Turn};
 use planes::PlaneRows;
 
 /// Encodes one picture after the other.
-#[derive(Debug)]
 pub struct Encoder {
     workers: WorkerPool,
     strips: [Strip; MAX_STRIPS],
@@ -39,9 +38,9 @@ pub struct Encoder {
 }
 
 /// What a strip keeps from picture to picture.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Strip {
-    compressor: Option<Compressor>,
+    turbo: Turbo,
     /// The rows of pixels that it encodes, after turning.
     rows: Range<usize>,
     planes: planes::Buffers,
@@ -131,11 +130,7 @@ impl Strip {
             let planes = PlaneRows::of(picture, turn);
             self.planes.source(&planes, turn, &settings, rows)
         };
-        let compressor = match &mut self.compressor {
-            Some(compressor) => compressor,
-            none => none.insert(Compressor::new()?),
-        };
-        compressor.compress(source, &settings, &mut self.jpeg)?;
+        self.turbo.compress(source, &settings, &mut self.jpeg)?;
         self.coded = number_restarts(&mut self.jpeg, first_row);
         Ok(())
     }
@@ -157,7 +152,7 @@ fn check(picture: &Picture<'_>) -> Result<(), EncodeError> {
     if !(1..=MAX_SIDE).contains(&width) || !(1..=MAX_SIDE).contains(&height) {
         return Err(EncodeError::Size { width, height });
     }
-    let sizes = picture.format.planes(width as usize, height as usize);
+    let sizes = picture.plane_sizes();
     for (number, (plane, size)) in picture.planes.iter().zip(sizes).enumerate() {
         let span = size.span(plane.stride);
         if size.rows > 0 && span.is_none_or(|bytes| bytes > plane.data.len()) {

@@ -1,7 +1,7 @@
 //! Packed red, green and blue for the encoder: as they lie, where they need no turning and have a byte a colour.
 //!
-//! All others are laid down as 32-bit pixels, R first in memory; libjpeg-turbo makes YCbCr of them, faster
-//! than anything here could.
+//! All others are laid down as 32-bit pixels, their bytes in the same order; libjpeg-turbo makes YCbCr of them,
+//! faster than anything here could.
 
 use std::ops::Range;
 
@@ -9,10 +9,10 @@ use turbojpeg::PixelFormat as Order;
 
 use crate::jpeg::turbo::{Source, as_bytes};
 use crate::picture::transpose::Tile;
-use crate::picture::{Picture, PixelFormat, Turn};
+use crate::picture::{Picture, PixelFormat, Plane, Turn};
 
 /// A strip's pixels, where they had to be rewritten.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Buffers {
     pixels: Vec<u32>,
     tile: Tile<u32>,
@@ -26,66 +26,61 @@ impl Buffers {
         turn: Turn,
         rows: Range<usize>,
     ) -> Source<'b> {
-        let order = match picture.format {
-            PixelFormat::Rgb => Some(Order::RGB),
-            PixelFormat::Bgr => Some(Order::BGR),
-            PixelFormat::Rgbx => Some(Order::RGBX),
-            PixelFormat::Bgrx => Some(Order::BGRX),
-            _ => None,
+        let Plane { data, stride } = picture.planes[0];
+        // As they lie, and as 32 bits.
+        let (as_they_lie, padded) = match picture.format {
+            PixelFormat::Rgb => (Some(Order::RGB), Order::RGBX),
+            PixelFormat::Bgr => (Some(Order::BGR), Order::BGRX),
+            PixelFormat::Rgbx => (Some(Order::RGBX), Order::RGBX),
+            PixelFormat::Bgrx => (Some(Order::BGRX), Order::BGRX),
+            _ => (None, Order::RGBX),
         };
-        if let Some(order) = order.filter(|_| turn == Turn::NONE) {
-            let plane = picture.planes[0];
-            return Source::Packed(
-                &plane.data[rows.start * plane.stride..],
-                plane.stride,
-                order,
-            );
+        if let Some(order) = as_they_lie.filter(|_| turn == Turn::NONE) {
+            let data = &data[rows.start * stride..];
+            return Source::Packed(Plane { data, stride }, order);
         }
         let size = (picture.width as usize, picture.height as usize);
-        let stride = if turn.swaps_sides() { size.1 } else { size.0 };
-        self.pixels.resize(stride * rows.len(), 0);
-        self.tile.lay_down(
-            turn,
-            size,
-            rows,
-            &mut self.pixels,
-            stride,
-            |row, columns, line| {
-                read(picture, row, columns, line);
-            },
-        );
-        Source::Packed(as_bytes(&self.pixels), stride * 4, Order::RGBX)
+        let width = if turn.swaps_sides() { size.1 } else { size.0 };
+        self.pixels.resize(width * rows.len(), 0);
+        let read = |row: usize, columns: Range<usize>, line: &mut [u32]| {
+            let row = &data[row * stride..];
+            match as_they_lie.map_or(2, |order| order.size()) {
+                2 => convert(row, columns, line, |pixel| {
+                    expand(u16::from_le_bytes(pixel))
+                }),
+                3 => convert(row, columns, line, |[a, b, c]| [a, b, c, 0]),
+                _ => convert(row, columns, line, |pixel| pixel),
+            }
+        };
+        self.tile
+            .lay_down(turn, size, rows, &mut self.pixels, width, read);
+        let plane = Plane {
+            data: as_bytes(&self.pixels),
+            stride: 4 * width,
+        };
+        Source::Packed(plane, padded)
     }
 }
 
-/// Reads part of a row.
-fn read(picture: &Picture<'_>, row: usize, columns: Range<usize>, out: &mut [u32]) {
-    let plane = picture.planes[0];
-    let line = &plane.data[row * plane.stride..];
-    let part = |bytes: usize| &line[columns.start * bytes..columns.end * bytes];
-    match picture.format {
-        PixelFormat::Rgb => convert(part(3), out, |[r, g, b]| [r, g, b]),
-        PixelFormat::Bgr => convert(part(3), out, |[b, g, r]| [r, g, b]),
-        PixelFormat::Rgbx => convert(part(4), out, |[r, g, b, _]| [r, g, b]),
-        PixelFormat::Bgrx => convert(part(4), out, |[b, g, r, _]| [r, g, b]),
-        _ => convert(part(2), out, |pixel| expand(u16::from_le_bytes(pixel))),
-    }
-}
-
-/// Each pixel of `N` bytes as 32 bits, R first in memory.
-fn convert<const N: usize>(from: &[u8], out: &mut [u32], pixel: impl Fn([u8; N]) -> [u8; 3]) {
-    for (out, bytes) in out.iter_mut().zip(from.chunks_exact(N)) {
+/// These columns of a row, each pixel of `N` bytes as 32 bits.
+fn convert<const N: usize>(
+    row: &[u8],
+    columns: Range<usize>,
+    out: &mut [u32],
+    pixel: impl Fn([u8; N]) -> [u8; 4],
+) {
+    let from = row[columns.start * N..columns.end * N].chunks_exact(N);
+    for (out, bytes) in out.iter_mut().zip(from) {
         let bytes = bytes.try_into().expect("chunks of N bytes");
-        let [r, g, b] = pixel(bytes);
-        *out = u32::from_ne_bytes([r, g, b, 0]);
+        *out = u32::from_ne_bytes(pixel(bytes));
     }
 }
 
 /// 5, 6 and 5 bits as bytes; the high bits fill the low ones, so that white stays white.
-fn expand(pixel: u16) -> [u8; 3] {
+fn expand(pixel: u16) -> [u8; 4] {
     let five = |bits: u16| ((bits & 31) << 3 | (bits & 31) >> 2) as u8;
     let six = |bits: u16| ((bits & 63) << 2 | (bits & 63) >> 4) as u8;
-    [five(pixel >> 11), six(pixel >> 5), five(pixel)]
+    [five(pixel >> 11), six(pixel >> 5), five(pixel), 0]
 }
 
 #[cfg(test)]
@@ -94,10 +89,10 @@ mod tests {
 
     #[test]
     fn sixteen_bits_reach_from_black_to_white() {
-        assert_eq!(expand(0), [0, 0, 0]);
-        assert_eq!(expand(0xFFFF), [255, 255, 255]);
-        assert_eq!(expand(0xF800), [255, 0, 0]);
-        assert_eq!(expand(0x07E0), [0, 255, 0]);
-        assert_eq!(expand(0x001F), [0, 0, 255]);
+        assert_eq!(expand(0), [0, 0, 0, 0]);
+        assert_eq!(expand(0xFFFF), [255, 255, 255, 0]);
+        assert_eq!(expand(0xF800), [255, 0, 0, 0]);
+        assert_eq!(expand(0x07E0), [0, 255, 0, 0]);
+        assert_eq!(expand(0x001F), [0, 0, 255, 0]);
     }
 }

@@ -14,7 +14,6 @@ use crate::picture::transpose::Tile;
 use crate::picture::{Picture, PixelFormat, Plane, Samples, Turn};
 
 /// A picture, read by plane and row.
-#[derive(Debug)]
 pub(super) struct PlaneRows<'a> {
     picture: &'a Picture<'a>,
     /// Where Y, Cb and Cr lie.
@@ -24,6 +23,8 @@ pub(super) struct PlaneRows<'a> {
     /// Two rows of chroma become one.
     halved: bool,
     colour: Option<Colour>,
+    /// What a sample becomes depends on those of other kinds.
+    mixes: bool,
 }
 
 /// Rows in between, kept.
@@ -34,12 +35,15 @@ impl<'a> PlaneRows<'a> {
     /// `turn` says.
     pub(super) fn of(picture: &'a Picture<'a>, turn: Turn) -> Self {
         let (samples, factors) = picture.format.samples();
+        let colour = Colour::new(picture.range, picture.matrix);
+        let has_colour = picture.format != PixelFormat::Gray;
         PlaneRows {
             picture,
             samples,
             factors,
             halved: factors == (2, 1) && turn.swaps_sides(),
-            colour: Colour::new(picture.range, picture.matrix),
+            colour,
+            mixes: has_colour && colour.is_some_and(|colour| colour.mixes()),
         }
     }
 
@@ -69,34 +73,20 @@ impl<'a> PlaneRows<'a> {
         row: usize,
         columns: Range<usize>,
         out: &mut [u8],
-        scratch: &mut Scratch,
+        [spare, cb, cr]: &mut Scratch,
     ) {
-        self.read_raw(plane, row, columns.clone(), out, &mut scratch[0]);
+        self.read_raw(plane, row, columns.clone(), out, spare);
         let Some(colour) = &self.colour else { return };
-        let mixes = colour.mixes() && self.picture.format != PixelFormat::Gray;
-        match (plane, mixes) {
-            (plane, false) => colour.alone(plane, out),
-            (0, true) => self.mix_luma(colour, row, columns, out, scratch),
-            (_, true) => {
-                let [spare, other, _] = scratch;
-                other.resize(out.len(), 0);
-                self.read_raw(3 - plane, row, columns, other, spare);
-                colour.chroma_with(plane == 2, out, other);
-            }
+        if !self.mixes {
+            return colour.convert(plane, out, &[]);
         }
-    }
-
-    /// Brings luma that was read into JPEG's matrix, for which its chroma is needed.
-    fn mix_luma(
-        &self,
-        colour: &Colour,
-        row: usize,
-        columns: Range<usize>,
-        out: &mut [u8],
-        scratch: &mut Scratch,
-    ) {
+        if plane > 0 {
+            cb.resize(out.len(), 0);
+            self.read_raw(3 - plane, row, columns, cb, spare);
+            return colour.convert(plane, out, &[cb]);
+        }
+        // The chroma of each of luma's samples.
         let (across, down) = self.factors;
-        let [spare, cb, cr] = scratch;
         let thin = columns.start / across..columns.end.div_ceil(across);
         for (plane, chroma) in [(1, &mut *cb), (2, &mut *cr)] {
             chroma.resize(out.len() + 2, 0);
@@ -111,7 +101,7 @@ impl<'a> PlaneRows<'a> {
             }
         }
         let first = columns.start % across;
-        colour.luma_with(out, &cb[first..], &cr[first..]);
+        colour.convert(0, out, &[&cb[first..], &cr[first..]]);
     }
 
     /// Reads part of a row of a plane as its samples are, halved where they are to be.
@@ -160,7 +150,7 @@ fn every<const STEP: usize, const FIRST: usize>(from: &[u8], out: &mut [u8]) {
 }
 
 /// A strip's planes, where they had to be rewritten.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Buffers {
     planes: [Vec<u8>; 3],
     tile: Tile<u8>,
@@ -185,7 +175,7 @@ impl Buffers {
             settings.width.div_ceil(across),
             rows.end.div_ceil(down) - rows.start / down,
         );
-        let mut sources = [(&[] as &[u8], 0); 3];
+        let mut sources = [Plane::default(); 3];
         let buffers = self.planes.iter_mut().zip(&mut sources);
         for (plane, (buffer, out)) in buffers.enumerate().take(count) {
             // The first row, what the picture has, and what the encoder reads: luma in whole chroma samples.
@@ -198,7 +188,8 @@ impl Buffers {
             };
             let as_it_lies = source.as_it_lies(plane);
             if let Some(lies) = as_it_lies.filter(|_| turn == Turn::NONE && size == padded) {
-                *out = (&lies.data[top * lies.stride..], lies.stride);
+                let data = &lies.data[top * lies.stride..];
+                *out = Plane { data, ..lies };
                 continue;
             }
             buffer.resize(padded.0 * padded.1, 0);
@@ -208,7 +199,10 @@ impl Buffers {
             self.tile
                 .lay_down(turn, source.size(plane), rows, buffer, padded.0, read);
             pad(size, padded, buffer);
-            *out = (buffer, padded.0);
+            *out = Plane {
+                data: buffer,
+                stride: padded.0,
+            };
         }
         Source::Planes(sources)
     }
