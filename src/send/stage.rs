@@ -189,17 +189,16 @@ impl Interval {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::picture::PixelFormat;
+    use crate::picture::{OwnedPicture, Picture, PixelFormat};
     use crate::source::Delivery;
-    use crate::source::picture::{PictureBuf, Shape};
 
     fn stage() -> Arc<Stage> {
         Stage::new(Arc::new(Feed::new(Delivery::NewestWins)), 30.0)
     }
 
     fn put(stage: &Stage, shade: u8) {
-        let shape = Shape::full(PixelFormat::Gray, 16, 16);
-        let pixels = PictureBuf::new(shape, vec![shade; 256].into()).unwrap();
+        let blank = Picture::blank(PixelFormat::Gray, 16, 16);
+        let pixels = OwnedPicture::new(blank, vec![shade; 256].into()).unwrap();
         stage.feed.put(Captured {
             at: Instant::now(),
             turn: Turn::NONE,
