@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// A token bucket that counts what it holds back.
 #[derive(Debug)]
-pub struct RateLimit {
+pub(crate) struct RateLimit {
     burst: u32,
     every: Duration,
     /// When all of the burst is available again.
@@ -27,7 +27,7 @@ impl Default for RateLimit {
 
 impl RateLimit {
     /// Allows `burst` (not 0) at once, and one more `every` so often.
-    pub fn new(burst: u32, every: Duration) -> Self {
+    pub(crate) fn new(burst: u32, every: Duration) -> Self {
         RateLimit {
             burst,
             every,
@@ -38,14 +38,14 @@ impl RateLimit {
     }
 
     /// Whether one more is allowed at `now`; if so, returns how many were held back since the last one.
-    pub fn allow(&mut self, now: Instant) -> Option<u64> {
+    pub(crate) fn allow(&mut self, now: Instant) -> Option<u64> {
         let unreported = self.report(self.total + 1, now)?;
         Some(unreported - 1)
     }
 
     /// The same for what is counted elsewhere: `total` have happened so far. If there are new ones and a line
     /// is allowed at `now`, returns how many there were since the last line.
-    pub fn report(&mut self, total: u64, now: Instant) -> Option<u64> {
+    pub(crate) fn report(&mut self, total: u64, now: Instant) -> Option<u64> {
         self.total = total;
         let full_at = self.full_at.map_or(now, |at| at.max(now));
         let is_spent = full_at - now > self.every * (self.burst - 1);
