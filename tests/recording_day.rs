@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 use pi_stream::protocol::stamp::{self, Stamp};
 use pi_stream::recv::received::Received;
 use pi_stream::sinks::record::Recorder;
-use pi_stream::sinks::record::config::{Config, Container};
+use pi_stream::sinks::record::config::Config;
 
 const FPS: u64 = 30;
 const HOUR: u64 = 3600 * FPS;
@@ -49,7 +49,8 @@ fn frame(start: Instant, number: u64) -> Arc<Received> {
 
 /// Records a day; returns by how many KiB the memory grew after its first hour.
 fn record_a_day(config: Config) -> u64 {
-    let recorder = Recorder::start(config, None, |notice| println!("{notice}")).unwrap();
+    let recorder =
+        Recorder::start(config, None, Arc::new(|event| println!("{}", event.line()))).unwrap();
     let start = Instant::now();
     let mut after_an_hour = 0;
     for number in 0..DAY {
@@ -76,14 +77,7 @@ fn record_a_day(config: Config) -> u64 {
 }
 
 fn one_file(dir: &Path) -> Config {
-    Config {
-        path: dir.join("day.mkv"),
-        container: Container::Matroska,
-        segment: None,
-        keep: None,
-        keep_free: None,
-        make_dir: false,
-    }
+    Config::new(dir.join("day.mkv")).unwrap()
 }
 
 #[test]

@@ -23,10 +23,9 @@ use pi_stream::recv::seat::{IdleTimeout, Seat};
 use pi_stream::recv::stats::{Rates, report};
 use pi_stream::report::shell;
 use pi_stream::report::{Console, Schedule, Severity, Statistics};
-use pi_stream::sinks::output::Output;
 use pi_stream::sinks::record::Recorder;
 use pi_stream::sinks::snapshot::Snapshots;
-use pi_stream::sinks::{Notices, Sinks};
+use pi_stream::sinks::{self, Sinks, output};
 use pi_stream::window::model::{self, Model};
 use pi_stream::window::{self, WindowConfig};
 
@@ -80,7 +79,7 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
 
     let model = Arc::new(OnceLock::<Model>::new());
     let window = WindowConfig::from(options.window.clone());
-    let sinks = sinks(&options, &window, &mut stdout, &stop, console, &model)?;
+    let sinks = make_sinks(&options, &window, &mut stdout, &stop, console, &model)?;
     let seat = Seat::new(options.idle_timeout.unwrap_or(IdleTimeout::ByPace));
     let tell = Box::new({
         let console = Arc::clone(console);
@@ -149,7 +148,7 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
 }
 
 /// Every frame's other ways: recording, snapshots, standard output.
-fn sinks(
+fn make_sinks(
     options: &Options,
     window: &WindowConfig,
     stdout: &mut Option<File>,
@@ -157,23 +156,15 @@ fn sinks(
     console: &Arc<Console>,
     model: &Arc<OnceLock<Model>>,
 ) -> anyhow::Result<Sinks> {
-    let say: Arc<dyn Fn(String, bool) + Send + Sync> = Arc::new({
+    let tell: sinks::Tell = Arc::new({
         let (console, model) = (Arc::clone(console), Arc::clone(model));
-        move |text: String, bad| {
+        move |event: sinks::Event| {
+            let bad = matches!(event, sinks::Event::Error(_));
             let severity = if bad { Severity::Error } else { Severity::Info };
-            console.say(severity, &text);
-            if let Some(model) = model.get() {
-                model.notify(text, bad);
-            }
-        }
-    });
-    let notices: Notices = Arc::new({
-        let (say, console) = (Arc::clone(&say), Arc::clone(console));
-        move |notice| {
-            if notice.is_routine() {
-                console.say(Severity::Info, &notice.to_string());
-            } else {
-                say(notice.to_string(), notice.is_bad());
+            console.say(severity, event.line());
+            let is_routine = matches!(event, sinks::Event::Routine(_));
+            if let Some(model) = model.get().filter(|_| !is_routine) {
+                model.notify(event.line().to_owned(), bad);
             }
         }
     });
@@ -181,30 +172,23 @@ fn sinks(
         None => None,
         Some(config) => {
             let claim = config.claim()?;
-            let notices = Arc::clone(&notices);
-            let notice = move |notice| notices(notice);
-            Some(Recorder::start(config, Some(claim), notice)?)
+            Some(Recorder::start(config, Some(claim), Arc::clone(&tell))?)
         }
     };
-    let snapshots = Snapshots::start(options.recording.snapshots(), {
-        let say = Arc::clone(&say);
-        move |notice| say(notice.to_string(), notice.is_bad())
-    })?;
+    let snapshots = Snapshots::start(options.recording.snapshots(), Arc::clone(&tell))?;
     let output = match options.recording.to_stdout() {
         false => None,
         true => {
             let pipe = stdout.take().expect("nobody has taken it before");
-            Some(Output::start(pipe, Arc::clone(stop), move |notice| {
-                say(notice.to_string(), true);
-            })?)
+            Some(output::start(pipe, Arc::clone(stop), Arc::clone(&tell))?)
         }
     };
     Ok(Sinks::new(
         recorder,
-        snapshots,
+        Some(snapshots),
         output,
         window.turn,
-        notices,
+        tell,
     ))
 }
 

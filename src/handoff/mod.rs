@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! slot     the newest item: every hand-over on the live way      stop    the request to stop
-//! queue    every item, bounded: for recorders and pipes          worker  a thread that ends by a deadline
+//! queue    every item, bounded: for recorders and pipes          worker  a thread with a queue, which ends by a deadline
 //! ```
 //!
 //! Nothing here knows what it carries.

@@ -3,20 +3,20 @@
 //! Bounded by a count and by bytes. Putting never blocks: what does not fit is dropped and counted,
 //! so that a slow disk or a stalled pipe costs its own frames and never the live picture. One taker
 //! blocks on a condition variable; a put, a close or its deadline wakes it. The queue knows nothing
-//! of what it carries.
+//! of what it carries. (std's channels bound the count only, and cannot drop what waits in them.)
 
 use std::collections::VecDeque;
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
 use crate::handoff::lock::{lock, wait_until};
 
-/// How much a queue holds.
+/// How much a queue holds at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Items.
     pub items: usize,
-    /// The sum of what the putters say that their items weigh. An empty queue takes any one item.
+    /// The sum of the items' sizes. An empty queue takes any one item.
     pub bytes: usize,
 }
 
@@ -46,19 +46,7 @@ struct State<T> {
     closed: bool,
 }
 
-/// What [`Queue::take`] came back with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken<T> {
-    /// The oldest item.
-    Item(T),
-    /// The queue is empty and closed: nothing will come any more.
-    Closed,
-    /// The deadline passed.
-    TimedOut,
-}
-
 impl<T> Queue<T> {
-    /// An empty, open queue.
     pub fn new(limits: Limits) -> Self {
         Queue {
             state: Mutex::new(State {
@@ -72,8 +60,8 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Puts an item that weighs `bytes`, never blocks; returns whether it is in. Where it does not fit it
-    /// is dropped and counted; into a closed queue it is dropped only.
+    /// Puts an item of `bytes`, and never blocks; returns whether it is in. One that does not fit is
+    /// dropped and counted; one that comes after the end is only dropped.
     pub fn put(&self, item: T, bytes: usize) -> bool {
         let mut state = lock(&self.state);
         if state.closed {
@@ -92,20 +80,20 @@ impl<T> Queue<T> {
         true
     }
 
-    /// Takes the oldest item, waits for one until the deadline; `None` waits without one. A closed
-    /// queue still gives what is in it.
-    pub fn take(&self, deadline: Option<Instant>) -> Taken<T> {
+    /// Takes the oldest item, and waits for one until the deadline (`None`: for as long as it takes). A
+    /// closed queue still hands out what is in it, and is then `Disconnected`.
+    pub fn take(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
         let mut state = lock(&self.state);
         loop {
             if let Some((item, bytes)) = state.items.pop_front() {
                 state.bytes = state.bytes.saturating_sub(bytes);
-                return Taken::Item(item);
+                return Ok(item);
             }
             if state.closed {
-                return Taken::Closed;
+                return Err(RecvTimeoutError::Disconnected);
             }
             let Some(changed) = wait_until(&self.changed, state, deadline) else {
-                return Taken::TimedOut;
+                return Err(RecvTimeoutError::Timeout);
             };
             state = changed;
         }
@@ -128,7 +116,7 @@ impl<T> Queue<T> {
         self.changed.notify_all();
     }
 
-    /// How many items were dropped so far.
+    /// How many items did not fit, or were left when the queue was abandoned.
     pub fn dropped(&self) -> u64 {
         lock(&self.state).dropped
     }
@@ -152,7 +140,7 @@ mod tests {
             let queue = Arc::clone(&queue);
             move || {
                 let mut got = Vec::new();
-                while let Taken::Item(item) = queue.take(None) {
+                while let Ok(item) = queue.take(None) {
                     got.push(item);
                 }
                 got
@@ -173,14 +161,10 @@ mod tests {
             queue.put(i, 1);
         }
         assert_eq!(queue.dropped(), 2);
-        assert_eq!(queue.take(None), Taken::Item(0));
+        assert_eq!(queue.take(None), Ok(0));
         queue.put(9, 1);
         queue.close();
-        let rest: Vec<_> = std::iter::from_fn(|| match queue.take(None) {
-            Taken::Item(item) => Some(item),
-            _ => None,
-        })
-        .collect();
+        let rest: Vec<_> = std::iter::from_fn(|| queue.take(None).ok()).collect();
         assert_eq!(rest, [1, 2, 9]);
     }
 
@@ -190,14 +174,17 @@ mod tests {
         queue.put('a', 500);
         queue.put('b', 1);
         assert_eq!(queue.dropped(), 1);
-        assert_eq!(queue.take(None), Taken::Item('a'));
+        assert_eq!(queue.take(None), Ok('a'));
         queue.put('c', 60);
         queue.put('d', 60);
         queue.put('e', 40);
         assert_eq!(queue.dropped(), 2);
-        assert_eq!(queue.take(None), Taken::Item('c'));
-        assert_eq!(queue.take(None), Taken::Item('e'));
-        assert_eq!(queue.take(Some(Instant::now())), Taken::TimedOut);
+        assert_eq!(queue.take(None), Ok('c'));
+        assert_eq!(queue.take(None), Ok('e'));
+        assert_eq!(
+            queue.take(Some(Instant::now())),
+            Err(RecvTimeoutError::Timeout)
+        );
     }
 
     #[test]
@@ -210,6 +197,6 @@ mod tests {
         assert_eq!(queue.dropped(), 0);
         queue.abandon();
         assert_eq!(queue.dropped(), 2);
-        assert_eq!(queue.take(None), Taken::Closed);
+        assert_eq!(queue.take(None), Err(RecvTimeoutError::Disconnected));
     }
 }

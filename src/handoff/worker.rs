@@ -1,75 +1,93 @@
-//! A sink's thread, and how it ends: by a deadline, whatever its disk or its pipe does.
+//! A thread with a queue of its own, and how it ends: by a deadline, whatever its disk or its pipe does.
 //!
-//! Knows the sink's [`Queue`] by its closing and nothing of what the thread does. Waiting blocks the
-//! one who waits, with a bound.
+//! Putting never blocks; waiting for the end has a bound. Knows nothing of what the thread does.
 
+use std::convert::Infallible;
 use std::io;
-use std::sync::{Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::queue::Queue;
+use super::lock::lock;
+use super::queue::{Limits, Queue};
 
-/// A thread that can be waited for with a bound.
+/// A thread that works off a queue, and can be waited for with a bound.
 ///
 /// A thread that hangs in a dead disk or a full pipe cannot be joined; it is left behind, and ends
-/// with the program.
+/// with the program. Dropping a worker closes its queue and waits for nothing.
 #[derive(Debug)]
-pub struct Worker {
-    // Nothing is ever sent: the thread's end drops the sender. The lock makes the worker shareable.
-    ended: Mutex<mpsc::Receiver<()>>,
+pub struct Worker<T> {
+    /// What the thread takes from; closed, it ends the thread once it is empty.
+    pub queue: Arc<Queue<T>>,
+    // The thread's end drops the sender. The lock makes the worker shareable.
+    ended: Mutex<mpsc::Receiver<Infallible>>,
 }
 
-impl Worker {
+impl<T> Worker<T> {
     /// Starts the thread, which bears its stage's name.
-    pub fn start(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<Worker> {
+    pub fn start(
+        name: &str,
+        limits: Limits,
+        run: impl FnOnce(&Queue<T>) + Send + 'static,
+    ) -> io::Result<Worker<T>>
+    where
+        T: Send + 'static,
+    {
+        let queue = Arc::new(Queue::new(limits));
         let (alive, ended) = mpsc::channel();
-        thread::Builder::new().name(name.into()).spawn(move || {
-            let _alive: mpsc::Sender<()> = alive;
-            run();
+        thread::Builder::new().name(name.into()).spawn({
+            let queue = Arc::clone(&queue);
+            move || {
+                let _alive = alive;
+                run(&queue);
+                // Nobody takes any more: what is put must not pile up.
+                queue.abandon();
+            }
         })?;
         Ok(Worker {
+            queue,
             ended: Mutex::new(ended),
         })
     }
 
-    /// Waits for the thread's end; says whether it came in time.
-    pub fn wait(&self, at_most: Duration) -> bool {
-        let ended = self
-            .ended
-            .lock()
-            .expect("nothing panics while it waits for a worker");
-        ended.recv_timeout(at_most) == Err(mpsc::RecvTimeoutError::Disconnected)
-    }
-
-    /// The end of a sink, `until` then at the latest: the queue is closed, what it holds is taken for
-    /// a while, and given up then. Says whether the thread has ended.
-    pub fn finish<T>(&self, queue: &Queue<T>, until: Instant) -> bool {
-        queue.close();
+    /// Closes the queue and waits for the thread, `until` then at the latest. What it has not taken by
+    /// then is counted as dropped.
+    pub fn finish(&self, until: Instant) {
+        self.queue.close();
         let left = || until.saturating_duration_since(Instant::now());
         // The last third is for closing what is open.
-        if self.wait(left() * 2 / 3) {
-            return true;
+        if !self.wait(left() * 2 / 3) {
+            self.queue.abandon();
+            self.wait(left());
         }
-        queue.abandon();
-        self.wait(left())
+    }
+
+    /// Waits for the thread's end; returns whether it came in time.
+    fn wait(&self, at_most: Duration) -> bool {
+        let ended = lock(&self.ended).recv_timeout(at_most);
+        ended == Err(mpsc::RecvTimeoutError::Disconnected)
+    }
+}
+
+impl<T> Drop for Worker<T> {
+    fn drop(&mut self) {
+        self.queue.close();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handoff::queue::Limits;
 
     #[test]
     fn a_worker_that_hangs_is_left_behind() {
         let (release, held) = mpsc::channel::<()>();
-        let queue = Queue::<()>::new(Limits::FRAMES);
-        let worker = Worker::start("hangs", move || {
+        let worker = Worker::<()>::start("hangs", Limits::FRAMES, move |_| {
             let _ = held.recv();
         })
         .unwrap();
-        assert!(!worker.finish(&queue, Instant::now() + Duration::from_millis(30)));
+        worker.finish(Instant::now() + Duration::from_millis(30));
+        assert!(!worker.wait(Duration::ZERO));
         drop(release);
         assert!(worker.wait(Duration::from_secs(10)));
     }

@@ -5,7 +5,7 @@
 //! added. Runs on the sinks' threads, which may block on the disk; knows no format.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -28,12 +28,12 @@ const DATE: &str = "%Y-%m-%d_%H-%M-%S";
 const MAX_TRIES: u32 = 10_000;
 
 /// `NAME_2026-11-22_08-33-01.123`: what a file made from this frame is called, without an extension.
-pub fn stem(frame: &Received) -> String {
+pub(crate) fn stem(frame: &Received) -> String {
     stem_at(frame.name(), frame.captured_at())
 }
 
 /// The same for a name and a time.
-pub fn stem_at(name: Option<&Name>, at: SystemTime) -> String {
+pub(crate) fn stem_at(name: Option<&Name>, at: SystemTime) -> String {
     let name = name.map_or(NAMELESS, |name| name.as_str());
     stem_in(name, at, TimeZone::system())
 }
@@ -46,12 +46,12 @@ fn stem_in(name: &str, at: SystemTime, zone: TimeZone) -> String {
 }
 
 /// `2026-11-22_08-33-01`: the time in this machine's zone.
-pub fn date(at: SystemTime) -> String {
+pub(crate) fn date(at: SystemTime) -> String {
     local(at, TimeZone::system()).strftime(DATE).to_string()
 }
 
 /// The time that a text of [`date`]'s form says.
-pub fn parse_date(text: &str) -> Option<SystemTime> {
+pub(crate) fn parse_date(text: &str) -> Option<SystemTime> {
     let date = DateTime::strptime(DATE, text).ok()?;
     Some(date.to_zoned(TimeZone::system()).ok()?.into())
 }
@@ -63,7 +63,7 @@ fn local(at: SystemTime, zone: TimeZone) -> Zoned {
 }
 
 /// Creates `STEM.EXTENSION` in `dir`, or, where that is taken, `STEM_2.EXTENSION` and so on.
-pub fn create(
+pub(crate) fn create(
     dir: &Path,
     stem: impl AsRef<OsStr>,
     extension: impl AsRef<OsStr>,
@@ -75,7 +75,7 @@ pub fn create(
     };
     let mut path = path_of("");
     for number in 2..MAX_TRIES {
-        match create_new(&path) {
+        match File::create_new(&path) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                 path = path_of(&format!("_{number}"));
             }
@@ -85,18 +85,13 @@ pub fn create(
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Creates a file that was not there; never follows a link that is.
-pub fn create_new(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).open(path)
-}
-
 /// The user's folder for pictures, as the platform has it; the home directory where there is none.
-pub fn pictures_dir() -> PathBuf {
+pub(crate) fn pictures_dir() -> PathBuf {
     dirs::picture_dir().unwrap_or_else(home)
 }
 
 /// The user's folder for videos, likewise.
-pub fn videos_dir() -> PathBuf {
+pub(crate) fn videos_dir() -> PathBuf {
     dirs::video_dir().unwrap_or_else(home)
 }
 
@@ -106,7 +101,7 @@ fn home() -> PathBuf {
 }
 
 /// The directory that a path lies in; `.` for a bare name.
-pub fn parent(path: &Path) -> &Path {
+pub(crate) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir,
         _ => Path::new("."),
@@ -114,12 +109,12 @@ pub fn parent(path: &Path) -> &Path {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use std::fs;
     use std::time::Duration;
 
-    fn names(dir: &Path) -> Vec<String> {
+    pub fn names(dir: &Path) -> Vec<String> {
         let mut names: Vec<_> = fs::read_dir(dir)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -1,9 +1,16 @@
 //! Where every frame goes, whatever the window does: recording, snapshots, standard output.
 //!
-//! Each sink has a bounded queue and a thread of its own; putting never blocks. A recording can start
-//! and stop while frames come.
+//! ```text
+//!           ┌▶ queue ─▶ thread "recorder"   record/   Matroska or JPEGs, in one file or a ring of files
+//! put ──────┼▶ queue ─▶ thread "snapshots"  snapshot  single JPEGs, by key or as time lapse
+//! (reader)  └▶ queue ─▶ thread "output"     output    all JPEGs into a pipe
+//!                                           files     directories and names, for the first two
+//! ```
+//!
+//! Putting never blocks: a disk or a pipe that is too slow costs its own frames, which are counted and
+//! reported. A recording can start and stop while frames come.
 
-pub mod files;
+pub(crate) mod files;
 pub mod output;
 pub mod record;
 pub mod snapshot;
@@ -11,6 +18,7 @@ pub mod snapshot;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::handoff::worker::Worker;
 use crate::picture::Turn;
 use crate::protocol::stamp::Name;
 use crate::recv::received::Received;
@@ -25,8 +33,28 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How often a sink that is too slow for its frames says so at most.
 const SLOW_EVERY: Duration = Duration::from_secs(10);
 
-/// What recorders say, to whom it may concern.
-pub type Notices = Arc<dyn Fn(record::Notice) + Send + Sync>;
+/// What a sink has to report, in a line for a person.
+#[derive(Debug)]
+pub enum Event {
+    /// Comes again and again while all is well: for the log, not for the window.
+    Routine(String),
+    /// The course of things.
+    Info(String),
+    /// Something is not as it should be.
+    Error(String),
+}
+
+impl Event {
+    /// The line.
+    pub fn line(&self) -> &str {
+        match self {
+            Event::Routine(line) | Event::Info(line) | Event::Error(line) => line,
+        }
+    }
+}
+
+/// What sinks report to. Called on their threads, and on the one that puts.
+pub type Tell = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// All sinks.
 pub struct Sinks {
@@ -34,69 +62,61 @@ pub struct Sinks {
     snapshots: Option<Snapshots>,
     output: Option<Output>,
     turn: Turn,
-    notices: Notices,
+    tell: Tell,
 }
 
 impl Sinks {
-    /// Puts the sinks together; `turn` is what time lapse's snapshots are turned by.
+    /// Puts the sinks together; time lapse's snapshots are turned by `turn`.
     pub fn new(
         recorder: Option<Recorder>,
-        snapshots: Snapshots,
+        snapshots: Option<Snapshots>,
         output: Option<Output>,
         turn: Turn,
-        notices: Notices,
+        tell: Tell,
     ) -> Self {
         Sinks {
             recordings: Recordings::new(recorder),
-            snapshots: Some(snapshots),
+            snapshots,
             output,
             turn,
-            notices,
+            tell,
         }
     }
 
     /// No sink at all: frames go to whoever takes them from the hub.
     pub fn none() -> Self {
-        Sinks {
-            recordings: Recordings::new(None),
-            snapshots: None,
-            output: None,
-            turn: Turn::NONE,
-            notices: Arc::new(|_| ()),
-        }
+        Sinks::new(None, None, None, Turn::NONE, Arc::new(|_| ()))
     }
 
-    /// Gives a frame to all of them; never blocks.
+    /// Hands a frame to all of them; never blocks.
     pub fn put(&self, frame: &Arc<Received>) {
         self.recordings.put(frame);
         if let Some(snapshots) = &self.snapshots {
             snapshots.put(frame, self.turn);
         }
         if let Some(output) = &self.output {
-            output.put(frame);
+            put(output, frame);
         }
     }
 
-    /// Keeps this frame.
+    /// Keeps this frame, turned by `turn`.
     pub fn snapshot(&self, frame: &Arc<Received>, turn: Turn) {
         if let Some(snapshots) = &self.snapshots {
             snapshots.snapshot(frame, turn);
         }
     }
 
-    /// Starts a recording, or ends the one that runs; does not wait for the disk, whose news are
-    /// notices.
+    /// Starts a recording, or ends the one that runs. Does not wait for the disk, whose state is reported.
     pub fn toggle_recording(&self, name: Option<&Name>) -> Result<(), RecordError> {
         if self.recordings.status().running {
             self.recordings.stop();
             return Ok(());
         }
         let config = Config::in_videos(name, SystemTime::now());
-        let notices = Arc::clone(&self.notices);
-        self.recordings.start(config, move |notice| notices(notice))
+        self.recordings.start(config, Arc::clone(&self.tell))
     }
 
-    /// When the recording began that runs.
+    /// When the recording began that runs; `None` also while its disk has failed.
     pub(crate) fn recording_since(&self) -> Option<Instant> {
         let status = self.recordings.status();
         (status.running && !status.failed).then(|| status.since.unwrap_or_else(Instant::now))
@@ -120,15 +140,19 @@ impl Sinks {
         // All of them end at the same time, and one that hangs costs the others nothing.
         self.recordings.close();
         if let Some(snapshots) = &self.snapshots {
-            snapshots.stop();
+            snapshots.worker.queue.close();
         }
         if let Some(output) = &self.output {
-            output.stop();
             output.finish(until);
         }
         self.recordings.finish(until);
         if let Some(snapshots) = &self.snapshots {
-            snapshots.finish(until);
+            snapshots.worker.finish(until);
         }
     }
+}
+
+/// Puts a frame into a worker's queue; never blocks.
+fn put(worker: &Worker<Arc<Received>>, frame: &Arc<Received>) {
+    worker.queue.put(Arc::clone(frame), frame.memory());
 }

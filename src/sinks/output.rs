@@ -4,143 +4,62 @@
 //! stalls costs frames of this stream and nothing else. Frames are written whole. The pipe's other
 //! end closing is a normal end of the program. Which descriptor it writes to, the caller decides.
 
-use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use crate::handoff::queue::{Limits, Queue, Taken};
+use super::{Event, SLOW_EVERY, Tell};
+use crate::handoff::queue::{Limits, Queue};
 use crate::handoff::stop::{Reason, Stop};
 use crate::handoff::worker::Worker;
 use crate::recv::received::Received;
 use crate::report::limit::RateLimit;
-use crate::sinks::SLOW_EVERY;
-
-/// What the output has to say; each is a line.
-#[derive(Debug)]
-pub enum Notice {
-    /// The reader of the pipe is slower than the frames come; so many were left out since the last
-    /// such notice.
-    Slow(u64),
-    /// Nothing more is written, and the program goes on.
-    Failed(io::Error),
-}
-
-impl fmt::Display for Notice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Notice::Slow(dropped) => write!(
-                f,
-                "standard output is read too slowly: {dropped} frames were left out of --output -; \
-                 a smaller picture or fewer frames a second help"
-            ),
-            Notice::Failed(e) => write!(f, "--output - ended: standard output: {e}"),
-        }
-    }
-}
-
-/// How far the output is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Status {
-    /// Frames written.
-    pub written: u64,
-    /// Frames left out, since the pipe's reader was too slow.
-    pub dropped: u64,
-}
 
 /// The thread that writes frames to a pipe.
-#[derive(Debug)]
-pub struct Output {
-    queue: Arc<Queue<Arc<Received>>>,
-    written: Arc<AtomicU64>,
-    worker: Worker,
-}
+pub type Output = Worker<Arc<Received>>;
 
-impl Output {
-    /// Starts the thread. A broken pipe asks `stop` for [`Reason::Done`]; `notice` is called on the
-    /// output's thread.
-    pub fn start(
-        pipe: impl Write + Send + 'static,
-        stop: Arc<Stop>,
-        notice: impl Fn(Notice) + Send + 'static,
-    ) -> io::Result<Output> {
-        let queue = Arc::new(Queue::new(Limits::FRAMES));
-        let written = Arc::new(AtomicU64::new(0));
-        let worker = Worker::start("output", {
-            let (queue, written) = (Arc::clone(&queue), Arc::clone(&written));
-            move || {
-                let end = write_frames(pipe, &queue, &written, &notice);
-                // Nobody takes any more: the reader's frames must not pile up.
-                queue.abandon();
-                match end {
-                    Err(e) if e.kind() == io::ErrorKind::BrokenPipe => stop.ask(Reason::Done),
-                    Err(e) => notice(Notice::Failed(e)),
-                    Ok(()) => {}
-                }
-            }
-        })?;
-        Ok(Output {
-            queue,
-            written,
-            worker,
-        })
-    }
-
-    /// Takes a frame; never blocks.
-    pub fn put(&self, frame: &Arc<Received>) {
-        self.queue.put(Arc::clone(frame), frame.memory());
-    }
-
-    /// How far it is.
-    pub fn status(&self) -> Status {
-        Status {
-            written: self.written.load(Ordering::Relaxed),
-            dropped: self.queue.dropped(),
+/// Starts the thread. A broken pipe asks `stop` for [`Reason::Done`].
+pub fn start(
+    mut pipe: impl Write + Send + 'static,
+    stop: Arc<Stop>,
+    tell: Tell,
+) -> io::Result<Output> {
+    Worker::start("output", Limits::FRAMES, move |queue| {
+        match write_frames(&mut pipe, queue, &tell) {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => stop.ask(Reason::Done),
+            Err(e) => tell(Event::Error(format!(
+                "--output - ended: standard output: {e}"
+            ))),
+            Ok(()) => {}
         }
-    }
-
-    /// Takes no more, and does not wait for what was put to be written.
-    pub fn stop(&self) {
-        self.queue.close();
-    }
-
-    /// Takes no more, and waits `until` then at the latest for what was put to be written; what a
-    /// stalled pipe has not taken is counted as dropped.
-    pub fn finish(&self, until: Instant) -> Status {
-        self.worker.finish(&self.queue, until);
-        self.status()
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        self.stop();
-    }
+    })
 }
 
 fn write_frames(
-    mut pipe: impl Write,
+    pipe: &mut impl Write,
     queue: &Queue<Arc<Received>>,
-    written: &AtomicU64,
-    notice: &impl Fn(Notice),
+    tell: &Tell,
 ) -> io::Result<()> {
     let mut slow = RateLimit::new(1, SLOW_EVERY);
-    while let Taken::Item(frame) = queue.take(None) {
+    while let Ok(frame) = queue.take(None) {
         pipe.write_all(&frame.jpeg)?;
         pipe.flush()?;
-        written.fetch_add(1, Ordering::Relaxed);
         if let Some(dropped) = slow.report(queue.dropped(), Instant::now()) {
-            notice(Notice::Slow(dropped));
+            tell(Event::Error(format!(
+                "standard output is read too slowly: {dropped} frames were left out of --output -; \
+                 a smaller picture or fewer frames a second help"
+            )));
         }
     }
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use crate::recv::fixture::Frame;
+    use crate::sinks::put;
     use std::io::Read;
     use std::os::unix::net::UnixStream;
     use std::sync::mpsc;
@@ -153,10 +72,10 @@ mod tests {
     fn start(
         pipe: impl Write + Send + 'static,
         stop: &Arc<Stop>,
-    ) -> (Output, mpsc::Receiver<Notice>) {
+    ) -> (Output, mpsc::Receiver<Event>) {
         let (tell, told) = mpsc::channel();
-        let tell = move |notice| drop(tell.send(notice));
-        (Output::start(pipe, Arc::clone(stop), tell).unwrap(), told)
+        let tell = Arc::new(move |event| drop(tell.send(event)));
+        (super::start(pipe, Arc::clone(stop), tell).unwrap(), told)
     }
 
     #[test]
@@ -171,10 +90,10 @@ mod tests {
         for shade in 0..100 {
             let frame = Frame::default().picture(16, 8, shade).build();
             expected.extend_from_slice(&frame.jpeg);
-            output.put(&frame);
+            put(&output, &frame);
         }
-        let status = output.finish(soon());
-        assert_eq!((status.written, status.dropped), (100, 0));
+        output.finish(soon());
+        assert_eq!(output.queue.dropped(), 0);
         assert_eq!(reader.join().unwrap().unwrap(), expected);
     }
 
@@ -184,7 +103,7 @@ mod tests {
         drop(read);
         let stop = Arc::default();
         let (output, told) = start(write, &stop);
-        output.put(&Frame::default().build());
+        put(&output, &Frame::default().build());
         output.finish(soon());
         assert_eq!(stop.reason(), Some(Reason::Done));
         assert!(told.try_recv().is_err());
@@ -203,25 +122,34 @@ mod tests {
         }
         let stop = Arc::default();
         let (output, told) = start(Broken, &stop);
-        output.put(&Frame::default().build());
-        assert!(matches!(told.recv(), Ok(Notice::Failed(_))));
-        assert_eq!(output.finish(soon()).written, 0);
+        put(&output, &Frame::default().build());
+        assert!(told.recv().unwrap().line().contains("--output - ended"));
+        output.finish(soon());
         assert_eq!(stop.reason(), None);
     }
 
     #[test]
     fn a_stalled_pipe_blocks_neither_the_reader_nor_the_end() {
-        let (read, write) = UnixStream::pair().unwrap();
-        let (output, _told) = start(write, &Arc::default());
+        struct Stalled(mpsc::Receiver<()>);
+        impl Write for Stalled {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let _ = self.0.recv();
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let (release, held) = mpsc::channel();
+        let (output, _told) = start(Stalled(held), &Arc::default());
         let frame = Frame::default().picture(64, 64, 0).build();
         let count = 2 * Limits::FRAMES.items as u64;
         for _ in 0..count {
-            output.put(&frame);
+            put(&output, &frame);
         }
-        let status = output.finish(Instant::now() + Duration::from_millis(300));
+        output.finish(Instant::now() + Duration::from_millis(300));
         // One frame is in the writer's hands, neither written nor dropped.
-        assert!(status.dropped > 0);
-        assert_eq!(status.written + status.dropped, count - 1);
-        drop(read);
+        assert_eq!(output.queue.dropped(), count - 1);
+        drop(release);
     }
 }

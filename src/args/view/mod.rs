@@ -216,15 +216,11 @@ impl From<WindowArgs> for WindowConfig {
 impl RecordingArgs {
     /// The recording that is asked for.
     pub fn recording(&self) -> Option<Config> {
-        let path = self.record.clone()?;
-        let container = Container::of(&path)?;
         Some(Config {
-            path,
-            container,
             segment: self.segment,
             keep: self.keep,
             keep_free: self.keep_free,
-            make_dir: false,
+            ..Config::new(self.record.clone()?)?
         })
     }
 

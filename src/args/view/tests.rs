@@ -115,12 +115,9 @@ fn recording(line: &str) -> RecordingArgs {
 fn a_ring_of_recordings_is_three_options() {
     let options = recording("--record dir/cam.MKV --segment 10min --keep 10");
     let config = Config {
-        path: "dir/cam.MKV".into(),
-        container: Container::Matroska,
         segment: Some(Duration::from_secs(600)),
         keep: Some(10),
-        keep_free: None,
-        make_dir: false,
+        ..Config::new("dir/cam.MKV".into()).unwrap()
     };
     assert_eq!(options.recording(), Some(config));
     let options = recording("--record a.mjpg --keep-free 2GB");

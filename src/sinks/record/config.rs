@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use fs4::{FileExt, TryLockError};
 
-use super::notice::RecordError;
+use super::error::RecordError;
 use crate::protocol::stamp::Name;
 use crate::sinks::files;
 
@@ -23,14 +23,11 @@ pub enum Container {
 impl Container {
     /// The container that a path's extension names, in either case.
     pub fn of(path: &Path) -> Option<Container> {
-        let extension = path.extension()?;
-        if extension.eq_ignore_ascii_case("mkv") {
-            Some(Container::Matroska)
-        } else if extension.eq_ignore_ascii_case("mjpeg") || extension.eq_ignore_ascii_case("mjpg")
-        {
-            Some(Container::Mjpeg)
-        } else {
-            None
+        let extension = path.extension()?.to_ascii_lowercase();
+        match extension.to_str()? {
+            "mkv" => Some(Container::Matroska),
+            "mjpeg" | "mjpg" => Some(Container::Mjpeg),
+            _ => None,
         }
     }
 }
@@ -55,15 +52,24 @@ pub struct Config {
 }
 
 impl Config {
-    /// A recording into the user's videos folder, `NAME_TIME.mkv`, as the V key starts it.
-    pub fn in_videos(name: Option<&Name>, now: SystemTime) -> Config {
-        Config {
-            path: files::videos_dir().join(format!("{}.mkv", files::stem_at(name, now))),
-            container: Container::Matroska,
+    /// A recording to this path, in one file; `None` where its extension names no container.
+    pub fn new(path: PathBuf) -> Option<Config> {
+        Some(Config {
+            container: Container::of(&path)?,
+            path,
             segment: None,
             keep: None,
             keep_free: None,
+            make_dir: false,
+        })
+    }
+
+    /// A recording into the user's videos folder, `NAME_TIME.mkv`, as the V key starts it.
+    pub(crate) fn in_videos(name: Option<&Name>, now: SystemTime) -> Config {
+        let path = files::videos_dir().join(format!("{}.mkv", files::stem_at(name, now)));
+        Config {
             make_dir: true,
+            ..Config::new(path).expect("an .mkv is Matroska")
         }
     }
 
@@ -72,19 +78,16 @@ impl Config {
     /// files cannot be made, or another has the name. Blocks on the disk.
     pub fn claim(&self) -> Result<Claim, RecordError> {
         let dir = files::parent(&self.path);
-        let place = |source| RecordError::Place {
-            dir: dir.to_owned(),
-            source,
-        };
+        let no_place = || RecordError::no_place(dir);
         let mut name = OsString::from(".");
         name.push(self.path.file_name().unwrap_or_default());
         name.push(".lock");
         let path = dir.join(name);
-        fs::create_dir_all(dir).map_err(place)?;
+        fs::create_dir_all(dir).map_err(no_place())?;
         loop {
             let mut options = OpenOptions::new();
             let options = options.write(true).create(true).truncate(false);
-            let file = options.open(&path).map_err(place)?;
+            let file = options.open(&path).map_err(no_place())?;
             match FileExt::try_lock(&file) {
                 Err(TryLockError::WouldBlock) => {
                     return Err(RecordError::Claimed(self.path.clone()));

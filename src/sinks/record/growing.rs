@@ -1,31 +1,31 @@
 //! A file that grows by whole pieces.
 //!
 //! A piece is written wholly or the file is cut back to the piece before, so that a full disk leaves
-//! nothing half. Blocks on the disk; knows no format.
+//! nothing half. Blocks on the disk; knows no format. JPEGs alone, one a piece, are a `.mjpeg` file.
 
 use std::fs::File;
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
 
 /// A file, and how long it is.
 #[derive(Debug)]
-pub struct Growing {
+pub(crate) struct Growing {
     file: File,
     length: u64,
 }
 
 impl Growing {
     /// Starts on an empty file.
-    pub fn new(file: File) -> Self {
+    pub(crate) fn new(file: File) -> Self {
         Growing { file, length: 0 }
     }
 
     /// Bytes so far; where the next piece goes.
-    pub fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
     /// Appends the parts as one piece. After an error the file ends with the piece before.
-    pub fn append(&mut self, parts: &[&[u8]]) -> io::Result<()> {
+    pub(crate) fn append(&mut self, parts: &[&[u8]]) -> io::Result<()> {
         let written = self.write_all(parts);
         match written {
             Ok(bytes) => self.length += bytes,
@@ -59,7 +59,7 @@ impl Growing {
     }
 
     /// Overwrites what was written there before.
-    pub fn patch(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn patch(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
         debug_assert!(at + bytes.len() as u64 <= self.length);
         self.file.seek(SeekFrom::Start(at))?;
         let written = self.file.write_all(bytes);
@@ -68,7 +68,7 @@ impl Growing {
     }
 
     /// Waits until what was written is on stable storage.
-    pub fn sync(&mut self) -> io::Result<()> {
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
         self.file.sync_data()
     }
 }

@@ -1,20 +1,22 @@
 //! The recorder: every frame that arrives, kept in files.
 //!
+//! ```text
+//! Recordings ─▶ Recorder ─▶ queue ─▶ thread ─┬─ timeline   when a frame is shown, when the next file starts
+//! on and off    one of them                  └─ segments   opens, writes and completes the files
+//! config        what is asked for                ├─ ring      what they are called, and which ones go
+//!                                                └─ growing ◀ matroska   bytes on the disk, and their form
+//! ```
+//!
 //! One thread takes from its queue and blocks on the disk; the reader only puts. A file holds frames
 //! of one sender and one size whose time runs forward, over as many connections as it takes; anything
 //! else starts the next file. Each frame is handed to the kernel whole as it comes, and asked onto
 //! stable storage every [`SYNC_EVERY`]: a killed program loses the frames still in the queue, a power
 //! cut five seconds. A disk that fails, or is full, is tried again every [`RETRY_EVERY`].
-//! What a container looks like is known in `matroska` and `mjpeg`; when a file ends, in `timeline`;
-//! what files are called, and which ones of a ring go, in `ring`.
 
 pub mod config;
-mod ebml;
+mod error;
 mod growing;
-mod index;
 mod matroska;
-mod mjpeg;
-mod notice;
 mod recordings;
 mod ring;
 mod segments;
@@ -22,27 +24,29 @@ mod timeline;
 
 use std::borrow::Cow;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use self::config::{Claim, Config};
-pub use self::notice::{Next, Notice, RecordError};
-pub use self::recordings::Recordings;
+pub use self::error::RecordError;
+pub(crate) use self::recordings::Recordings;
 use self::segments::{OpenFile, Segments};
-use self::timeline::{Step, Timeline};
-use crate::handoff::queue::{Limits, Queue, Taken};
+use self::timeline::{Next, Step, Timeline};
+use super::{Event, SLOW_EVERY, Tell};
+use crate::handoff::lock::lock;
+use crate::handoff::queue::{Limits, Queue};
 use crate::handoff::worker::Worker;
 use crate::protocol::stamp;
 use crate::recv::received::Received;
 use crate::report::limit::RateLimit;
-use crate::sinks::SLOW_EVERY;
 
 /// How long written frames may wait for stable storage.
-pub const SYNC_EVERY: Duration = Duration::from_secs(5);
+const SYNC_EVERY: Duration = Duration::from_secs(5);
 
 /// How long after a failure the disk is tried again, if the next segment does not come sooner; by the
 /// frames' arrivals.
-pub const RETRY_EVERY: Duration = Duration::from_secs(30);
+const RETRY_EVERY: Duration = Duration::from_secs(30);
 
 /// How far a recording is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,7 +57,7 @@ pub struct Status {
     pub record_dropped: u64,
     /// The file that is being written, or was last.
     pub path: Option<PathBuf>,
-    /// When the first frame was recorded.
+    /// When the first frame arrived.
     pub since: Option<Instant>,
     /// Whether frames are still taken.
     pub running: bool,
@@ -62,86 +66,74 @@ pub struct Status {
     pub failed: bool,
 }
 
-/// A recording that goes on.
+/// A recording that goes on. Dropping it ends it, and waits for nothing.
 #[derive(Debug)]
 pub struct Recorder {
-    queue: Arc<Queue<Arc<Received>>>,
+    worker: Worker<Arc<Received>>,
     status: Arc<Mutex<Status>>,
-    worker: Worker,
 }
 
 impl Recorder {
-    /// Starts the thread, on which `notice` is called. The first file is made with the first frame;
-    /// whether it can be is known before by [`Config::claim`], which is given back with the last file.
+    /// Starts the thread, on which `tell` is called. The first file is made with the first frame; whether it
+    /// can be is known before by [`Config::claim`], which is given back with the last file.
     pub fn start(
         config: Config,
         claim: Option<Claim>,
-        notice: impl Fn(Notice) + Send + 'static,
+        tell: Tell,
     ) -> Result<Recorder, RecordError> {
-        let segments = Segments::new(config, claim);
-        let queue = Arc::new(Queue::new(Limits::FRAMES));
         let status = Arc::new(Mutex::new(Status {
             running: true,
             ..Status::default()
         }));
-        let run = Run {
-            timeline: Timeline::new(segments.limit()),
-            segments,
-            queue: Arc::clone(&queue),
+        let recording = Run {
             status: Arc::clone(&status),
-            notice,
+            tell,
             slow: RateLimit::new(1, SLOW_EVERY),
             lines: RateLimit::default(),
+            timeline: Timeline::new(config.segment),
+            segments: Segments::new(config, claim),
             file: None,
             sync_due: None,
             failure: None,
         };
-        let worker = Worker::start("recorder", move || run.run()).map_err(RecordError::Thread)?;
-        Ok(Recorder {
-            queue,
-            status,
-            worker,
-        })
+        let run = move |queue: &Queue<_>| recording.run(queue);
+        let worker = Worker::start("recorder", Limits::FRAMES, run)
+            .map_err(RecordError::io(|| "no thread for the recording".into()))?;
+        Ok(Recorder { worker, status })
     }
 
     /// Takes a frame; never blocks.
     pub fn put(&self, frame: &Arc<Received>) {
-        self.queue.put(Arc::clone(frame), frame.memory());
+        super::put(&self.worker, frame);
     }
 
     /// How far it is.
     pub fn status(&self) -> Status {
         let mut status = lock(&self.status).clone();
-        status.record_dropped += self.queue.dropped();
+        status.record_dropped += self.worker.queue.dropped();
         status
     }
 
-    /// Ends the recording without waiting for it: what was put is still written, and
-    /// [`Notice::Finished`] says when it is.
+    /// Ends the recording without waiting for it: what was put is still written, and a line says when it
+    /// is.
     pub fn stop(&self) {
-        self.queue.close();
+        self.worker.queue.close();
     }
 
     /// Ends the recording and waits for it, `until` then at the latest; what a slow disk has not taken
     /// is counted as dropped. A file that could not be completed plays as far as it goes.
     pub fn finish(&self, until: Instant) -> Status {
-        self.worker.finish(&self.queue, until);
+        self.worker.finish(until);
         self.status()
     }
 }
 
-impl Drop for Recorder {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
 /// The recorder's thread.
-struct Run<N> {
-    queue: Arc<Queue<Arc<Received>>>,
+struct Run {
     status: Arc<Mutex<Status>>,
-    notice: N,
+    tell: Tell,
     slow: RateLimit,
+    /// Bounds the lines that a sender, or a disk, causes as often as it likes.
     lines: RateLimit,
     segments: Segments,
     timeline: Timeline,
@@ -154,52 +146,44 @@ struct Run<N> {
 
 /// A disk that failed.
 struct Failure {
-    /// When a frame that arrives is tried again.
+    /// A frame that arrives from then on is tried.
     retry_at: Instant,
     why: String,
 }
 
-impl<N: Fn(Notice)> Run<N> {
-    fn run(mut self) {
-        self.record_all();
-        if let Err(error) = self.close() {
-            self.failure = Some(Failure {
-                retry_at: Instant::now(),
-                why: error.to_string(),
-            });
-        }
+impl Run {
+    fn run(mut self, queue: &Queue<Arc<Received>>) {
+        self.record_all(queue);
+        let unfinished = self.close().err().map(|error| error.to_string());
+        let failure = unfinished.or(self.failure.map(|failure| failure.why));
         let status = {
             let mut status = lock(&self.status);
             status.running = false;
-            status.failed = self.failure.is_some();
+            status.failed = failure.is_some();
             status.clone()
         };
-        let (frames, dropped) = (
-            status.recorded,
-            status.record_dropped + self.queue.dropped(),
-        );
-        (self.notice)(match (self.failure.take(), status.path) {
-            (Some(failure), path) => Notice::Stopped {
-                path,
-                frames,
-                why: failure.why,
-                again: None,
-            },
-            (None, Some(path)) => Notice::Finished {
-                path,
-                frames,
-                dropped,
-            },
-            (None, None) => Notice::Empty,
+        let frames = status.recorded;
+        (self.tell)(match (failure, &status.path) {
+            (Some(why), _) => Event::Error(stopped(&status, &why)),
+            (None, None) => Event::Info("nothing was recorded: no frame came".into()),
+            (None, Some(path)) => {
+                let recorded = format!("recorded {frames} frames, {}", path.display());
+                Event::Info(match status.record_dropped + queue.dropped() {
+                    0 => recorded,
+                    dropped => format!(
+                        "{recorded} ({dropped} were dropped: the disk was too slow, or full)"
+                    ),
+                })
+            }
         });
     }
 
-    fn record_all(&mut self) {
+    fn record_all(&mut self, queue: &Queue<Arc<Received>>) {
         loop {
-            match self.queue.take(self.sync_due) {
-                Taken::Closed => return,
-                Taken::TimedOut => {}
-                Taken::Item(frame) => self.take(&frame),
+            match queue.take(self.sync_due) {
+                Ok(frame) => self.take(&frame),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
             }
             let now = Instant::now();
             if self.sync_due.is_some_and(|due| now >= due) {
@@ -208,8 +192,12 @@ impl<N: Fn(Notice)> Run<N> {
                     self.fail(&error, now);
                 }
             }
-            if let Some(dropped) = self.slow.report(self.queue.dropped(), now) {
-                (self.notice)(Notice::Slow { dropped });
+            if let Some(dropped) = self.slow.report(queue.dropped(), now) {
+                (self.tell)(Event::Error(format!(
+                    "the disk is too slow: {dropped} frames are not in the recording (told at most \
+                     every {} s); a faster disk, a smaller picture or fewer frames a second help",
+                    SLOW_EVERY.as_secs()
+                )));
             }
         }
     }
@@ -217,16 +205,15 @@ impl<N: Fn(Notice)> Run<N> {
     /// Records a frame, or counts it as dropped.
     fn take(&mut self, frame: &Received) {
         let waits = |failure: &Failure| frame.arrived < failure.retry_at;
-        let recorded = if self.failure.as_ref().is_some_and(waits) {
-            Ok(false)
-        } else {
-            self.record(frame).map(|()| true)
-        };
-        if let Err(error) = &recorded {
-            self.fail(error, frame.arrived);
+        let mut recorded = !self.failure.as_ref().is_some_and(waits);
+        if recorded {
+            if let Err(error) = self.record(frame) {
+                self.fail(&error, frame.arrived);
+                recorded = false;
+            }
         }
         let mut status = lock(&self.status);
-        if matches!(recorded, Ok(true)) {
+        if recorded {
             status.recorded += 1;
             status.since.get_or_insert(frame.arrived);
             status.failed = false;
@@ -261,17 +248,25 @@ impl<N: Fn(Notice)> Run<N> {
             .or_else(|error| if error.is_full() { Ok(()) } else { Err(error) })?;
         let advanced = self.segments.advance(frame);
         let file = self.with_room(frame.arrived, |run| run.segments.open(frame))?;
-        let path = file.path().to_owned();
+        let path = file.path.clone();
+        let line = format!("recording to {}", path.display());
         self.file = Some(file);
-        lock(&self.status).path = Some(path.clone());
-        let why = if self.failure.is_some() {
-            Next::Again
-        } else {
-            why
+        lock(&self.status).path = Some(path);
+        let is_routine = why == Next::Segment && self.failure.is_none();
+        let why = match why {
+            _ if self.failure.is_some() => " (the recording goes on)",
+            Next::First | Next::Segment => "",
+            Next::Sender => " (another sender)",
+            Next::Size => " (another picture size)",
+            Next::Clock => " (the sender's clock was set)",
         };
-        self.tell(Notice::Started { path, why }, frame.arrived);
+        if is_routine {
+            (self.tell)(Event::Routine(line));
+        } else {
+            self.tell_at(frame.arrived, Event::Info(line + why));
+        }
         if let Err(error) = advanced {
-            self.tell(Notice::NotDeleted(error), frame.arrived);
+            (self.tell)(Event::Error(format!("--keep: {error}")));
         }
         Ok(())
     }
@@ -287,10 +282,12 @@ impl<N: Fn(Notice)> Run<N> {
                 Err(error) if error.is_full() => error,
                 done => return done,
             };
-            match self.segments.give_up_oldest() {
-                Some(path) => self.tell(Notice::GaveUp(path), now),
-                None => return Err(error),
-            }
+            let Some(path) = self.segments.give_up_oldest() else {
+                return Err(error);
+            };
+            let path = path.display();
+            let line = format!("the disk is full: deleted the oldest file, {path}");
+            self.tell_at(now, Event::Routine(line));
         }
     }
 
@@ -304,32 +301,28 @@ impl<N: Fn(Notice)> Run<N> {
             retry_at: next_segment.map_or(retry_at, |at| at.min(retry_at)),
             why: error.to_string(),
         };
-        let (path, frames) = {
+        let stopped = {
             let mut status = lock(&self.status);
             status.failed = true;
-            (status.path.clone(), status.recorded)
-        };
-        let stopped = Notice::Stopped {
-            path,
-            frames,
-            why: failure.why.clone(),
-            again: Some(RETRY_EVERY),
+            stopped(&status, &failure.why)
         };
         if self.failure.replace(failure).is_none() {
-            self.tell(stopped, now);
+            let again = RETRY_EVERY.as_secs();
+            let line = format!("{stopped}; trying again every {again} s");
+            self.tell_at(now, Event::Error(line));
         }
     }
 
-    /// Tells, if that is not too much of the same.
-    fn tell(&mut self, notice: Notice, now: Instant) {
-        if notice.is_limited() {
-            match self.lines.allow(now) {
-                None => return,
-                Some(0) => {}
-                Some(lines) => (self.notice)(Notice::LeftOut(lines)),
-            }
+    /// Tells, unless that is too much of the same.
+    fn tell_at(&mut self, now: Instant, event: Event) {
+        let Some(left_out) = self.lines.allow(now) else {
+            return;
+        };
+        if left_out > 0 {
+            let line = format!("{left_out} lines about the recording were left out");
+            (self.tell)(Event::Info(line));
         }
-        (self.notice)(notice);
+        (self.tell)(event);
     }
 
     /// Completes the file that is open, if there is one.
@@ -339,8 +332,13 @@ impl<N: Fn(Notice)> Run<N> {
     }
 }
 
-fn lock(status: &Mutex<Status>) -> MutexGuard<'_, Status> {
-    status.lock().expect("nothing panics under a status' lock")
+fn stopped(status: &Status, why: &str) -> String {
+    let frames = status.recorded;
+    let line = format!("the recording stopped after {frames} frames: {why}");
+    match &status.path {
+        Some(path) => format!("{line}; what is there plays: {}", path.display()),
+        None => line,
+    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::config::Config;
 use crate::recv::received::Received;
 use crate::sinks::files;
 
@@ -24,7 +25,7 @@ const DIGITS: usize = 6;
 
 /// The files of one name, and those of them that may go.
 #[derive(Debug)]
-pub struct Ring {
+pub(crate) struct Ring {
     path: PathBuf,
     keep: Option<u32>,
     segment: Duration,
@@ -42,31 +43,31 @@ struct Kept {
 }
 
 impl Ring {
-    /// The files `DIR/STEM_DATE.EXTENSION` of this path; `keep` of them stay, the open one among them, each
-    /// of which covers `segment`.
-    pub fn new(path: PathBuf, keep: Option<u32>, segment: Option<Duration>) -> Ring {
+    /// The files `DIR/STEM_DATE.EXTENSION` of this path, none of which has been looked for yet.
+    pub(crate) fn new(config: &Config) -> Ring {
         Ring {
-            path,
-            keep,
-            segment: segment.unwrap_or(UNSEGMENTED),
+            path: config.path.clone(),
+            keep: config.keep,
+            segment: config.segment.unwrap_or(UNSEGMENTED),
             files: None,
             open: None,
         }
     }
 
     /// Makes the file that starts with this frame.
-    pub fn create(&mut self, first: &Received) -> io::Result<(PathBuf, File)> {
-        let mut stem = self.stem().to_owned();
+    pub(crate) fn create(&mut self, first: &Received) -> io::Result<(PathBuf, File)> {
+        let mut stem = self.path.file_stem().unwrap_or_default().to_owned();
         stem.push("_");
         stem.push(files::date(first.captured_at()));
-        let (path, file) = files::create(files::parent(&self.path), &stem, self.extension())?;
+        let extension = self.path.extension().unwrap_or_default();
+        let (path, file) = files::create(files::parent(&self.path), &stem, extension)?;
         self.open = Some((path.clone(), first.arrived));
         Ok((path, file))
     }
 
     /// The open file is complete, and what leaves no room for the one that starts with this frame is
     /// deleted.
-    pub fn advance(&mut self, first: &Received) -> io::Result<()> {
+    pub(crate) fn advance(&mut self, first: &Received) -> io::Result<()> {
         let Some(keep) = self.keep else {
             return Ok(());
         };
@@ -92,31 +93,15 @@ impl Ring {
         };
         // What somebody took away holds no footage any more.
         files.retain(|file| is_file(&file.path));
-        let mut surplus = surplus(files, keep, self.segment);
-        while surplus > 0 {
-            delete(&files[0].path)?;
-            files.pop_front();
-            surplus -= 1;
+        for _ in 0..surplus(files, keep, self.segment) {
+            delete_oldest(files)?;
         }
         Ok(())
     }
 
     /// Deletes the oldest file of a ring, for want of space, and returns it; never the open one.
-    pub fn give_up_oldest(&mut self) -> io::Result<Option<PathBuf>> {
-        let Some(oldest) = self.files.as_ref().and_then(|files| files.front()) else {
-            return Ok(None);
-        };
-        delete(&oldest.path)?;
-        let gone = self.files.as_mut().and_then(VecDeque::pop_front);
-        Ok(gone.map(|file| file.path))
-    }
-
-    fn stem(&self) -> &OsStr {
-        self.path.file_stem().unwrap_or_default()
-    }
-
-    fn extension(&self) -> &OsStr {
-        self.path.extension().unwrap_or_default()
+    pub(crate) fn give_up_oldest(&mut self) -> io::Result<Option<PathBuf>> {
+        self.files.as_mut().map_or(Ok(None), delete_oldest)
     }
 }
 
@@ -149,14 +134,13 @@ fn existing(path: &Path, segment: Duration, now: SystemTime) -> io::Result<VecDe
         }
     }
     found.sort_unstable();
-    let ends = found.iter().skip(1).map(|(place, _)| place.since());
+    let ends = found.iter().skip(1).map(|(place, _)| place.since);
     let ends: Vec<_> = ends.chain([Some(now)]).collect();
     let kept = found.into_iter().zip(ends).map(|((place, path), end)| {
-        let covers = match (place.since(), end) {
-            // By a clock that was set back it covers nothing: it stays.
-            (Some(since), Some(end)) => end.duration_since(since).unwrap_or_default(),
-            _ => segment,
-        };
+        // By a clock that was set back a file covers nothing: it stays.
+        let covers = place.since.zip(end).map_or(segment, |(since, end)| {
+            end.duration_since(since).unwrap_or_default()
+        });
         Kept {
             path,
             covers: covers.min(segment),
@@ -167,11 +151,11 @@ fn existing(path: &Path, segment: Duration, now: SystemTime) -> io::Result<VecDe
 
 /// Where a file stands among those of its name.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    /// An earlier version's.
-    Numbered(u64),
-    /// By its start, and by its number among those of the same second.
-    Dated(SystemTime, u32),
+struct Place {
+    /// Its start; `None`: an earlier version's, which comes before all others.
+    since: Option<SystemTime>,
+    /// Its number, among those of the same second where it has a start.
+    number: u64,
 }
 
 impl Place {
@@ -186,31 +170,36 @@ impl Place {
             .strip_prefix(path.file_stem()?.as_encoded_bytes())?
             .strip_prefix(b"_")?;
         let rest = std::str::from_utf8(rest).ok()?;
-        let place = if let Ok(number) = rest.parse() {
-            Place::Numbered(number)
+        let (since, number) = if let Ok(number) = rest.parse() {
+            (None, number)
         } else if let Some(since) = files::parse_date(rest) {
-            Place::Dated(since, 1)
+            (Some(since), 1)
         } else {
             let (date, number) = rest.rsplit_once('_')?;
-            Place::Dated(files::parse_date(date)?, number.parse().ok()?)
+            (Some(files::parse_date(date)?), number.parse().ok()?)
         };
+        let place = Place { since, number };
         // Other spellings of the same are another's files.
         (place.text() == rest).then_some(place)
     }
 
     fn text(&self) -> String {
-        match self {
-            Place::Numbered(number) => format!("{number:0DIGITS$}"),
-            Place::Dated(since, 1) => files::date(*since),
-            Place::Dated(since, number) => format!("{}_{number}", files::date(*since)),
+        match (self.since, self.number) {
+            (None, number) => format!("{number:0DIGITS$}"),
+            (Some(since), 1) => files::date(since),
+            (Some(since), number) => format!("{}_{number}", files::date(since)),
         }
     }
+}
 
-    fn since(&self) -> Option<SystemTime> {
-        match self {
-            Place::Numbered(_) => None,
-            Place::Dated(since, _) => Some(*since),
-        }
+/// Returns which file it was, if there was one.
+fn delete_oldest(files: &mut VecDeque<Kept>) -> io::Result<Option<PathBuf>> {
+    let Some(oldest) = files.front() else {
+        return Ok(None);
+    };
+    match fs::remove_file(&oldest.path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(files.pop_front().map(|oldest| oldest.path)),
     }
 }
 
@@ -218,22 +207,20 @@ fn is_file(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
 }
 
-fn delete(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::recv::fixture::Frame;
+    use crate::sinks::files::tests::names;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn ring(dir: &Path, keep: u32) -> Ring {
-        Ring::new(dir.join("cam.mkv"), Some(keep), Some(MINUTE))
+        Ring::new(&Config {
+            keep: Some(keep),
+            segment: Some(MINUTE),
+            ..Config::new(dir.join("cam.mkv")).unwrap()
+        })
     }
 
     /// Starts a file with this frame.
@@ -241,15 +228,6 @@ mod tests {
         let first = frame.build();
         ring.advance(&first).unwrap();
         ring.create(&first).unwrap().0
-    }
-
-    fn names(dir: &Path) -> Vec<String> {
-        let mut names: Vec<_> = fs::read_dir(dir)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
     }
 
     #[test]

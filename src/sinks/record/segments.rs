@@ -1,6 +1,6 @@
-//! The files of a recording: which one comes next, in which container, and which ones go.
+//! The files of a recording: makes the next one, writes its container, keeps some of the disk free.
 //!
-//! Runs on the recorder's thread and blocks on the disk. When a file ends it is told.
+//! Runs on the recorder's thread and blocks on the disk. Who calls decides when a file ends.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::config::{Claim, Config, Container};
+use super::error::RecordError;
 use super::growing::Growing;
-use super::matroska::{Head, Matroska};
-use super::mjpeg::Mjpeg;
-use super::notice::RecordError;
+use super::matroska::Matroska;
 use super::ring::Ring;
 use crate::recv::received::Received;
 use crate::sinks::files;
@@ -22,17 +21,17 @@ const RESERVE: u64 = 100_000_000;
 /// … this part of a small file system.
 const RESERVE_PART: u64 = 100;
 
-/// How often it is looked for room, by the frames' arrivals: others write, too.
+/// How often the free space is asked for, by the frames' arrivals: others write, too.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The files that a recording makes.
 #[derive(Debug)]
-pub struct Segments {
+pub(crate) struct Segments {
     config: Config,
     ring: Ring,
     /// Whether the path as it was given may still be made.
     plain: bool,
-    /// Until when, and how many bytes, can be written before it is looked for room again.
+    /// Until when, and how many bytes, can be written before the free space is asked for again.
     room: Option<(Instant, u64)>,
     /// The name is ours as long as this is there.
     _claim: Option<Claim>,
@@ -40,9 +39,9 @@ pub struct Segments {
 
 impl Segments {
     /// None yet.
-    pub fn new(config: Config, claim: Option<Claim>) -> Segments {
+    pub(crate) fn new(config: Config, claim: Option<Claim>) -> Segments {
         Segments {
-            ring: Ring::new(config.path.clone(), config.keep, config.segment),
+            ring: Ring::new(&config),
             plain: config.segment.is_none() && config.keep.is_none(),
             config,
             room: None,
@@ -50,36 +49,35 @@ impl Segments {
         }
     }
 
-    /// The longest time that one file shows.
-    pub fn limit(&self) -> Option<Duration> {
-        self.config.segment
-    }
-
     /// Deletes the files of a ring that leave no room for the one that starts with this frame.
-    pub fn advance(&mut self, first: &Received) -> Result<(), RecordError> {
-        self.ring
-            .advance(first)
-            .map_err(|source| RecordError::Delete {
-                dir: self.dir().to_owned(),
-                source,
-            })
+    pub(crate) fn advance(&mut self, first: &Received) -> Result<(), RecordError> {
+        let advanced = self.ring.advance(first);
+        advanced.map_err(RecordError::io(|| {
+            format!("an old file in {} stays", self.dir().display())
+        }))
     }
 
     /// Makes the file that starts with this frame.
-    pub fn open(&mut self, first: &Received) -> Result<OpenFile, RecordError> {
+    pub(crate) fn open(&mut self, first: &Received) -> Result<OpenFile, RecordError> {
         // A quarter more than must stay free: there is to be more in it than a frame.
         self.room_for(self.reserve() / 4, first.arrived)?;
         let created = self.create(first);
-        let (path, file) = created.map_err(|source| RecordError::Place {
-            dir: self.dir().to_owned(),
-            source,
-        })?;
-        match open(self.config.container, file, first) {
-            Ok(body) => Ok(OpenFile { path, body }),
+        let (path, file) = created.map_err(RecordError::no_place(self.dir()))?;
+        let mut file = Growing::new(file);
+        let head = match self.config.container {
+            Container::Mjpeg => Ok(None),
+            Container::Matroska => Matroska::create(&mut file, first).map(Some),
+        };
+        match head {
+            Ok(matroska) => Ok(OpenFile {
+                path,
+                file,
+                matroska,
+            }),
             Err(source) => {
                 // A file without a frame is none; where it cannot be deleted it does no harm.
                 let _ = fs::remove_file(&path);
-                Err(RecordError::Write { path, source })
+                Err(cannot_write(&path)(source))
             }
         }
     }
@@ -90,7 +88,7 @@ impl Segments {
             fs::create_dir_all(self.dir())?;
         }
         if std::mem::take(&mut self.plain) {
-            match files::create_new(&self.config.path) {
+            match File::create_new(&self.config.path) {
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
                 done => return done.map(|file| (self.config.path.clone(), file)),
             }
@@ -99,7 +97,7 @@ impl Segments {
     }
 
     /// Whether so many bytes can be written at `now` and leave free what is to stay free.
-    pub fn room_for(&mut self, bytes: u64, now: Instant) -> Result<(), RecordError> {
+    pub(crate) fn room_for(&mut self, bytes: u64, now: Instant) -> Result<(), RecordError> {
         if let Some((until, left)) = &mut self.room {
             if now < *until && bytes <= *left {
                 *left -= bytes;
@@ -123,7 +121,7 @@ impl Segments {
 
     /// Makes room at the cost of a ring's oldest file. Returns it; `None` where there is none to give
     /// up, or where doing so brought nothing: another must not go the same way.
-    pub fn give_up_oldest(&mut self) -> Option<PathBuf> {
+    pub(crate) fn give_up_oldest(&mut self) -> Option<PathBuf> {
         let before = fs4::available_space(self.dir()).ok()?;
         let gone = self.ring.give_up_oldest().ok()??;
         let after = fs4::available_space(self.dir()).ok()?;
@@ -141,74 +139,43 @@ impl Segments {
     }
 }
 
-fn open(container: Container, file: File, first: &Received) -> io::Result<Body> {
-    let file = Growing::new(file);
-    match container {
-        Container::Mjpeg => Ok(Body::Mjpeg(Mjpeg::create(file))),
-        Container::Matroska => {
-            let head = Head {
-                title: first.name().map(|name| name.as_str()),
-                date: first.captured_at(),
-                width: first.width,
-                height: first.height,
-            };
-            Matroska::create(file, &head).map(Body::Matroska)
-        }
-    }
-}
-
 /// A file that is being written.
 #[derive(Debug)]
-pub struct OpenFile {
-    path: PathBuf,
-    body: Body,
-}
-
-#[derive(Debug)]
-enum Body {
-    Matroska(Matroska),
-    Mjpeg(Mjpeg),
+pub(crate) struct OpenFile {
+    pub(crate) path: PathBuf,
+    file: Growing,
+    /// `None`: JPEGs, one behind the other, whose stamps are the only times.
+    matroska: Option<Matroska>,
 }
 
 impl OpenFile {
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Appends a frame that is shown `at` after the first. After an error the frames before it are
     /// whole.
-    pub fn write(&mut self, at: Duration, jpeg: &[u8]) -> Result<(), RecordError> {
-        let result = match &mut self.body {
-            Body::Matroska(file) => file.write(at, jpeg),
-            Body::Mjpeg(file) => file.write(jpeg),
+    pub(crate) fn write(&mut self, at: Duration, jpeg: &[u8]) -> Result<(), RecordError> {
+        let written = match &mut self.matroska {
+            Some(matroska) => matroska.write(&mut self.file, at, jpeg),
+            None => self.file.append(&[jpeg]),
         };
-        self.told(result)
+        written.map_err(cannot_write(&self.path))
     }
 
     /// Waits until what was written is on stable storage.
-    pub fn sync(&mut self) -> Result<(), RecordError> {
-        let result = match &mut self.body {
-            Body::Matroska(file) => file.sync(),
-            Body::Mjpeg(file) => file.sync(),
-        };
-        self.told(result)
+    pub(crate) fn sync(&mut self) -> Result<(), RecordError> {
+        self.file.sync().map_err(cannot_write(&self.path))
     }
 
     /// Completes the file and waits until it is on stable storage.
-    pub fn finish(mut self) -> Result<(), RecordError> {
-        let finished = match &mut self.body {
-            Body::Matroska(file) => file.finish(),
-            Body::Mjpeg(_) => Ok(()),
+    pub(crate) fn finish(mut self) -> Result<(), RecordError> {
+        let finished = match &mut self.matroska {
+            Some(matroska) => matroska.finish(&mut self.file),
+            None => Ok(()),
         };
-        let finished = self.told(finished);
-        finished.and(self.sync())
+        let synced = self.sync();
+        finished.map_err(cannot_write(&self.path)).and(synced)
     }
+}
 
-    fn told(&self, result: io::Result<()>) -> Result<(), RecordError> {
-        result.map_err(|source| RecordError::Write {
-            path: self.path.clone(),
-            source,
-        })
-    }
+/// For `map_err`.
+fn cannot_write(path: &Path) -> impl FnOnce(io::Error) -> RecordError {
+    RecordError::io(|| path.display().to_string())
 }

@@ -6,7 +6,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::notice::Next;
 use crate::protocol::stamp::Name;
 use crate::recv::received::Received;
 use crate::report::limit::RateLimit;
@@ -29,16 +28,31 @@ const CHANGE_EVERY: Duration = Duration::from_secs(60);
 
 /// What becomes of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub(crate) enum Step {
     /// It goes into the open file, so long after the file's first frame.
     Here(Duration),
     /// It is the first of the next file.
     Next(Next),
 }
 
+/// Why a file starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// It is the recording's first, or the first after a failure.
+    First,
+    /// `--segment` is over.
+    Segment,
+    /// Frames come from another sender.
+    Sender,
+    /// The pictures have another size.
+    Size,
+    /// The sender's clock was set: its stamps run backwards, or leap.
+    Clock,
+}
+
 /// Follows the frames of a recording.
 #[derive(Debug)]
-pub struct Timeline {
+pub(crate) struct Timeline {
     limit: Option<Duration>,
     changes: RateLimit,
     open: Option<Open>,
@@ -67,7 +81,7 @@ struct Last {
 impl Timeline {
     /// Before the first frame. A file shows `limit` at most (more only where the sender's clock runs
     /// at twice the speed of ours).
-    pub fn new(limit: Option<Duration>) -> Self {
+    pub(crate) fn new(limit: Option<Duration>) -> Self {
         Timeline {
             limit,
             changes: RateLimit::new(CHANGES, CHANGE_EVERY),
@@ -76,7 +90,7 @@ impl Timeline {
     }
 
     /// Takes the next frame in.
-    pub fn step(&mut self, frame: &Received) -> Step {
+    pub(crate) fn step(&mut self, frame: &Received) -> Step {
         let step = match &self.open {
             None => Step::Next(Next::First),
             Some(open) => open.step(frame, self.limit, &mut self.changes),
@@ -96,7 +110,7 @@ impl Timeline {
                 self.open = Some(Open {
                     since: frame.arrived,
                     size: (frame.width, frame.height),
-                    name: name(frame).cloned(),
+                    name: frame.name().cloned(),
                     last,
                 });
             }
@@ -106,7 +120,7 @@ impl Timeline {
 
     /// The open file is no more: the next frame is the first of another. Returns when the file would
     /// have been left for the next segment.
-    pub fn leave(&mut self) -> Option<Instant> {
+    pub(crate) fn leave(&mut self) -> Option<Instant> {
         let open = self.open.take()?;
         open.since.checked_add(self.limit?)
     }
@@ -116,7 +130,7 @@ impl Open {
     fn step(&self, frame: &Received, limit: Option<Duration>, changes: &mut RateLimit) -> Step {
         let (at, clock) = self.last.follow(frame);
         let age = frame.arrived.saturating_duration_since(self.since);
-        let change = if name(frame) != self.name.as_ref() {
+        let change = if frame.name() != self.name.as_ref() {
             Some(Next::Sender)
         } else if (frame.width, frame.height) != self.size {
             Some(Next::Size)
@@ -124,10 +138,11 @@ impl Open {
             clock
         };
         // Half of it by our clock, too: stamps that run fast make no flood of files.
-        let due = limit.filter(|limit| at >= *limit && age >= *limit / 2);
-        match (due, change) {
-            (Some(limit), _) => Step::Next(Next::Segment(limit)),
-            (None, Some(why)) if age >= YOUNGEST && changes.allow(frame.arrived).is_some() => {
+        if limit.is_some_and(|limit| at >= limit && age >= limit / 2) {
+            return Step::Next(Next::Segment);
+        }
+        match change {
+            Some(why) if age >= YOUNGEST && changes.allow(frame.arrived).is_some() => {
                 Step::Next(why)
             }
             _ => Step::Here(at),
@@ -154,10 +169,6 @@ impl Last {
 
 fn captured_unix_us(frame: &Received) -> Option<u64> {
     Some(frame.stamp.as_ref()?.captured_unix_us)
-}
-
-fn name(frame: &Received) -> Option<&Name> {
-    frame.stamp.as_ref()?.name.as_ref()
 }
 
 #[cfg(test)]

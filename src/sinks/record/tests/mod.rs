@@ -9,28 +9,32 @@ use std::sync::mpsc::{self, Receiver};
 
 use super::*;
 use crate::recv::fixture::Frame;
+use crate::sinks::files::tests::names;
 
 /// What a bare `Config` is in these tests.
 fn to(path: impl Into<PathBuf>) -> Config {
-    let path = path.into();
-    Config {
-        container: config::Container::of(&path).unwrap(),
-        path,
-        segment: None,
-        keep: None,
-        keep_free: None,
-        make_dir: false,
-    }
+    Config::new(path.into()).unwrap()
 }
 
-fn start(config: Config) -> (Recorder, Receiver<Notice>) {
+fn start(config: Config) -> (Recorder, Receiver<Event>) {
     let (tell, told) = mpsc::channel();
-    let recorder = Recorder::start(config, None, move |notice| drop(tell.send(notice))).unwrap();
-    (recorder, told)
+    let tell = Arc::new(move |event| drop(tell.send(event)));
+    (Recorder::start(config, None, tell).unwrap(), told)
+}
+
+/// The reported lines, in their order, are as many as these, and begin like them.
+#[track_caller]
+fn assert_lines(told: &[Event], begins: &[&str]) {
+    let lines: Vec<_> = told.iter().map(Event::line).collect();
+    let alike = |(line, begin): (&&str, &&str)| line.starts_with(begin);
+    assert!(
+        lines.len() == begins.len() && lines.iter().zip(begins).all(alike),
+        "{lines:#?}"
+    );
 }
 
 /// Records all of them, and waits for the disk as long as it takes.
-fn record(config: Config, frames: &[Frame]) -> (Status, Vec<Notice>) {
+fn record(config: Config, frames: &[Frame]) -> (Status, Vec<Event>) {
     let (recorder, told) = start(config);
     for frame in frames {
         recorder.put(&frame.build());
@@ -54,21 +58,12 @@ fn soon() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
-fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
-
 #[test]
 fn a_recording_of_nothing_leaves_no_file() {
     let dir = tempfile::tempdir().unwrap();
     let (status, told) = record(to(dir.path().join("a.mkv")), &[]);
     assert_eq!((status.recorded, status.path), (0, None));
-    assert!(matches!(told[..], [Notice::Empty]));
+    assert_lines(&told, &["nothing was recorded"]);
     assert_eq!(names(dir.path()), [""; 0]);
 }
 
@@ -106,8 +101,13 @@ fn a_ring_keeps_its_last_files_across_restarts() {
     let seven_seconds = frames(70, Duration::from_millis(100));
     let (status, told) = record(config.clone(), &seven_seconds[..50]);
     assert_eq!(status.recorded, 50);
-    let started = told.iter().filter(|n| matches!(n, Notice::Started { .. }));
+    let started = told.iter().filter(|e| e.line().starts_with("recording to"));
     assert_eq!(started.count(), 5);
+    assert!(
+        told[1..5]
+            .iter()
+            .all(|event| matches!(event, Event::Routine(_)))
+    );
     record(config, &seven_seconds[50..]);
     let last = [40, 50, 60].map(|first| dated("ring", &seven_seconds[first], "mjpeg"));
     assert_eq!(names(dir.path())[0], "ring.mjpeg");
@@ -123,10 +123,7 @@ fn a_new_session_goes_on_in_the_same_file() {
     let (status, told) = record(to(dir.path().join("a.mkv")), &frames);
     assert_eq!(status.recorded, 4);
     assert_eq!(names(dir.path()), ["a.mkv"]);
-    assert!(matches!(
-        told[..],
-        [Notice::Started { .. }, Notice::Finished { .. }]
-    ));
+    assert_lines(&told, &["recording to", "recorded 4 frames"]);
 }
 
 #[test]
@@ -173,16 +170,12 @@ fn a_failed_recording_is_tried_again_every_thirty_seconds() {
     assert!(!put(&frame, 2, 2));
     recorder.stop();
     let told: Vec<_> = told.iter().collect();
-    let [
-        Notice::Stopped { again: Some(_), .. },
-        Notice::Started {
-            why: Next::Again, ..
-        },
-        Notice::Finished { frames: 2, .. },
-    ] = &told[..]
-    else {
-        panic!("{told:?}");
-    };
+    assert_lines(
+        &told,
+        &["the recording stopped", "recording to", "recorded 2 frames"],
+    );
+    assert!(told[0].line().ends_with("trying again every 30 s"));
+    assert!(told[1].line().ends_with("(the recording goes on)"));
 }
 
 #[test]
@@ -202,7 +195,8 @@ fn a_failed_recording_is_tried_again_at_the_next_segment() {
     recorder.put(&frame.clone().after(Duration::from_secs(4)).build());
     recorder.put(&frame.after(Duration::from_secs(5)).build());
     recorder.stop();
-    assert!(matches!(told.iter().last(), Some(Notice::Finished { .. })));
+    let last = told.iter().last().unwrap();
+    assert!(last.line().starts_with("recorded 1 frames"), "{last:?}");
     let status = recorder.finish(soon());
     assert_eq!((status.recorded, status.record_dropped), (1, 2));
 }
@@ -214,13 +208,11 @@ fn a_recording_that_never_comes_back_says_so_once_and_at_the_end() {
     let (status, told) = record(to(dir.path().join("missing/a.mkv")), &hour);
     assert!(status.failed);
     assert_eq!((status.recorded, status.record_dropped), (0, 120));
-    let [
-        Notice::Stopped { again: Some(_), .. },
-        Notice::Stopped { again: None, .. },
-    ] = &told[..]
-    else {
-        panic!("{told:?}");
-    };
+    assert_lines(&told, &["the recording stopped"; 2]);
+    let tries = told
+        .iter()
+        .map(|event| event.line().contains("trying again"));
+    assert_eq!(tries.collect::<Vec<_>>(), [true, false]);
 }
 
 #[test]
@@ -228,14 +220,15 @@ fn a_disk_that_stands_still_is_counted_told_and_never_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let (release, held) = mpsc::channel::<()>();
     let (tell, told) = mpsc::channel();
-    // The recorder's thread stands in its first notice, as it would in a write.
-    let recorder = Recorder::start(to(dir.path().join("a.mjpeg")), None, move |notice| {
-        if matches!(notice, Notice::Started { .. }) {
-            let _ = held.recv();
+    // The recorder's thread stands in its first report, as it would in a write.
+    let held = Mutex::new(held);
+    let tell = Arc::new(move |event: Event| {
+        if event.line().starts_with("recording to") {
+            let _ = held.lock().unwrap().recv();
         }
-        drop(tell.send(notice));
-    })
-    .unwrap();
+        drop(tell.send(event));
+    });
+    let recorder = Recorder::start(to(dir.path().join("a.mjpeg")), None, tell).unwrap();
     let frame = Frame::default().build();
     let count = Limits::FRAMES.items as u64 + 100;
     for _ in 0..count {
@@ -247,7 +240,9 @@ fn a_disk_that_stands_still_is_counted_told_and_never_waited_for() {
     drop(release);
     recorder.stop();
     let told: Vec<_> = told.iter().collect();
-    let slow = told.iter().filter(|n| matches!(n, Notice::Slow { .. }));
+    let slow = told
+        .iter()
+        .filter(|event| event.line().contains("too slow:"));
     assert_eq!(slow.count(), 1);
     let status = recorder.finish(soon());
     assert_eq!(status.recorded + status.record_dropped, count);
@@ -258,10 +253,11 @@ fn a_disk_that_stands_still_is_counted_told_and_never_waited_for() {
 fn the_end_does_not_wait_for_a_disk_that_hangs() {
     let dir = tempfile::tempdir().unwrap();
     let (release, held) = mpsc::channel::<()>();
-    let recorder = Recorder::start(to(dir.path().join("a.mkv")), None, move |_| {
-        let _ = held.recv();
-    })
-    .unwrap();
+    let held = Mutex::new(held);
+    let tell = Arc::new(move |_| {
+        let _ = held.lock().unwrap().recv();
+    });
+    let recorder = Recorder::start(to(dir.path().join("a.mkv")), None, tell).unwrap();
     recorder.put(&Frame::default().build());
     // Comes back while the thread still hangs: nothing releases it before.
     let status = recorder.finish(Instant::now() + Duration::from_millis(30));
@@ -291,7 +287,7 @@ fn a_name_is_one_recordings_until_it_is_complete() {
     let error = config.claim().unwrap_err().to_string();
     assert!(error.contains("a.mkv: another"), "{error}");
     to(dir.path().join("b.mkv")).claim().unwrap();
-    let recorder = Recorder::start(config.clone(), Some(claim), |_| ()).unwrap();
+    let recorder = Recorder::start(config.clone(), Some(claim), Arc::new(|_| ())).unwrap();
     recorder.put(&Frame::default().build());
     assert!(config.claim().is_err());
     recorder.finish(soon());
@@ -309,10 +305,11 @@ fn a_disk_that_hangs_is_not_given_recording_after_recording() {
     let start = |take: u32| {
         let held = Arc::clone(&held);
         let config = to(dir.path().join(format!("{take}.mkv")));
-        // Each stands in its first notice, as it would in a write.
-        let started = recordings.start(config, move |_| {
+        // Each stands in its first report, as it would in a write.
+        let tell = Arc::new(move |_| {
             let _ = held.lock().unwrap().recv();
         });
+        let started = recordings.start(config, tell);
         recordings.put(&frame);
         recordings.stop();
         started
@@ -336,7 +333,7 @@ fn recordings_go_on_and_off_and_count_together() {
         let tell = tell.clone();
         let config = to(dir.path().join(format!("{take}.mkv")));
         recordings
-            .start(config, move |notice| drop(tell.send(notice)))
+            .start(config, Arc::new(move |event| drop(tell.send(event))))
             .unwrap();
         for _ in 0..10 {
             recordings.put(&frame);
@@ -346,9 +343,10 @@ fn recordings_go_on_and_off_and_count_together() {
         assert!(!recordings.status().running);
     }
     drop(tell);
-    let finished = told.iter().filter(|n| matches!(n, Notice::Finished { .. }));
+    let finished = told.iter().filter(|e| e.line().starts_with("recorded 10"));
     assert_eq!(finished.count(), 3);
-    let status = recordings.finish(soon());
+    recordings.finish(soon());
+    let status = recordings.status();
     assert_eq!((status.recorded, status.record_dropped), (30, 0));
     assert_eq!(status.path, Some(dir.path().join("3.mkv")));
 }

@@ -5,36 +5,27 @@
 use super::ebml;
 
 /// The element that the index is.
-pub const CUES: u32 = 0x1C53_BB6B;
+pub(crate) const CUES: u32 = 0x1C53_BB6B;
 
 /// The most entries of the index; then every second one is let go, and half as many are made. A day
 /// has 86,400 clusters: one in eight stays, and players seek to it.
 const MAX_CUES: usize = 16_384;
 
 /// Where the clusters start, thinned out as the file grows.
-#[derive(Debug)]
-pub struct Index {
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    /// Tick and position.
     entries: Vec<(u64, u64)>,
-    /// One cluster in so many is kept.
-    stride: u64,
+    /// How often it was thinned out: one cluster in `1 << halvings` is kept.
+    halvings: u32,
     /// Clusters seen.
     seen: u64,
 }
 
-impl Default for Index {
-    fn default() -> Self {
-        Index {
-            entries: Vec::new(),
-            stride: 1,
-            seen: 0,
-        }
-    }
-}
-
 impl Index {
     /// A cluster starts at this tick and this position in the segment.
-    pub fn put(&mut self, tick: u64, position: u64) {
-        if self.seen % self.stride == 0 {
+    pub(crate) fn put(&mut self, tick: u64, position: u64) {
+        if self.seen % (1 << self.halvings) == 0 {
             self.entries.push((tick, position));
         }
         self.seen += 1;
@@ -44,12 +35,12 @@ impl Index {
                 even = !even;
                 even
             });
-            self.stride *= 2;
+            self.halvings += 1;
         }
     }
 
     /// The index as an element of the file.
-    pub fn emit(&self) -> Vec<u8> {
+    pub(crate) fn emit(&self) -> Vec<u8> {
         let mut out = Vec::new();
         ebml::master(&mut out, CUES, |out| {
             for (tick, position) in &self.entries {
@@ -80,8 +71,9 @@ mod tests {
         assert!(index.entries.len() < MAX_CUES);
         assert!(index.entries.capacity() <= 2 * MAX_CUES);
         let gaps = index.entries.windows(2).map(|pair| pair[1].0 - pair[0].0);
-        assert!(gaps.into_iter().all(|gap| gap == index.stride));
-        assert!(index.stride <= 512, "{}", index.stride);
-        assert!(month - index.entries.last().unwrap().0 <= index.stride);
+        let stride = 1 << index.halvings;
+        assert!(gaps.into_iter().all(|gap| gap == stride));
+        assert!(stride <= 512, "{stride}");
+        assert!(month - index.entries.last().unwrap().0 <= stride);
     }
 }

@@ -5,29 +5,29 @@
 //! a recording needs of either are the few functions here.
 
 /// A size of eight bytes that says "until a later element ends it".
-pub const UNKNOWN_SIZE: [u8; SIZE_BYTES] = [0x01, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
+pub(crate) const UNKNOWN_SIZE: [u8; SIZE_BYTES] = [0x01, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF];
 
 /// Bytes of a size that can be patched: the longest form.
-pub const SIZE_BYTES: usize = 8;
+pub(crate) const SIZE_BYTES: usize = 8;
 
 /// The element that readers skip.
 const VOID: u32 = 0xEC;
 
 /// A size in the long form. Larger ones than 2^56 - 2 do not exist.
-pub fn long_size(size: u64) -> [u8; SIZE_BYTES] {
+pub(crate) fn long_size(size: u64) -> [u8; SIZE_BYTES] {
     debug_assert!(size < (1 << 56) - 1, "{size}");
     (size | 1 << 56).to_be_bytes()
 }
 
 /// An id, as the specification spells it: its length is in its first bits.
-pub fn id(out: &mut Vec<u8>, id: u32) {
+pub(crate) fn id(out: &mut Vec<u8>, id: u32) {
     let bytes = id.to_be_bytes();
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     out.extend(&bytes[zeros..]);
 }
 
 /// A size in the shortest form.
-pub fn size(out: &mut Vec<u8>, size: u64) {
+pub(crate) fn size(out: &mut Vec<u8>, size: u64) {
     // Of each byte seven bits count; all of them set would mean an unknown size.
     let length = (1..SIZE_BYTES)
         .find(|length| size < (1 << (7 * length)) - 1)
@@ -37,33 +37,33 @@ pub fn size(out: &mut Vec<u8>, size: u64) {
 }
 
 /// An element with this body.
-pub fn binary(out: &mut Vec<u8>, name: u32, body: &[u8]) {
+pub(crate) fn binary(out: &mut Vec<u8>, name: u32, body: &[u8]) {
     id(out, name);
     size(out, body.len() as u64);
     out.extend(body);
 }
 
 /// An unsigned integer, in as few bytes as it takes.
-pub fn uint(out: &mut Vec<u8>, name: u32, value: u64) {
+pub(crate) fn uint(out: &mut Vec<u8>, name: u32, value: u64) {
     let bytes = value.to_be_bytes();
     let zeros = (value.leading_zeros() as usize / 8).min(bytes.len() - 1);
     binary(out, name, &bytes[zeros..]);
 }
 
 /// A floating-point number of eight bytes.
-pub fn float(out: &mut Vec<u8>, name: u32, value: f64) {
+pub(crate) fn float(out: &mut Vec<u8>, name: u32, value: f64) {
     binary(out, name, &value.to_be_bytes());
 }
 
 /// An element of elements.
-pub fn master(out: &mut Vec<u8>, name: u32, children: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn master(out: &mut Vec<u8>, name: u32, children: impl FnOnce(&mut Vec<u8>)) {
     let mut body = Vec::new();
     children(&mut body);
     binary(out, name, &body);
 }
 
 /// `length` bytes that readers skip, 2 to 128 of them: room for what is not known yet.
-pub fn void(out: &mut Vec<u8>, length: usize) {
+pub(crate) fn void(out: &mut Vec<u8>, length: usize) {
     assert!((2..=128).contains(&length), "a void of {length} bytes");
     binary(out, VOID, &[0; 126][..length - 2]);
 }

@@ -12,12 +12,15 @@
 //! cut) is whole up to its last block. Each block goes to the kernel as it comes, a cluster holds at
 //! most a second. Blocks on the disk, on the recorder's thread.
 
-use std::io;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+mod ebml;
+mod index;
 
-use super::ebml;
+use std::io;
+use std::time::{Duration, UNIX_EPOCH};
+
+use self::index::{CUES, Index};
 use super::growing::Growing;
-use super::index::{CUES, Index};
+use crate::recv::received::Received;
 
 /// One tick of the file: a tenth of a millisecond, so that times are within 0.05 ms of the stamps,
 /// and a block's 16 bits still reach over a cluster three times.
@@ -45,39 +48,19 @@ const CLUSTER: u32 = 0x1F43_B675;
 const TIMESTAMP: u32 = 0xE7;
 const SIMPLE_BLOCK: u32 = 0xA3;
 
-/// What the head of a file says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head<'a> {
-    /// Who sent it.
-    pub title: Option<&'a str>,
-    /// When its first frame was captured.
-    pub date: SystemTime,
-    /// In pixels.
-    pub width: u32,
-    /// In pixels.
-    pub height: u32,
-}
-
-/// A Matroska file that is being written.
+/// What is known of a Matroska file that is being written, beside its bytes.
 #[derive(Debug)]
-pub struct Matroska {
-    file: Growing,
-    places: Places,
+pub(crate) struct Matroska {
+    /// Behind the segment's size: positions in a segment count from here, and its list of what is where
+    /// starts here.
+    segment: u64,
+    info: u64,
+    /// Behind the duration, which comes last in the info.
+    tracks: u64,
     cluster: Option<Cluster>,
     cues: Index,
     /// The last frame's tick, and how long it lasts as far as the frames before tell.
     last: Option<(u64, u64)>,
-}
-
-/// Where in the file the patches go.
-#[derive(Debug)]
-struct Places {
-    /// Behind the segment's size: positions in a segment count from here.
-    segment: u64,
-    seek_head: u64,
-    info: u64,
-    duration: u64,
-    tracks: u64,
 }
 
 #[derive(Debug)]
@@ -94,8 +77,8 @@ impl Cluster {
 }
 
 impl Matroska {
-    /// Writes the head.
-    pub fn create(mut file: Growing, head: &Head<'_>) -> io::Result<Matroska> {
+    /// Writes the head of a file that starts with this frame.
+    pub(crate) fn create(file: &mut Growing, first: &Received) -> io::Result<Matroska> {
         let mut out = Vec::new();
         ebml::master(&mut out, EBML, |out| {
             ebml::uint(out, 0x4286, 1); // EBMLVersion
@@ -111,21 +94,14 @@ impl Matroska {
         let segment = out.len() as u64;
         ebml::void(&mut out, SEEK_HEAD_ROOM);
         let info = out.len() as u64;
-        // The duration's room comes last in the info, so that its place is known.
-        ebml::master(&mut out, INFO, |out| info_body(out, head));
+        ebml::master(&mut out, INFO, |out| info_body(out, first));
         let tracks = out.len() as u64;
-        ebml::master(&mut out, TRACKS, |out| track(out, head));
-        let places = Places {
-            segment: file.length() + segment,
-            seek_head: file.length() + segment,
-            info: file.length() + info,
-            duration: file.length() + tracks - DURATION_ROOM as u64,
-            tracks: file.length() + tracks,
-        };
+        ebml::master(&mut out, TRACKS, |out| track(out, first));
         file.append(&[&out])?;
         Ok(Matroska {
-            file,
-            places,
+            segment,
+            info,
+            tracks,
             cluster: None,
             cues: Index::default(),
             last: None,
@@ -134,15 +110,20 @@ impl Matroska {
 
     /// Appends a frame that is shown `at` after the file's first. Times go forward: one that does not
     /// is shown a tick after the frame before.
-    pub fn write(&mut self, at: Duration, jpeg: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(
+        &mut self,
+        file: &mut Growing,
+        at: Duration,
+        jpeg: &[u8],
+    ) -> io::Result<()> {
         let half = TICK / 2;
         let tick = u64::try_from((at + half).as_micros() / TICK.as_micros()).unwrap_or(u64::MAX);
         let tick = self.last.map_or(tick, |(last, _)| tick.max(last + 1));
         let full = |cluster: &Cluster| tick - cluster.tick >= CLUSTER_TICKS;
         if self.cluster.as_ref().is_some_and(full) {
-            self.close_cluster()?;
+            self.close_cluster(file)?;
         }
-        let place = self.file.length();
+        let place = file.length();
         let mut out = Vec::with_capacity(40);
         let base = self.cluster.as_ref().map_or_else(
             || {
@@ -160,9 +141,9 @@ impl Matroska {
         out.push(0x81); // Track 1.
         out.extend(offset.to_be_bytes());
         out.push(0x80); // A key frame, as every JPEG is.
-        self.file.append(&[&out, jpeg])?;
+        file.append(&[&out, jpeg])?;
         if self.cluster.is_none() {
-            self.cues.put(tick, place - self.places.segment);
+            self.cues.put(tick, place - self.segment);
             self.cluster = Some(Cluster { at: place, tick });
         }
         let lasts = self.last.map_or(0, |(last, _)| tick - last);
@@ -172,41 +153,36 @@ impl Matroska {
 
     /// Writes down the size of the cluster and the duration so far: if the file ends here, readers
     /// know both.
-    fn close_cluster(&mut self) -> io::Result<()> {
+    fn close_cluster(&mut self, file: &mut Growing) -> io::Result<()> {
         let Some(cluster) = self.cluster.take() else {
             return Ok(());
         };
-        let body = self.file.length() - cluster.at - Cluster::HEAD;
-        self.file.patch(cluster.at + 4, &ebml::long_size(body))?;
+        let body = file.length() - cluster.at - Cluster::HEAD;
+        file.patch(cluster.at + 4, &ebml::long_size(body))?;
         let (tick, lasts) = self.last.unwrap_or_default();
         let mut duration = Vec::with_capacity(DURATION_ROOM);
         ebml::float(&mut duration, DURATION, (tick + lasts) as f64);
-        self.file.patch(self.places.duration, &duration)
-    }
-
-    /// Waits until what was written is on stable storage.
-    pub fn sync(&mut self) -> io::Result<()> {
-        self.file.sync()
+        file.patch(self.tracks - DURATION_ROOM as u64, &duration)
     }
 
     /// Completes the file: sizes, duration and index. What can be done is done also where a step
     /// fails (a full disk has no room for the index, but for the patches); the first error comes back.
-    pub fn finish(&mut self) -> io::Result<()> {
-        let closed = self.close_cluster();
-        let cues_at = self.file.length();
-        let indexed = self.file.append(&[&self.cues.emit()]);
+    pub(crate) fn finish(&mut self, file: &mut Growing) -> io::Result<()> {
+        let closed = self.close_cluster(file);
+        let cues_at = file.length();
+        let indexed = file.append(&[&self.cues.emit()]);
         let seek_head = self.seek_head(indexed.is_ok().then_some(cues_at));
-        let found = self.file.patch(self.places.seek_head, &seek_head);
-        let size = ebml::long_size(self.file.length() - self.places.segment);
-        let at = self.places.segment - size.len() as u64;
-        let sized = self.file.patch(at, &size);
+        let found = file.patch(self.segment, &seek_head);
+        let size = ebml::long_size(file.length() - self.segment);
+        let at = self.segment - size.len() as u64;
+        let sized = file.patch(at, &size);
         closed.and(indexed).and(found).and(sized)
     }
 
     fn seek_head(&self, cues_at: Option<u64>) -> Vec<u8> {
         let entries = [
-            (INFO, Some(self.places.info)),
-            (TRACKS, Some(self.places.tracks)),
+            (INFO, Some(self.info)),
+            (TRACKS, Some(self.tracks)),
             (CUES, cues_at),
         ];
         let mut out = Vec::with_capacity(SEEK_HEAD_ROOM);
@@ -214,7 +190,7 @@ impl Matroska {
             for (id, at) in entries.into_iter().filter_map(|(id, at)| Some((id, at?))) {
                 ebml::master(out, 0x4DBB, |out| {
                     ebml::binary(out, 0x53AB, &id.to_be_bytes()); // SeekID
-                    ebml::uint(out, 0x53AC, at - self.places.segment); // SeekPosition
+                    ebml::uint(out, 0x53AC, at - self.segment); // SeekPosition
                 });
             }
         });
@@ -224,13 +200,14 @@ impl Matroska {
     }
 }
 
-fn info_body(out: &mut Vec<u8>, head: &Head<'_>) {
+fn info_body(out: &mut Vec<u8>, first: &Received) {
     const WRITER: &str = concat!("pi-stream ", env!("CARGO_PKG_VERSION"));
     ebml::uint(out, 0x002A_D7B1, TICK.as_nanos() as u64); // TimestampScale
-    if let Some(title) = head.title {
-        ebml::binary(out, 0x7BA9, title.as_bytes()); // Title
+    if let Some(name) = first.name() {
+        ebml::binary(out, 0x7BA9, name.as_str().as_bytes()); // Title
     }
-    let unix = head.date.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let captured_at = first.captured_at().duration_since(UNIX_EPOCH);
+    let unix = captured_at.unwrap_or_default();
     let date = i64::try_from(unix.as_nanos())
         .unwrap_or(i64::MAX)
         .saturating_sub(MILLENNIUM.as_nanos() as i64);
@@ -240,7 +217,7 @@ fn info_body(out: &mut Vec<u8>, head: &Head<'_>) {
     ebml::void(out, DURATION_ROOM);
 }
 
-fn track(out: &mut Vec<u8>, head: &Head<'_>) {
+fn track(out: &mut Vec<u8>, first: &Received) {
     ebml::master(out, 0xAE, |out| {
         ebml::uint(out, 0xD7, 1); // TrackNumber
         ebml::uint(out, 0x73C5, 1); // TrackUID
@@ -250,8 +227,8 @@ fn track(out: &mut Vec<u8>, head: &Head<'_>) {
         ebml::binary(out, 0x86, b"V_MJPEG"); // CodecID
         ebml::master(out, 0xE0, |out| {
             ebml::uint(out, 0x9A, 2); // FlagInterlaced: progressive
-            ebml::uint(out, 0xB0, u64::from(head.width)); // PixelWidth
-            ebml::uint(out, 0xBA, u64::from(head.height)); // PixelHeight
+            ebml::uint(out, 0xB0, u64::from(first.width)); // PixelWidth
+            ebml::uint(out, 0xBA, u64::from(first.height)); // PixelHeight
         });
     });
 }
