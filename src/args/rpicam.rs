@@ -7,7 +7,7 @@ use clap::Args;
 
 /// What was given of them.
 #[derive(Debug, Clone, Default, Args)]
-pub struct RpicamArgs {
+pub(crate) struct RpicamArgs {
     #[arg(short = 't', long, hide = true, allow_hyphen_values = true)]
     timeout: Option<String>,
     #[arg(short = 'n', long, hide = true)]

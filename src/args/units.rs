@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The longest time where nothing else bounds an option: a century, which any clock can be moved by.
-pub const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
+pub(crate) const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
 
 /// Units of time, in seconds: rpicam's, and the short ones of other tools.
 const TIMES: &[(&str, f64)] = &[
@@ -42,21 +42,21 @@ const SIZES: [(&str, (u32, u32)); 3] = [
 ];
 
 /// A parser for times of which a bare number is seconds.
-pub fn seconds(
+pub(crate) fn seconds(
     range: RangeInclusive<Duration>,
 ) -> impl Fn(&str) -> Result<Duration, String> + Clone {
     time(range, "seconds", 1.0)
 }
 
 /// A parser for times of which a bare number is microseconds.
-pub fn microseconds(
+pub(crate) fn microseconds(
     range: RangeInclusive<Duration>,
 ) -> impl Fn(&str) -> Result<Duration, String> + Clone {
     time(range, "microseconds", 1e-6)
 }
 
 /// A parser for sizes in bytes: `4096`, `500k`, `64M`, `2GB`, `16MiB`.
-pub fn bytes(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<u64, String> + Clone {
+pub(crate) fn bytes(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<u64, String> + Clone {
     amount(
         range,
         &['b', 'B'],
@@ -66,12 +66,12 @@ pub fn bytes(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<u64, String>
 }
 
 /// A parser for large numbers of anything: `4096`, `64M`.
-pub fn count(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<u64, String> + Clone {
+pub(crate) fn count(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<u64, String> + Clone {
     amount(range, &[], "", "500k, 64M")
 }
 
 /// A parser for the width and height of a picture or a window: `1280x720`, or one of [`SIZES`] by name.
-pub fn size(
+pub(crate) fn size(
     range: RangeInclusive<(u32, u32)>,
 ) -> impl Fn(&str) -> Result<(u32, u32), String> + Clone {
     move |text| {
@@ -95,7 +95,7 @@ pub fn size(
 }
 
 /// Parses a clockwise rotation in degrees; in quarter turns.
-pub fn quarters(text: &str) -> Result<u8, String> {
+pub(crate) fn quarters(text: &str) -> Result<u8, String> {
     let degrees = ["0", "90", "180", "270"];
     let found = degrees.iter().position(|degrees| *degrees == text);
     let quarters = found.and_then(|quarters| quarters.try_into().ok());
