@@ -9,6 +9,7 @@
 //! not know.
 
 use std::io;
+use std::iter;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -92,7 +93,8 @@ impl Watch {
     fn run(&self, stop: &Stop) {
         let mut cut_at = None;
         let mut waiting_since = None;
-        let mut attempts: Option<Attempts> = None;
+        // A search for a second link, and when its next attempt is due.
+        let mut attempts: Option<(Box<dyn Search>, Instant)> = None;
         while !self.over.sleep(LOOK) {
             let now = Instant::now();
             let is_past = |deadline: Instant| now >= deadline;
@@ -110,32 +112,19 @@ impl Watch {
                 attempts = None;
                 continue;
             }
-            let attempts = attempts.get_or_insert_with(|| Attempts {
-                search: Arc::clone(&self.links).search(),
-                next: now,
-            });
-            if let Some(second) = attempts.step(now) {
+            let (search, next) =
+                attempts.get_or_insert_with(|| (Arc::clone(&self.links).search(), now));
+            if now >= *next {
+                search.attempt(now);
+                *next = now + RETRY;
+            }
+            let mut outcomes = iter::from_fn(|| search.wait(now));
+            if let Some(second) = outcomes.find_map(Result::ok) {
                 *lock(&self.second) = Some(second);
                 // Wakes the sending thread out of a write, a wait for acks, the thread "acks" too.
                 return self.link.cut();
             }
         }
-    }
-}
-
-/// Attempts at a second link.
-struct Attempts {
-    search: Box<dyn Search>,
-    next: Instant,
-}
-
-impl Attempts {
-    fn step(&mut self, now: Instant) -> Option<Arc<Link>> {
-        if now >= self.next {
-            self.search.attempt(now);
-            self.next = now + RETRY;
-        }
-        std::iter::from_fn(|| self.search.wait(now)).find_map(Result::ok)
     }
 }
 

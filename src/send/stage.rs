@@ -153,7 +153,7 @@ pub(super) struct Interval {
 }
 
 impl Interval {
-    /// That of a source of which `fps` pictures a second are expected; what is no rate is one an hour.
+    /// Starts from the expected pictures a second; zero, negative and NaN stand for one an hour.
     pub(super) fn new(fps: f64) -> Self {
         let seconds = if fps > 0.0 { 1.0 / fps } else { LONGEST };
         Interval {
@@ -173,7 +173,7 @@ impl Interval {
         Duration::from_secs_f64(self.seconds.max(self.newest).min(LONGEST))
     }
 
-    /// A picture was captured at `at`, the source's `count`-th; pictures may be left out.
+    /// Learns from the source's `count`-th picture, captured at `at`. Not every picture has to be given.
     fn learn(&mut self, at: Instant, count: u64) {
         if let Some((last_at, last_count)) = self.last.replace((at, count)) {
             let pictures = count.saturating_sub(last_count);
