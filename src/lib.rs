@@ -25,13 +25,13 @@ pub mod handoff;
 pub mod jpeg;
 // A build of one side leaves the other's half of a link unused.
 #[cfg_attr(
-    not(all(feature = "send", feature = "view")),
+    not(all(feature = "send", feature = "recv")),
     allow(dead_code, reason = "the other side's")
 )]
 pub mod net;
 pub mod picture;
 pub mod protocol;
-#[cfg(feature = "view")]
+#[cfg(feature = "recv")]
 pub mod recv;
 pub mod report;
 #[cfg(feature = "send")]
@@ -43,7 +43,9 @@ pub mod source;
 #[cfg(feature = "view")]
 pub mod window;
 
-#[cfg(feature = "view")]
-pub use recv::receiver::{Frame, Receiver};
+#[cfg(feature = "recv")]
+pub use recv::frame::Frame;
+#[cfg(feature = "recv")]
+pub use recv::receiver::Receiver;
 #[cfg(feature = "send")]
 pub use send::Sender;

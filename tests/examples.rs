@@ -25,8 +25,14 @@ fn example(name: &str, args: &[&str]) -> Command {
 
 /// Test pictures for whoever listens there, or will.
 fn test_pictures(port: u16) -> Running {
+    pictures_of("test", port)
+}
+
+/// The same from a sender of that name.
+fn pictures_of(name: &str, port: u16) -> Running {
     let host = format!("127.0.0.1:{port}");
-    Running::start(&mut pi_send(&["--host", &host, "--source", "test"]))
+    let args = ["--host", &host, "--source", "test", "--name", name];
+    Running::start(&mut pi_send(&args))
 }
 
 #[test]
@@ -46,6 +52,22 @@ fn motion_prints_how_much_moved() {
     // The dial turns, and most of the picture stands still.
     assert!(shares.iter().all(|share| *share < 20.0), "{stdout}");
     assert!(shares.iter().any(|share| *share > 0.0), "{stdout}");
+}
+
+#[test]
+fn cameras_takes_pictures_of_two_senders_at_once() {
+    let port = free_port();
+    let address = format!("127.0.0.1:{port}");
+    let (mut cameras, stdout) =
+        Running::start_collecting(&mut example("cameras", &[&address, "60"]));
+    let _senders = ["garden", "porch"].map(|name| pictures_of(name, port));
+    let (status, said) = cameras.end();
+    assert!(status.success(), "{said:#?}");
+    let stdout = String::from_utf8(stdout.join().unwrap()).unwrap();
+    for name in ["garden", "porch"] {
+        let frame = format!("{name}: frame 5, 640x480,");
+        assert!(stdout.contains(&frame), "{stdout}");
+    }
 }
 
 #[test]

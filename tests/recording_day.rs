@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use pi_stream::protocol::stamp::{self, Stamp};
-use pi_stream::recv::received::Received;
+use pi_stream::recv::frame::Received;
 use pi_stream::sinks::record::Recorder;
 use pi_stream::sinks::record::config::Config;
 

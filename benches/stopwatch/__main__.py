@@ -7,7 +7,7 @@ import sys
 
 from . import network
 from .bench import Bench
-from .groups import encode, latency, links, memory, peers, scaling
+from .groups import encode, latency, links, memory, peers, recorder, scaling
 from .report import Report
 
 GROUPS = {
@@ -16,6 +16,7 @@ GROUPS = {
     'scaling': scaling.run,
     'encode': encode.run,
     'memory': memory.run,
+    'recorder': recorder.run,
     'peers': peers.run,
 }
 # Measured only when named: it needs programs that are nobody's dependencies.

@@ -5,22 +5,25 @@
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use pi_stream::args::view::Options;
+use pi_stream::handoff::slot::Slot;
 use pi_stream::handoff::stop::{Reason, Stop};
 use pi_stream::net::DEFAULT_PORT;
 use pi_stream::net::listen::{self, Acceptor, Allowed, Bind};
 use pi_stream::net::reach::{Hint, Reach};
+use pi_stream::picture::Bitmap;
+use pi_stream::recv::admission;
+use pi_stream::recv::camera::{Rates, report};
+use pi_stream::recv::cameras::{Cameras, Config, Sink};
 use pi_stream::recv::decoder;
-use pi_stream::recv::hub::Hub;
-use pi_stream::recv::listener;
-use pi_stream::recv::seat::{IdleTimeout, Seat};
-use pi_stream::recv::stats::{Rates, report};
+use pi_stream::recv::event::Event;
+use pi_stream::recv::frame::Decoded;
+use pi_stream::recv::session::IdleTimeout;
 use pi_stream::report::shell;
 use pi_stream::report::{Console, Schedule, Severity, Statistics};
 use pi_stream::sinks::record::Recorder;
@@ -80,37 +83,47 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
     let model = Arc::new(OnceLock::<Model>::new());
     let window = WindowConfig::from(options.window.clone());
     let sinks = make_sinks(&options, &window, &mut stdout, &stop, console, &model)?;
-    let seat = Seat::new(options.idle_timeout.unwrap_or(IdleTimeout::ByPace));
-    let tell = Box::new({
+    let sinks = Arc::new(sinks);
+    let tell = {
         let console = Arc::clone(console);
         let model = Arc::clone(&model);
-        move |event: pi_stream::recv::event::Event| {
+        move |event: Event| {
             let text = event.to_string();
             console.say(event.severity(), &text);
             if let Some(model) = model.get().filter(|_| event.is_for_window()) {
                 model.notify(text, false);
             }
         }
-    });
-    let mut hub = Hub::new(seat, sinks, Arc::clone(&stop), tell);
-    hub.headless = options.headless;
-    hub.once = options.once;
-    hub.frames = options.frames;
-    hub.max_pixels = options.max_pixels;
-    let hub = Arc::new(hub);
+    };
+    let config = Config {
+        max_cameras: 1,
+        idle_timeout: options.idle_timeout.unwrap_or(IdleTimeout::ByPace),
+        max_pixels: options.max_pixels,
+        frames: options.frames,
+        once: options.once,
+        samples: options.headless,
+    };
+    let sink: Arc<dyn Sink> = Arc::clone(&sinks) as _;
+    let cameras = Arc::new(Cameras::new(config, Some(sink), Arc::clone(&stop), tell));
 
     let reach = Reach::of(&bound);
     say_where(&bound, &reach, console);
-    model.get_or_init(|| Model::new(Arc::clone(&hub), reach.clone(), Instant::now()));
-    start(&hub, &acceptors, &options)?;
+    let pictures = Arc::new(Slot::new());
+    model.get_or_init(|| {
+        let (cameras, sinks) = (Arc::clone(&cameras), Arc::clone(&sinks));
+        Model::new(cameras, sinks, Arc::clone(&pictures), reach.clone())
+    });
+    start(&cameras, &pictures, &acceptors, &options)?;
     let over = Arc::new(Stop::new());
     let stats = options.statistics.stats();
     let figures = thread::Builder::new().name("figures".into()).spawn({
         let figures = Figures {
             // Where stdout carries frames, stderr is left.
             statistics: Statistics::start(stats, console, stdout, &stop)?,
-            hub: Arc::clone(&hub),
+            cameras: Arc::clone(&cameras),
+            sinks: Arc::clone(&sinks),
             over: Arc::clone(&over),
+            stop: Arc::clone(&stop),
             console: Arc::clone(console),
             hint: reach.hint,
             until: (!options.duration.is_zero()).then(|| Instant::now() + options.duration),
@@ -125,22 +138,22 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
         window::run(&window, model.get().expect("it was set above"))
     };
     stop.ask(Reason::Done);
-    end(&hub);
+    end(&stop, &cameras, &pictures, &sinks);
     over.ask(Reason::Done);
     let time_was_up = figures.join().unwrap_or(false);
     shown?;
     let waited_for = options.once || options.frames.is_some();
-    if time_was_up && waited_for && hub.counters.frames.load(Ordering::Relaxed) == 0 {
+    if time_was_up && waited_for && cameras.received() == 0 {
         anyhow::bail!(
             "nothing came in {} s (--duration)",
             options.duration.as_secs_f64()
         );
     }
-    let vanished = options.once && hub.last_end().is_some_and(|end| !end.proper);
+    let vanished = options.once && cameras.has_vanished();
     let interrupted = stop.reason() == Some(Reason::Interrupted);
     Ok(if vanished && stop.reason() == Some(Reason::Done) {
         Ending::Vanished
-    } else if hub.sinks.is_recording() == Some(false) && !interrupted {
+    } else if sinks.is_recording() == Some(false) && !interrupted {
         Ending::NotRecorded
     } else {
         Ending::Asked(stop.reason())
@@ -183,13 +196,7 @@ fn make_sinks(
             Some(output::start(pipe, Arc::clone(stop), Arc::clone(&tell))?)
         }
     };
-    Ok(Sinks::new(
-        recorder,
-        Some(snapshots),
-        output,
-        window.turn,
-        tell,
-    ))
+    Ok(Sinks::new(recorder, snapshots, output, window.turn, tell))
 }
 
 /// Says where it listens, and how senders come there.
@@ -203,43 +210,52 @@ fn say_where(bound: &[SocketAddr], reach: &Reach, console: &Console) {
 }
 
 /// Starts the threads that bring and decode frames.
-fn start(hub: &Arc<Hub>, acceptors: &[Arc<Acceptor>], options: &Options) -> io::Result<()> {
+fn start(
+    cameras: &Arc<Cameras>,
+    pictures: &Arc<Slot<Decoded>>,
+    acceptors: &[Arc<Acceptor>],
+    options: &Options,
+) -> io::Result<()> {
     thread::Builder::new().name("decoder".into()).spawn({
-        let hub = Arc::clone(hub);
-        move || decoder::run(&hub)
+        let (cameras, headless) = (Arc::clone(cameras), options.headless);
+        let pictures = Arc::clone(pictures);
+        move || {
+            match headless {
+                true => decoder::run(&cameras, None, Bitmap::default),
+                false => decoder::run(&cameras, Some(&pictures), window::bitmap),
+            }
+            pictures.close();
+        }
     })?;
-    thread::Builder::new().name("pulse".into()).spawn({
-        let hub = Arc::clone(hub);
-        move || hub.pulse.run(&hub.stop)
+    thread::Builder::new().name("stalls".into()).spawn({
+        let cameras = Arc::clone(cameras);
+        move || cameras.watch_for_stalls()
     })?;
     let allowed = Allowed(options.allow.clone());
-    listener::start(acceptors, hub, &allowed, options.max_frame_bytes)
+    admission::start(acceptors, cameras, &allowed, options.max_frame_bytes)
 }
 
 /// Lets the readers and the decoder come to an end, then completes the files.
-fn end(hub: &Hub) {
+fn end(stop: &Stop, cameras: &Cameras, pictures: &Slot<Decoded>, sinks: &Sinks) {
     let until = Instant::now()
-        + match hub.stop.reason() {
+        + match stop.reason() {
             Some(Reason::Done) => PATIENCE_AT_END,
             _ => PATIENCE_WHEN_STOPPED,
         };
-    while hub.seat.sitter().is_some() && Instant::now() < until {
-        hub.seat
-            .wait(until.saturating_duration_since(Instant::now()));
-    }
-    hub.received.close();
-    while let Some(decoded) = hub.decoded.next(Some(until)) {
-        // Nobody is there any more who could show it.
-        hub.passed_over(&decoded.frame);
-    }
-    hub.sinks.finish();
+    while cameras.wait(until) && Instant::now() < until {}
+    cameras.close();
+    // Nobody is there any more who could show them.
+    while pictures.next(Some(until)).is_some() {}
+    sinks.finish();
 }
 
 /// The thread "figures": tells them once a second and once at the end, and knows the time.
 struct Figures {
     statistics: Statistics,
-    hub: Arc<Hub>,
+    cameras: Arc<Cameras>,
+    sinks: Arc<Sinks>,
     over: Arc<Stop>,
+    stop: Arc<Stop>,
     console: Arc<Console>,
     hint: Hint,
     until: Option<Instant>,
@@ -261,18 +277,18 @@ impl Figures {
             let now = Instant::now();
             if self.until.is_some_and(|until| now >= until) {
                 self.until = None;
-                time_was_up = !self.hub.stop.is_asked();
-                self.hub.stop.ask(Reason::Done);
+                time_was_up = !self.stop.is_asked();
+                self.stop.ask(Reason::Done);
             }
             if hint_at.is_some_and(|at| now >= at) {
                 hint_at = None;
-                if self.hub.seat.sessions() == 0 {
+                if self.cameras.sessions() == 0 {
                     let line = format!("No camera yet. {}", self.hint);
                     self.console.say(Severity::Warning, &line);
                 }
             }
             if last || schedule.is_due(now) {
-                let report = report(&self.hub, &mut rates, now, last);
+                let report = report(&self.cameras, self.sinks.recorded(), &mut rates, now, last);
                 self.statistics.tell(&report, &report.line(), last);
             }
             if last {

@@ -1,16 +1,18 @@
-//! The slot: a hand-over between two threads that holds the newest item and nothing else.
+//! The slot: a hand-over between two threads that holds the newest item of each source and nothing else.
 //!
 //! Every hand-over on the live way is one of these. Putting into a full slot returns the older item
 //! to the putter, who drops it, and counts it: a slow taker loses frames, never memory and never
-//! time. The taker blocks on a condition variable; a put, a nudge or a close wakes it. The slot
-//! knows nothing of what it carries.
+//! time. Where several sources put (cameras, by their numbers), each has room for one item, and they are taken
+//! in turn: none starves another. The taker blocks on a condition variable; a put, a nudge or a close wakes
+//! it. The slot knows nothing of what it carries.
 
+use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
 use crate::handoff::lock::{lock, wait, wait_until};
 
-/// Holds at most one item; the newest wins.
+/// Holds at most one item of each source; the newest wins.
 #[derive(Debug)]
 pub struct Slot<T> {
     state: Mutex<State<T>>,
@@ -19,7 +21,8 @@ pub struct Slot<T> {
 
 #[derive(Debug)]
 struct State<T> {
-    item: Option<T>,
+    /// By source; the one that has waited longest first.
+    items: VecDeque<(usize, T)>,
     dropped: u64,
     nudged: bool,
     closed: bool,
@@ -49,7 +52,7 @@ impl<T> Slot<T> {
     pub fn new() -> Self {
         Slot {
             state: Mutex::new(State {
-                item: None,
+                items: VecDeque::new(),
                 dropped: 0,
                 nudged: false,
                 closed: false,
@@ -61,11 +64,23 @@ impl<T> Slot<T> {
     /// Puts an item, never blocks. Gives back what it displaced, or the item itself where the slot
     /// is closed, so that the caller drops it outside the lock.
     pub fn put(&self, item: T) -> Option<T> {
+        self.put_from(0, item)
+    }
+
+    /// The same for one of several sources: it displaces none but its own.
+    pub fn put_from(&self, source: usize, item: T) -> Option<T> {
         let mut state = lock(&self.state);
         if state.closed {
             return Some(item);
         }
-        let older = state.item.replace(item);
+        let own = state.items.iter_mut().find(|(from, _)| *from == source);
+        let older = match own {
+            Some((_, older)) => Some(std::mem::replace(older, item)),
+            None => {
+                state.items.push_back((source, item));
+                None
+            }
+        };
         state.dropped += u64::from(older.is_some());
         drop(state);
         self.changed.notify_all();
@@ -76,13 +91,13 @@ impl<T> Slot<T> {
     /// back where the slot was closed meanwhile.
     pub fn put_when_empty(&self, item: T) -> Result<(), T> {
         let mut state = lock(&self.state);
-        while state.item.is_some() && !state.closed {
+        while !state.items.is_empty() && !state.closed {
             state = wait(&self.changed, state);
         }
         if state.closed {
             return Err(item);
         }
-        state.item = Some(item);
+        state.items.push_back((0, item));
         drop(state);
         self.changed.notify_all();
         Ok(())
@@ -90,7 +105,7 @@ impl<T> Slot<T> {
 
     /// Takes the item, if there is one; never blocks. A closed slot still gives its last item.
     pub fn take(&self) -> Option<T> {
-        let item = lock(&self.state).item.take();
+        let item = lock(&self.state).items.pop_front().map(|(_, item)| item);
         if item.is_some() {
             self.changed.notify_all();
         }
@@ -107,7 +122,7 @@ impl<T> Slot<T> {
     pub(crate) fn wait_or(&self, deadline: Option<Instant>, is_ready: impl Fn() -> bool) -> Wake {
         let mut state = lock(&self.state);
         loop {
-            if state.item.is_some() || is_ready() {
+            if !state.items.is_empty() || is_ready() {
                 return Wake::Full;
             }
             if state.closed {
@@ -170,6 +185,19 @@ mod tests {
         assert_eq!(slot.put(2), Some(1));
         assert_eq!(slot.take(), Some(2));
         assert_eq!(slot.take(), None);
+        assert_eq!(slot.dropped(), 1);
+    }
+
+    #[test]
+    fn sources_displace_their_own_items_alone_and_are_taken_in_turn() {
+        let slot = Slot::new();
+        assert_eq!(slot.put_from(1, 'a'), None);
+        assert_eq!(slot.put_from(2, 'x'), None);
+        assert_eq!(slot.put_from(1, 'b'), Some('a'));
+        assert_eq!(slot.take(), Some('b'));
+        assert_eq!(slot.put_from(1, 'c'), None);
+        assert_eq!(slot.take(), Some('x'));
+        assert_eq!(slot.take(), Some('c'));
         assert_eq!(slot.dropped(), 1);
     }
 

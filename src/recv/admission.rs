@@ -1,20 +1,33 @@
-//! Admission: connections that have not brought a picture yet.
+//! Admission: who connects, and has not brought a picture yet.
 //!
-//! Whoever connects is a candidate until its first whole frame has come. A candidate has no
-//! rights: a few seconds, a share of a small memory, one of a few places. When the places are taken, a
-//! newcomer gets that of whoever has brought least and waited longest, so that no number of idle
-//! connections keeps a sender out. As long as it could not have the session anyway, no more than a share of
-//! its bytes is read; the rest stays with its own kernel. The state is shared by the listening threads
-//! and the candidates' own, behind one lock: what is held is what those on the list hold.
+//! A listener, on a thread for each address, takes connections for as long as the program runs, whatever comes; it
+//! blocks on accepting and never on anybody who connected. Whoever connects is a candidate until its first whole
+//! frame has come. A candidate has no rights: a few seconds, a share of a small memory, one of a few places. When
+//! the places are taken, a newcomer gets that of whoever has brought least and waited longest, so that no number
+//! of idle connections keeps a sender out. As long as it could not have a session anyway, no more than a share of
+//! its bytes is read; the rest stays with its own kernel. The state is shared by the listening threads and the
+//! candidates' own, behind one lock: what is held is what those on the list hold.
 
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use super::cameras::Cameras;
+use super::event::Event;
+use super::reader;
+use crate::handoff::lock::lock;
 use crate::net::link::Link;
 use crate::net::link::receiving::Meter;
+use crate::net::listen::{Acceptor, Allowed};
+
+/// How long to wait when there is no descriptor or thread for another connection.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Bytes of stack for a reader: it decodes one frame on it, and what `image` puts there is small.
+const READER_STACK: usize = 512 * 1024;
 
 /// How many may wait: senders that restart together, and each costs a thread.
 const MAX_WAITING: usize = 24;
@@ -23,20 +36,92 @@ const MAX_WAITING: usize = 24;
 const MAX_OF_ONE_ADDRESS: usize = 6;
 
 /// How long a connection may take to bring its first frame (longer, where the session is open to it and the bytes
-/// come as fast as they must), and then to wait for the session.
+/// come as fast as they must), and then to wait for a session.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What one may hold, in bytes, as long as it could not have the session anyway: a usual frame. With all
 /// places taken that is 3 MiB, and twice that in buffers that double.
 const SHARE: usize = 128 * 1024;
 
-/// What those may hold together, in bytes, that could have the session, beside one frame of the greatest
+/// What those may hold together, in bytes, that could have a session, beside one frame of the greatest
 /// length.
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// A picture of more pixels than this waits for its trial behind others of that size: cameras' live
 /// pictures are smaller, and shall not wait for a candidate's 64 megapixels.
 const LARGE_PICTURE: u64 = 8 << 20;
+
+/// Takes connections there, and reads frames of at most `max_frame_bytes` from those that are `allowed`, until the
+/// program ends.
+pub fn start(
+    acceptors: &[Arc<Acceptor>],
+    cameras: &Arc<Cameras>,
+    allowed: &Allowed,
+    max_frame_bytes: u32,
+) -> io::Result<()> {
+    let admission = Arc::new(Admission::new(max_frame_bytes));
+    for acceptor in acceptors {
+        let listener = Listener {
+            acceptor: Arc::clone(acceptor),
+            cameras: Arc::clone(cameras),
+            admission: Arc::clone(&admission),
+            allowed: allowed.clone(),
+            max_frame_bytes,
+        };
+        let thread = thread::Builder::new().name("listener".into());
+        thread.spawn(move || listener.run())?;
+    }
+    Ok(())
+}
+
+struct Listener {
+    acceptor: Arc<Acceptor>,
+    cameras: Arc<Cameras>,
+    admission: Arc<Admission>,
+    allowed: Allowed,
+    max_frame_bytes: u32,
+}
+
+impl Listener {
+    fn run(&self) {
+        while !self.cameras.stop.is_asked() {
+            let taken = self.acceptor.accept().and_then(|link| self.take(&link));
+            let Err(error) = taken else { continue };
+            // A connection that was gone before it was taken is nobody's business; no descriptors, or no
+            // threads, is the user's. Either way the next one may have more luck, a little later.
+            let gone = matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionAborted
+                    | io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::NotConnected
+                    | io::ErrorKind::InvalidInput
+                    | io::ErrorKind::Interrupted
+            );
+            if !gone {
+                self.cameras.tell(Event::Exhausted(error.to_string()));
+                // Those that wait must not keep a sender out by what they take up.
+                self.admission.make_place();
+                self.cameras.stop.sleep(PAUSE);
+            }
+        }
+    }
+
+    fn take(&self, link: &Arc<Link>) -> io::Result<()> {
+        let ip = link.peer().ip();
+        if !self.allowed.includes(ip) {
+            self.cameras.tell(Event::NotAllowed(ip));
+            return Ok(());
+        }
+        let frames = link.frames(self.max_frame_bytes, reader::LOOK)?;
+        let permit = self.admission.admit(link);
+        let cameras = Arc::clone(&self.cameras);
+        thread::Builder::new()
+            .name("reader".into())
+            .stack_size(READER_STACK)
+            .spawn(move || reader::run(&cameras, frames, permit))?;
+        Ok(())
+    }
+}
 
 /// All candidates.
 #[derive(Debug)]
@@ -96,7 +181,7 @@ impl Admission {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Vec<Arc<Candidate>>> {
-        self.waiting.lock().expect(POISON)
+        lock(&self.waiting)
     }
 }
 
@@ -131,7 +216,7 @@ fn evict_least(waiting: &mut Vec<Arc<Candidate>>, of: impl Fn(&Candidate) -> boo
 pub(super) struct Permit {
     admission: Arc<Admission>,
     candidate: Arc<Candidate>,
-    /// Whether it could have the session, if it brought a frame now.
+    /// Whether it could have a session, if it brought a frame now.
     pub(super) has_prospects: bool,
 }
 
@@ -194,8 +279,6 @@ impl Drop for Permit {
             .retain(|other| !Arc::ptr_eq(other, &self.candidate));
     }
 }
-
-const POISON: &str = "nothing panics while it holds the candidates";
 
 #[cfg(test)]
 mod tests {

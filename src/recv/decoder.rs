@@ -2,60 +2,39 @@
 //! blocks on the slot of frames; its pool of strips works for it.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
 
-use super::hub::Hub;
-use super::received::{Decoded, Received};
-use crate::handoff::slot::Wake;
+use super::cameras::Cameras;
+use super::frame::Decoded;
+use crate::handoff::slot::Slot;
 use crate::jpeg::Decoder;
 use crate::picture::{Bitmap, Pool, bitmap};
-use crate::window;
 
 /// Bitmaps there are at once: being decoded, in the slot, in the window. (A frozen window keeps one more, which
 /// is given back when it goes on.) Of huge pictures there are only those that are at work.
 const BITMAPS: usize = 3;
 
-/// Decodes until the slot is closed, then closes that of the pictures.
-pub fn run(hub: &Hub) {
-    let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let mut decoder = Decoder::within(threads, hub.max_pixels);
-    let mut bitmaps = Bitmaps::new(hub.headless);
-    while hub.received.wait(None) != Wake::Closed {
-        let Some(frame) = hub.received.take() else {
-            continue;
-        };
+/// Decodes until the slot of frames is closed, into bitmaps that `make` makes.
+/// Without a slot for pictures, what is decoded are samples, to see whether there are pictures.
+pub fn run(cameras: &Cameras, pictures: Option<&Slot<Decoded>>, make: fn() -> Bitmap) {
+    let threads = match pictures {
+        Some(_) => thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        None => NonZeroUsize::MIN,
+    };
+    let mut decoder = Decoder::within(threads, cameras.config.max_pixels);
+    let mut bitmaps = Bitmaps::new(make);
+    while let Some(mut frame) = cameras.frames.next(None) {
         // What was held up with the whole program is old, and something newer is near.
-        if hub.pulse.held_up_since(frame.arrived) {
-            hub.passed_over(&frame);
+        if cameras.stall.held_up_since(frame.arrived) {
             continue;
         }
-        decode(hub, &mut decoder, &mut bitmaps, frame);
-    }
-    hub.decoded.close();
-}
-
-fn decode(hub: &Hub, decoder: &mut Decoder, bitmaps: &mut Bitmaps, frame: Arc<Received>) {
-    let mut bitmap = bitmaps.pool.get();
-    let decoded = decoder.decode(&frame.jpeg, &mut bitmap);
-    let sitter = hub.seat.session(frame.session);
-    match decoded {
-        Ok(()) => {
-            if let Some(sitter) = sitter {
-                sitter.note(true);
-            }
+        let mut bitmap = bitmaps.pool.get();
+        let is_good = decoder.decode(&frame.jpeg, &mut bitmap).is_ok();
+        frame.decoded(is_good);
+        if let Some(pictures) = pictures.filter(|_| is_good) {
             let pixels = bitmap.pixels.len();
-            hub.picture(Decoded { bitmap, frame });
-            if !hub.headless {
-                bitmaps.stock(pixels);
-            }
-        }
-        Err(_) => {
-            if let Some(sitter) = sitter {
-                hub.corrupt(&sitter);
-            }
-            hub.settle(&frame, Instant::now());
+            drop(pictures.put(Decoded { bitmap, frame }));
+            bitmaps.stock(pixels);
         }
     }
 }
@@ -68,13 +47,8 @@ struct Bitmaps {
 }
 
 impl Bitmaps {
-    fn new(headless: bool) -> Self {
+    fn new(make: fn() -> Bitmap) -> Self {
         // Kept are those beside the window's.
-        let make = if headless {
-            Bitmap::default
-        } else {
-            window::bitmap
-        };
         Bitmaps {
             pool: Pool::of(BITMAPS - 1, make, |bitmap: &Bitmap| {
                 !bitmap::is_huge(bitmap.pixels.len())
@@ -106,7 +80,7 @@ mod tests {
 
     #[test]
     fn no_spare_bitmaps_are_made_or_kept_of_a_huge_picture() {
-        let mut bitmaps = Bitmaps::new(true);
+        let mut bitmaps = Bitmaps::new(Bitmap::default);
         bitmaps.stock(17 << 20);
         let mut bitmap = bitmaps.pool.get();
         assert!(bitmap.pixels.is_empty());
@@ -117,7 +91,7 @@ mod tests {
 
     #[test]
     fn all_bitmaps_are_made_with_the_first_picture() {
-        let mut bitmaps = Bitmaps::new(true);
+        let mut bitmaps = Bitmaps::new(Bitmap::default);
         bitmaps.stock(100);
         let got = [(); BITMAPS].map(|()| bitmaps.pool.get());
         // The window has one more already.
@@ -126,7 +100,7 @@ mod tests {
 
     #[test]
     fn much_smaller_pictures_make_all_bitmaps_small() {
-        let mut bitmaps = Bitmaps::new(true);
+        let mut bitmaps = Bitmaps::new(Bitmap::default);
         bitmaps.stock(1000);
         bitmaps.stock(10);
         let got = [(); BITMAPS - 1].map(|()| bitmaps.pool.get());

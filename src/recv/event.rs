@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::received::ClockOff;
-use super::seat::Identity;
+use super::frame::ClockOff;
+use super::session::Identity;
 use crate::jpeg::{DecodeError, MAX_PIXELS_IN_SCANS};
 use crate::protocol::stamp::Name;
 use crate::protocol::wire::ReadError;

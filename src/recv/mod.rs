@@ -1,22 +1,22 @@
-//! The receiving side: who may send, what comes, and where it goes.
+//! The receiving side: who may send, and what comes.
 //!
 //! ```text
-//! listener ─▶ admission ─▶ reader ─▶ hub ─┬▶ Slot ─▶ decoder ─▶ Slot ─▶ window
-//! a thread    candidates   a thread       │          thread            (another room)
-//! an address               a link         └▶ sinks (every frame)
+//! listener ─▶ admission ─▶ reader ─▶ cameras ─┬▶ Slot (frame + ticket) ─▶ decoder ─▶ window
+//! a thread    candidates   a thread   places,  │                        └▶ or a program: receiver
+//! an address               a link     sessions └▶ sink (every frame)
 //! ```
+//!
+//! A `session` is one sender's connection, a `camera` the place that it has; a `frame` answers its sender by what
+//! becomes of it. It knows neither windows nor files.
 
-mod admission;
+pub mod admission;
+pub mod camera;
+pub mod cameras;
+#[cfg(feature = "view")]
 pub mod decoder;
 pub mod event;
-#[cfg(test)]
-pub(crate) mod fixture;
-mod freshness;
-pub mod hub;
-pub mod listener;
-pub mod pulse;
+pub mod frame;
 mod reader;
-pub mod received;
 pub mod receiver;
-pub mod seat;
-pub mod stats;
+pub mod session;
+pub(crate) mod stall;

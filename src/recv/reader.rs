@@ -1,8 +1,8 @@
 //! The reader: one connection from its first byte to its end, on a thread of its own.
 //!
-//! At first it is a candidate; its first whole frame that decodes wins it the seat, if that is open to it.
+//! At first it is a candidate; its first whole frame that decodes begins a session, if there is room for one.
 //! From then on it reads frames, says of each whether a newer one is there already, and gives it to the
-//! hub. It blocks on its link, for [`LOOK`] at most, and knows nothing of what becomes of frames.
+//! cameras. It blocks on its link, for [`LOOK`] at most, and knows nothing of what becomes of frames.
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -10,70 +10,93 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::admission::{PATIENCE, Permit};
+use super::cameras::Cameras;
 use super::event::{End, Event, Refusal};
-use super::freshness::Freshness;
-use super::hub::Hub;
-use super::received::Received;
-use super::seat::{HICCUP, Identity, Sitter};
+use super::frame::Ticket;
+use super::frame::{ClockOff, Received};
+use super::session::{HICCUP, Identity, Session};
+use super::stall::CatchUp;
 use crate::jpeg::{self, Decoder};
 use crate::net::link::receiving::{Arrival, Frames};
 use crate::picture::{Bitmap, Pool, Pooled};
 use crate::protocol::stamp::Stamp;
-use crate::protocol::wire::{Ack, ReadError};
+use crate::protocol::wire::ReadError;
 
 /// How long a read lasts at most before the wish to stop and the clock are looked at.
 pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 /// How long a frame may take from its first byte to its last, as long as bytes come: a large one over a
-/// slow link. Longer is somebody who wants to hold the seat.
+/// slow link. Longer is somebody who wants to hold a place.
 const FRAME_PATIENCE: Duration = Duration::from_secs(60);
 
-/// So many frames in a row that do not decode are no accident.
-const MAX_BAD_FRAMES: u32 = 100;
+/// A sender's clock that is off is told once it has been for so long: until then it may be pictures that
+/// were held up, on a link that was down.
+const OFF_FOR: Duration = Duration::from_secs(10);
 
 /// Buffers of frames that are kept: in the reader, at the decoder, in the window, one to spare.
 const SPARE_FRAMES: usize = 4;
 
 /// Runs one connection until it is over.
-pub(super) fn run(hub: &Hub, frames: Frames, permit: Permit) {
+pub(super) fn run(cameras: &Cameras, frames: Frames, permit: Permit) {
     let mut reader = Reader {
-        hub,
+        cameras,
         peer: frames.link().peer(),
         frames,
         pool: Pool::new(SPARE_FRAMES),
     };
     match reader.first_frame(permit) {
-        Ok((sitter, first)) => {
-            let why = reader.sit(&sitter, first);
-            hub.over(&sitter, why);
+        Ok((session, first)) => {
+            let why = reader.read_session(&session, first);
+            cameras.end(&session, why);
         }
-        Err(Some(event)) if !hub.stop.is_asked() => hub.tell(event),
+        Err(Some(event)) if !cameras.stop.is_asked() => cameras.tell(event),
         Err(_) => {}
     }
 }
 
+/// What a session's frames say of time.
+#[derive(Default)]
+struct Clocks {
+    catch_up: CatchUp,
+    off_since: Option<Instant>,
+    told_off: bool,
+}
+
+impl Clocks {
+    /// How the sender's clock is off, once a session.
+    fn is_off(&mut self, frame: &Received) -> Option<ClockOff> {
+        let Some(off) = frame.clock_is_off() else {
+            self.off_since = None;
+            return None;
+        };
+        let since = *self.off_since.get_or_insert(frame.arrived);
+        let lasts = frame.arrived.saturating_duration_since(since) >= OFF_FOR;
+        (lasts && !std::mem::replace(&mut self.told_off, true)).then_some(off)
+    }
+}
+
 struct Reader<'a> {
-    hub: &'a Hub,
+    cameras: &'a Cameras,
     peer: SocketAddr,
     frames: Frames,
     pool: Pool<Vec<u8>>,
 }
 
 impl Reader<'_> {
-    /// Reads the first frame and takes the seat with it; else there may be something to tell.
+    /// Reads the first frame and begins a session with it; else there may be something to tell.
     fn first_frame(
         &mut self,
         mut permit: Permit,
-    ) -> Result<(Arc<Sitter>, Received), Option<Event>> {
+    ) -> Result<(Arc<Session>, Received), Option<Event>> {
         let since = permit.since();
         let mut first = self.pool.get();
         let mut moved = since;
         loop {
             let now = Instant::now();
-            if self.hub.stop.is_asked() {
+            if self.cameras.stop.is_asked() {
                 return Err(None);
             }
-            let is_open = self.hub.seat.is_open_to_address(self.ip(), now);
+            let is_open = self.cameras.has_room_for_address(self.ip(), now);
             permit.has_prospects = is_open;
             let was_at = self.frames.position();
             match self.frames.read(&mut first, Some(&permit)) {
@@ -93,7 +116,7 @@ impl Reader<'_> {
                 return Err(self.gave_up(&permit, &first, waited, pauses));
             }
         }
-        self.wait_for_the_seat(&permit, first)
+        self.wait_for_room(&permit, first)
     }
 
     fn ip(&self) -> IpAddr {
@@ -157,95 +180,102 @@ impl Reader<'_> {
     fn busy(&self, stamp: Option<&Stamp>) -> Option<Event> {
         Some(Event::Busy {
             who: Identity::new(self.peer, stamp),
-            shown: self.hub.seat.sitter()?.identity.clone(),
+            shown: self.cameras.anybody()?,
             port: self.frames.link().local_port()?,
         })
     }
 
-    fn wait_for_the_seat(
+    fn wait_for_room(
         &self,
         permit: &Permit,
         first: Pooled<Vec<u8>>,
-    ) -> Result<(Arc<Sitter>, Received), Option<Event>> {
-        let (stamp, until) = (Stamp::find(&first), permit.since() + PATIENCE);
+    ) -> Result<(Arc<Session>, Received), Option<Event>> {
+        let (stamp, deadline) = (Stamp::find(&first), permit.since() + PATIENCE);
+        let identity = Identity::new(self.peer, stamp.as_ref());
         loop {
-            let taken = self.take_seat(permit, &first, stamp.as_ref());
-            if let Some((sitter, header)) = taken.map_err(Some)? {
-                let first = self.received(first, stamp, &sitter, header);
-                return Ok((sitter, first));
+            let taken = self.begin_session(permit, &first, stamp.as_ref());
+            if let Some((session, header)) = taken.map_err(Some)? {
+                let first = self.received(first, stamp, &session, header);
+                return Ok((session, first));
             }
-            if self.hub.stop.is_asked() || permit.is_evicted() || Instant::now() >= until {
+            if self.cameras.stop.is_asked() || permit.is_evicted() || Instant::now() >= deadline {
                 return Err(self.busy(stamp.as_ref()));
             }
-            self.hub.seat.wait(LOOK);
+            let until = Instant::now() + LOOK;
+            self.cameras.wait_for_room(&identity, until);
         }
     }
 
-    /// Takes the seat if it is open to it and the frame decodes; decodes nothing for a candidate while another's
-    /// session runs.
-    fn take_seat(
+    /// Begins a session if there is room for it and the frame decodes; decodes nothing for a candidate while there
+    /// is none.
+    fn begin_session(
         &self,
         permit: &Permit,
         first: &[u8],
         stamp: Option<&Stamp>,
-    ) -> Result<Option<(Arc<Sitter>, jpeg::Header)>, Event> {
+    ) -> Result<Option<(Arc<Session>, jpeg::Header)>, Event> {
         let refused = |error| Event::Refused {
             ip: self.ip(),
             why: Refusal::Picture(error),
         };
-        let header = jpeg::inspect_within(first, self.hub.max_pixels).map_err(refused)?;
+        let header =
+            jpeg::inspect_within(first, self.cameras.config.max_pixels).map_err(refused)?;
         let identity = Identity::new(self.peer, stamp);
-        if !self.hub.seat.is_open_to(&identity, Instant::now()) {
+        if !self.cameras.has_room_for(&identity, Instant::now()) {
             return Ok(None);
         }
         let pixels = u64::from(header.width) * u64::from(header.height);
         let trial = || {
-            let mut decoder = Decoder::within(NonZeroUsize::MIN, self.hub.max_pixels);
+            let mut decoder = Decoder::within(NonZeroUsize::MIN, self.cameras.config.max_pixels);
             decoder.decode(first, &mut Bitmap::default())
         };
         permit.in_turn(pixels, trial).map_err(refused)?;
         let (link, now) = (self.frames.link(), Instant::now());
-        let taken = self.hub.seat.take(link, stamp, now);
-        Ok(taken.map(|sitter| (sitter, header)))
+        let taken = self.cameras.begin(link, stamp, now);
+        Ok(taken.map(|session| (session, header)))
     }
 
     /// Reads frames until the session is over.
-    fn sit(&mut self, sitter: &Arc<Sitter>, first: Received) -> End {
-        self.hub.tell(Event::Session {
+    fn read_session(&mut self, session: &Arc<Session>, first: Received) -> End {
+        self.cameras.tell(Event::Session {
             peer: self.peer,
             name: first.stamp.as_ref().and_then(|stamp| stamp.name.clone()),
             size: (first.width, first.height),
         });
-        let mut freshness = Freshness::default();
-        freshness.is_current(&first);
+        let mut clocks = Clocks::default();
+        clocks.catch_up.is_current(&first);
+        // From here on this thread's questions are ticks.
+        self.cameras.stall.held_up_since(Instant::now());
         let is_newest = !self.frames.newer_is_here();
-        if !self.hub.frame(Arc::new(first), is_newest) {
+        if !self.cameras.frame(session, Arc::new(first), is_newest) {
             return End::Stopped;
         }
         let mut frame = self.pool.get();
         let mut began = Instant::now();
         loop {
-            if self.hub.stop.is_asked() {
+            if self.cameras.stop.is_asked() {
                 return End::Stopped;
             }
-            if let Some(successor) = sitter.successor() {
-                return match *successor == sitter.identity {
+            if let Some(successor) = session.successor() {
+                return match *successor == session.identity {
                     true => End::Reconnected,
                     false => End::TakenOver(successor.clone()),
                 };
             }
-            let before = freshness.before_reading();
+            let before = Instant::now();
             let was_at = self.frames.position();
             let read = self.frames.read(&mut frame, None);
-            freshness.after_reading(before, LOOK);
+            if self.cameras.stall.held_up_since(before) {
+                clocks.catch_up.begin(Instant::now());
+            }
             match read {
                 Ok(Arrival::Frame) => {
                     let jpeg = std::mem::replace(&mut frame, self.pool.get());
-                    if !self.take_frame(sitter, jpeg, &mut freshness) {
+                    if !self.take_frame(session, jpeg, &mut clocks) {
                         return End::Stopped;
                     }
-                    if sitter.bad_in_a_row() >= MAX_BAD_FRAMES {
-                        return End::Garbage(MAX_BAD_FRAMES);
+                    if let Some(frames) = session.garbage() {
+                        return End::Garbage(frames);
                     }
                 }
                 Ok(Arrival::End) => return End::Marker,
@@ -259,52 +289,45 @@ impl Reader<'_> {
             // Bytes are a sign of life, as long as they come to a frame in the end.
             let comes_to_it = now.saturating_duration_since(began) < FRAME_PATIENCE;
             if self.frames.is_within_frame() && self.frames.position() > was_at && comes_to_it {
-                sitter.bytes(now);
+                session.bytes(now);
             }
-            if sitter.is_idle(self.hub.seat.idle_timeout(), now) {
-                return End::Idle(sitter.silent_for(now));
+            if session.is_idle(self.cameras.config.idle_timeout, now) {
+                return End::Idle(session.silent_for(now));
             }
         }
     }
 
-    /// Gives a frame to the hub, if it could be a picture; `false` once no more are wanted.
+    /// Hands a frame on, if it could be a picture; `false` once no more are wanted.
     fn take_frame(
         &mut self,
-        sitter: &Arc<Sitter>,
+        session: &Arc<Session>,
         jpeg: Pooled<Vec<u8>>,
-        freshness: &mut Freshness,
+        clocks: &mut Clocks,
     ) -> bool {
         let stamp = Stamp::find(&jpeg);
-        sitter.frame(stamp.as_ref(), Instant::now());
-        let Ok(header) = jpeg::inspect_within(&jpeg, self.hub.max_pixels) else {
-            self.hub.corrupt(sitter);
-            if let Some(stamp) = stamp.filter(|stamp| stamp.ack) {
-                let ack = Ack {
-                    seq: stamp.seq as u32,
-                    held_us: 0,
-                };
-                sitter.ack(ack, Instant::now());
-            }
+        session.frame(stamp.as_ref(), Instant::now());
+        let Ok(header) = jpeg::inspect_within(&jpeg, self.cameras.config.max_pixels) else {
+            Ticket::new(session, stamp.as_ref(), Instant::now()).decoded(false);
             return true;
         };
-        let frame = self.received(jpeg, stamp, sitter, header);
+        let frame = self.received(jpeg, stamp, session, header);
         // Both have to be asked: the one remembers, the other knows what the kernel holds.
-        let is_current = freshness.is_current(&frame);
-        if let Some(off) = freshness.clock_is_off(&frame) {
-            self.hub.tell(Event::ClockOff {
+        let is_current = clocks.catch_up.is_current(&frame);
+        if let Some(off) = clocks.is_off(&frame) {
+            self.cameras.tell(Event::ClockOff {
                 peer: self.peer,
                 off,
             });
         }
         let is_newest = is_current && !self.frames.newer_is_here();
-        self.hub.frame(Arc::new(frame), is_newest)
+        self.cameras.frame(session, Arc::new(frame), is_newest)
     }
 
     fn received(
         &self,
         jpeg: Pooled<Vec<u8>>,
         stamp: Option<Stamp>,
-        sitter: &Sitter,
+        session: &Session,
         header: jpeg::Header,
     ) -> Received {
         Received {
@@ -312,9 +335,36 @@ impl Reader<'_> {
             jpeg,
             arrived: Instant::now(),
             arrived_at: SystemTime::now(),
-            session: sitter.id,
+            session: session.id,
             width: header.width,
             height: header.height,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recv::frame::fixture::Frame;
+
+    #[test]
+    fn a_clock_that_stays_off_is_told_once_and_a_link_that_was_down_is_none() {
+        let mut clocks = Clocks::default();
+        let second = Duration::from_secs(1);
+        let right = Frame::default();
+        let stamped = right.stamp.as_ref().unwrap().captured_unix_us;
+        assert_eq!(clocks.is_off(&right.build()), None);
+        // Eight seconds of pictures that come at once.
+        for held_up in (0..80).rev() {
+            let late = right.clone().unix_us(stamped - held_up * 100_000);
+            assert_eq!(clocks.is_off(&late.build()), None);
+        }
+        let mut behind = right.unix_us(stamped - 3600 * 1_000_000);
+        let mut told = Vec::new();
+        for _ in 0..60 {
+            told.extend(clocks.is_off(&behind.build()));
+            behind = behind.after(second);
+        }
+        assert!(matches!(told[..], [ClockOff::Behind(_)]), "{told:?}");
     }
 }

@@ -1,28 +1,22 @@
 //! The receiver for other programs: frames as an iterator.
 //!
-//! The same listener, admission, seat and readers as view-recv's, with the program in the place of decoder and
+//! The same listener, admission and readers as view-recv's, with the program in the place of decoder and
 //! window. The newest frame wins: a program that takes its time gets fewer frames, and never old ones. A
 //! frame is acknowledged when it is dropped, so what the sender measures includes the program's own work.
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use image::RgbImage;
-
+use super::admission;
+use super::cameras::{Cameras, Config};
 use super::event::Event;
-use super::hub::Hub;
-use super::listener;
-use super::received::Received;
-use super::seat::{IdleTimeout, Seat};
+use super::frame::Frame;
 use crate::handoff::stop::{Reason, Stop};
-use crate::jpeg::{self, DecodeError};
 use crate::net::listen::{self, Acceptor, Allowed, Bind, ListenError};
 use crate::protocol::wire::DEFAULT_MAX_FRAME_BYTES;
-use crate::sinks::Sinks;
 
 /// Why nothing can be received.
 #[derive(Debug)]
@@ -51,7 +45,7 @@ impl std::error::Error for ReceiveError {
     }
 }
 
-/// Listens, and gives the frames of whoever sends, one sender at a time, for ever.
+/// Listens, and returns the frames of whoever sends: of one camera, or of several ([`Receiver::bind_many`]).
 ///
 /// ```
 /// use pi_stream::{Receiver, Sender};
@@ -72,32 +66,43 @@ impl std::error::Error for ReceiveError {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Receiver {
-    hub: Arc<Hub>,
+    cameras: Arc<Cameras>,
     acceptors: Vec<Arc<Acceptor>>,
 }
 
 impl Receiver {
     /// Listens on one address; port 0 takes any that is free.
     pub fn bind(address: SocketAddr) -> Result<Receiver, ReceiveError> {
-        Receiver::listen(Bind::One(address), |_| ())
+        Receiver::listen(Bind::One(address), Config::default(), |_| ())
+    }
+
+    /// The same for several cameras at once, `max_cameras` at most; further senders wait. Each camera's newest frame
+    /// wins over its older ones, and the cameras take turns. [`Frame::camera`] says which one a frame is from.
+    pub fn bind_many(address: SocketAddr, max_cameras: usize) -> Result<Receiver, ReceiveError> {
+        let config = Config {
+            max_cameras: max_cameras.max(1),
+            ..Config::default()
+        };
+        Receiver::listen(Bind::One(address), config, |_| ())
     }
 
     /// Listens where asked, and tells what happens: senders that come and go.
     pub fn listen(
         bind: Bind,
+        config: Config,
         tell: impl Fn(Event) + Send + Sync + 'static,
     ) -> Result<Receiver, ReceiveError> {
         let acceptors = listen::listen(bind).map_err(ReceiveError::Listen)?;
-        let hub = Arc::new(Hub::new(
-            Seat::new(IdleTimeout::ByPace),
-            Sinks::none(),
-            Arc::new(Stop::new()),
-            Box::new(tell),
-        ));
-        let receiver = Receiver { hub, acceptors };
-        let (hub, allowed) = (&receiver.hub, Allowed::default());
-        listener::start(&receiver.acceptors, hub, &allowed, DEFAULT_MAX_FRAME_BYTES)
-            .map_err(ReceiveError::Thread)?;
+        let cameras = Arc::new(Cameras::new(config, None, Arc::new(Stop::new()), tell));
+        let receiver = Receiver { cameras, acceptors };
+        let (cameras, allowed) = (&receiver.cameras, Allowed::default());
+        admission::start(
+            &receiver.acceptors,
+            cameras,
+            &allowed,
+            DEFAULT_MAX_FRAME_BYTES,
+        )
+        .map_err(ReceiveError::Thread)?;
         Ok(receiver)
     }
 
@@ -112,11 +117,9 @@ impl Receiver {
     }
 
     fn next_until(&mut self, deadline: Option<Instant>) -> Option<Frame> {
-        let received = self.hub.received.next(deadline)?;
-        Some(Frame {
-            received,
-            hub: Arc::clone(&self.hub),
-        })
+        let mut frame = self.cameras.frames.next(deadline)?;
+        frame.hand_over();
+        Some(frame)
     }
 }
 
@@ -131,38 +134,11 @@ impl Iterator for Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.hub.stop.ask(Reason::Done);
-        self.hub.received.close();
+        self.cameras.stop.ask(Reason::Done);
+        self.cameras.frames.close();
         // Each listening thread ends then, and frees the port.
         for acceptor in &self.acceptors {
             acceptor.wake();
         }
-    }
-}
-
-/// A frame as it came, with its stamp; see [`Received`] for the fields. Acknowledged when dropped.
-pub struct Frame {
-    received: Arc<Received>,
-    hub: Arc<Hub>,
-}
-
-impl Frame {
-    /// The frame's picture. Strangers' JPEGs are held to the limits of [`jpeg::inspect`], and to
-    /// [`jpeg::MAX_SCANS`]; what makes the decoder panic is an error.
-    pub fn decode(&self) -> Result<RgbImage, DecodeError> {
-        jpeg::decode_rgb(&self.jpeg)
-    }
-}
-
-impl Deref for Frame {
-    type Target = Received;
-    fn deref(&self) -> &Received {
-        &self.received
-    }
-}
-
-impl Drop for Frame {
-    fn drop(&mut self) {
-        self.hub.shown(&self.received, Instant::now());
     }
 }

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use crate::protocol::stamp::Name;
-use crate::recv::received::Received;
+use crate::recv::frame::Received;
 
 /// What stands for the sender's name where a frame bears none.
 const NAMELESS: &str = "pi-stream";

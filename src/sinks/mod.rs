@@ -21,7 +21,9 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::handoff::worker::Worker;
 use crate::picture::Turn;
 use crate::protocol::stamp::Name;
-use crate::recv::received::Received;
+use crate::recv::camera::Recorded;
+use crate::recv::cameras::Sink;
+use crate::recv::frame::Received;
 use crate::sinks::output::Output;
 use crate::sinks::record::config::Config;
 use crate::sinks::record::{RecordError, Recorder, Recordings};
@@ -59,17 +61,27 @@ pub type Tell = Arc<dyn Fn(Event) + Send + Sync>;
 /// All sinks.
 pub struct Sinks {
     recordings: Recordings,
-    snapshots: Option<Snapshots>,
+    snapshots: Snapshots,
     output: Option<Output>,
     turn: Turn,
     tell: Tell,
+}
+
+impl Sink for Sinks {
+    fn put(&self, frame: &Arc<Received>) {
+        self.recordings.put(frame);
+        self.snapshots.put(frame, self.turn);
+        if let Some(output) = &self.output {
+            put(output, frame);
+        }
+    }
 }
 
 impl Sinks {
     /// Puts the sinks together; time lapse's snapshots are turned by `turn`.
     pub fn new(
         recorder: Option<Recorder>,
-        snapshots: Option<Snapshots>,
+        snapshots: Snapshots,
         output: Option<Output>,
         turn: Turn,
         tell: Tell,
@@ -83,27 +95,9 @@ impl Sinks {
         }
     }
 
-    /// No sink at all: frames go to whoever takes them from the hub.
-    pub fn none() -> Self {
-        Sinks::new(None, None, None, Turn::NONE, Arc::new(|_| ()))
-    }
-
-    /// Hands a frame to all of them; never blocks.
-    pub fn put(&self, frame: &Arc<Received>) {
-        self.recordings.put(frame);
-        if let Some(snapshots) = &self.snapshots {
-            snapshots.put(frame, self.turn);
-        }
-        if let Some(output) = &self.output {
-            put(output, frame);
-        }
-    }
-
     /// Keeps this frame, turned by `turn`.
     pub fn snapshot(&self, frame: &Arc<Received>, turn: Turn) {
-        if let Some(snapshots) = &self.snapshots {
-            snapshots.snapshot(frame, turn);
-        }
+        self.snapshots.snapshot(frame, turn);
     }
 
     /// Starts a recording, or ends the one that runs. Does not wait for the disk, whose state is reported.
@@ -128,10 +122,14 @@ impl Sinks {
         self.recordings.is_recording()
     }
 
-    /// Frames recorded, and frames that a disk was too slow for.
-    pub fn recorded(&self) -> (u64, u64) {
+    /// What the recordings came to.
+    pub fn recorded(&self) -> Recorded {
         let status = self.recordings.status();
-        (status.recorded, status.record_dropped)
+        Recorded {
+            is_recording: self.is_recording(),
+            frames: status.recorded,
+            dropped: status.record_dropped,
+        }
     }
 
     /// Ends them all within `PATIENCE`: files are completed, the pipe gets what is there.
@@ -139,16 +137,12 @@ impl Sinks {
         let until = Instant::now() + PATIENCE;
         // All of them end at the same time, and one that hangs costs the others nothing.
         self.recordings.close();
-        if let Some(snapshots) = &self.snapshots {
-            snapshots.worker.queue.close();
-        }
+        self.snapshots.worker.queue.close();
         if let Some(output) = &self.output {
             output.finish(until);
         }
         self.recordings.finish(until);
-        if let Some(snapshots) = &self.snapshots {
-            snapshots.worker.finish(until);
-        }
+        self.snapshots.worker.finish(until);
     }
 }
 

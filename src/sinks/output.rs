@@ -12,7 +12,7 @@ use super::{Event, SLOW_EVERY, Tell};
 use crate::handoff::queue::{Limits, Queue};
 use crate::handoff::stop::{Reason, Stop};
 use crate::handoff::worker::Worker;
-use crate::recv::received::Received;
+use crate::recv::frame::Received;
 use crate::report::limit::RateLimit;
 
 /// The thread that writes frames to a pipe.
@@ -58,7 +58,7 @@ fn write_frames(
 #[cfg(unix)]
 mod tests {
     use super::*;
-    use crate::recv::fixture::Frame;
+    use crate::recv::frame::fixture::Frame;
     use crate::sinks::put;
     use std::io::Read;
     use std::os::unix::net::UnixStream;

@@ -18,7 +18,7 @@ use crate::handoff::worker::Worker;
 use crate::jpeg::orientation;
 use crate::picture::Turn;
 use crate::protocol::stamp;
-use crate::recv::received::Received;
+use crate::recv::frame::Received;
 use crate::report::limit::RateLimit;
 
 /// Few snapshots wait at a time: each is a wish of a person or of a clock.
@@ -181,7 +181,7 @@ impl Lapse {
 mod tests {
     use super::*;
     use crate::protocol::stamp::Stamp;
-    use crate::recv::fixture::Frame;
+    use crate::recv::frame::fixture::Frame;
     use std::sync::mpsc;
 
     #[test]

@@ -23,7 +23,6 @@ mod x11;
 
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,7 +35,7 @@ use self::surface::Surface;
 use crate::handoff::slot::Wake;
 use crate::handoff::stop::Reason;
 use crate::picture::{Bitmap, Turn};
-use crate::recv::received::Decoded;
+use crate::recv::frame::Decoded;
 
 /// How often events are heard where nothing wakes the loop for them.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -212,13 +211,12 @@ impl Viewer<'_> {
     }
 
     /// Shows a new picture, or keeps it back while the picture is frozen.
-    fn accept(&mut self, decoded: Decoded) -> Result<(), WindowError> {
+    fn accept(&mut self, mut decoded: Decoded) -> Result<(), WindowError> {
         if !self.model.is_current(&decoded.frame) {
-            self.model.skipped(&decoded.frame);
             return Ok(());
         }
         if self.scene.is_frozen() {
-            self.model.skipped(&decoded.frame);
+            decoded.frame.skip();
             self.scene.keep_back(decoded);
             return Ok(());
         }
@@ -227,13 +225,12 @@ impl Viewer<'_> {
             self.ask_status(now);
         }
         let first = self.scene.frame().is_none();
-        let frame = Arc::clone(&decoded.frame);
         self.scene.put(decoded);
         if first {
             self.suit_first_picture()?;
         }
         self.draw(now)?;
-        self.model.shown(&frame, Instant::now());
+        self.scene.shown(Instant::now());
         Ok(())
     }
 

@@ -5,7 +5,6 @@
 //! [`Model::notify`] come from the window's thread; none of them waits for a disk or a socket, for the
 //! next frame would wait with it.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -14,10 +13,13 @@ use crate::handoff::slot::Slot;
 use crate::handoff::stop::Stop;
 use crate::net::reach::{Hint, Reach};
 use crate::picture::Turn;
-use crate::protocol::stamp::Name;
-use crate::recv::hub::Hub;
-use crate::recv::received::{Decoded, Received};
-use crate::recv::stats::{self, Rates};
+use crate::recv::camera::{self, Camera, Newest, Rates};
+use crate::recv::cameras::Cameras;
+use crate::recv::frame::Decoded;
+use crate::recv::frame::Received;
+use crate::recv::session::Session;
+
+use crate::sinks::Sinks;
 
 /// How often the rates are measured.
 const RATES_EVERY: Duration = Duration::from_secs(1);
@@ -86,7 +88,9 @@ pub(crate) struct Status {
 
 /// The program around the window.
 pub struct Model {
-    hub: Arc<Hub>,
+    cameras: Arc<Cameras>,
+    sinks: Arc<Sinks>,
+    pictures: Arc<Slot<Decoded>>,
     reach: Reach,
     opened: Instant,
     rates: Mutex<(Rates, Instant, f64, f64)>,
@@ -94,10 +98,18 @@ pub struct Model {
 }
 
 impl Model {
-    /// `reach` is said while nobody sends.
-    pub fn new(hub: Arc<Hub>, reach: Reach, now: Instant) -> Self {
+    /// Shows `pictures`; `reach` is said while nobody sends.
+    pub fn new(
+        cameras: Arc<Cameras>,
+        sinks: Arc<Sinks>,
+        pictures: Arc<Slot<Decoded>>,
+        reach: Reach,
+    ) -> Self {
+        let now = Instant::now();
         Model {
-            hub,
+            cameras,
+            sinks,
+            pictures,
             reach,
             opened: now,
             rates: Mutex::new((Rates::new(now), now, 0.0, 0.0)),
@@ -113,27 +125,27 @@ impl Model {
 
     /// The pictures to show.
     pub(super) fn pictures(&self) -> &Slot<Decoded> {
-        &self.hub.decoded
+        &self.pictures
     }
 
     pub(super) fn stop(&self) -> &Stop {
-        &self.hub.stop
+        &self.cameras.stop
     }
 
     pub(super) fn status(&self) -> Status {
         let now = Instant::now();
-        let counters = &self.hub.counters;
-        let newest = counters.newest().clone();
-        let session = self.hub.seat.sitter();
-        let (fps, mbit_s) = self.rates(now);
+        let (camera, session) = self.cameras.first().unwrap_or_default();
+        let newest = camera.newest().clone();
+        let (shown, skipped) = camera.shown_and_skipped();
+        let (fps, mbit_s) = self.rates(&camera, now);
         let waits = newest.at.is_none() && now.saturating_duration_since(self.opened) >= HINT_AFTER;
         let mut notification = lock(&self.notification);
         notification.take_if(|(until, _)| *until <= now);
         Status {
-            state: self.state(newest.at, newest.name.as_ref(), now),
+            state: state(&camera, &newest, session.as_deref(), now),
             peer: session
                 .map(|session| session.peer)
-                .or_else(|| self.hub.last_end().map(|end| end.peer))
+                .or_else(|| camera.last_end().map(|end| end.peer))
                 .map(|peer| peer.to_string()),
             name: newest.name.as_ref().map(ToString::to_string),
             width: newest.width,
@@ -142,9 +154,9 @@ impl Model {
             mbit_s,
             quality: newest.quality,
             latency: newest.latency_us.map(Duration::from_micros),
-            shown: counters.shown.load(Ordering::Relaxed),
-            skipped: counters.dropped.load(Ordering::Relaxed),
-            recording_since: self.hub.sinks.recording_since(),
+            shown,
+            skipped,
+            recording_since: self.sinks.recording_since(),
             typed: self.reach.typed.clone(),
             is_local: self.reach.is_local,
             hint: waits.then(|| self.reach.hint.clone()),
@@ -152,62 +164,50 @@ impl Model {
         }
     }
 
-    fn rates(&self, now: Instant) -> (f64, f64) {
+    fn rates(&self, camera: &Camera, now: Instant) -> (f64, f64) {
         let (rates, taken, fps, mbit_s) = &mut *lock(&self.rates);
         if now.saturating_duration_since(*taken) >= RATES_EVERY {
-            (*fps, *mbit_s) = rates.look(&self.hub.counters, now);
+            (*fps, *mbit_s) = rates.look(camera, now);
             *taken = now;
         }
         (*fps, *mbit_s)
     }
 
-    fn state(&self, last_frame: Option<Instant>, name: Option<&Name>, now: Instant) -> State {
-        let stalled = |why| State::Stalled {
-            since: last_frame.unwrap_or(now),
-            why,
-        };
-        match (stats::state(&self.hub, now), last_frame) {
-            (stats::State::Receiving, _) => State::Receiving,
-            (_, None) => State::Waiting,
-            (stats::State::Stalled, _) => stalled("no frames come".into()),
-            (stats::State::Waiting, _) => stalled(match self.hub.last_end() {
-                Some(end) => match name {
-                    Some(name) => format!("{} ({}) {}", name.as_str(), end.peer.ip(), end.why),
-                    None => format!("{} {}", end.peer, end.why),
-                },
-                None => "the sender went away".into(),
-            }),
-        }
-    }
-
     /// Whether the frame is worth showing: not where the program was held up since it came.
     pub(super) fn is_current(&self, frame: &Received) -> bool {
-        !self.hub.pulse.held_up_since(frame.arrived)
-    }
-
-    /// Acknowledges a frame whose pixels are on the screen since `at`. To be called once a frame.
-    pub(super) fn shown(&self, frame: &Arc<Received>, at: Instant) {
-        self.hub.shown(frame, at);
-    }
-
-    /// Acknowledges a frame that will not be shown, so that the sender goes on. To be called once a
-    /// frame, and never for one that was shown.
-    pub(super) fn skipped(&self, frame: &Arc<Received>) {
-        self.hub.passed_over(frame);
+        !self.cameras.stall.held_up_since(frame.arrived)
     }
 
     /// Saves the frame as it was sent, with a note of how it is turned. The file's path, or what
     /// failed, becomes a notification.
     pub(super) fn snapshot(&self, frame: &Arc<Received>, turn: Turn) {
-        self.hub.sinks.snapshot(frame, turn);
+        self.sinks.snapshot(frame, turn);
     }
 
     /// Starts a recording, or ends the one that runs. Where it goes, or what failed, becomes a
     /// notification.
     pub(super) fn toggle_recording(&self) {
-        let name = self.hub.counters.newest().name.clone();
-        if let Err(error) = self.hub.sinks.toggle_recording(name.as_ref()) {
+        let (camera, _) = self.cameras.first().unwrap_or_default();
+        let name = camera.newest().name.clone();
+        if let Err(error) = self.sinks.toggle_recording(name.as_ref()) {
             self.notify(error.to_string(), true);
         }
+    }
+}
+
+fn state(camera: &Camera, newest: &Newest, session: Option<&Session>, now: Instant) -> State {
+    let stalled = |why| State::Stalled {
+        since: newest.at.unwrap_or(now),
+        why,
+    };
+    match (camera::state(session, now), newest.at) {
+        (camera::State::Receiving, _) => State::Receiving,
+        (_, None) => State::Waiting,
+        (camera::State::Stalled, _) => stalled("no frames come".into()),
+        (camera::State::Waiting, _) => stalled(match (camera.last_end(), &newest.name) {
+            (Some(end), Some(name)) => format!("{name} ({}) {}", end.peer.ip(), end.why),
+            (Some(end), None) => format!("{} {}", end.peer, end.why),
+            (None, _) => "the sender went away".into(),
+        }),
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::picture::{Bitmap, Turn};
-use crate::recv::received::{Decoded, Received};
+use crate::recv::frame::Decoded;
+use crate::recv::frame::Received;
 use crate::window::model::{Notification, State, Status};
 use crate::window::paint::Canvas;
 use crate::window::paint::fit;
@@ -77,6 +78,13 @@ impl Scene {
         self.picture = Some(picture);
     }
 
+    /// The picture is on the screen since `at`.
+    pub fn shown(&mut self, at: Instant) {
+        if let Some(picture) = &mut self.picture {
+            picture.frame.shown(at);
+        }
+    }
+
     /// The size of the picture as it lies, in pixels.
     pub fn picture_size(&self) -> Option<(usize, usize)> {
         let bitmap = &self.picture.as_ref()?.bitmap;
@@ -90,7 +98,9 @@ impl Scene {
 
     /// The frame that is to be seen.
     pub fn frame(&self) -> Option<&Arc<Received>> {
-        self.picture.as_ref().map(|picture| &picture.frame)
+        self.picture
+            .as_ref()
+            .map(|picture| picture.frame.received())
     }
 
     /// A picture to show when the frozen one is let go.

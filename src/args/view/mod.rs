@@ -17,7 +17,7 @@ use crate::args::{StatisticsArgs, units};
 use crate::net::DEFAULT_PORT;
 use crate::net::listen::{Bind, network};
 use crate::picture::Turn;
-use crate::recv::seat::IdleTimeout;
+use crate::recv::session::IdleTimeout;
 use crate::sinks::record::config::{Config, Container};
 use crate::sinks::{files, snapshot};
 use crate::window::{SMALLEST, WindowConfig};

@@ -38,7 +38,7 @@ use crate::handoff::lock::lock;
 use crate::handoff::queue::{Limits, Queue};
 use crate::handoff::worker::Worker;
 use crate::protocol::stamp;
-use crate::recv::received::Received;
+use crate::recv::frame::Received;
 use crate::report::limit::RateLimit;
 
 /// How long written frames may wait for stable storage.

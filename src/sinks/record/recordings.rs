@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::config::Config;
 use super::{RecordError, Recorder, Status};
 use crate::handoff::lock::lock;
-use crate::recv::received::Received;
+use crate::recv::frame::Received;
 use crate::sinks::Tell;
 
 /// How many stopped recordings may still be writing: one that hangs in a dead disk keeps its thread and

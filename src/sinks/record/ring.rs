@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::config::Config;
-use crate::recv::received::Received;
+use crate::recv::frame::Received;
 use crate::sinks::files;
 
 /// What a file of a ring without `--segment` covers at most.
@@ -210,7 +210,7 @@ fn is_file(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recv::fixture::Frame;
+    use crate::recv::frame::fixture::Frame;
     use crate::sinks::files::tests::names;
 
     const MINUTE: Duration = Duration::from_secs(60);

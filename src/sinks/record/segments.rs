@@ -12,7 +12,7 @@ use super::error::RecordError;
 use super::growing::Growing;
 use super::matroska::Matroska;
 use super::ring::Ring;
-use crate::recv::received::Received;
+use crate::recv::frame::Received;
 use crate::sinks::files;
 
 /// What stays free unless somebody says so: this much, or …

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use crate::protocol::stamp::Name;
-use crate::recv::received::Received;
+use crate::recv::frame::Received;
 use crate::report::limit::RateLimit;
 
 /// Stamps and arrivals may disagree on the time between two frames by this much: frames that waited
@@ -174,7 +174,7 @@ fn captured_unix_us(frame: &Received) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recv::fixture::Frame;
+    use crate::recv::frame::fixture::Frame;
 
     const FRAME: Duration = Duration::from_micros(33_333);
     const SECOND: Duration = Duration::from_secs(1);

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 
 use super::*;
-use crate::recv::fixture::Frame;
+use crate::recv::frame::fixture::Frame;
 use crate::sinks::files::tests::names;
 
 /// What a bare `Config` is in these tests.

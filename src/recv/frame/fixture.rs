@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::received::Received;
+use super::Received;
 use crate::protocol::stamp::{self, Stamp};
 
 /// A frame to be built. Stamped with `unix_us`, unless that is taken away.

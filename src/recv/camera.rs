@@ -1,19 +1,122 @@
-//! The receiving side's figures: counted where things happen, put together when asked for.
+//! A camera: one place among those that are received, what came to it, and its figures.
+//!
+//! A place is one sender's, over as many connections as it makes; who has it, [`Cameras`] says. Its counters are moved
+//! by the reader and by the tickets of its frames, and put together when somebody asks for figures.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::hub::Hub;
-use super::received::Received;
-
-/// A session that has brought no frame for this long, and for three of its intervals, is stalled.
-const STALLED_AFTER: Duration = Duration::from_secs(1);
+use super::cameras::Cameras;
+use super::frame::Received;
+use super::session::Session;
+use crate::handoff::lock::lock;
+use crate::protocol::stamp::Name;
 
 /// How many latencies are kept between two reports.
 const MAX_LATENCIES: usize = 1024;
+
+/// What came to one place.
+#[derive(Debug, Default)]
+pub(crate) struct Camera {
+    /// Counted from 0, in the order in which they came.
+    pub(super) index: usize,
+    pub(super) frames: AtomicU64,
+    pub(super) bytes: AtomicU64,
+    /// Frames that were shown; where nobody looks, frames that every sink has.
+    pub(super) shown: AtomicU64,
+    /// Frames that were skipped, since a newer one was there.
+    pub(super) skipped: AtomicU64,
+    /// Frames that could not be decoded, of those that were.
+    pub(super) corrupt: AtomicU64,
+    newest: Mutex<Newest>,
+    last_end: Mutex<Option<LastEnd>>,
+}
+
+/// What the newest frame said.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Newest {
+    /// When it came.
+    pub(crate) at: Option<Instant>,
+    pub(crate) name: Option<Name>,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) quality: Option<u8>,
+    /// Capture to shown, as the sender measured it.
+    pub(crate) latency_us: Option<u64>,
+    latencies: Vec<u64>,
+}
+
+/// How a session ended.
+#[derive(Debug, Clone)]
+pub(crate) struct LastEnd {
+    pub(crate) peer: SocketAddr,
+    /// In words.
+    pub(crate) why: String,
+    /// Whether with an end marker.
+    pub(crate) proper: bool,
+}
+
+impl Camera {
+    pub(super) fn new(index: usize) -> Self {
+        Camera {
+            index,
+            ..Camera::default()
+        }
+    }
+
+    /// Counts a frame.
+    pub(super) fn count(&self, frame: &Received) {
+        let bytes = frame.jpeg.len() as u64;
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.frames.fetch_add(1, Ordering::Relaxed);
+        let mut newest = self.newest();
+        newest.at = Some(frame.arrived);
+        (newest.width, newest.height) = (frame.width, frame.height);
+        let stamp = frame.stamp.as_ref();
+        newest.name = stamp.and_then(|stamp| stamp.name.clone());
+        newest.quality = stamp.and_then(|stamp| stamp.quality);
+        newest.latency_us = stamp.and_then(|stamp| stamp.latency_us);
+        if let Some(latency) = newest.latency_us {
+            if newest.latencies.len() < MAX_LATENCIES {
+                newest.latencies.push(latency);
+            }
+        }
+    }
+
+    /// What the newest frame said.
+    pub(crate) fn newest(&self) -> MutexGuard<'_, Newest> {
+        lock(&self.newest)
+    }
+
+    /// Frames shown and frames skipped so far.
+    pub(crate) fn shown_and_skipped(&self) -> (u64, u64) {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (count(&self.shown), count(&self.skipped))
+    }
+
+    /// The median of the latencies since the last call.
+    pub(super) fn take_median_latency(&self) -> Option<u64> {
+        let mut latencies = std::mem::take(&mut self.newest().latencies);
+        latencies.sort_unstable();
+        latencies.get(latencies.len() / 2).copied()
+    }
+
+    /// How its last session ended, if one did.
+    pub(crate) fn last_end(&self) -> Option<LastEnd> {
+        lock(&self.last_end).clone()
+    }
+
+    pub(super) fn set_last_end(&self, end: LastEnd) {
+        *lock(&self.last_end) = Some(end);
+    }
+}
+
+/// A session that has brought no frame for this long, and for three of its intervals, is stalled.
+const STALLED_AFTER: Duration = Duration::from_secs(1);
 
 /// What view-recv is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -27,70 +130,15 @@ pub enum State {
     Stalled,
 }
 
-/// Counters that the threads move.
-#[derive(Debug, Default)]
-pub struct Counters {
-    /// Frames received.
-    pub frames: AtomicU64,
-    /// Their bytes.
-    pub bytes: AtomicU64,
-    /// Frames shown.
-    pub shown: AtomicU64,
-    /// Frames received and not shown, since a newer one was there.
-    pub dropped: AtomicU64,
-    /// Frames that did not decode.
-    pub corrupt: AtomicU64,
-    newest: Mutex<Newest>,
-}
-
-/// What the newest frames said.
-#[derive(Debug, Clone, Default)]
-pub struct Newest {
-    /// When the newest frame came.
-    pub at: Option<Instant>,
-    /// The sender's name.
-    pub name: Option<crate::protocol::stamp::Name>,
-    /// In pixels.
-    pub width: u32,
-    /// In pixels.
-    pub height: u32,
-    /// The JPEG quality, as the stamp says.
-    pub quality: Option<u8>,
-    /// Capture to shown, as the stamp says.
-    pub latency_us: Option<u64>,
-    latencies: Vec<u64>,
-}
-
-impl Counters {
-    /// Counts a frame; gives how many there are now.
-    pub fn frame(&self, frame: &Received) -> u64 {
-        self.bytes
-            .fetch_add(frame.jpeg.len() as u64, Ordering::Relaxed);
-        let mut newest = self.newest();
-        newest.at = Some(frame.arrived);
-        (newest.width, newest.height) = (frame.width, frame.height);
-        let stamp = frame.stamp.as_ref();
-        newest.name = stamp.and_then(|stamp| stamp.name.clone());
-        newest.quality = stamp.and_then(|stamp| stamp.quality);
-        newest.latency_us = stamp.and_then(|stamp| stamp.latency_us);
-        if let Some(latency) = newest.latency_us {
-            if newest.latencies.len() < MAX_LATENCIES {
-                newest.latencies.push(latency);
-            }
-        }
-        self.frames.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// What the newest frames said.
-    pub fn newest(&self) -> MutexGuard<'_, Newest> {
-        self.newest.lock().expect("nothing panics while it counts")
-    }
-
-    fn take_median_latency(&self) -> Option<u64> {
-        let mut latencies = std::mem::take(&mut self.newest().latencies);
-        latencies.sort_unstable();
-        latencies.get(latencies.len() / 2).copied()
-    }
+/// What the recordings came to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Recorded {
+    /// Whether what is to be recorded is; `None` where no recording is asked for.
+    pub is_recording: Option<bool>,
+    /// Frames recorded.
+    pub frames: u64,
+    /// Frames that the disk was too slow for.
+    pub dropped: u64,
 }
 
 /// One report; the fields' names are the contract of `--stats json`.
@@ -152,7 +200,7 @@ impl Rates {
     }
 
     /// Frames and megabits a second since the last look.
-    pub fn look(&mut self, counters: &Counters, now: Instant) -> (f64, f64) {
+    pub(crate) fn look(&mut self, counters: &Camera, now: Instant) -> (f64, f64) {
         let seconds = now.duration_since(self.since).as_secs_f64().max(1e-3);
         let frames = counters.frames.load(Ordering::Relaxed);
         let bytes = counters.bytes.load(Ordering::Relaxed);
@@ -163,46 +211,49 @@ impl Rates {
     }
 }
 
-/// How things stand with the session.
-pub fn state(hub: &Hub, now: Instant) -> State {
-    match hub.seat.sitter() {
-        None => State::Waiting,
-        Some(sitter) => {
-            let patience = STALLED_AFTER.max(sitter.interval().unwrap_or_default() * 3);
-            if sitter.silent_for(now) > patience {
-                State::Stalled
-            } else {
-                State::Receiving
-            }
-        }
+/// How things stand with a session, if there is one.
+pub(crate) fn state(session: Option<&Session>, now: Instant) -> State {
+    let Some(session) = session else {
+        return State::Waiting;
+    };
+    let patience = STALLED_AFTER.max(session.interval().unwrap_or_default() * 3);
+    if session.silent_for(now) > patience {
+        State::Stalled
+    } else {
+        State::Receiving
     }
 }
 
-/// The figures since the last report.
-pub fn report(hub: &Hub, rates: &mut Rates, now: Instant, last: bool) -> Report {
-    let counters = &hub.counters;
-    let (fps, mbit_s) = rates.look(counters, now);
-    let latency = counters.take_median_latency();
-    let (recorded, record_dropped) = hub.sinks.recorded();
-    let newest = counters.newest().clone();
+/// The figures of the first camera since the last report.
+pub fn report(
+    cameras: &Cameras,
+    recorded: Recorded,
+    rates: &mut Rates,
+    now: Instant,
+    last: bool,
+) -> Report {
+    let (camera, session) = cameras.first().unwrap_or_default();
+    let (fps, mbit_s) = rates.look(&camera, now);
+    let latency = camera.take_median_latency();
+    let newest = camera.newest().clone();
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     Report {
-        state: state(hub, now),
-        peer: hub.seat.sitter().map(|sitter| sitter.peer.to_string()),
+        state: state(session.as_deref(), now),
+        peer: session.map(|session| session.peer.to_string()),
         name: newest.name.as_ref().map(ToString::to_string),
         width: newest.at.map(|_| newest.width),
         height: newest.at.map(|_| newest.height),
         fps: round(fps, 2),
         mbit_s: round(mbit_s, 3),
-        frames: count(&counters.frames),
-        shown: count(&counters.shown),
-        dropped: count(&counters.dropped),
-        corrupt: count(&counters.corrupt),
+        frames: count(&camera.frames),
+        shown: count(&camera.shown),
+        dropped: count(&camera.skipped),
+        corrupt: count(&camera.corrupt),
         quality: newest.quality,
         latency_ms: latency.map(|us| round(us as f64 / 1000.0, 2)),
-        recording: hub.sinks.is_recording(),
-        recorded,
-        record_dropped,
+        recording: recorded.is_recording,
+        recorded: recorded.frames,
+        record_dropped: recorded.dropped,
         last,
     }
 }

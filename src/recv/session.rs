@@ -1,0 +1,321 @@
+//! One sender's session: its link, its pace, and whether it is still alive.
+//!
+//! A session is silent, and so gives its place up, by its own pace: to its own sender's next connection soon
+//! (the Pi that came back while its old connection is half open), to others after the idle time-out. What makes
+//! a connection the same camera's is its name together with its address; whoever is at that address can have
+//! both, so that only a key could prove more. Shared by its reader, by the tickets of its frames and by whoever
+//! asks for figures; clocks are passed in.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use super::camera::Camera;
+use crate::handoff::lock::lock;
+use crate::net::link::Link;
+use crate::protocol::stamp::{Name, Stamp};
+use crate::protocol::wire::Ack;
+
+/// A session that has finished no frame for this long gives way to its own sender's next connection.
+const HALF_OPEN_AFTER: Duration = Duration::from_millis(500);
+
+/// … and for so many of its own frame intervals, where those are longer.
+const HALF_OPEN_INTERVALS: f64 = 1.5;
+
+/// How many of its own frame intervals without a frame make a session idle.
+const IDLE_INTERVALS: f64 = 3.0;
+
+/// A session is not idle before this, unless the user says so.
+const IDLE_AT_LEAST: Duration = Duration::from_secs(5);
+
+/// As long as only one frame has come: longer than the longest exposures (Raspberry Pi's HQ camera: 11 minutes
+/// are possible, some seconds are usual), so that slow is not taken for dead.
+const IDLE_AT_FIRST: Duration = Duration::from_secs(60);
+
+/// The longest interval that is learnt from frames, and no longer patience than at first comes of it: else
+/// gaps that grow would hold a place for nothing. Slower senders declare it (`fps=`).
+const LONGEST_LEARNT: Duration = Duration::from_secs(20);
+
+/// For so long a link that carries a frame slowly may carry nothing: a radio that changes its channel.
+pub(crate) const HICCUP: Duration = Duration::from_secs(2);
+
+/// Frames in a row that do not decode, of those that all are decoded.
+pub(super) const MAX_BAD_FRAMES: u32 = 100;
+
+/// Samples in a row that do not decode, where one frame a second is decoded.
+pub(super) const MAX_BAD_SAMPLES: u32 = 5;
+
+/// How often a frame is decoded where nobody looks at the pixels, so that garbage is noticed.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+
+/// When a session is given up for silence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdleTimeout {
+    /// By the sender's own pace.
+    ByPace,
+    /// After this long.
+    After(Duration),
+    /// Never.
+    Never,
+}
+
+/// What a camera is known by. Without a name, the address alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Its address.
+    pub ip: IpAddr,
+    /// Its name, as its first frame's stamp says.
+    pub name: Option<Name>,
+}
+
+impl Identity {
+    /// That of a connection from there whose first frame bears this stamp.
+    pub(super) fn new(peer: SocketAddr, stamp: Option<&Stamp>) -> Self {
+        Identity {
+            ip: peer.ip(),
+            name: stamp.and_then(|stamp| stamp.name.clone()),
+        }
+    }
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{name} ({})", self.ip),
+            None => self.ip.fmt(f),
+        }
+    }
+}
+
+/// When its frames come.
+#[derive(Debug)]
+struct Pace {
+    last_frame: Instant,
+    /// The last byte of a frame that is on its way.
+    last_byte: Option<Instant>,
+    /// As seen.
+    learnt: Option<Duration>,
+    /// As the sender says.
+    declared: Option<Duration>,
+    /// The number of the last frame, where its sender waits for an ack.
+    awaits: Option<u32>,
+    /// When it got that.
+    acked_at: Option<Instant>,
+    /// When the next frame is to be decoded, where not all of them are.
+    next_sample: Instant,
+}
+
+impl Pace {
+    fn new(now: Instant, stamp: Option<&Stamp>) -> Self {
+        let mut pace = Pace {
+            last_frame: now,
+            last_byte: None,
+            learnt: None,
+            declared: None,
+            awaits: None,
+            acked_at: None,
+            // The first frame has been decoded.
+            next_sample: now + SAMPLE_EVERY,
+        };
+        pace.stamped(stamp);
+        pace
+    }
+
+    /// Takes in what a frame's stamp says.
+    fn stamped(&mut self, stamp: Option<&Stamp>) {
+        self.acked_at = None;
+        self.declared = stamp.and_then(|stamp| stamp.interval);
+        self.awaits = stamp
+            .filter(|stamp| stamp.ack)
+            .map(|stamp| stamp.seq as u32);
+    }
+
+    /// How far apart its frames are.
+    fn interval(&self) -> Option<Duration> {
+        self.declared.max(self.learnt)
+    }
+
+    /// After how long the next byte is overdue. Who was told that there is room sends within the interval that
+    /// it declares; else a slow link, or a slow viewer, counts as its own pace.
+    fn overdue(&self) -> Option<Duration> {
+        let declared = self.declared.filter(|_| self.acked_at.is_some());
+        declared.or(self.interval())
+    }
+
+    fn idle_after(&self, timeout: IdleTimeout) -> Option<Duration> {
+        let at_least = match (timeout, self.learnt) {
+            (IdleTimeout::Never, _) => return None,
+            (IdleTimeout::After(duration), _) => return Some(duration),
+            (IdleTimeout::ByPace, None) => IDLE_AT_FIRST,
+            // It is this side that makes it wait: a large picture on a small machine.
+            (IdleTimeout::ByPace, _) if self.awaits.is_some() => IDLE_AT_FIRST,
+            (IdleTimeout::ByPace, Some(_)) => IDLE_AT_LEAST,
+        };
+        let overdue = self.overdue().unwrap_or_default();
+        Some(overdue.mul_f64(IDLE_INTERVALS).max(at_least))
+    }
+
+    /// Whether there was no frame for `frames`, and of one that is on its way no byte for `bytes`.
+    fn is_silent(&self, frames: Duration, bytes: Duration, now: Instant) -> bool {
+        let since = |then| now.saturating_duration_since(then);
+        let asked = self.acked_at.unwrap_or(self.last_frame);
+        since(asked) >= frames && self.last_byte.is_none_or(|at| since(at) >= bytes)
+    }
+}
+
+/// A sender that is received.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// Counted from 1.
+    pub(super) id: u64,
+    pub(crate) peer: SocketAddr,
+    pub(super) identity: Identity,
+    /// What its camera is called beside the others.
+    pub(super) label: Arc<str>,
+    /// The place that it has.
+    pub(crate) camera: Arc<Camera>,
+    link: Arc<Link>,
+    pace: Mutex<Pace>,
+    since: Instant,
+    /// For how long its sender had been received before.
+    received_before: Duration,
+    successor: OnceLock<Identity>,
+    bad_frames: AtomicU32,
+    bad_samples: AtomicU32,
+}
+
+impl Session {
+    pub(super) fn new(
+        id: u64,
+        camera: Arc<Camera>,
+        label: Arc<str>,
+        link: &Arc<Link>,
+        stamp: Option<&Stamp>,
+        received_before: Duration,
+        now: Instant,
+    ) -> Self {
+        Session {
+            id,
+            peer: link.peer(),
+            identity: Identity::new(link.peer(), stamp),
+            label,
+            camera,
+            link: Arc::clone(link),
+            pace: Mutex::new(Pace::new(now, stamp)),
+            since: now,
+            received_before,
+            successor: OnceLock::new(),
+            bad_frames: AtomicU32::new(0),
+            bad_samples: AtomicU32::new(0),
+        }
+    }
+
+    /// A frame was finished.
+    pub(super) fn frame(&self, stamp: Option<&Stamp>, now: Instant) {
+        let mut pace = lock(&self.pace);
+        let seen = now
+            .saturating_duration_since(pace.last_frame)
+            .min(LONGEST_LEARNT);
+        // Half of the new, half of the old: slow senders are known after two frames.
+        pace.learnt = Some(pace.learnt.map_or(seen, |known| (known + seen) / 2));
+        pace.last_frame = now;
+        pace.last_byte = None;
+        pace.stamped(stamp);
+    }
+
+    /// Bytes came of a frame that does not take forever.
+    pub(super) fn bytes(&self, now: Instant) {
+        lock(&self.pace).last_byte = Some(now);
+    }
+
+    /// Acknowledges a frame.
+    pub(super) fn ack(&self, ack: Ack, now: Instant) {
+        let mut pace = lock(&self.pace);
+        if pace.awaits.take_if(|seq| *seq == ack.seq).is_some() {
+            pace.acked_at = Some(now);
+        }
+        // Its next frame may be here before this is over.
+        drop(pace);
+        self.link.ack(ack);
+    }
+
+    /// For how long no frame has been finished.
+    pub(crate) fn silent_for(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(lock(&self.pace).last_frame)
+    }
+
+    /// Whether it has been silent for too long.
+    pub(super) fn is_idle(&self, timeout: IdleTimeout, now: Instant) -> bool {
+        let pace = lock(&self.pace);
+        let idle = pace.idle_after(timeout);
+        idle.is_some_and(|idle| pace.is_silent(idle, HICCUP, now))
+    }
+
+    /// Whether it is silent for long enough to give way to its own sender.
+    pub(super) fn is_half_open(&self, now: Instant) -> bool {
+        let pace = lock(&self.pace);
+        let own = pace.overdue().unwrap_or_default();
+        let frames = HALF_OPEN_AFTER.max(own.mul_f64(HALF_OPEN_INTERVALS));
+        pace.is_silent(frames, HALF_OPEN_AFTER, now)
+    }
+
+    /// How far apart its frames are, once that is known.
+    pub(crate) fn interval(&self) -> Option<Duration> {
+        lock(&self.pace).interval()
+    }
+
+    /// Whether this frame is to be decoded, where not all of them are.
+    pub(super) fn is_sample_due(&self, now: Instant) -> bool {
+        let mut pace = lock(&self.pace);
+        let due = now >= pace.next_sample;
+        if due {
+            pace.next_sample = now + SAMPLE_EVERY;
+        }
+        due
+    }
+
+    /// Another session has its place now.
+    pub(super) fn succeed(&self, by: Identity) {
+        // It had none: it was in its place until now.
+        let _ = self.successor.set(by);
+    }
+
+    /// Who has its place now.
+    pub(super) fn successor(&self) -> Option<&Identity> {
+        self.successor.get()
+    }
+
+    /// Notes whether a frame could be decoded.
+    pub(super) fn decoded(&self, is_good: bool, is_sample: bool) {
+        if is_good {
+            self.bad_frames.store(0, Ordering::Relaxed);
+            self.bad_samples.store(0, Ordering::Relaxed);
+        } else if is_sample {
+            self.bad_samples.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.bad_frames.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many frames in a row could not be decoded, where they are too many to be an accident.
+    pub(super) fn garbage(&self) -> Option<u32> {
+        let bad = self.bad_frames.load(Ordering::Relaxed);
+        let samples = self.bad_samples.load(Ordering::Relaxed);
+        (bad >= MAX_BAD_FRAMES)
+            .then_some(bad)
+            .or((samples >= MAX_BAD_SAMPLES).then_some(samples))
+    }
+
+    /// For how long its sender has been received, up to its last frame.
+    pub(super) fn received_for(&self) -> Duration {
+        let last = lock(&self.pace).last_frame;
+        self.received_before + last.saturating_duration_since(self.since)
+    }
+
+    /// It is over: nothing more goes either way.
+    pub(super) fn end(&self) {
+        self.link.cut();
+    }
+}

@@ -1,0 +1,196 @@
+//! Stalls of this program itself: its process was stopped, or the machine slept.
+//!
+//! What its kernel took meanwhile is old, and so is the frame that the sender was stuck in. [`StallDetector`]
+//! knows whether the program was held up, and until when; [`CatchUp`] skips, for a moment after that, a
+//! session's frames that are much later than its best. Only then: on a slow link every frame is late, and late is
+//! better than none. Clocks: the monotonic one, and the wall clock, which sees a sleep of the machine.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime};
+
+use super::frame::Received;
+use crate::handoff::lock::lock;
+use crate::handoff::stop::Stop;
+use crate::net::sliding::SlidingBest;
+
+/// From tick to tick.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A tick that is late by more than this was held up by more than a busy machine.
+const HELD_UP: Duration = Duration::from_millis(300);
+
+/// How long after a stall frames are looked at for their age.
+const CATCH_UP: Duration = Duration::from_secs(1);
+
+/// How much later than the session's best a frame may be while catching up.
+const LATE: Duration = Duration::from_millis(150);
+
+/// How long a best counts: clocks drift by milliseconds a minute, and are set.
+const BEST_FOR: Duration = Duration::from_secs(60);
+
+/// Ticks, and knows of the last time that ticks stayed away. Every question is a tick, too: the answer holds
+/// whichever thread is the first to run again.
+#[derive(Debug)]
+pub(crate) struct StallDetector(Mutex<Ticks>);
+
+#[derive(Debug)]
+struct Ticks {
+    last: Instant,
+    last_wall: SystemTime,
+    held_up_until: Option<Instant>,
+}
+
+impl Default for StallDetector {
+    fn default() -> Self {
+        StallDetector(Mutex::new(Ticks {
+            last: Instant::now(),
+            last_wall: SystemTime::now(),
+            held_up_until: None,
+        }))
+    }
+}
+
+impl StallDetector {
+    /// Ticks until `stop` is asked; for a thread of its own.
+    pub(crate) fn run(&self, stop: &Stop) {
+        while !stop.sleep(TICK) {
+            self.tick(Instant::now(), SystemTime::now());
+        }
+    }
+
+    /// Whether the program was held up at any time since then.
+    pub(crate) fn held_up_since(&self, then: Instant) -> bool {
+        self.tick(Instant::now(), SystemTime::now())
+            .is_some_and(|until| until > then)
+    }
+
+    fn tick(&self, now: Instant, wall: SystemTime) -> Option<Instant> {
+        let mut ticks = lock(&self.0);
+        let slept = wall.duration_since(ticks.last_wall).unwrap_or_default();
+        let since = slept.max(now.saturating_duration_since(ticks.last));
+        if since > TICK + HELD_UP {
+            ticks.held_up_until = Some(now);
+        }
+        (ticks.last, ticks.last_wall) = (now, wall);
+        ticks.held_up_until
+    }
+}
+
+/// Skips one session's frames that a stall has made old.
+#[derive(Debug)]
+pub(super) struct CatchUp {
+    /// Arrival less capture, in microseconds, at best: the clocks' difference and the shortest way.
+    best_us: SlidingBest<i128>,
+    until: Option<Instant>,
+}
+
+impl Default for CatchUp {
+    fn default() -> Self {
+        CatchUp {
+            best_us: SlidingBest::new(BEST_FOR, Ord::min),
+            until: None,
+        }
+    }
+}
+
+impl CatchUp {
+    /// The program was held up until now.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.until = Some(now + CATCH_UP);
+    }
+
+    /// Whether the frame is worth showing; learns from it.
+    pub(super) fn is_current(&mut self, frame: &Received) -> bool {
+        let Some(stamp) = &frame.stamp else {
+            return true;
+        };
+        let arrived = frame
+            .arrived_at
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let way = arrived.as_micros() as i128 - i128::from(stamp.captured_unix_us);
+        self.judge(way, frame.arrived)
+    }
+
+    fn judge(&mut self, way_us: i128, now: Instant) -> bool {
+        let best = self.best_us.best().unwrap_or(way_us);
+        let is_late = way_us - best > LATE.as_micros() as i128;
+        // Nothing is learnt of what a stall has made late: the best of before it still counts.
+        if is_late && self.until.is_some_and(|until| now < until) {
+            return false;
+        }
+        self.until = None;
+        self.best_us.offer(way_us, now);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_before_a_hold_up_is_old_and_what_comes_after_is_not() {
+        let (stall, start, wall) = (StallDetector::default(), Instant::now(), SystemTime::now());
+        let later = |ms| Duration::from_millis(ms);
+        assert_eq!(stall.tick(start + later(60), wall + later(60)), None);
+        assert_eq!(stall.tick(start + later(200), wall + later(200)), None);
+        let end = start + later(5000);
+        assert_eq!(stall.tick(end, wall + later(5000)), Some(end));
+        assert_eq!(stall.tick(end + TICK, wall + later(5050)), Some(end));
+    }
+
+    #[test]
+    fn a_sleep_of_the_machine_is_seen_by_the_wall_clock() {
+        let (stall, start, wall) = (StallDetector::default(), Instant::now(), SystemTime::now());
+        let woken = start + Duration::from_millis(60);
+        assert_eq!(
+            stall.tick(woken, wall + Duration::from_secs(600)),
+            Some(woken)
+        );
+    }
+
+    #[test]
+    fn after_a_stall_old_frames_are_skipped_until_one_is_new() {
+        let (now, mut catch_up) = (Instant::now(), CatchUp::default());
+        assert!(catch_up.judge(1_000, now));
+        assert!(
+            catch_up.judge(400_000, now),
+            "late without a stall is a slow link"
+        );
+        catch_up.begin(now);
+        assert!(!catch_up.judge(5_000_000, now));
+        assert!(catch_up.judge(2_000, now));
+        assert!(catch_up.judge(5_000_000, now), "caught up");
+    }
+
+    #[test]
+    fn clocks_that_drift_apart_cost_no_picture() {
+        let (start, mut catch_up) = (Instant::now(), CatchUp::default());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        for seconds in 0..1000 {
+            catch_up.judge(i128::from(seconds) * 1_000, at(seconds));
+        }
+        catch_up.begin(at(1000));
+        assert!(catch_up.judge(1_000_000, at(1000)));
+    }
+
+    #[test]
+    fn what_was_best_before_a_long_stall_counts_after_it() {
+        let (start, mut catch_up) = (Instant::now(), CatchUp::default());
+        assert!(catch_up.judge(1_000, start));
+        let end = start + Duration::from_secs(3600);
+        catch_up.begin(end);
+        assert!(!catch_up.judge(3_600_000_000, end));
+        assert!(catch_up.judge(2_000, end));
+    }
+
+    #[test]
+    fn catching_up_has_an_end() {
+        let (now, mut catch_up) = (Instant::now(), CatchUp::default());
+        catch_up.judge(0, now);
+        catch_up.begin(now);
+        assert!(!catch_up.judge(9_000_000, now));
+        assert!(catch_up.judge(9_000_000, now + CATCH_UP));
+    }
+}
