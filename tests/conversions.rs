@@ -47,8 +47,7 @@ const fn layout(
     }
 }
 
-/// ffmpeg has no name for Vyuy: its bytes are made out of Uyvy's.
-const LAYOUTS: [Layout; 15] = [
+const LAYOUTS: [Layout; 12] = [
     layout(PixelFormat::Gray, "gray", &[(1, 1, 1)]),
     layout(
         PixelFormat::I420,
@@ -66,11 +65,8 @@ const LAYOUTS: [Layout; 15] = [
         &[(1, 1, 1), (1, 1, 1), (1, 1, 1)],
     ),
     layout(PixelFormat::Nv12, "nv12", &[(1, 1, 1), (2, 2, 2)]),
-    layout(PixelFormat::Nv21, "nv21", &[(1, 1, 1), (2, 2, 2)]),
     layout(PixelFormat::Yuyv, "yuyv422", &[(4, 2, 1)]),
-    layout(PixelFormat::Yvyu, "yvyu422", &[(4, 2, 1)]),
     layout(PixelFormat::Uyvy, "uyvy422", &[(4, 2, 1)]),
-    layout(PixelFormat::Vyuy, "uyvy422", &[(4, 2, 1)]),
     layout(PixelFormat::Rgb, "rgb24", &[(3, 1, 1)]),
     layout(PixelFormat::Bgr, "bgr24", &[(3, 1, 1)]),
     layout(PixelFormat::Rgbx, "rgb0", &[(4, 1, 1)]),
@@ -188,14 +184,9 @@ fn assert_same(layout: &Layout, range: Range, matrix: Matrix, size: (u32, u32)) 
     let to = format!("scale=out_range={range_name}:out_color_matrix={matrix_name}");
     let from = format!("scale=in_range={range_name}:in_color_matrix={matrix_name}");
     let formats = ["rgb24", layout.ffmpeg];
-    let mut raw = ffmpeg(&folder, &source(size.0, size.1), size, formats, &to);
+    let raw = ffmpeg(&folder, &source(size.0, size.1), size, formats, &to);
     let [source, target] = formats;
     let reference = ffmpeg(&folder, &raw, size, [target, source], &from);
-    if layout.format == PixelFormat::Vyuy {
-        for group in raw.chunks_exact_mut(4) {
-            group.swap(0, 2);
-        }
-    }
     let planes = with_gaps(&raw, size, layout);
     let ours = our_picture(&planes, size, (layout.format, range, matrix));
     assert_eq!(ours.len(), reference.len());

@@ -1,6 +1,6 @@
 //! Why a JPEG could not be decoded or made, in words for a log line.
 //!
-//! Numbers and a cause; whoever reports it adds the peer. None of them is worth a retry with the same
+//! Numbers and a cause; the session that reports it adds the peer. None of them is worth a retry with the same
 //! bytes; all of them leave decoder and encoder fit for the next picture.
 
 use super::markers::MAX_SIDE;

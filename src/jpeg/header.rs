@@ -1,9 +1,9 @@
-//! What a stranger's JPEG claims to be, checked before anything is allocated for it.
+//! What an untrusted JPEG claims to be, checked before anything is allocated for it.
 //!
 //! [`inspect`] reads the header alone and refuses what will not be decoded; [`Layout`] also walks the
 //! scan, so that a JPEG that was cut short or torn is an error although the decoder would fill it up
 //! with gray. Pure bytes; nothing blocks, and nothing allocates but the copy of the header that the
-//! decoder gets (a few kilobytes, into a buffer that goes round).
+//! decoder gets (a few kilobytes, into a reused buffer).
 
 use std::ops::Range;
 
@@ -14,8 +14,7 @@ use super::markers::{
 };
 use crate::picture::bitmap;
 
-/// The most pixels that are decoded where nobody says otherwise: the largest camera module for the Pi gives
-/// 9152 by 6944. A picture takes four bytes a pixel for the window and three on the way there.
+/// The most pixels that are decoded by default: the largest camera module for the Pi makes 9152 by 6944. A picture takes four bytes a pixel for the window and three on the way there.
 pub const MAX_PIXELS: u64 = 64_000_000;
 
 /// The most pixels of a JPEG in several scans, progressive ones among them: all its coefficients are
@@ -30,7 +29,7 @@ pub const MAX_SCANS: usize = 32;
 const MAX_TABLE_BYTES: usize = 16 << 10;
 
 /// An application segment as AVI files have it, which tells the decoder that tables left out are the standard's:
-/// MJPEG from webcams and out of AVI files leaves the Huffman tables out, and everybody knows which ones they mean.
+/// MJPEG from webcams and AVI files leaves the Huffman tables out, and means the standard's.
 const STANDARD_TABLES: &[u8] = b"\xFF\xE0\0\x07AVI1\0";
 
 /// How the samples are coded.
@@ -115,7 +114,7 @@ pub fn inspect(jpeg: &[u8]) -> Result<Header, DecodeError> {
     inspect_within(jpeg, MAX_PIXELS)
 }
 
-/// The same with another bound on the number of pixels.
+/// [`inspect`] with another limit on the number of pixels.
 pub(crate) fn inspect_within(jpeg: &[u8], max_pixels: u64) -> Result<Header, DecodeError> {
     read_header(&mut Walk::default(), jpeg, max_pixels, |_| ()).map(|(header, _)| header)
 }

@@ -55,7 +55,7 @@ pub(crate) struct Segment<'a> {
 pub(crate) enum Stop {
     /// It may, with bytes that are not there yet.
     Unfinished,
-    /// What stands here, behind so many bytes, cannot follow them.
+    /// The byte at this position cannot follow those before it.
     Broken(usize),
 }
 
@@ -152,7 +152,7 @@ pub(crate) fn header_segments(jpeg: &[u8]) -> impl Iterator<Item = Segment<'_>> 
     })
 }
 
-/// Where the segments of these kinds end that stand before all others; behind SOI where there are none.
+/// Where the leading segments of these kinds end; behind SOI where there are none.
 pub(crate) fn lead_end(jpeg: &[u8], kinds: RangeInclusive<u8>) -> usize {
     header_segments(jpeg)
         .take_while(|segment| kinds.contains(&segment.marker))

@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! picture ─▶ encode ─▶ turbo ─▶ JPEG        markers      the walk from marker to marker
-//!              strips on workers            header       what a stranger's JPEG claims, checked
+//!              strips on workers            header       what an untrusted JPEG claims, checked
 //! JPEG ─▶ header ─▶ decode ─▶ bitmap        orientation  Exif's: shown turned, not encoded again
 //! JPEG ─▶ turner ─▶ JPEG
 //! ```
 //!
 //! Encoding is turbojpeg's, from planes as the source laid them out; decoding is `image`'s, within
-//! limits, for what strangers send. Both work in strips on several threads where the picture is worth
+//! limits, since its input is untrusted. Both work in strips on several threads where the picture is worth
 //! it: the encoder sets a restart marker after each row of units, and a JPEG that has such markers,
 //! ours or another's, is decoded in strips.
 

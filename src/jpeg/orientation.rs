@@ -25,7 +25,7 @@ const EMPTY_TIFF: &[u8] = b"II*\0\x08\0\0\0\0\0\0\0\0\0";
 /// A segment's content and its length field, together at most.
 const MAX_SEGMENT: usize = 0xFFFF;
 
-/// A copy of the JPEG that is shown with this turn by whoever honours Exif. Replaces an orientation
+/// A copy of the JPEG that viewers which honour Exif show with this turn. Replaces an orientation
 /// that is there; what is no JPEG comes back as it is.
 pub(crate) fn turned(jpeg: &[u8], turn: Turn) -> Vec<u8> {
     if !jpeg.starts_with(&[0xFF, markers::SOI]) {

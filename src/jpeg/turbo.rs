@@ -26,7 +26,7 @@ pub(super) enum Source<'a> {
     Packed(Plane<'a>, PixelFormat),
 }
 
-/// What a JPEG shall be like.
+/// What the JPEG is to be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settings {
     pub(super) width: usize,
@@ -185,7 +185,7 @@ impl Turbo {
         Ok(())
     }
 
-    /// The library's last words where it has failed.
+    /// The library's own error message where it has failed.
     fn checked(&mut self, status: c_int) -> Result<(), EncodeError> {
         if status == 0 {
             return Ok(());

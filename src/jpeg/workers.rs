@@ -1,8 +1,8 @@
 //! A pool of threads that share the strips of one picture.
 //!
-//! Whoever has strips calls [`WorkerPool::for_each`], works on them too, and comes back when all are done;
-//! between pictures the others sleep on a condition variable. They are started when there is first work
-//! to share. It knows nothing of JPEG.
+//! The caller of [`WorkerPool::for_each`] works on the strips too, and returns when all are done; between pictures
+//! the workers sleep on a condition variable. They are started when there is first work to share. Knows nothing
+//! of JPEG.
 //!
 //! Why not `std::thread::scope`: it starts threads for each picture (60 µs each here). Why not rayon:
 //! its idle workers spin before they sleep, which at 30 pictures a second costs more than it gains,
@@ -17,7 +17,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::handoff::lock::{lock, wait};
 
-/// The caller's thread and others that wait for work.
+/// The caller's thread, and workers that wait for work.
 pub(super) struct WorkerPool {
     threads: NonZeroUsize,
     shared: Arc<Shared>,
@@ -81,7 +81,7 @@ impl WorkerPool {
         }
     }
 
-    /// Where the system gives no more threads, those that it gave do the work.
+    /// Where not all threads can be started, those that were do the work.
     fn start(&mut self) {
         let start = |number| {
             let shared = Arc::clone(&self.shared);

@@ -13,16 +13,10 @@ pub enum PixelFormat {
     I444,
     /// A luma plane and one of interleaved Cb, Cr, halved both ways.
     Nv12,
-    /// A luma plane and one of interleaved Cr, Cb, halved both ways.
-    Nv21,
     /// One plane of Y Cb Y Cr.
     Yuyv,
-    /// One plane of Y Cr Y Cb.
-    Yvyu,
     /// One plane of Cb Y Cr Y.
     Uyvy,
-    /// One plane of Cr Y Cb Y.
-    Vyuy,
     /// One plane, three bytes in memory: R, G, B (libcamera's BGR888).
     Rgb,
     /// One plane, three bytes in memory: B, G, R (libcamera's RGB888).
@@ -68,19 +62,15 @@ impl PixelFormat {
     pub(crate) fn samples(self) -> ([Samples; 3], (usize, usize)) {
         let at = |plane, first, step| Samples { plane, first, step };
         let planar = [at(0, 0, 1), at(1, 0, 1), at(2, 0, 1)];
-        let paired = |cb, cr| [at(0, 0, 1), at(1, cb, 2), at(1, cr, 2)];
         let packed = |y, cb, cr| [at(0, y, 2), at(0, cb, 4), at(0, cr, 4)];
         match self {
             PixelFormat::Gray => ([at(0, 0, 1); 3], (1, 1)),
             PixelFormat::I420 => (planar, (2, 2)),
             PixelFormat::I422 => (planar, (2, 1)),
             PixelFormat::I444 => (planar, (1, 1)),
-            PixelFormat::Nv12 => (paired(0, 1), (2, 2)),
-            PixelFormat::Nv21 => (paired(1, 0), (2, 2)),
+            PixelFormat::Nv12 => ([at(0, 0, 1), at(1, 0, 2), at(1, 1, 2)], (2, 2)),
             PixelFormat::Yuyv => (packed(0, 1, 3), (2, 1)),
-            PixelFormat::Yvyu => (packed(0, 3, 1), (2, 1)),
             PixelFormat::Uyvy => (packed(1, 0, 2), (2, 1)),
-            PixelFormat::Vyuy => (packed(1, 2, 0), (2, 1)),
             PixelFormat::Rgb | PixelFormat::Bgr => ([at(0, 0, 3); 3], (1, 1)),
             PixelFormat::Rgbx | PixelFormat::Bgrx => ([at(0, 0, 4); 3], (1, 1)),
             PixelFormat::Rgb565 => ([at(0, 0, 2); 3], (1, 1)),
@@ -141,8 +131,8 @@ mod tests {
         assert_eq!(sizes(PixelFormat::I420, 3, 5), [(3, 5), (2, 3), (2, 3)]);
         assert_eq!(sizes(PixelFormat::I422, 3, 5), [(3, 5), (2, 5), (2, 5)]);
         assert_eq!(sizes(PixelFormat::I444, 3, 5), [(3, 5), (3, 5), (3, 5)]);
-        assert_eq!(sizes(PixelFormat::Nv21, 3, 5), [(3, 5), (4, 3), NONE]);
-        assert_eq!(sizes(PixelFormat::Vyuy, 3, 5), [(8, 5), NONE, NONE]);
+        assert_eq!(sizes(PixelFormat::Nv12, 3, 5), [(3, 5), (4, 3), NONE]);
+        assert_eq!(sizes(PixelFormat::Uyvy, 3, 5), [(8, 5), NONE, NONE]);
         assert_eq!(sizes(PixelFormat::Bgr, 3, 5), [(9, 5), NONE, NONE]);
         assert_eq!(sizes(PixelFormat::Rgb565, 3, 5), [(6, 5), NONE, NONE]);
     }

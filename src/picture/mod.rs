@@ -7,7 +7,7 @@
 //! transpose   laying rows down as a turn asks
 //! bitmap      what a window shows, and the memory that its pixels are in
 //! owned       a picture in memory of our own
-//! pool        buffers that go round
+//! pool        buffers that are reused
 //! ```
 //!
 //! This room knows formats and sizes and nothing else: no camera, no JPEG, no socket. A source that
@@ -64,7 +64,7 @@ pub struct Plane<'a> {
     pub stride: usize,
 }
 
-/// A picture in memory, borrowed from whoever made it.
+/// A picture in memory, borrowed from its owner.
 #[derive(Debug, Clone, Copy)]
 pub struct Picture<'a> {
     /// Pixels in a row, 1 to 65,500.
@@ -118,7 +118,7 @@ pub trait Pixels: Send {
     fn picture(&self) -> Picture<'_>;
 }
 
-/// What a source gives: a picture to encode, or a JPEG to pass through.
+/// What a source makes: a picture to encode, or a JPEG to pass through.
 pub enum Content {
     /// Pixels.
     Pixels(Box<dyn Pixels>),

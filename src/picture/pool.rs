@@ -1,15 +1,15 @@
-//! Buffers that go round between the threads of a pipeline.
+//! Buffers that are reused, between the threads of a pipeline.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex};
 
 use crate::handoff::lock::lock;
 
-/// Buffers that go round: what is dropped comes back to be used again.
+/// Reuses buffers: one that is dropped comes back.
 #[derive(Debug)]
 pub(crate) struct Pool<T>(Arc<Spare<T>>);
 
-/// The buffers that nobody uses.
+/// The buffers that are not in use.
 #[derive(Debug)]
 struct Spare<T> {
     items: Mutex<Vec<T>>,
@@ -18,7 +18,7 @@ struct Spare<T> {
     is_kept: fn(&T) -> bool,
 }
 
-/// A buffer out of a [`Pool`], or of none; goes back when dropped.
+/// A buffer of a [`Pool`], or of none; returns to it when dropped.
 #[derive(Debug)]
 pub struct Pooled<T: Send> {
     item: Option<T>,

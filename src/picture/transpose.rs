@@ -117,7 +117,7 @@ pub(crate) trait Transpose: Copy + Default {
     /// Samples in a row of a group: as many blocks as the registers hold.
     const GROUP: usize;
 
-    /// Turns the group over that starts with `from`, and gives each of its columns, as a row.
+    /// Transposes the group that starts with `from`, and calls `give` with each of its columns as a row.
     fn turn_group(from: &[Self], stride: usize, give: impl FnMut(usize, [Self; 8]));
 }
 

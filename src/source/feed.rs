@@ -11,7 +11,7 @@ use crate::handoff::slot::Slot;
 use crate::handoff::stop::{Reason, Stop};
 use crate::picture::Captured;
 
-/// How often a source that waits for the link looks whether it shall end.
+/// How often a source that waits for the link looks at its stop flag.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// What happens to a picture for which the link has no room.
@@ -135,7 +135,7 @@ impl Feed {
     }
 
     /// A guard that closes the slot when it is dropped, even where the source panics: the sending thread must
-    /// not wait for a source that is no more.
+    /// not wait for a source that has ended.
     pub(crate) fn close_at_end(&self) -> CloseAtEnd<'_> {
         CloseAtEnd(self)
     }

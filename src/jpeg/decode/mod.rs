@@ -30,18 +30,17 @@ use super::{MAX_STRIPS, STRIP_PIXELS};
 use crate::picture::bitmap::{self, Bitmap};
 
 thread_local! {
-    /// Whether this thread tries bytes on `image`, and catches what it throws.
+    /// Whether this thread is in `image`, and catches its panics.
     static TRYING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Keeps panics of `image`, which are caught and counted as frames that do not decode, from being told
-/// on stderr: a stranger could have one told for every frame. All others are told as before. For a
-/// program to call once, at its start.
+/// Keeps panics of `image` off stderr: they are caught and counted as frames that do not decode, and a hostile peer
+/// could cause one with every frame. All other panics are reported as before. To be called once, at program start.
 pub fn silence_caught_panics() {
-    let tell = panic::take_hook();
+    let report = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
         if !TRYING.get() {
-            tell(panic);
+            report(panic);
         }
     }));
 }
@@ -78,7 +77,7 @@ impl Decoder {
         Decoder::within(threads, MAX_PIXELS)
     }
 
-    /// The same with another bound on the number of pixels.
+    /// A decoder with another limit on the number of pixels.
     pub(crate) fn within(threads: NonZeroUsize, max_pixels: u64) -> Self {
         let strips = threads.get().min(MAX_STRIPS);
         Decoder {
@@ -124,8 +123,7 @@ impl Decoder {
     }
 }
 
-/// Decodes one JPEG on the caller's thread alone, bounded and caught as by [`Decoder`], for programs that want
-/// bytes of red, green and blue.
+/// Decodes one JPEG to RGB on the caller's thread alone, with the limits and the caught panics of [`Decoder`].
 #[cfg(feature = "view")]
 pub(crate) fn decode_rgb(jpeg: &[u8]) -> Result<RgbImage, DecodeError> {
     let mut layout = Layout::default();
@@ -172,7 +170,7 @@ fn cuts(header: &Header, intervals: usize, limit: usize) -> Vec<Cut> {
     }
 }
 
-/// Whether the sampling is one for which strips are known (and tested) to give what the whole gives.
+/// Whether strips of this sampling are known (and tested) to decode to exactly what the whole does.
 fn known_sampling(header: &Header) -> bool {
     matches!(
         header.sampling,

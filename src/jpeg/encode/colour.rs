@@ -15,7 +15,7 @@ pub(super) struct Colour([Weights; 3]);
 
 #[derive(Debug, Clone, Copy)]
 struct Weights {
-    /// The sample that stands for nothing, before and after.
+    /// The zero level, before and after the conversion.
     zero: [i16; 2],
     /// How much of itself is added to it, in 1/256.
     own: i16,

@@ -27,7 +27,7 @@ pub enum StreamError {
     /// The header of YUV4MPEG2 describes what is not read.
     #[error("the YUV4MPEG2 header says {found:?}, and {expected} are read")]
     Header { found: String, expected: String },
-    /// No line of YUV4MPEG2 stands where a frame has to begin, or one that does not end.
+    /// Where a frame should begin, there is no line of YUV4MPEG2, or one without an end.
     #[error(
         "\"FRAME\", in a line of at most {MAX_LINE} bytes, was expected at byte {at} of the YUV4MPEG2 stream"
     )]

@@ -7,10 +7,10 @@
 //! ```
 //!
 //! A file is paced and can be repeated; standard input is live: it is read as fast as it comes, so
-//! that whoever writes into the pipe is not held up, and the newest picture wins. Where the feed wants
+//! that the writer of the pipe is not held up, and the newest picture wins. Where the feed wants
 //! every frame, both wait for the link. Runs on the source's thread, blocks on reading and, for a
-//! file, on its clock. Reading standard input cannot be interrupted: whoever ends does not wait for
-//! this thread then.
+//! file, on its clock. Reading standard input cannot be interrupted: the program does not wait for
+//! this thread when it ends.
 
 mod error;
 mod mjpeg;
@@ -127,7 +127,7 @@ impl<'a> Player<'a> {
         ))
     }
 
-    /// `false` once the source shall end.
+    /// `false` once the source is to end.
     fn give(&mut self, content: Content) -> bool {
         if let Some(pace) = &mut self.pace {
             // Only here: that a file is missing or no video is told at once, not when a viewer is there.

@@ -29,7 +29,7 @@ pub struct Reader<R> {
 }
 
 impl<R: Read> Reader<R> {
-    /// Reads until the format can be told, however small the pieces are that a pipe gives. Whatever is not
+    /// Reads until the format can be told, however small the pieces of a pipe. Whatever is not
     /// YUV4MPEG2 may hold JPEGs, between the headers of a multipart stream for one: [`Reader::read`] finds out.
     pub fn new(mut from: R) -> Result<Self, StreamError> {
         let mut start = Vec::new();

@@ -74,7 +74,7 @@ pub(super) fn read_frame<R: Read>(
     Ok(false)
 }
 
-/// What stands in a line behind its `beginning`; `None` where the stream ends before the line does. What begins
+/// The rest of a line that starts with `beginning`; `None` where the stream ends before the line does. What begins
 /// otherwise is told before the line's end, which may never come.
 fn read_line<R: Read>(
     from: &mut Reader<R>,
