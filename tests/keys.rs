@@ -213,7 +213,7 @@ fn s_saves_the_jpeg_as_it_was_sent_and_says_where() {
 #[test]
 fn space_freezes_the_picture_and_lets_the_newest_in() {
     let mut desktop = Desktop::start();
-    let frozen = desktop.show(RED);
+    desktop.show(RED);
     desktop.press("space");
     desktop
         .screen
@@ -229,14 +229,11 @@ fn space_freezes_the_picture_and_lets_the_newest_in() {
     let screen = desktop.screen.look();
     let (x, y, ..) = place(&screen, SIZE);
     assert!(seen(&screen, x + 10, y + 10, RED));
-    desktop.press("s");
-    let saved = fs::read(desktop.file_in("Seen")).unwrap();
-    assert!(without_stamp(&saved) == frozen, "what is seen is saved");
     desktop.press("space");
+    // Once more, for it may be old by now; that the one kept back is shown by itself, tests/window.rs sees.
     let newest = [10, 10, 104];
-    desktop
-        .screen
-        .wait("the newest", |screen| is_flat(screen, newest));
+    let jpeg = pictures::stripes(SIZE.0, SIZE.1, &[newest]);
+    desktop.wait_live(&jpeg, "the newest", |screen| is_flat(screen, newest));
     desktop.show(BLUE);
 }
 

@@ -135,6 +135,9 @@ fn a_frozen_picture_stays_and_going_on_shows_the_newest() {
         viewer.fill(seq, 640, 480, BLUE);
     }
     assert_eq!(probe(&screen.look()), RED);
+    // The frozen picture is the one that is saved.
+    screen.press("s");
+    assert_eq!(colour(&viewer.snapshot(), 320, 100), RED);
     screen.press("space");
     screen.wait("the newest picture", |screen| probe(screen) == BLUE);
     viewer.fill(6, 640, 480, GREEN);

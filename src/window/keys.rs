@@ -1,7 +1,7 @@
-//! What the keys ask for.
+//! The keys that were pressed.
 //!
 //! minifb tells of each key as it goes down and up, from within its own update, on the window's
-//! thread; what it means is kept here until the loop asks. Polling minifb for pressed keys would lose
+//! thread; the presses are kept here until the loop asks. Polling minifb for pressed keys would lose
 //! those that go down and up within one update. Layouts: letters and Space by key, the question
 //! mark by character, for it is somewhere else on every keyboard.
 
@@ -16,50 +16,35 @@ use minifb::{InputCallback, Key};
 /// begins to repeat after 660 ms at most by default, and then every 40 ms.
 const REPEATED: Duration = Duration::from_millis(700);
 
-/// What a key asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// End the program.
-    Quit,
-    /// Leave what was entered last: help, full screen, at last the program.
-    Escape,
-    /// Show or hide the figures.
-    Overlay,
-    /// Show or hide the keys.
-    Help,
-    /// Freeze the picture, or go on.
-    Freeze,
-    /// Turn by a quarter, clockwise.
-    Turn,
-    /// Mirror left to right.
-    Mirror,
-    /// Save the picture.
-    Snapshot,
-    /// Start or end a recording.
-    Record,
-    /// Fill the screen, or leave that.
-    FullScreen,
-}
+/// With one of these held down, a key is for the desktop.
+const MODIFIERS: [Key; 6] = [
+    Key::LeftAlt,
+    Key::RightAlt,
+    Key::LeftCtrl,
+    Key::RightCtrl,
+    Key::LeftSuper,
+    Key::RightSuper,
+];
 
 /// The keyboard: its two ends are minifb's call-back and the loop.
 #[derive(Debug, Clone, Default)]
-pub struct Keys(Rc<RefCell<Keyboard>>);
+pub(super) struct Keys(Rc<RefCell<Keyboard>>);
 
 #[derive(Debug, Default)]
 struct Keyboard {
-    asked: VecDeque<Action>,
+    pressed: VecDeque<Key>,
     down: HashSet<Key>,
     question: Option<Instant>,
 }
 
 impl Keys {
-    /// The oldest wish not yet taken.
-    pub fn next(&self) -> Option<Action> {
-        self.0.borrow_mut().asked.pop_front()
+    /// The oldest press not yet taken. A question mark is an H.
+    pub(super) fn next(&self) -> Option<Key> {
+        self.0.borrow_mut().pressed.pop_front()
     }
 
     /// Forgets which keys are down: their release goes to another window after this one lost the focus.
-    pub fn let_go(&self) {
+    pub(super) fn let_go(&self) {
         self.0.borrow_mut().down.clear();
     }
 }
@@ -82,54 +67,28 @@ impl Keyboard {
             self.down.remove(&key);
             return;
         }
-        // One that is down already is being repeated. With Ctrl, Alt or Super it is for the desktop.
+        // One that is down already is being repeated.
         let first = self.down.insert(key);
-        let chord = self.down.iter().any(|key| is_modifier(*key));
+        let chord = self.down.iter().any(|key| MODIFIERS.contains(key));
         if first && !chord {
-            self.asked.extend(meaning(key));
+            self.pressed.push_back(key);
         }
     }
 
     fn question_mark(&mut self, now: Instant) {
-        let repeated = self
-            .question
-            .is_some_and(|last| now.duration_since(last) < REPEATED);
-        self.question = Some(now);
+        let last = self.question.replace(now);
+        let repeated = last.is_some_and(|last| now.duration_since(last) < REPEATED);
         if !repeated {
-            self.asked.push_back(Action::Help);
+            self.pressed.push_back(Key::H);
         }
     }
-}
-
-fn is_modifier(key: Key) -> bool {
-    use Key::{LeftAlt, LeftCtrl, LeftSuper, RightAlt, RightCtrl, RightSuper};
-    matches!(
-        key,
-        LeftAlt | RightAlt | LeftCtrl | RightCtrl | LeftSuper | RightSuper
-    )
-}
-
-fn meaning(key: Key) -> Option<Action> {
-    Some(match key {
-        Key::Q => Action::Quit,
-        Key::Escape => Action::Escape,
-        Key::I => Action::Overlay,
-        Key::H => Action::Help,
-        Key::Space => Action::Freeze,
-        Key::R => Action::Turn,
-        Key::M => Action::Mirror,
-        Key::S => Action::Snapshot,
-        Key::V => Action::Record,
-        Key::F => Action::FullScreen,
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn drain(keys: &Keys) -> Vec<Action> {
+    fn drain(keys: &Keys) -> Vec<Key> {
         std::iter::from_fn(|| keys.next()).collect()
     }
 
@@ -141,7 +100,7 @@ mod tests {
             minifb.set_key_state(Key::R, true);
             minifb.set_key_state(Key::R, false);
         }
-        assert_eq!(drain(&keys), [Action::Turn, Action::Turn]);
+        assert_eq!(drain(&keys), [Key::R, Key::R]);
     }
 
     #[test]
@@ -152,7 +111,7 @@ mod tests {
             minifb.set_key_state(Key::Space, true);
             minifb.add_char(u32::from('?'));
         }
-        assert_eq!(drain(&keys), [Action::Freeze, Action::Help]);
+        assert_eq!(drain(&keys), [Key::Space, Key::H]);
     }
 
     #[test]
@@ -165,6 +124,6 @@ mod tests {
         // The desktop took the focus, and with it the releases.
         keys.let_go();
         minifb.set_key_state(Key::H, true);
-        assert_eq!(drain(&keys), [Action::Help]);
+        assert_eq!(drain(&keys), [Key::H]);
     }
 }

@@ -4,37 +4,37 @@
 //! draws the newest, hands it to the window system, and only then tells the [`Model`]; in between it
 //! hears the window's events. It knows neither sockets nor files; what it says about them comes
 //! from the model. This room alone names minifb.
+//!
+//! ```text
+//! pictures ─▶ mod: the loop ─┬▶ scene ─▶ paint ─▶ surface ─▶ minifb, x11
+//! keys ─────▶                └▶ model: status, notifications
+//! geometry: sizes and places                      no_x11: what other systems have of x11
+//! ```
 
+mod geometry;
 mod keys;
 pub mod model;
-#[cfg_attr(target_os = "linux", path = "native_linux.rs")]
-#[cfg_attr(not(target_os = "linux"), path = "native_other.rs")]
-mod native;
 mod paint;
-mod place;
-#[cfg(target_os = "linux")]
-mod rect;
 mod scene;
-#[cfg(target_os = "linux")]
-mod shm;
 mod surface;
-#[cfg(target_os = "linux")]
+#[cfg_attr(not(target_os = "linux"), path = "no_x11.rs")]
 mod x11;
 
-use std::error::Error;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use self::keys::Action;
+use minifb::Key;
+
 use self::model::{Model, State};
-use self::native::Native;
 use self::scene::Scene;
 use self::surface::Surface;
+pub use self::surface::WindowError;
+use self::x11::Watch;
+pub use self::x11::bitmap;
 use crate::handoff::slot::Wake;
 use crate::handoff::stop::Reason;
-use crate::picture::{Bitmap, Turn};
+use crate::picture::Turn;
 use crate::recv::frame::Decoded;
 
 /// How often events are heard where nothing wakes the loop for them.
@@ -66,86 +66,21 @@ pub struct WindowConfig {
     pub turn: Turn,
 }
 
-/// Why there is no window.
-#[derive(Debug)]
-pub enum WindowError {
-    /// It could not be opened.
-    Open {
-        /// The display that was tried (`DISPLAY`); `None` where it is not set, or means nothing.
-        display: Option<String>,
-        /// What minifb says.
-        source: minifb::Error,
-    },
-    /// It could not be drawn on.
-    Draw {
-        /// What minifb says.
-        source: minifb::Error,
-    },
-}
-
-impl WindowError {
-    fn open(source: minifb::Error) -> Self {
-        let display = std::env::var("DISPLAY")
-            .ok()
-            .filter(|name| !name.is_empty());
-        WindowError::Open { display, source }
-    }
-
-    fn draw(source: minifb::Error) -> Self {
-        WindowError::Draw { source }
-    }
-}
-
-impl fmt::Display for WindowError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            WindowError::Open { display, source } => {
-                write!(f, "no window can be opened")?;
-                match display {
-                    Some(display) => write!(f, " on DISPLAY={display}")?,
-                    None if cfg!(target_os = "linux") => write!(f, ": DISPLAY is not set")?,
-                    None => {}
-                }
-                write!(
-                    f,
-                    " ({source}); start it on a desktop, or without a window: --headless"
-                )
-            }
-            WindowError::Draw { source } => {
-                write!(f, "the window cannot be drawn on ({source})")
-            }
-        }
-    }
-}
-
-impl Error for WindowError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            WindowError::Open { source, .. } | WindowError::Draw { source } => Some(source),
-        }
-    }
-}
-
-/// A bitmap that the window shows with the least work; any other can be shown, too.
-pub fn bitmap() -> Bitmap {
-    Native::bitmap()
-}
-
 /// Shows the pictures until the window is closed, which asks the program to end ([`Reason::Done`]), or until
 /// somebody else asked. To be called on the main thread: macOS and Windows want it so. A slot that
 /// is closed does not end it: the last picture can still be looked at.
 pub fn run(config: &WindowConfig, model: &Model) -> Result<(), WindowError> {
     let (pictures, stop) = (model.pictures(), model.stop());
-    let size = config.size.map(|(w, h)| (w as usize, h as usize));
-    let scene = Scene::new(config.turn, model.status());
+    let mut scene = Scene::default();
+    (scene.turn, scene.status) = (config.turn, model.status());
     let title = scene.title(config.title.as_deref());
-    let mut surface = Surface::open(&title, size, config.on_top)?;
+    let mut surface = Surface::open(&title, config.size.map(Into::into), config.on_top)?;
     if config.fullscreen {
         surface.set_full_screen(true);
     }
     let uncovered = AtomicBool::new(false);
     thread::scope(|scope| {
-        let watch = surface.watch().and_then(|watch| {
+        let watch = Watch::new(&surface.window).and_then(|watch| {
             let watching = || watch.run(pictures, &uncovered);
             thread::Builder::new()
                 .name("window events".into())
@@ -192,10 +127,10 @@ impl Viewer<'_> {
             self.accept(decoded)?;
         }
         self.surface.pump();
-        while let Some(action) = self.surface.next_action() {
-            self.obey(action);
+        while let Some(key) = self.surface.keys.next() {
+            self.obey(key);
         }
-        if !self.surface.is_open() {
+        if !self.surface.window.is_open() {
             self.model.stop().ask(Reason::Done);
             return Ok(());
         }
@@ -215,66 +150,59 @@ impl Viewer<'_> {
         if !self.model.is_current(&decoded.frame) {
             return Ok(());
         }
-        if self.scene.is_frozen() {
+        if self.scene.frozen {
             decoded.frame.skip();
-            self.scene.keep_back(decoded);
+            self.scene.kept_back = Some(decoded);
             return Ok(());
         }
         let now = Instant::now();
-        if self.scene.status().state != State::Receiving {
+        if self.scene.status.state != State::Receiving {
             self.ask_status(now);
         }
-        let first = self.scene.frame().is_none();
-        self.scene.put(decoded);
-        if first {
-            self.suit_first_picture()?;
+        let is_first = self.scene.picture.replace(decoded).is_none();
+        let size = self.scene.picture_size().filter(|_| is_first);
+        // The first picture sets the window's size, unless the user has.
+        if let (Some(size), None) = (size, self.config.size) {
+            self.surface.suit(size, &self.title)?;
         }
         self.draw(now)?;
-        self.scene.shown(Instant::now());
+        if let Some(picture) = &mut self.scene.picture {
+            picture.frame.shown(Instant::now());
+        }
         Ok(())
     }
 
-    /// The first picture sets the window's size, unless the user has.
-    fn suit_first_picture(&mut self) -> Result<(), WindowError> {
-        match self.scene.picture_size() {
-            Some(size) if self.config.size.is_none() => self.surface.suit(size, &self.title),
-            _ => Ok(()),
-        }
-    }
-
-    fn obey(&mut self, action: Action) {
-        let now = Instant::now();
-        match action {
-            Action::Quit => self.model.stop().ask(Reason::Done),
-            Action::Escape => self.escape(),
-            Action::Overlay => self.scene.toggle_overlay(),
-            Action::Help => self.scene.toggle_help(),
-            Action::Freeze => self.scene.toggle_freeze(),
-            Action::Turn => self.scene.turn_right(),
-            Action::Mirror => self.scene.mirror(),
-            Action::Snapshot => match self.scene.frame() {
-                Some(frame) => self.model.snapshot(frame, self.scene.turn()),
-                None => self.scene.say("No picture to save yet.", now),
+    fn obey(&mut self, key: Key) {
+        let scene = &mut self.scene;
+        match key {
+            Key::Q => self.model.stop().ask(Reason::Done),
+            Key::Escape => self.escape(),
+            Key::I => scene.overlay = !scene.overlay,
+            Key::H => scene.help = !scene.help,
+            Key::Space => scene.toggle_freeze(),
+            Key::R => scene.turn = scene.turn.then(Turn::from_flips(1, false, false)),
+            Key::M => scene.turn = scene.turn.then(Turn::from_flips(0, true, false)),
+            Key::S => match &scene.picture {
+                Some(picture) => self.model.snapshot(picture.frame.received(), scene.turn),
+                None => self.model.notify("No picture to save yet.".into(), true),
             },
-            Action::Record => {
-                self.model.toggle_recording();
-                // The red dot comes and goes with the key.
-                self.status_due = now;
-            }
-            Action::FullScreen => {
+            Key::V => self.model.toggle_recording(),
+            Key::F => {
                 let full = self.surface.is_full_screen();
                 if !self.surface.set_full_screen(!full) {
                     let way = "No full screen here: the window's own button makes it large.";
-                    self.scene.say(way, now);
+                    self.model.notify(way.into(), true);
                 }
             }
+            _ => return,
         }
-        self.redraw_due = now;
+        // What the key did, or why it did nothing, is seen at once.
+        (self.status_due, self.redraw_due) = (Instant::now(), Instant::now());
     }
 
     /// Leaves the innermost of help, full screen and the program.
     fn escape(&mut self) {
-        if self.scene.leave_help() {
+        if std::mem::take(&mut self.scene.help) {
             return;
         }
         let left = self.surface.is_full_screen() && self.surface.set_full_screen(false);
@@ -284,18 +212,18 @@ impl Viewer<'_> {
     }
 
     fn ask_status(&mut self, now: Instant) {
-        self.scene.set_status(self.model.status());
+        self.scene.status = self.model.status();
         self.status_due = now + STATUS_EVERY;
         let title = self.scene.title(self.config.title.as_deref());
         if title != self.title {
-            self.surface.set_title(&title);
+            self.surface.window.set_title(&title);
             self.title = title;
         }
     }
 
     fn draw(&mut self, now: Instant) -> Result<(), WindowError> {
         self.redraw_due = now + REDRAW_EVERY;
-        let density = self.surface.density();
+        let density = self.surface.density;
         match self.scene.plain(self.surface.size()) {
             Some(bitmap) => self.surface.show(bitmap),
             None => self

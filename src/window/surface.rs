@@ -1,57 +1,98 @@
 //! The window itself: opening it, its events, and the way of its pixels to the screen.
 //!
-//! minifb opens it, and hears its keys and its close button. What minifb cannot do is asked of the
-//! platform ([`Native`]): the size, full screen, and a shorter way for the pixels. Everything runs on
-//! the window's thread and blocks on the window system alone.
+//! minifb opens it, and hears its keys and its close button. What minifb cannot do is X11's: the size,
+//! full screen, and a shorter way for the pixels; each of these works or does not, by itself. Everything
+//! runs on the window's thread and blocks on the window system alone.
 
+use embedded_graphics::geometry::Size;
 use minifb::{ScaleMode, WindowOptions};
 
-use super::WindowError;
-use super::keys::{Action, Keys};
-use super::native::{Native, Watch};
-use super::place::window_size;
+use super::geometry::window_size;
+use super::keys::Keys;
+use super::paint::Canvas;
+use super::x11::{self, Desktop, Shm};
 use crate::picture::Bitmap;
-use crate::window::paint::Canvas;
 
 /// The window before the first picture, on a common screen.
-const WAITING_SIZE: (usize, usize) = (640, 480);
+const WAITING_SIZE: Size = Size::new(640, 480);
+
+/// Why there is no window.
+#[derive(Debug, thiserror::Error)]
+pub enum WindowError {
+    /// It could not be opened.
+    #[error(
+        "no window can be opened{display} ({source}); start it on a desktop, or without a window: --headless"
+    )]
+    Open {
+        /// In words: the display that was tried, or that none is set.
+        display: String,
+        source: minifb::Error,
+    },
+    /// It could not be drawn on.
+    #[error("the window cannot be drawn on ({0})")]
+    Draw(#[source] minifb::Error),
+}
+
+impl WindowError {
+    fn open(source: minifb::Error) -> Self {
+        let display = match std::env::var("DISPLAY") {
+            Ok(display) if !display.is_empty() => format!(" on DISPLAY={display}"),
+            _ if cfg!(target_os = "linux") => ": DISPLAY is not set".into(),
+            _ => String::new(),
+        };
+        WindowError::Open { display, source }
+    }
+}
 
 /// A window to draw on.
-pub struct Surface {
-    window: minifb::Window,
-    native: Native,
-    density: usize,
+pub(super) struct Surface {
+    pub(super) window: minifb::Window,
+    desktop: Option<Desktop>,
+    shm: Option<Shm>,
+    /// How many pixels make one of a common screen's, in each direction; at least 1.
+    pub(super) density: u32,
     /// The size that we gave it; where it has another, the user gave that.
-    given: (usize, usize),
-    keys: Keys,
+    given: Size,
+    pub(super) keys: Keys,
     on_top: bool,
     focused: bool,
-    scratch: Vec<u32>,
+    /// What [`Surface::paint`] draws on.
+    drawn: Bitmap,
 }
 
 impl Surface {
     /// Opens a window, of that many pixels where a size is given.
-    pub fn open(
-        title: &str,
-        size: Option<(usize, usize)>,
-        on_top: bool,
-    ) -> Result<Self, WindowError> {
+    pub(super) fn open(title: &str, size: Option<Size>, on_top: bool) -> Result<Self, WindowError> {
+        let options = WindowOptions {
+            resize: true,
+            topmost: on_top,
+            // Between a change of size and the next drawing nothing is stretched.
+            scale_mode: ScaleMode::UpperLeft,
+            ..WindowOptions::default()
+        };
+        let given = size.unwrap_or(WAITING_SIZE);
+        let (width, height) = (given.width as usize, given.height as usize);
+        let mut window =
+            minifb::Window::new(title, width, height, options).map_err(WindowError::open)?;
+        // The loop waits for pictures; minifb shall not sleep on top.
+        window.set_target_fps(0);
         let keys = Keys::default();
-        let first = size.unwrap_or(WAITING_SIZE);
-        let window = open(title, first, on_top, &keys)?;
-        let native = Native::new(&window);
+        window.set_input_callback(Box::new(keys.clone()));
+        let desktop = Desktop::new(&window);
         let mut surface = Surface {
-            density: native.density(),
+            density: desktop.as_ref().map_or(1, Desktop::density),
+            shm: Shm::new(&window),
             window,
-            native,
-            given: first,
+            desktop,
+            given,
             keys,
             on_top,
             focused: false,
-            scratch: Vec::new(),
+            drawn: x11::bitmap(),
         };
-        if on_top {
-            surface.native.keep_on_top();
+        if let Some(desktop) = surface.desktop.as_ref().filter(|_| on_top) {
+            // A window that is covered is still a window.
+            let _ = desktop.keep_on_top();
         }
         if size.is_none() && surface.density > 1 {
             // The words shall be as large as elsewhere.
@@ -60,99 +101,37 @@ impl Surface {
         Ok(surface)
     }
 
-    /// What wakes the loop for the window's events, where the platform has it. It ends when the
-    /// surface is dropped.
-    pub fn watch(&self) -> Option<Watch> {
-        self.native.watch()
-    }
-
-    /// How many pixels make one of a common screen's, in each direction; at least 1.
-    pub fn density(&self) -> usize {
-        self.density
-    }
-
     /// Hears what happened since; to be called often.
-    pub fn pump(&mut self) {
+    pub(super) fn pump(&mut self) {
         self.window.update();
         self.after_update();
     }
 
-    /// The oldest key press that nobody took yet.
-    pub fn next_action(&self) -> Option<Action> {
-        self.keys.next()
-    }
-
-    /// Whether nobody has pressed its close button.
-    pub fn is_open(&self) -> bool {
-        self.window.is_open()
-    }
-
-    /// Its size in pixels, as far as events were heard; each side at least 1.
-    pub fn size(&self) -> (usize, usize) {
+    /// Its size as far as events were heard; each side at least 1.
+    pub(super) fn size(&self) -> Size {
         let (width, height) = self.window.get_size();
-        (width.max(1), height.max(1))
-    }
-
-    /// Sets its title. A title may not hold a NUL: minifb's macOS side panics of it.
-    pub fn set_title(&mut self, title: &str) {
-        self.window.set_title(title);
+        Size::new(width.max(1) as u32, height.max(1) as u32)
     }
 
     /// Gives the window the picture's size, at most what fits the screen. Leaves it alone where the
     /// user, or the desktop, gave it a size of their own.
-    pub fn suit(&mut self, picture: (usize, usize), title: &str) -> Result<(), WindowError> {
-        if self.size() != self.given || self.native.is_full_screen() {
+    pub(super) fn suit(&mut self, picture: Size, title: &str) -> Result<(), WindowError> {
+        if self.size() != self.given || self.is_full_screen() || self.resize_for(picture) {
             return Ok(());
         }
-        if !self.resize_for(picture) {
-            self.reopen(picture, title)?;
-        }
+        // Another window in the place of this one: minifb's only way to another size. How large the
+        // screen is, is not known here; the window system keeps windows within it.
+        let unbounded = Size::new_equal(u32::MAX);
+        let size = window_size(picture, unbounded, 1);
+        let (x, y) = self.window.get_position();
+        *self = Surface::open(title, Some(size), self.on_top)?;
+        self.window.set_position(x, y);
         Ok(())
     }
 
-    /// Whether it fills the screen.
-    pub fn is_full_screen(&self) -> bool {
-        self.native.is_full_screen()
-    }
-
-    /// Fills the screen, or leaves that; `false` where the platform gives no way.
-    pub fn set_full_screen(&mut self, full: bool) -> bool {
-        self.native.set_full_screen(full)
-    }
-
-    /// Shows a bitmap of exactly the window's size; without a copy of ours, where its memory is the
-    /// window system's ([`Native::bitmap`]). Returns when the window system has it.
-    pub fn show(&mut self, bitmap: &Bitmap) -> Result<(), WindowError> {
-        let (width, height) = (bitmap.width, bitmap.height);
-        if self.native.show(bitmap) {
-            return Ok(());
-        }
-        let shown = self
-            .window
-            .update_with_buffer(&bitmap.pixels, width, height);
-        self.after_update();
-        shown.map_err(WindowError::draw)
-    }
-
-    /// Shows what `draw` draws on a canvas of the window's size, which begins as anything. Returns
-    /// when the window system has it.
-    pub fn paint(&mut self, draw: impl FnOnce(&mut Canvas<'_>)) -> Result<(), WindowError> {
-        let (width, height) = self.size();
-        if let Some(pixels) = self.native.pixels(width * height) {
-            draw(&mut Canvas::new(pixels, width, height));
-            // Where this fails once, the next drawing goes minifb's way: half a second at most.
-            self.native.put(width, height);
-            return Ok(());
-        }
-        self.scratch.resize(width * height, 0);
-        draw(&mut Canvas::new(&mut self.scratch, width, height));
-        let shown = self.window.update_with_buffer(&self.scratch, width, height);
-        self.after_update();
-        shown.map_err(WindowError::draw)
-    }
-
-    fn resize_for(&mut self, picture: (usize, usize)) -> bool {
-        let done = self.native.suit((picture.0 as u32, picture.1 as u32));
+    fn resize_for(&mut self, picture: Size) -> bool {
+        let desktop = self.desktop.as_ref();
+        let done = desktop.is_some_and(|desktop| desktop.suit(picture).is_ok());
         if done {
             self.pump();
             self.given = self.size();
@@ -160,18 +139,36 @@ impl Surface {
         done
     }
 
-    /// Another window in the place of this one: minifb's only way to another size.
-    fn reopen(&mut self, picture: (usize, usize), title: &str) -> Result<(), WindowError> {
-        // How large the screen is, is not known here; the window system keeps windows within it.
-        let unbounded = (u32::MAX, u32::MAX);
-        let (width, height) = window_size((picture.0 as u32, picture.1 as u32), unbounded, 1);
-        let size = (width as usize, height as usize);
-        let (x, y) = self.window.get_position();
-        self.window = open(title, size, self.on_top, &self.keys)?;
-        self.window.set_position(x, y);
-        self.native = Native::new(&self.window);
-        self.given = size;
-        Ok(())
+    pub(super) fn is_full_screen(&self) -> bool {
+        self.desktop.as_ref().is_some_and(Desktop::is_full_screen)
+    }
+
+    /// Fills the screen, or leaves that; `false` where there is no way to.
+    pub(super) fn set_full_screen(&mut self, full: bool) -> bool {
+        let desktop = self.desktop.as_mut();
+        desktop.is_some_and(|desktop| desktop.set_full_screen(full).is_ok())
+    }
+
+    /// Shows a bitmap of exactly the window's size; without a copy of ours, where its memory is the
+    /// window system's ([`x11::bitmap`]). Returns when the window system has it.
+    pub(super) fn show(&mut self, bitmap: &Bitmap) -> Result<(), WindowError> {
+        let shown = put(&mut self.window, self.shm.as_mut(), bitmap);
+        self.after_update();
+        shown
+    }
+
+    /// Shows what `draw` draws on a canvas of the window's size, which begins as anything. Returns
+    /// when the window system has it.
+    pub(super) fn paint(&mut self, draw: impl FnOnce(&mut Canvas<'_>)) -> Result<(), WindowError> {
+        let size = self.size();
+        let (width, height) = (size.width as usize, size.height as usize);
+        let drawn = &mut self.drawn;
+        (drawn.width, drawn.height) = (width, height);
+        drawn.pixels.resize(width * height);
+        draw(&mut Canvas::new(&mut drawn.pixels, width, height));
+        let shown = put(&mut self.window, self.shm.as_mut(), drawn);
+        self.after_update();
+        shown
     }
 
     fn after_update(&mut self) {
@@ -183,23 +180,15 @@ impl Surface {
     }
 }
 
-fn open(
-    title: &str,
-    size: (usize, usize),
-    on_top: bool,
-    keys: &Keys,
-) -> Result<minifb::Window, WindowError> {
-    let options = WindowOptions {
-        resize: true,
-        topmost: on_top,
-        // Between a change of size and the next drawing nothing is stretched.
-        scale_mode: ScaleMode::UpperLeft,
-        ..WindowOptions::default()
-    };
-    let mut window =
-        minifb::Window::new(title, size.0, size.1, options).map_err(WindowError::open)?;
-    // The loop waits for pictures; minifb shall not sleep on top.
-    window.set_target_fps(0);
-    window.set_input_callback(Box::new(keys.clone()));
-    Ok(window)
+fn put(
+    window: &mut minifb::Window,
+    shm: Option<&mut Shm>,
+    bitmap: &Bitmap,
+) -> Result<(), WindowError> {
+    if shm.is_some_and(|shm| shm.show(bitmap).is_ok()) {
+        return Ok(());
+    }
+    window
+        .update_with_buffer(&bitmap.pixels, bitmap.width, bitmap.height)
+        .map_err(WindowError::Draw)
 }

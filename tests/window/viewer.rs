@@ -1,5 +1,6 @@
 //! The real viewer in a window, and a sender that waits for the ack of each of its pictures.
 
+use std::fs;
 use std::io::BufReader;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::ExitStatus;
@@ -13,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::common::figures::Figures;
 use crate::common::screen::Screen;
-use crate::common::{PATIENCE, Running, pictures, view_recv};
+use crate::common::{PATIENCE, Running, pictures, until, view_recv};
 
 /// So slow a sender stalls after a minute, which no test here takes.
 const DECLARED_INTERVAL: Duration = Duration::from_secs(20);
@@ -24,7 +25,7 @@ pub struct Viewer {
     address: Option<SocketAddr>,
     sender: Option<TcpStream>,
     /// Where its snapshots and recordings go.
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Viewer {
@@ -39,6 +40,8 @@ impl Viewer {
         let (program, figures) = Figures::start(
             view_recv(&["--bind", "127.0.0.1:0", "--stats", "json"])
                 .args(options)
+                .arg("--snapshot-dir")
+                .arg(home.path().join("snapshots"))
                 .env("DISPLAY", display)
                 .env("HOME", home.path())
                 .env_remove("XDG_CONFIG_HOME"),
@@ -48,7 +51,7 @@ impl Viewer {
             figures,
             address: None,
             sender: None,
-            _home: home,
+            home,
         }
     }
 
@@ -67,6 +70,16 @@ impl Viewer {
         let mut sender = self.sender.take().expect("somebody sends");
         write_end(&mut sender).unwrap();
         sender.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Waits for the only picture that was saved.
+    pub fn snapshot(&self) -> RgbImage {
+        let folder = self.home.path().join("snapshots");
+        until("a snapshot", || {
+            let file = fs::read_dir(&folder).ok()?.next()?.unwrap();
+            // It may be there and not yet be whole.
+            Some(image::open(file.path()).ok()?.to_rgb8())
+        })
     }
 
     /// Presses a key that ends the viewer; returns its last figures.

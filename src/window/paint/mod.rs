@@ -3,21 +3,27 @@
 //! Bitmaps in, pixels out: no window, no clock, no thread of its own; the window's thread calls it
 //! for every frame that cannot be shown as it is. Everything is clipped, whatever the sizes.
 
-pub mod fit;
-pub mod panels;
-pub mod scale;
-pub mod text;
-pub mod turn;
-pub mod words;
+//!
+//! ```text
+//! transform   the picture turned and scaled into its area
+//! words       what is said about it, as lines
+//! panels      where the lines stand
+//! text        a line's letters
+//! ```
 
-use self::fit::Area;
+pub(super) mod panels;
+mod text;
+pub(super) mod transform;
+pub(super) mod words;
+
+use embedded_graphics::geometry::{Point, Size};
+use embedded_graphics::primitives::Rectangle;
 
 /// Pixels to draw on: rows without gaps, `0x00RRGGBB`.
 #[derive(Debug)]
-pub struct Canvas<'a> {
+pub(crate) struct Canvas<'a> {
     pixels: &'a mut [u32],
-    width: usize,
-    height: usize,
+    size: Size,
 }
 
 impl<'a> Canvas<'a> {
@@ -26,123 +32,79 @@ impl<'a> Canvas<'a> {
     /// # Panics
     ///
     /// When there are fewer.
-    pub fn new(pixels: &'a mut [u32], width: usize, height: usize) -> Self {
+    pub(crate) fn new(pixels: &'a mut [u32], width: usize, height: usize) -> Self {
         Canvas {
             pixels: &mut pixels[..width * height],
-            width,
-            height,
+            size: Size::new(width as u32, height as u32),
         }
-    }
-
-    /// In pixels.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
-    /// In pixels.
-    pub fn height(&self) -> usize {
-        self.height
     }
 
     /// Everything.
-    pub fn area(&self) -> Area {
-        Area {
-            x: 0,
-            y: 0,
-            width: self.width,
-            height: self.height,
-        }
+    pub(crate) fn area(&self) -> Rectangle {
+        Rectangle::new(Point::zero(), self.size)
     }
 
     /// All pixels, row by row.
-    pub fn pixels(&mut self) -> &mut [u32] {
+    pub(crate) fn pixels(&mut self) -> &mut [u32] {
         self.pixels
     }
 
     /// Fills an area with a colour.
-    pub fn fill(&mut self, area: Area, colour: u32) {
-        self.change(area, |row| row.fill(colour));
+    pub(crate) fn fill(&mut self, area: Rectangle, colour: u32) {
+        self.rows(area).for_each(|row| row.fill(colour));
     }
 
     /// Darkens an area: `keep` of 256 parts of each colour stay.
-    pub fn dim(&mut self, area: Area, keep: u32) {
-        self.change(area, |row| {
+    pub(crate) fn dim(&mut self, area: Rectangle, keep: u32) {
+        for row in self.rows(area) {
             for pixel in row {
                 // Red and blue in one multiplication: neither reaches into the other's byte.
                 let red_blue = (((*pixel & 0xff00ff) * keep) >> 8) & 0xff00ff;
                 let green = (((*pixel & 0x00ff00) * keep) >> 8) & 0x00ff00;
                 *pixel = red_blue | green;
             }
-        });
+        }
     }
 
     /// Fills what lies outside of an area.
-    pub fn fill_around(&mut self, inner: Area, colour: u32) {
-        let (right, bottom) = (inner.x + inner.width, inner.y + inner.height);
-        let whole = self.area();
-        self.fill(
-            Area {
-                height: inner.y,
-                ..whole
-            },
-            colour,
-        );
-        self.fill(Area { y: bottom, ..whole }, colour);
-        let beside = Area {
-            y: inner.y,
-            height: inner.height,
-            ..whole
-        };
-        self.fill(
-            Area {
-                width: inner.x,
-                ..beside
-            },
-            colour,
-        );
-        self.fill(Area { x: right, ..beside }, colour);
+    pub(crate) fn fill_around(&mut self, inner: Rectangle, colour: u32) {
+        let (whole, Point { x, y }, size) = (self.size, inner.top_left, inner.size);
+        let (right, bottom) = (x + size.width as i32, y + size.height as i32);
+        let bar = |x, y, width, height| Rectangle::new(Point::new(x, y), Size::new(width, height));
+        for bar in [
+            bar(0, 0, whole.width, y as u32),
+            bar(0, bottom, whole.width, whole.height),
+            bar(0, y, x as u32, size.height),
+            bar(right, y, whole.width, size.height),
+        ] {
+            self.fill(bar, colour);
+        }
     }
 
-    /// Calls `change` with each row's part of the area, as far as it is on the canvas.
-    fn change(&mut self, area: Area, mut change: impl FnMut(&mut [u32])) {
-        let left = area.x.min(self.width);
-        let right = area.x.saturating_add(area.width).min(self.width);
-        let bottom = area.y.saturating_add(area.height).min(self.height);
-        if left == right {
-            return;
-        }
-        for y in area.y..bottom {
-            change(&mut self.pixels[y * self.width..][left..right]);
-        }
+    /// Each row's part of the area, as far as it is on the canvas.
+    fn rows(&mut self, area: Rectangle) -> impl Iterator<Item = &mut [u32]> {
+        let area = area.intersection(&self.area());
+        let (left, top) = (area.top_left.x as usize, area.top_left.y as usize);
+        let (width, height) = (area.size.width as usize, area.size.height as usize);
+        let stride = (self.size.width as usize).max(1);
+        let rows = self.pixels.chunks_exact_mut(stride).skip(top).take(height);
+        rows.map(move |row| &mut row[left..][..width])
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use embedded_graphics::prelude::Transform;
 
     #[test]
     fn filling_is_clipped_to_the_canvas() {
         let mut pixels = [0; 12];
         let mut canvas = Canvas::new(&mut pixels, 4, 3);
-        canvas.fill(
-            Area {
-                x: 2,
-                y: 1,
-                width: usize::MAX,
-                height: usize::MAX,
-            },
-            7,
-        );
-        canvas.fill(
-            Area {
-                x: 9,
-                y: 9,
-                width: 1,
-                height: 1,
-            },
-            8,
-        );
+        let square = |at, side| Rectangle::new(Point::new_equal(at), Size::new_equal(side));
+        canvas.fill(square(1, 1000).translate(Point::new(1, 0)), 7);
+        canvas.fill(square(9, 1), 8);
+        canvas.fill(square(-2, 2), 9);
         assert_eq!(pixels, [0, 0, 0, 0, 0, 0, 7, 7, 0, 0, 7, 7]);
     }
 
@@ -150,15 +112,7 @@ mod tests {
     fn the_bars_of_a_letter_box_leave_the_picture_alone() {
         let mut pixels = [1; 20];
         let mut canvas = Canvas::new(&mut pixels, 5, 4);
-        canvas.fill_around(
-            Area {
-                x: 1,
-                y: 1,
-                width: 3,
-                height: 2,
-            },
-            0,
-        );
+        canvas.fill_around(Rectangle::new(Point::new_equal(1), Size::new(3, 2)), 0);
         assert_eq!(
             pixels,
             [0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0]

@@ -5,9 +5,13 @@
 //! help, in the room that those leave. Nothing overlaps and nothing is cut: what has no room is left
 //! out whole, the least important line first.
 
+use embedded_graphics::geometry::{AnchorPoint, AnchorX, AnchorY, Point, Size};
+use embedded_graphics::pixelcolor::Rgb888;
+use embedded_graphics::prelude::{Drawable, Primitive};
+use embedded_graphics::primitives::{Circle, PrimitiveStyle, Rectangle};
+
 use super::Canvas;
-use super::fit::Area;
-use super::text::{Line, Type, wrap};
+use super::text::{Enlarged, Line, Type, wrap};
 use super::words::{self, Waiting};
 
 /// Behind the waiting screen.
@@ -20,153 +24,119 @@ const THROUGH_PANEL: u32 = 64;
 const AROUND_HELP: u32 = 112;
 
 /// The recording's dot.
-const RED: u32 = 0xf0_32_28;
+const RED: Rgb888 = Rgb888::new(0xf0, 0x32, 0x28);
 
 /// Draws words on a canvas, in the room that the words before have left.
-pub struct Panels<'a, 'b> {
+pub(crate) struct Panels<'a, 'b> {
     canvas: &'a mut Canvas<'b>,
     font: Type,
-    /// What is still free: from the top to here.
-    bottom: usize,
-    /// What the recording's time took of the upper right corner: width and height.
-    corner: (usize, usize),
+    /// What the stack at the bottom has left.
+    free: Rectangle,
+    /// What the recording's time took of the upper right corner.
+    corner: Size,
 }
 
 impl<'a, 'b> Panels<'a, 'b> {
     /// Nothing said yet; `density` pixels make one of a common screen's.
-    pub fn new(canvas: &'a mut Canvas<'b>, density: usize) -> Self {
-        let font = Type::for_window(canvas.width(), canvas.height(), density);
-        let bottom = canvas.height();
+    pub(crate) fn new(canvas: &'a mut Canvas<'b>, density: u32) -> Self {
+        let free = canvas.area();
         Panels {
             canvas,
-            font,
-            bottom,
-            corner: (0, 0),
+            font: Type::for_window(free.size, density),
+            free,
+            corner: Size::zero(),
         }
     }
 
     /// A panel at the bottom, above those that are there. It is left out when it has no room.
-    pub fn stack(&mut self, lines: &[Line]) {
-        let lines = self.wrapped(lines);
-        let (width, height) = self.panel_size(&lines);
-        let gap = self.gap();
-        if lines.is_empty() || height + 2 * gap > self.bottom {
-            return;
+    pub(crate) fn stack(&mut self, lines: &[Line]) {
+        let room = self.inside(self.free);
+        let lines = self.wrapped(lines, room);
+        if !lines.is_empty() && lines.len() <= self.rows(room) {
+            let panel = self.panel(room, AnchorPoint::BottomCenter, &lines);
+            let left = panel.top_left.y as u32;
+            self.free = self.free.resized_height(left, AnchorY::Top);
         }
-        self.bottom -= height + gap;
-        let x = self.canvas.width().saturating_sub(width) / 2;
-        self.panel(x, self.bottom, &lines);
     }
 
     /// The recording's time behind a red dot, in the upper right corner.
-    pub fn recording(&mut self, time: &Line) {
-        let row = self.font.row();
-        let pad = self.pad();
-        let dot = row * 3 / 5;
-        let text = time.columns() * self.font.column();
-        let (width, height) = (dot + text + 3 * pad, row + 2 * pad);
-        let (gap, whole) = (self.gap(), self.canvas.width());
-        if width + 2 * gap > whole || height + 2 * gap > self.bottom {
+    pub(crate) fn recording(&mut self, time: &Line) {
+        let (pad, text) = (self.pad(), self.font.size_of(std::slice::from_ref(time)));
+        let dot = text.height * 3 / 5;
+        let size = Size::new(dot + text.width + 3 * pad, text.height + 2 * pad);
+        let room = self.inside(self.free);
+        if size.component_max(room.size) != room.size {
             return;
         }
-        let (x, y) = (whole - gap - width, gap);
-        self.canvas.dim(
-            Area {
-                x,
-                y,
-                width,
-                height,
-            },
-            THROUGH_PANEL,
-        );
-        self.dot(x + pad, y + (height - dot) / 2, dot);
-        self.font
-            .draw(self.canvas, x + dot + 2 * pad, y + pad, time);
-        self.corner = (width + gap, height + gap);
+        let panel = room.resized(size, AnchorPoint::TopRight);
+        self.canvas.dim(panel, THROUGH_PANEL);
+        let mut target = Enlarged {
+            canvas: self.canvas,
+            corner: panel.top_left + Size::new(pad, (size.height - dot) / 2),
+            scale: 1,
+        };
+        let circle = Circle::new(Point::zero(), dot).into_styled(PrimitiveStyle::with_fill(RED));
+        let Ok(()) = circle.draw(&mut target);
+        let corner = panel.top_left + Size::new(dot + 2 * pad, pad);
+        self.font.draw(self.canvas, corner, time);
+        self.corner = size + Size::new_equal(self.gap());
     }
 
     /// The figures, in the upper left corner: as many of the first lines as there is room for.
-    pub fn overlay(&mut self, lines: &[Line]) {
-        let room = self.canvas.width().saturating_sub(self.corner.0);
-        let columns = self.columns_in(room);
-        let lines: Vec<_> = lines.iter().flat_map(|line| wrap(line, columns)).collect();
-        let rows = self.rows_in(self.bottom);
-        let lines = &lines[..lines.len().min(rows)];
-        if !lines.is_empty() {
-            self.panel(self.gap(), self.gap(), lines);
-        }
+    pub(crate) fn overlay(&mut self, lines: &[Line]) {
+        let beside = self.free.size.width.saturating_sub(self.corner.width);
+        let room = self.inside(self.free.resized_width(beside, AnchorX::Left));
+        self.first_lines(room, AnchorPoint::TopLeft, lines);
     }
 
     /// The help, in the middle of a darker picture.
-    pub fn help(&mut self, lines: &[Line]) {
-        let free = Area {
-            height: self.bottom,
-            ..self.canvas.area()
-        };
-        self.canvas.dim(free, AROUND_HELP);
-        let lines = self.wrapped(lines);
-        let top = self.corner.1;
-        let rows = self.rows_in(self.bottom.saturating_sub(top));
-        let lines = &lines[..lines.len().min(rows)];
-        if lines.is_empty() {
-            return;
-        }
-        let (width, height) = self.panel_size(lines);
-        let x = self.canvas.width().saturating_sub(width) / 2;
-        let y = top + (self.bottom - top).saturating_sub(height) / 2;
-        self.panel(x, y, lines);
+    pub(crate) fn help(&mut self, lines: &[Line]) {
+        self.canvas.dim(self.free, AROUND_HELP);
+        let below = self.free.size.height.saturating_sub(self.corner.height);
+        let room = self.inside(self.free.resized_height(below, AnchorY::Bottom));
+        self.first_lines(room, AnchorPoint::Center, lines);
     }
 
     /// The screen before the first picture.
-    pub fn waiting(&mut self, waiting: &Waiting) {
-        let free = Area {
-            height: self.bottom,
-            ..self.canvas.area()
-        };
-        self.canvas.fill(free, NIGHT);
-        let font = self.font;
+    pub(crate) fn waiting(&mut self, waiting: &Waiting) {
+        self.canvas.fill(self.free, NIGHT);
+        let usual = self.font;
         self.font = self.reading_type(waiting);
-        let rows = self.rows_in(self.bottom);
-        let opening = self.wrapped(&waiting.opening);
-        let closing = self.wrapped(&waiting.closing);
+        let room = self.inside(self.free);
+        let rows = self.rows(room);
+        let opening = self.wrapped(&waiting.opening, room);
+        let closing = self.wrapped(&waiting.closing, room);
         let typed_rows = rows.saturating_sub(opening.len() + closing.len());
-        let typed = self.typed(&waiting.typed, typed_rows);
+        let typed = self.typed(&waiting.typed, room, typed_rows);
         let mut lines = [opening, typed, closing].concat();
         lines.truncate(rows);
-        let (_, height) = self.panel_size(&lines);
-        let widest = lines.iter().map(Line::columns).max().unwrap_or(0);
-        let x = self
-            .canvas
-            .width()
-            .saturating_sub(widest * self.font.column())
-            / 2;
-        let y = self.bottom.saturating_sub(height) / 2 + self.pad();
-        self.write(x, y, &lines);
-        self.font = font;
+        let place = room.resized(self.font.size_of(&lines), AnchorPoint::Center);
+        self.write(place.top_left, &lines);
+        self.font = usual;
     }
 
     /// Twice as large as usual where all of it fits easily: it is read from another keyboard.
     fn reading_type(&self, waiting: &Waiting) -> Type {
-        let parts = [&waiting.opening, &waiting.typed, &waiting.closing];
-        let lines = || parts.into_iter().flatten();
-        let columns = lines().map(Line::columns).max().unwrap_or(0);
+        let lines = [&*waiting.opening, &waiting.typed, &waiting.closing].concat();
         let large = self.font.doubled();
-        let fits = columns * large.column() <= self.canvas.width() * 3 / 4
-            && lines().count() * large.row() <= self.bottom * 3 / 4;
-        if fits { large } else { self.font }
+        let easily = self.free.size * 3 / 4;
+        if large.size_of(&lines).component_max(easily) == easily {
+            large
+        } else {
+            self.font
+        }
     }
 
     /// As many whole commands as fit, and how many there are besides.
-    fn typed(&self, commands: &[Line], rows: usize) -> Vec<Line> {
-        let columns = self.columns_in(self.canvas.width());
-        let wrapped: Vec<_> = commands.iter().map(|line| wrap(line, columns)).collect();
-        let all: usize = wrapped.iter().map(Vec::len).sum();
-        if all <= rows {
-            return wrapped.concat();
+    fn typed(&self, commands: &[Line], room: Rectangle, rows: usize) -> Vec<Line> {
+        let all = self.wrapped(commands, room);
+        if all.len() <= rows {
+            return all;
         }
         let mut lines = Vec::new();
         let mut missing = commands.len();
-        for command in wrapped {
+        for command in commands {
+            let command = self.wrapped(std::slice::from_ref(command), room);
             if lines.len() + command.len() + 1 > rows {
                 break;
             }
@@ -177,77 +147,55 @@ impl<'a, 'b> Panels<'a, 'b> {
         lines
     }
 
-    fn panel(&mut self, x: usize, y: usize, lines: &[Line]) {
-        let (width, height) = self.panel_size(lines);
-        self.canvas.dim(
-            Area {
-                x,
-                y,
-                width,
-                height,
-            },
-            THROUGH_PANEL,
-        );
+    /// A panel with as many of the first lines as there is room for.
+    fn first_lines(&mut self, room: Rectangle, anchor: AnchorPoint, lines: &[Line]) {
+        let mut lines = self.wrapped(lines, room);
+        lines.truncate(self.rows(room));
+        if !lines.is_empty() {
+            self.panel(room, anchor, &lines);
+        }
+    }
+
+    fn panel(&mut self, room: Rectangle, anchor: AnchorPoint, lines: &[Line]) -> Rectangle {
         let pad = self.pad();
-        self.write(x + pad, y + pad, lines);
+        let size = self.font.size_of(lines) + Size::new_equal(2 * pad);
+        let panel = room.resized(size, anchor);
+        self.canvas.dim(panel, THROUGH_PANEL);
+        self.write(panel.top_left + Size::new_equal(pad), lines);
+        panel
     }
 
-    fn write(&mut self, x: usize, y: usize, lines: &[Line]) {
-        for (i, line) in lines.iter().enumerate() {
-            self.font
-                .draw(self.canvas, x, y + i * self.font.row(), line);
+    fn write(&mut self, mut corner: Point, lines: &[Line]) {
+        for line in lines {
+            self.font.draw(self.canvas, corner, line);
+            corner.y += self.font.row() as i32;
         }
     }
 
-    fn dot(&mut self, left: usize, top: usize, side: usize) {
-        for y in 0..side {
-            // Twice the distance from the middle, so that it stays whole.
-            let dy = (2 * y + 1).abs_diff(side);
-            let dx = (0..side).find(|x| {
-                let dx = (2 * x + 1).abs_diff(side);
-                dx * dx + dy * dy <= side * side
-            });
-            let Some(dx) = dx else { continue };
-            let row = Area {
-                x: left + dx,
-                y: top + y,
-                width: side - 2 * dx,
-                height: 1,
-            };
-            self.canvas.fill(row, RED);
-        }
+    /// Lines no longer than a panel in that room.
+    fn wrapped(&self, lines: &[Line], room: Rectangle) -> Vec<Line> {
+        let columns = room.size.width.saturating_sub(2 * self.pad()) / self.font.column();
+        let wrapped = lines.iter().flat_map(|line| wrap(line, columns as usize));
+        wrapped.collect()
     }
 
-    fn wrapped(&self, lines: &[Line]) -> Vec<Line> {
-        let columns = self.columns_in(self.canvas.width());
-        lines.iter().flat_map(|line| wrap(line, columns)).collect()
+    /// Rows of a panel in that room.
+    fn rows(&self, room: Rectangle) -> usize {
+        (room.size.height.saturating_sub(2 * self.pad()) / self.font.row()) as usize
     }
 
-    fn panel_size(&self, lines: &[Line]) -> (usize, usize) {
-        let widest = lines.iter().map(Line::columns).max().unwrap_or(0);
-        (
-            widest * self.font.column() + 2 * self.pad(),
-            lines.len() * self.font.row() + 2 * self.pad(),
-        )
-    }
-
-    /// Columns of a panel in that many pixels.
-    fn columns_in(&self, width: usize) -> usize {
-        width.saturating_sub(2 * (self.gap() + self.pad())) / self.font.column()
-    }
-
-    /// Rows of a panel in that many pixels.
-    fn rows_in(&self, height: usize) -> usize {
-        height.saturating_sub(2 * (self.gap() + self.pad())) / self.font.row()
+    /// Where panels can be: not at the edges.
+    fn inside(&self, free: Rectangle) -> Rectangle {
+        free.offset(-(self.gap() as i32))
     }
 
     /// Between a panel and the window's edge, or another panel.
-    fn gap(&self) -> usize {
+    fn gap(&self) -> u32 {
         self.font.column()
     }
 
     /// Between a panel's edge and its text.
-    fn pad(&self) -> usize {
+    fn pad(&self) -> u32 {
         self.font.column() * 2 / 3
     }
 }
@@ -283,7 +231,7 @@ mod tests {
     }
 
     /// Every word that can be there at once, on white.
-    fn everything(width: usize, height: usize, density: usize) -> Vec<u32> {
+    fn everything(width: usize, height: usize, density: u32) -> Vec<u32> {
         let now = Instant::now();
         let status = status(now);
         let mut pixels = vec![PAPER; width * height];
@@ -298,7 +246,7 @@ mod tests {
             now,
             now + Duration::from_secs(36_000),
         ));
-        panels.overlay(&words::overlay(&status, (width, height)));
+        panels.overlay(&words::overlay(&status, panels.canvas.size));
         pixels
     }
 
@@ -343,9 +291,10 @@ mod tests {
         let mut canvas = Canvas::new(&mut pixels, 320, 240);
         let panels = Panels::new(&mut canvas, 1);
         let typed = words::waiting(&status).typed;
-        let some = panels.typed(&typed, 4);
+        let room = panels.inside(panels.free);
+        let some = panels.typed(&typed, room, 4);
         let last = some.last().map(|line| line.text.as_str());
         assert_eq!((some.len(), last), (4, Some("(6 more in the terminal)")));
-        assert_eq!(panels.typed(&typed, 9), typed);
+        assert_eq!(panels.typed(&typed, room, 9), typed);
     }
 }

@@ -4,87 +4,66 @@
 //! enlarged by whole factors where pixels are small. Fixed width makes room a matter of counting:
 //! columns and rows.
 
-use embedded_graphics::Drawable;
-use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{OriginDimensions, Point, Size};
 use embedded_graphics::mono_font::iso_8859_1::{FONT_6X10, FONT_8X13, FONT_9X15, FONT_10X20};
 use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
-use embedded_graphics::pixelcolor::{Rgb888, raw::RawU24};
-use embedded_graphics::prelude::{Pixel, RgbColor};
+use embedded_graphics::pixelcolor::Rgb888;
+use embedded_graphics::prelude::{DrawTarget, Drawable, IntoStorage, Pixel};
+use embedded_graphics::primitives::Rectangle;
 use embedded_graphics::text::{Baseline, Text};
 
 use super::Canvas;
-use super::fit::Area;
 
-/// What a line says, by its colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
-    /// What matters most.
-    Title,
-    /// A fact.
-    Plain,
-    /// What helps to read the facts.
-    Quiet,
-    /// Something to be typed as it stands.
-    Typed,
-    /// Something is wrong.
-    Alert,
-}
+/// What matters most.
+pub(super) const TITLE: Rgb888 = Rgb888::new(0xff, 0xff, 0xff);
 
-impl Tone {
-    fn colour(self) -> Rgb888 {
-        let rgb = match self {
-            Tone::Title => 0xff_ff_ff,
-            Tone::Plain => 0xe2_e6_ea,
-            Tone::Quiet => 0x9a_a4_ae,
-            Tone::Typed => 0x9f_e0_a6,
-            Tone::Alert => 0xff_8a_7a,
-        };
-        RawU24::new(rgb).into()
-    }
-}
+/// A fact.
+pub(super) const PLAIN: Rgb888 = Rgb888::new(0xe2, 0xe6, 0xea);
 
-/// A line of text.
+/// What helps to read the facts.
+pub(super) const QUIET: Rgb888 = Rgb888::new(0x9a, 0xa4, 0xae);
+
+/// Something to be typed as it stands.
+pub(super) const TYPED: Rgb888 = Rgb888::new(0x9f, 0xe0, 0xa6);
+
+/// Something is wrong.
+pub(super) const ALERT: Rgb888 = Rgb888::new(0xff, 0x8a, 0x7a);
+
+/// A line of text; its colour says what kind of thing it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// What it says.
-    pub text: String,
-    /// How it looks.
-    pub tone: Tone,
+pub(crate) struct Line {
+    pub(super) text: String,
+    colour: Rgb888,
 }
 
 impl Line {
-    /// A line of that tone.
-    pub fn new(tone: Tone, text: impl Into<String>) -> Self {
-        Line {
-            text: text.into(),
-            tone,
-        }
+    pub(super) fn new(colour: Rgb888, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Line { text, colour }
     }
 
-    /// An empty line.
-    pub fn empty() -> Self {
-        Line::new(Tone::Plain, "")
+    pub(super) fn empty() -> Self {
+        Line::new(PLAIN, "")
     }
 
     /// As many characters as it has.
-    pub fn columns(&self) -> usize {
+    pub(super) fn columns(&self) -> usize {
         self.text.chars().count()
     }
 }
 
 /// A font and how many times it is enlarged.
 #[derive(Debug, Clone, Copy)]
-pub struct Type {
+pub(super) struct Type {
     font: &'static MonoFont<'static>,
-    scale: usize,
+    scale: u32,
 }
 
 impl Type {
     /// What is easily read in a window of that size, where `density` pixels make one of a common
     /// screen's, and leaves room for 50 columns and 18 rows from 320x240 on.
-    pub fn for_window(width: usize, height: usize, density: usize) -> Self {
-        let common = (width * 3 / 4).min(height) / density.max(1);
+    pub(super) fn for_window(window: Size, density: u32) -> Self {
+        let common = (window.width * 3 / 4).min(window.height) / density.max(1);
         let (font, scale) = match common {
             0..360 => (&FONT_6X10, 1),
             360..480 => (&FONT_8X13, 1),
@@ -98,42 +77,51 @@ impl Type {
     }
 
     /// The same, twice as large.
-    pub fn doubled(self) -> Self {
+    pub(super) fn doubled(self) -> Self {
         Type {
             scale: self.scale * 2,
             ..self
         }
     }
 
-    /// Width of a character in pixels.
-    pub fn column(self) -> usize {
-        self.font.character_size.width as usize * self.scale
+    /// A character's width.
+    pub(super) fn column(self) -> u32 {
+        self.font.character_size.width * self.scale
     }
 
-    /// From one line to the next in pixels, the space between them included.
-    pub fn row(self) -> usize {
-        let height = self.font.character_size.height as usize;
+    /// From one line to the next, the space between them included.
+    pub(super) fn row(self) -> u32 {
+        let height = self.font.character_size.height;
         (height + height / 5) * self.scale
     }
 
+    /// What these lines take, one below the other.
+    pub(super) fn size_of(self, lines: &[Line]) -> Size {
+        let widest = lines.iter().map(Line::columns).max().unwrap_or(0);
+        Size::new(
+            widest as u32 * self.column(),
+            lines.len() as u32 * self.row(),
+        )
+    }
+
     /// Draws a line with its upper left corner there.
-    pub fn draw(self, canvas: &mut Canvas<'_>, x: usize, y: usize, line: &Line) {
-        let style = MonoTextStyle::new(self.font, line.tone.colour());
+    pub(super) fn draw(self, canvas: &mut Canvas<'_>, corner: Point, line: &Line) {
+        let style = MonoTextStyle::new(self.font, line.colour);
+        let above = self.font.character_size.height / 10 * self.scale;
         let mut target = Enlarged {
             canvas,
-            x,
-            y: y + self.font.character_size.height as usize / 10 * self.scale,
+            corner: corner + Size::new(0, above),
             scale: self.scale,
         };
-        let drawn = Text::with_baseline(&line.text, Point::zero(), style, Baseline::Top);
+        let text = Text::with_baseline(&line.text, Point::zero(), style, Baseline::Top);
         // Drawing on memory cannot fail: the error type has no values.
-        let Ok(_) = drawn.draw(&mut target);
+        let Ok(_) = text.draw(&mut target);
     }
 }
 
 /// Text that does not fit into the columns goes on in the next line, set in by two: from a space where
 /// there is one, else behind a slash, else anywhere.
-pub fn wrap(line: &Line, columns: usize) -> Vec<Line> {
+pub(super) fn wrap(line: &Line, columns: usize) -> Vec<Line> {
     let columns = columns.max(4);
     let mut wrapped = Vec::new();
     let mut rest: Vec<char> = line.text.chars().collect();
@@ -142,12 +130,12 @@ pub fn wrap(line: &Line, columns: usize) -> Vec<Line> {
         let room = columns - indent.len();
         let tail = rest.split_off(break_at(&rest, room));
         let head: String = rest.iter().collect();
-        wrapped.push(Line::new(line.tone, format!("{indent}{head}")));
+        wrapped.push(Line::new(line.colour, format!("{indent}{head}")));
         rest = tail.into_iter().skip_while(|c| *c == ' ').collect();
         indent = "  ";
     }
     let tail: String = rest.iter().collect();
-    wrapped.push(Line::new(line.tone, format!("{indent}{tail}")));
+    wrapped.push(Line::new(line.colour, format!("{indent}{tail}")));
     wrapped
 }
 
@@ -163,16 +151,15 @@ fn break_at(text: &[char], room: usize) -> usize {
 }
 
 /// A canvas whose pixels are squares of `scale`, seen from a corner.
-struct Enlarged<'a, 'b> {
-    canvas: &'a mut Canvas<'b>,
-    x: usize,
-    y: usize,
-    scale: usize,
+pub(super) struct Enlarged<'a, 'b> {
+    pub(super) canvas: &'a mut Canvas<'b>,
+    pub(super) corner: Point,
+    pub(super) scale: u32,
 }
 
 impl OriginDimensions for Enlarged<'_, '_> {
     fn size(&self) -> Size {
-        Size::new(self.canvas.width() as u32, self.canvas.height() as u32)
+        self.canvas.size
     }
 }
 
@@ -185,17 +172,9 @@ impl DrawTarget for Enlarged<'_, '_> {
         I: IntoIterator<Item = Pixel<Self::Color>>,
     {
         for Pixel(point, colour) in pixels {
-            let (Ok(x), Ok(y)) = (usize::try_from(point.x), usize::try_from(point.y)) else {
-                continue;
-            };
-            let square = Area {
-                x: self.x + x * self.scale,
-                y: self.y + y * self.scale,
-                width: self.scale,
-                height: self.scale,
-            };
-            let [r, g, b] = [colour.r(), colour.g(), colour.b()];
-            self.canvas.fill(square, u32::from_be_bytes([0, r, g, b]));
+            let corner = self.corner + point * self.scale as i32;
+            let square = Rectangle::new(corner, Size::new_equal(self.scale));
+            self.canvas.fill(square, colour.into_storage());
         }
         Ok(())
     }
@@ -206,7 +185,7 @@ mod tests {
     use super::*;
 
     fn wrapped(text: &str, columns: usize) -> Vec<String> {
-        let lines = wrap(&Line::new(Tone::Plain, text), columns);
+        let lines = wrap(&Line::new(PLAIN, text), columns);
         lines.into_iter().map(|line| line.text).collect()
     }
 
@@ -243,7 +222,7 @@ mod tests {
             (3840, 2160, 2),
             (1080, 1920, 1),
         ] {
-            let font = Type::for_window(width, height, density);
+            let font = Type::for_window(Size::new(width, height), density);
             assert!(width / font.column() >= 50, "{width}x{height}");
             assert!(height / font.row() >= 18, "{width}x{height}");
         }
@@ -253,8 +232,8 @@ mod tests {
     fn letters_are_drawn_in_their_colour_and_enlarged_by_whole_factors() {
         let mut pixels = vec![0; 100 * 60];
         let mut canvas = Canvas::new(&mut pixels, 100, 60);
-        let font = Type::for_window(640, 480, 2);
-        font.draw(&mut canvas, 10, 4, &Line::new(Tone::Title, "H"));
+        let font = Type::for_window(Size::new(640, 480), 2);
+        font.draw(&mut canvas, Point::new(10, 4), &Line::new(TITLE, "H"));
         let lit: Vec<_> = (0..6000).filter(|i| pixels[*i] != 0).collect();
         assert!(!lit.is_empty());
         // Squares of two by two: each lit pixel has its partner.
@@ -268,8 +247,12 @@ mod tests {
     fn text_beyond_the_edge_is_clipped() {
         let mut pixels = vec![0; 8 * 8];
         let mut canvas = Canvas::new(&mut pixels, 8, 8);
-        let font = Type::for_window(3840, 2160, 2);
-        font.draw(&mut canvas, 5, 5, &Line::new(Tone::Alert, "W\u{2603}W"));
-        font.draw(&mut canvas, 50, 50, &Line::new(Tone::Alert, "W"));
+        let font = Type::for_window(Size::new(3840, 2160), 2);
+        font.draw(
+            &mut canvas,
+            Point::new(5, 5),
+            &Line::new(ALERT, "W\u{2603}W"),
+        );
+        font.draw(&mut canvas, Point::new(50, 50), &Line::new(ALERT, "W"));
     }
 }

@@ -5,7 +5,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::text::{Line, Tone};
+use embedded_graphics::geometry::Size;
+
+use super::text::{ALERT, Line, PLAIN, QUIET, TITLE, TYPED};
 use crate::window::model::{State, Status};
 
 /// The keys and what they do, in the order of the help.
@@ -23,22 +25,18 @@ const KEYS: [(&str, &str); 10] = [
 ];
 
 /// While nobody has sent yet: what to type on the Pi.
-pub fn waiting(status: &Status) -> Waiting {
+pub(crate) fn waiting(status: &Status) -> Waiting {
     let mut closing = Vec::new();
     if let Some(hint) = &status.hint {
         closing.push(Line::empty());
         let colon = if hint.command.is_some() { ":" } else { "" };
         let what = format!("No camera yet. {}{colon}", hint.what);
-        closing.push(Line::new(Tone::Plain, what));
+        closing.push(Line::new(PLAIN, what));
         // On a line of its own: it is to be typed, too.
-        closing.extend(
-            hint.command
-                .as_ref()
-                .map(|line| Line::new(Tone::Typed, line)),
-        );
+        closing.extend(hint.command.as_ref().map(|line| Line::new(TYPED, line)));
     }
     closing.push(Line::empty());
-    closing.push(Line::new(Tone::Quiet, "H: all keys   Esc: close"));
+    closing.push(Line::new(QUIET, "H: all keys   Esc: close"));
     let ask = if status.is_local {
         "Only this machine can reach it. Here, type:"
     } else if status.typed.is_empty() {
@@ -50,15 +48,15 @@ pub fn waiting(status: &Status) -> Waiting {
     };
     Waiting {
         opening: vec![
-            Line::new(Tone::Title, "Waiting for a camera"),
+            Line::new(TITLE, "Waiting for a camera"),
             Line::empty(),
-            Line::new(Tone::Plain, ask),
+            Line::new(PLAIN, ask),
             Line::empty(),
         ],
         typed: status
             .typed
             .iter()
-            .map(|line| Line::new(Tone::Typed, line))
+            .map(|line| Line::new(TYPED, line))
             .collect(),
         closing,
     }
@@ -66,99 +64,90 @@ pub fn waiting(status: &Status) -> Waiting {
 
 /// The waiting screen's parts; the middle one gives way where there is no room.
 #[derive(Debug)]
-pub struct Waiting {
+pub(crate) struct Waiting {
     /// What it waits for.
-    pub opening: Vec<Line>,
+    pub(super) opening: Vec<Line>,
     /// What to type.
-    pub typed: Vec<Line>,
+    pub(super) typed: Vec<Line>,
     /// What else there is to know.
-    pub closing: Vec<Line>,
+    pub(super) closing: Vec<Line>,
 }
 
 /// Says that not everything to type is on the screen.
-pub fn more_typed(missing: usize) -> Line {
-    Line::new(Tone::Quiet, format!("({missing} more in the terminal)"))
+pub(crate) fn more_typed(missing: usize) -> Line {
+    Line::new(QUIET, format!("({missing} more in the terminal)"))
 }
 
 /// The help.
-pub fn help() -> Vec<Line> {
-    let mut lines = vec![Line::new(Tone::Title, "Keys"), Line::empty()];
+pub(crate) fn help() -> Vec<Line> {
+    let mut lines = vec![Line::new(TITLE, "Keys"), Line::empty()];
     for (key, meaning) in KEYS {
-        lines.push(Line::new(Tone::Plain, format!("{key:<8}{meaning}")));
+        lines.push(Line::new(PLAIN, format!("{key:<8}{meaning}")));
     }
     lines
 }
 
 /// The figures. The most important lines come first: the last go where there is no room.
-pub fn overlay(status: &Status, window: (usize, usize)) -> Vec<Line> {
-    let name = status.name.as_deref().unwrap_or("unnamed");
-    let mut lines = vec![Line::new(Tone::Title, name)];
-    let mut fact = |label: &str, value: String| {
-        lines.push(Line::new(Tone::Plain, format!("{label:<9}{value}")));
-    };
-    let not_known = || "not known".to_owned();
-    // An old number beside a picture that stands still would be a lie.
+pub(crate) fn overlay(status: &Status, window: Size) -> Vec<Line> {
+    let fact = |label: &str, value: String| Line::new(PLAIN, format!("{label:<9}{value}"));
+    let or_not_known = |value: Option<String>| value.unwrap_or_else(|| "not known".into());
     let latency = match status.state {
+        // An old number beside a picture that stands still would be a lie.
         State::Stalled { .. } => "no picture".into(),
-        _ => status.latency.map_or_else(not_known, milliseconds),
+        _ => or_not_known(status.latency.map(milliseconds)),
     };
-    fact("latency", latency);
-    fact("fps", format!("{:.1}", status.fps));
-    fact("size", format!("{}x{}", status.width, status.height));
-    fact("dropped", dropped(status));
-    fact("rate", format!("{:.2} Mbit/s", status.mbit_s));
-    let quality = status.quality.map(|quality| quality.to_string());
-    fact("quality", quality.unwrap_or_else(not_known));
-    fact("from", status.peer.clone().unwrap_or_else(not_known));
-    fact("window", format!("{}x{}", window.0, window.1));
-    // What the number means stands below it: it is what people compare.
-    lines.insert(2, Line::new(Tone::Quiet, "  camera to screen, without the"));
-    lines.insert(
-        3,
-        Line::new(Tone::Quiet, "  exposure and the monitor's delay"),
-    );
-    lines
-}
-
-fn dropped(status: &Status) -> String {
-    let all = status.shown + status.skipped;
-    let share = 100.0 * status.skipped as f64 / all.max(1) as f64;
-    format!("{} of {all} ({share:.1} %)", status.skipped)
+    let skipped = status.skipped;
+    let all = status.shown + skipped;
+    let share = 100.0 * skipped as f64 / all.max(1) as f64;
+    vec![
+        Line::new(TITLE, status.name.as_deref().unwrap_or("unnamed")),
+        fact("latency", latency),
+        // What the number means: it is what people compare.
+        Line::new(QUIET, "  camera to screen, without the"),
+        Line::new(QUIET, "  exposure and the monitor's delay"),
+        fact("fps", format!("{:.1}", status.fps)),
+        fact("size", format!("{}x{}", status.width, status.height)),
+        fact("dropped", format!("{skipped} of {all} ({share:.1} %)")),
+        fact("rate", format!("{:.2} Mbit/s", status.mbit_s)),
+        fact(
+            "quality",
+            or_not_known(status.quality.map(|q| q.to_string())),
+        ),
+        fact("from", or_not_known(status.peer.clone())),
+        fact("window", format!("{}x{}", window.width, window.height)),
+    ]
 }
 
 fn milliseconds(latency: Duration) -> String {
     let ms = latency.as_secs_f64() * 1000.0;
-    if ms < 100.0 {
-        format!("{ms:.1} ms")
-    } else {
-        format!("{ms:.0} ms")
-    }
+    let decimals = usize::from(ms < 100.0);
+    format!("{ms:.decimals$} ms")
 }
 
 /// For how long no picture came, and why; nothing while they come.
-pub fn stalled(status: &Status, now: Instant) -> Vec<Line> {
+pub(crate) fn stalled(status: &Status, now: Instant) -> Vec<Line> {
     let State::Stalled { since, why } = &status.state else {
         return Vec::new();
     };
     let silence = spell(now.saturating_duration_since(*since));
     vec![
-        Line::new(Tone::Title, format!("No picture for {silence}")),
-        Line::new(Tone::Plain, why),
+        Line::new(TITLE, format!("No picture for {silence}")),
+        Line::new(PLAIN, why),
     ]
 }
 
 /// Something that happened, or went wrong.
-pub fn notification(text: &str, is_error: bool) -> Line {
-    Line::new(if is_error { Tone::Alert } else { Tone::Plain }, text)
+pub(crate) fn notification(text: &str, is_error: bool) -> Line {
+    Line::new(if is_error { ALERT } else { PLAIN }, text)
 }
 
 /// That the picture is frozen, and what lets it go.
-pub fn frozen() -> Line {
-    Line::new(Tone::Title, "Frozen. Space: live again")
+pub(crate) fn frozen() -> Line {
+    Line::new(TITLE, "Frozen. Space: live again")
 }
 
 /// How long a recording runs: 0:07, 12:34, 1:02:03.
-pub fn recording_time(since: Instant, now: Instant) -> Line {
+pub(crate) fn recording_time(since: Instant, now: Instant) -> Line {
     let seconds = now.saturating_duration_since(since).as_secs();
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     let time = if hours > 0 {
@@ -166,7 +155,7 @@ pub fn recording_time(since: Instant, now: Instant) -> Line {
     } else {
         format!("{minutes}:{seconds:02}")
     };
-    Line::new(Tone::Title, time)
+    Line::new(TITLE, time)
 }
 
 /// A time in words, to two units.
@@ -225,13 +214,13 @@ mod tests {
             latency: Some(Duration::from_micros(2400)),
             ..Status::default()
         };
-        let live = text(&overlay(&status, (640, 480)));
+        let live = text(&overlay(&status, Size::new(640, 480)));
         assert!(live.contains("latency  2.4 ms"), "{live}");
         status.state = State::Stalled {
             since: Instant::now(),
             why: "no frames come".into(),
         };
-        let stalled = text(&overlay(&status, (640, 480)));
+        let stalled = text(&overlay(&status, Size::new(640, 480)));
         assert!(!stalled.contains("2.4 ms"), "{stalled}");
         assert!(stalled.contains("latency  no picture"), "{stalled}");
     }
@@ -249,12 +238,12 @@ mod tests {
             skipped: 10,
             ..Status::default()
         };
-        let unknown = text(&overlay(&status, (1280, 960)));
+        let unknown = text(&overlay(&status, Size::new(1280, 960)));
         assert!(unknown.contains("latency  not known"), "{unknown}");
         assert!(unknown.contains("quality  not known"), "{unknown}");
         status.latency = Some(Duration::from_micros(41_250));
         status.quality = Some(80);
-        let known = text(&overlay(&status, (1280, 960)));
+        let known = text(&overlay(&status, Size::new(1280, 960)));
         for fact in [
             "garden",
             "latency  41.2 ms\n  camera to screen, without the\n  exposure",

@@ -2,7 +2,7 @@
 //!
 //! minifb copies a picture into its own buffer, writes that through a socket, and the server copies
 //! it again: 4.5 ms at 1920x1080 here. Through shared memory (MIT-SHM) the server's copy is the only one:
-//! pictures are decoded into [`SharedMemory`], whatever else is drawn is drawn into it.
+//! pictures are decoded into [`bitmap`]s, whatever else is drawn is drawn into one.
 //! Works where the server is on this machine and takes a file descriptor for the memory (MIT-SHM 1.2:
 //! Xorg, Xwayland and Xvfb, since 2013); elsewhere [`Shm::new`] says no and minifb does it all. The
 //! connection is its own: a server at the end of a wire breaks it off when it sees a descriptor.
@@ -25,17 +25,15 @@ use x11rb::protocol::xproto::{
 };
 use x11rb::rust_connection::RustConnection;
 
-use crate::picture::bitmap::{self, PixelMemory};
+use crate::picture::bitmap::{self as memory, Bitmap, PixelBuf, PixelMemory};
 
-/// A window's pixels, in memory that the X server sees.
-pub struct Shm {
+/// A window, and the memory of its pixels that the X server sees, too.
+pub(in crate::window) struct Shm {
     connection: RustConnection,
     window: Window,
     gc: Gcontext,
     depth: u8,
     attached: Vec<Segment>,
-    /// For what is drawn here.
-    own: SharedMemory,
 }
 
 /// Memory that is attached to the server under a number, as long as it is there.
@@ -46,7 +44,7 @@ struct Segment {
 
 /// Pixels that an X server can map, too.
 #[derive(Debug, Default)]
-pub struct SharedMemory {
+struct SharedMemory {
     mapped: Option<Mapped>,
     count: usize,
 }
@@ -57,12 +55,21 @@ struct Mapped {
     memory: MmapMut,
 }
 
-/// Why this way is not open any more: the server's reason, or that memory is out.
-pub type ShmError = Box<dyn std::error::Error>;
+/// Why pixels did not go this way: the server's reason, or that they are in other memory.
+type ShmError = Box<dyn std::error::Error>;
+
+/// A bitmap that is shown without a copy.
+pub fn bitmap() -> Bitmap {
+    Bitmap {
+        pixels: PixelBuf::new(SharedMemory::default()),
+        ..Bitmap::default()
+    }
+}
 
 impl Shm {
     /// Connects; `None` where this way is not open.
-    pub fn new(window: Window) -> Option<Self> {
+    pub(in crate::window) fn new(window: &minifb::Window) -> Option<Self> {
+        let window = super::id(window);
         let (connection, _) = RustConnection::connect(None).ok()?;
         connection
             .extension_information(shm::X11_EXTENSION_NAME)
@@ -81,39 +88,19 @@ impl Shm {
             gc,
             depth,
             attached: Vec::new(),
-            own: SharedMemory::default(),
         };
+        let mut probe = SharedMemory::default();
+        probe.resize(1).ok()?;
         // A server elsewhere breaks the connection off here.
-        shm.pixels(1).ok()?;
-        shm.own.attach(&shm.connection, &mut shm.attached).ok()?;
+        shm.attach(&probe).ok()?;
         Some(shm)
     }
 
-    /// Room for that many pixels, with whatever is in it.
-    pub fn pixels(&mut self, count: usize) -> Result<&mut [u32], ShmError> {
-        self.own.resize(count)?;
-        Ok(&mut self.own)
-    }
-
-    /// Shows what [`Shm::pixels`] holds, and returns when it is on the screen.
-    pub fn put(&mut self, width: usize, height: usize) -> Result<(), ShmError> {
-        let segment = self.own.attach(&self.connection, &mut self.attached)?;
-        self.put_segment(segment, width, height)
-    }
-
-    /// Shows a bitmap that lies in such memory, and returns when it is on the screen.
-    pub fn show(
-        &mut self,
-        memory: &SharedMemory,
-        width: usize,
-        height: usize,
-    ) -> Result<(), ShmError> {
-        let segment = memory.attach(&self.connection, &mut self.attached)?;
-        self.put_segment(segment, width, height)
-    }
-
-    fn put_segment(&self, segment: shm::Seg, width: usize, height: usize) -> Result<(), ShmError> {
-        let (width, height) = (width as u16, height as u16);
+    /// Shows what is in a [`bitmap`], and returns when it is on the screen.
+    pub(in crate::window) fn show(&mut self, bitmap: &Bitmap) -> Result<(), ShmError> {
+        let memory = bitmap.pixels.memory::<SharedMemory>();
+        let segment = self.attach(memory.ok_or("the pixels are on the heap")?)?;
+        let (width, height) = (bitmap.width as u16, bitmap.height as u16);
         let put = self.connection.shm_put_image(
             self.window,
             self.gc,
@@ -133,35 +120,29 @@ impl Shm {
         );
         Ok(put?.check()?)
     }
-}
 
-impl SharedMemory {
-    /// The number under which the server knows it; it is told now, if it was not.
-    fn attach(
-        &self,
-        connection: &RustConnection,
-        attached: &mut Vec<Segment>,
-    ) -> Result<shm::Seg, ShmError> {
-        let file = &self.mapped.as_ref().ok_or("there are no pixels")?.file;
+    /// The number under which the server knows the memory; it is told now, if it was not.
+    fn attach(&mut self, memory: &SharedMemory) -> Result<shm::Seg, ShmError> {
+        let file = &memory.mapped.as_ref().ok_or("there are no pixels")?.file;
         let is_this = |segment: &&Segment| std::ptr::eq(segment.memory.as_ptr(), Arc::as_ptr(file));
-        if let Some(known) = attached.iter().find(is_this) {
+        if let Some(known) = self.attached.iter().find(is_this) {
             return Ok(known.id);
         }
         // Of what is gone here the server still holds the memory.
-        attached.retain(|segment| {
+        self.attached.retain(|segment| {
             let is_there = segment.memory.strong_count() > 0;
             if !is_there {
                 // Should that fail, so will the next.
-                let _ = connection.shm_detach(segment.id);
+                let _ = self.connection.shm_detach(segment.id);
             }
             is_there
         });
-        let id = connection.generate_id()?;
+        let id = self.connection.generate_id()?;
         let read_only = true;
-        connection
+        self.connection
             .shm_attach_fd(id, file.try_clone()?, read_only)?
             .check()?;
-        attached.push(Segment {
+        self.attached.push(Segment {
             id,
             memory: Arc::downgrade(file),
         });
@@ -172,7 +153,7 @@ impl SharedMemory {
 impl PixelMemory for SharedMemory {
     fn resize(&mut self, count: usize) -> io::Result<()> {
         let room = self.mapped.as_ref().map_or(0, |m| m.memory.len() / 4);
-        if room < count || bitmap::is_too_large(room, count) {
+        if room < count || memory::is_too_large(room, count) {
             self.mapped = Some(Mapped::new(count)?);
         }
         self.count = count;

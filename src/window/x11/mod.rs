@@ -5,13 +5,23 @@
 //! manager it is asked as the desktops agreed (EWMH); without one the window is placed by hand.
 //! Nothing here is needed to show pictures: what fails is left undone.
 //!
+//! ```text
+//! Desktop   what is asked of the server and the window manager
+//! Watch     events that wake the loop
+//! shm       pixels through shared memory
+//! ```
+//!
 //! Requests run on the window's thread and wait for the server's answer; a [`Watch`] has a thread of
 //! its own that blocks on the server's events, and ends when the window is gone.
 
+mod shm;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use embedded_graphics::geometry::{AnchorPoint, Point, Size};
+use embedded_graphics::primitives::Rectangle;
 use x11rb::connection::Connection;
-use x11rb::errors::{ReplyError, ReplyOrIdError};
+use x11rb::errors::ReplyError;
 use x11rb::properties::WmSizeHints;
 use x11rb::protocol::Event;
 use x11rb::protocol::randr::ConnectionExt as _;
@@ -23,10 +33,11 @@ use x11rb::resource_manager;
 use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
 
-use super::place::window_size;
-use super::rect::Rect;
+pub(super) use self::shm::Shm;
+pub use self::shm::bitmap;
+use super::SMALLEST;
+use super::geometry::window_size;
 use crate::handoff::slot::Slot;
-use crate::window::SMALLEST;
 
 x11rb::atom_manager! {
     Atoms: AtomsCookie {
@@ -46,34 +57,38 @@ const COMMON_DPI: u32 = 96;
 const COMMON_ROWS: u32 = 1080;
 
 /// A window of minifb's, seen from a second connection.
-pub struct Desktop {
+pub(super) struct Desktop {
     connection: RustConnection,
     root: Window,
     window: Window,
     atoms: Atoms,
     /// Where the window was before it filled the screen, without a window manager.
-    windowed: Option<Rect>,
+    windowed: Option<Rectangle>,
+}
+
+/// X11's number of a window: 29 bits, which minifb wraps in a pointer.
+fn id(window: &minifb::Window) -> Window {
+    window.get_window_handle() as usize as Window
 }
 
 impl Desktop {
     /// Connects to the display of the window.
-    pub fn new(window: Window) -> Result<Self, Box<dyn std::error::Error>> {
-        let (connection, screen) = RustConnection::connect(None)?;
-        let root = connection.setup().roots[screen].root;
-        let atoms = Atoms::new(&connection)?.reply()?;
+    pub(super) fn new(window: &minifb::Window) -> Option<Self> {
+        let (connection, screen) = RustConnection::connect(None).ok()?;
+        let atoms = Atoms::new(&connection).ok()?.reply().ok()?;
         let desktop = Desktop {
+            root: connection.setup().roots[screen].root,
+            window: id(window),
             connection,
-            root,
-            window,
             atoms,
             windowed: None,
         };
-        desktop.introduce()?;
-        Ok(desktop)
+        desktop.introduce().ok()?;
+        Some(desktop)
     }
 
     /// Tells the window manager what the window is, and how small it may become.
-    fn introduce(&self) -> Result<(), ReplyOrIdError> {
+    fn introduce(&self) -> Result<(), ReplyError> {
         let hints = WmSizeHints {
             min_size: Some((SMALLEST.0 as i32, SMALLEST.1 as i32)),
             ..WmSizeHints::new()
@@ -91,26 +106,25 @@ impl Desktop {
     }
 
     /// How many pixels of this screen make one of a common screen, in each direction; at least 1.
-    pub fn density(&self) -> u32 {
+    pub(super) fn density(&self) -> u32 {
         let said = resource_manager::new_from_default(&self.connection)
             .ok()
             .and_then(|resources| resources.get_value::<u32>("Xft.dpi", "").ok().flatten())
             .map_or(1, |dpi| (dpi + COMMON_DPI / 2) / COMMON_DPI);
-        let by_rows = self.monitor().map_or(1, |m| m.height / COMMON_ROWS);
+        let by_rows = self.monitor().map_or(1, |m| m.size.height / COMMON_ROWS);
         // More than 8 is a mistake in somebody's settings.
         said.max(by_rows).clamp(1, 8)
     }
 
-    /// Gives the window a size that suits the picture; says which.
-    pub fn suit(&self, picture: (u32, u32)) -> Result<(u32, u32), ReplyError> {
+    /// Gives the window a size that suits the picture.
+    pub(super) fn suit(&self, picture: Size) -> Result<(), ReplyError> {
         let room = self.room()?;
-        let size = window_size(picture, (room.width, room.height), self.density());
-        self.place(self.window_rect()?.resized(size, room))?;
-        Ok(size)
+        let size = window_size(picture, room.size, self.density());
+        self.place(resized_in(room, self.window_rect()?, size))
     }
 
     /// Whether the window fills the screen.
-    pub fn is_full_screen(&self) -> bool {
+    pub(super) fn is_full_screen(&self) -> bool {
         if self.windowed.is_some() {
             return true;
         }
@@ -119,7 +133,7 @@ impl Desktop {
     }
 
     /// Makes the window fill the screen, or gives it its place back.
-    pub fn set_full_screen(&mut self, full: bool) -> Result<(), ReplyError> {
+    pub(super) fn set_full_screen(&mut self, full: bool) -> Result<(), ReplyError> {
         if self.manager_knows(self.atoms._NET_WM_STATE_FULLSCREEN) {
             return self.ask_manager(self.atoms._NET_WM_STATE_FULLSCREEN, full);
         }
@@ -133,7 +147,7 @@ impl Desktop {
     }
 
     /// Keeps the window above the others, where there is a window manager.
-    pub fn keep_on_top(&self) -> Result<(), ReplyError> {
+    pub(super) fn keep_on_top(&self) -> Result<(), ReplyError> {
         self.ask_manager(self.atoms._NET_WM_STATE_ABOVE, true)
     }
 
@@ -152,81 +166,69 @@ impl Desktop {
             .contains(&state)
     }
 
-    fn place(&self, rect: Rect) -> Result<(), ReplyError> {
+    fn place(&self, rect: Rectangle) -> Result<(), ReplyError> {
         let place = ConfigureWindowAux::new()
-            .x(rect.x)
-            .y(rect.y)
-            .width(rect.width)
-            .height(rect.height);
+            .x(rect.top_left.x)
+            .y(rect.top_left.y)
+            .width(rect.size.width)
+            .height(rect.size.height);
         self.connection
             .configure_window(self.window, &place)?
             .check()
     }
 
-    fn window_rect(&self) -> Result<Rect, ReplyError> {
-        let size = self.connection.get_geometry(self.window)?.reply()?;
+    fn window_rect(&self) -> Result<Rectangle, ReplyError> {
         let place = self
             .connection
             .translate_coordinates(self.window, self.root, 0, 0)?
             .reply()?;
-        Ok(Rect {
-            x: place.dst_x.into(),
-            y: place.dst_y.into(),
-            width: size.width.into(),
-            height: size.height.into(),
-        })
+        let corner = Point::new(place.dst_x.into(), place.dst_y.into());
+        Ok(Rectangle::new(corner, self.size_of(self.window)?))
+    }
+
+    fn size_of(&self, window: Window) -> Result<Size, ReplyError> {
+        let geometry = self.connection.get_geometry(window)?.reply()?;
+        Ok(Size::new(geometry.width.into(), geometry.height.into()))
     }
 
     /// The monitor that the window's middle is on.
-    fn monitor(&self) -> Result<Rect, ReplyError> {
-        let middle = self.window_rect()?.middle();
+    fn monitor(&self) -> Result<Rectangle, ReplyError> {
+        let middle = self.window_rect()?.center();
         let monitors = self.connection.randr_get_monitors(self.root, true)?.reply();
         let of_window = monitors.ok().and_then(|found| {
-            let rects = found.monitors.into_iter().map(|monitor| Rect {
-                x: monitor.x.into(),
-                y: monitor.y.into(),
-                width: monitor.width.into(),
-                height: monitor.height.into(),
+            let mut rects = found.monitors.into_iter().map(|monitor| {
+                let corner = Point::new(monitor.x.into(), monitor.y.into());
+                Rectangle::new(
+                    corner,
+                    Size::new(monitor.width.into(), monitor.height.into()),
+                )
             });
-            rects.into_iter().find(|rect| rect.contains(middle))
+            rects.find(|rect| rect.contains(middle))
         });
-        if let Some(monitor) = of_window {
-            return Ok(monitor);
+        match of_window {
+            Some(monitor) => Ok(monitor),
+            None => Ok(Rectangle::new(Point::zero(), self.size_of(self.root)?)),
         }
-        let screen = self.connection.get_geometry(self.root)?.reply()?;
-        Ok(Rect {
-            x: 0,
-            y: 0,
-            width: screen.width.into(),
-            height: screen.height.into(),
-        })
     }
 
     /// Where a window's inside can be: the monitor without the desktop's panels and the window's frame.
-    fn room(&self) -> Result<Rect, ReplyError> {
-        let monitor = self.monitor()?;
+    fn room(&self) -> Result<Rectangle, ReplyError> {
+        let mut room = self.monitor()?;
         let work = self.numbers_of(self.root, self.atoms._NET_WORKAREA);
-        let free = match work[..] {
-            [x, y, width, height, ..] => monitor
-                .common(Rect {
-                    x: x as i32,
-                    y: y as i32,
-                    width,
-                    height,
-                })
-                .unwrap_or(monitor),
-            _ => monitor,
-        };
+        if let [x, y, width, height, ..] = work[..] {
+            let corner = Point::new(x as i32, y as i32);
+            let free = room.intersection(&Rectangle::new(corner, Size::new(width, height)));
+            if !free.is_zero_sized() {
+                room = free;
+            }
+        }
         let frame = self.numbers_of(self.window, self.atoms._NET_FRAME_EXTENTS);
-        Ok(match frame[..] {
-            [left, right, top, bottom] => Rect {
-                x: free.x + left as i32,
-                y: free.y + top as i32,
-                width: free.width.saturating_sub(left + right),
-                height: free.height.saturating_sub(top + bottom),
-            },
-            _ => free,
-        })
+        if let [left, right, top, bottom] = frame[..] {
+            room.top_left += Point::new(left as i32, top as i32);
+            let frame = Size::new(left + right, top + bottom);
+            room.size = room.size.saturating_sub(frame);
+        }
+        Ok(room)
     }
 
     fn numbers_of(&self, window: Window, property: Atom) -> Vec<u32> {
@@ -252,15 +254,26 @@ impl Desktop {
     }
 }
 
+/// A window of that size around the middle of where it was, moved into the room as far as it fits.
+fn resized_in(room: Rectangle, before: Rectangle, size: Size) -> Rectangle {
+    let around = before.resized(size, AnchorPoint::Center).top_left;
+    let last = room.top_left + room.size.saturating_sub(size);
+    Rectangle::new(
+        around.component_min(last).component_max(room.top_left),
+        size,
+    )
+}
+
 /// Wakes whoever waits at the slot whenever something happens to a window.
-pub struct Watch {
+pub(super) struct Watch {
     connection: RustConnection,
     window: Window,
 }
 
 impl Watch {
     /// From now on the window's events are told to this connection, too.
-    pub fn new(window: Window) -> Option<Self> {
+    pub(super) fn new(window: &minifb::Window) -> Option<Self> {
+        let window = id(window);
         let (connection, _) = RustConnection::connect(None).ok()?;
         let events = EventMask::EXPOSURE
             | EventMask::STRUCTURE_NOTIFY
@@ -277,7 +290,7 @@ impl Watch {
     }
 
     /// Blocks until the window is gone. Sets `uncovered` when pixels of it were lost.
-    pub fn run<T>(self, slot: &Slot<T>, uncovered: &AtomicBool) {
+    pub(super) fn run<T>(self, slot: &Slot<T>, uncovered: &AtomicBool) {
         while let Ok(event) = self.connection.wait_for_event() {
             match event {
                 Event::DestroyNotify(gone) if gone.window == self.window => return,
@@ -288,5 +301,22 @@ impl Watch {
             }
             slot.nudge();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_grows_around_its_middle_and_stays_on_the_screen() {
+        let rect = |x, y, size: (u32, u32)| Rectangle::new(Point::new(x, y), size.into());
+        let screen = rect(0, 0, (1920, 1080));
+        let grown = |before, size: (u32, u32)| resized_in(screen, before, size.into());
+        let before = rect(640, 300, (640, 480));
+        assert_eq!(grown(before, (800, 600)), rect(560, 240, (800, 600)));
+        let corner = rect(1600, 900, (320, 180));
+        assert_eq!(grown(corner, (640, 480)), rect(1280, 600, (640, 480)));
+        assert_eq!(grown(before, (2000, 1200)), rect(0, 0, (2000, 1200)));
     }
 }
