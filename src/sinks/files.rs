@@ -1,8 +1,8 @@
 //! Where pictures and recordings go: directories and names.
 //!
 //! `garden_2026-11-22_08-33-01.123.jpg`: the sender's name, local time, no colons (Windows has none
-//! in names). Nothing is ever overwritten: a file is created or it is another's, and a number is
-//! added. Runs on the sinks' threads, which may block on the disk; knows no format.
+//! in names). Nothing is ever overwritten: where a name is taken, a number is added. Runs on the sinks'
+//! threads, which may block on the disk; knows no format.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -23,8 +23,7 @@ const NAMELESS: &str = "pi-stream";
 /// How a time looks in a name.
 const DATE: &str = "%Y-%m-%d_%H-%M-%S";
 
-/// How many names that are taken are passed over: a second has no more frames, so that more means
-/// a directory that lies.
+/// How many names are tried: a second has fewer frames, so that more means a directory that lies.
 const MAX_TRIES: u32 = 10_000;
 
 /// `NAME_2026-11-22_08-33-01.123`: what a file made from this frame is called, without an extension.

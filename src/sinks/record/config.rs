@@ -92,7 +92,7 @@ impl Config {
                 Err(TryLockError::WouldBlock) => {
                     return Err(RecordError::Claimed(self.path.clone()));
                 }
-                // Whoever had it before has deleted it since it was opened.
+                // Its owner has deleted it since it was opened.
                 Ok(()) if !is_there(&file, &path) => {}
                 // Ours; or a file system without locks, where nobody can be asked.
                 _ => {
@@ -132,7 +132,7 @@ pub struct Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // While it is locked: nobody else can have it now. Where it stays it is in nobody's way.
+        // Still locked, so that nobody else can have it. If it cannot be deleted it is in nobody's way.
         let _ = fs::remove_file(&self.path);
     }
 }

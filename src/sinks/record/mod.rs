@@ -133,7 +133,7 @@ struct Run {
     status: Arc<Mutex<Status>>,
     tell: Tell,
     slow: RateLimit,
-    /// Bounds the lines that a sender, or a disk, causes as often as it likes.
+    /// For the lines that a sender, or a disk, can cause at will.
     lines: RateLimit,
     segments: Segments,
     timeline: Timeline,
@@ -291,9 +291,9 @@ impl Run {
         }
     }
 
-    /// The disk does not take what comes. That is told once, until it does again.
+    /// The disk does not take what comes. That is reported once, until it does again.
     fn fail(&mut self, error: &RecordError, now: Instant) {
-        // What can be completed is; the first error is the one to tell.
+        // What can be completed is; the first error is the one to report.
         let _ = self.close();
         let next_segment = self.timeline.leave().filter(|at| *at > now);
         let retry_at = now + RETRY_EVERY;
@@ -313,7 +313,7 @@ impl Run {
         }
     }
 
-    /// Tells, unless that is too much of the same.
+    /// Reports what a sender, or a disk, can cause at will: within the rate limit.
     fn tell_at(&mut self, now: Instant, event: Event) {
         let Some(left_out) = self.lines.allow(now) else {
             return;
