@@ -15,9 +15,7 @@ use super::frame::Received;
 use super::session::Session;
 use crate::handoff::lock::lock;
 use crate::protocol::stamp::Name;
-
-/// How many latencies are kept between two reports.
-const MAX_LATENCIES: usize = 1024;
+use crate::report::rates::{self, Latencies, round};
 
 /// What came to one place.
 #[derive(Debug, Default)]
@@ -47,7 +45,7 @@ pub(crate) struct Newest {
     pub(crate) quality: Option<u8>,
     /// Capture to shown, as the sender measured it.
     pub(crate) latency_us: Option<u64>,
-    latencies: Vec<u64>,
+    latencies: Latencies,
 }
 
 /// How a session ended.
@@ -81,9 +79,7 @@ impl Camera {
         newest.quality = stamp.and_then(|stamp| stamp.quality);
         newest.latency_us = stamp.and_then(|stamp| stamp.latency_us);
         if let Some(latency) = newest.latency_us {
-            if newest.latencies.len() < MAX_LATENCIES {
-                newest.latencies.push(latency);
-            }
+            newest.latencies.add(Duration::from_micros(latency));
         }
     }
 
@@ -96,13 +92,6 @@ impl Camera {
     pub(crate) fn shown_and_skipped(&self) -> (u64, u64) {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         (count(&self.shown), count(&self.skipped))
-    }
-
-    /// The median of the latencies since the last call.
-    pub(super) fn take_median_latency(&self) -> Option<u64> {
-        let mut latencies = std::mem::take(&mut self.newest().latencies);
-        latencies.sort_unstable();
-        latencies.get(latencies.len() / 2).copied()
     }
 
     /// How its last session ended, if one did.
@@ -181,33 +170,21 @@ pub struct Report {
     pub last: bool,
 }
 
-/// Rates between two looks.
+/// Frames and bytes from one look to the next.
 #[derive(Debug)]
-pub struct Rates {
-    since: Instant,
-    frames: u64,
-    bytes: u64,
-}
+pub struct Rates(rates::Rates<2>);
 
 impl Rates {
     /// Rates count from `now` on.
     pub fn new(now: Instant) -> Self {
-        Rates {
-            since: now,
-            frames: 0,
-            bytes: 0,
-        }
+        Rates(rates::Rates::new(now))
     }
 
     /// Frames and megabits a second since the last look.
-    pub(crate) fn look(&mut self, counters: &Camera, now: Instant) -> (f64, f64) {
-        let seconds = now.duration_since(self.since).as_secs_f64().max(1e-3);
-        let frames = counters.frames.load(Ordering::Relaxed);
-        let bytes = counters.bytes.load(Ordering::Relaxed);
-        let fps = frames.saturating_sub(self.frames) as f64 / seconds;
-        let mbit_s = bytes.saturating_sub(self.bytes) as f64 * 8e-6 / seconds;
-        (self.since, self.frames, self.bytes) = (now, frames, bytes);
-        (fps, mbit_s)
+    pub(crate) fn look(&mut self, camera: &Camera, now: Instant) -> (f64, f64) {
+        let counted = [&camera.frames, &camera.bytes].map(|count| count.load(Ordering::Relaxed));
+        let [fps, bytes] = self.0.look(counted, now);
+        (fps, bytes * 8e-6)
     }
 }
 
@@ -234,7 +211,7 @@ pub fn report(
 ) -> Report {
     let (camera, session) = cameras.first().unwrap_or_default();
     let (fps, mbit_s) = rates.look(&camera, now);
-    let latency = camera.take_median_latency();
+    let latency_ms = camera.newest().latencies.take_median_ms();
     let newest = camera.newest().clone();
     let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     Report {
@@ -250,7 +227,7 @@ pub fn report(
         dropped: count(&camera.skipped),
         corrupt: count(&camera.corrupt),
         quality: newest.quality,
-        latency_ms: latency.map(|us| round(us as f64 / 1000.0, 2)),
+        latency_ms,
         recording: recorded.is_recording,
         recorded: recorded.frames,
         record_dropped: recorded.dropped,
@@ -284,9 +261,4 @@ impl Report {
         }
         line
     }
-}
-
-fn round(value: f64, digits: i32) -> f64 {
-    let scale = 10f64.powi(digits);
-    (value * scale).round() / scale
 }

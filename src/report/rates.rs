@@ -32,7 +32,7 @@ impl<const N: usize> Rates<N> {
 }
 
 /// Latencies since the last report.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Latencies(Vec<Duration>);
 
 impl Latencies {

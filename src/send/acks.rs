@@ -13,6 +13,7 @@ use crate::handoff::lock::{lock, wait_until};
 use crate::net::path::Path;
 use crate::net::sliding::SlidingBest;
 use crate::protocol::wire::Ack;
+use crate::report::rates::Latencies;
 
 /// How many unacknowledged frames are remembered: more than any round trip holds. Receivers that
 /// never acknowledge let the oldest be forgotten.
@@ -20,9 +21,6 @@ const MAX_NOTED: usize = 256;
 
 /// How long a smallest round trip counts: paths change when a Pi moves to another access point.
 const ROUND_TRIP_WINDOW: Duration = Duration::from_secs(60);
-
-/// How many measurements of latency are kept between two looks at them.
-const MAX_LATENCIES: usize = 1024;
 
 /// A frame on its way.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +35,7 @@ struct Noted {
 struct State {
     noted: VecDeque<Noted>,
     round_trip: SlidingBest<Duration>,
-    latencies: Vec<Duration>,
+    latencies: Latencies,
     account: Account,
 }
 
@@ -78,7 +76,7 @@ impl Default for Acks {
             state: Mutex::new(State {
                 noted: VecDeque::with_capacity(MAX_NOTED),
                 round_trip: SlidingBest::new(ROUND_TRIP_WINDOW, Ord::min),
-                latencies: Vec::new(),
+                latencies: Latencies::default(),
                 account: Account::default(),
             }),
             changed: Condvar::new(),
@@ -143,11 +141,9 @@ impl Acks {
         changed.map_or_else(|| self.account(), |state| state.account())
     }
 
-    /// The median latency of what was acknowledged since the last call.
-    pub(super) fn take_median_latency(&self) -> Option<Duration> {
-        let mut latencies = std::mem::take(&mut lock(&self.state).latencies);
-        latencies.sort_unstable();
-        latencies.get(latencies.len() / 2).copied()
+    /// The median latency, in milliseconds, of what was acknowledged since the last call.
+    pub(super) fn take_median_latency_ms(&self) -> Option<f64> {
+        lock(&self.state).latencies.take_median_ms()
     }
 }
 
@@ -172,9 +168,7 @@ impl State {
             .saturating_duration_since(noted.captured)
             .saturating_sub(back);
         self.account.latency = Some(latency);
-        if self.latencies.len() < MAX_LATENCIES {
-            self.latencies.push(latency);
-        }
+        self.latencies.add(latency);
     }
 }
 
@@ -213,8 +207,8 @@ mod tests {
         // Away for 30 ms, held for 10 of them: a round trip of 20.
         assert_eq!(acks.account().round_trip, Some(20 * MS));
         assert_eq!(acks.account().latency, Some(26 * MS));
-        assert_eq!(acks.take_median_latency(), Some(26 * MS));
-        assert_eq!(acks.take_median_latency(), None);
+        assert_eq!(acks.take_median_latency_ms(), Some(26.0));
+        assert_eq!(acks.take_median_latency_ms(), None);
     }
 
     #[test]

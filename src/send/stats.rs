@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
-use std::{array, mem};
 
 use serde::Serialize;
 
 use super::acks::Acks;
 use crate::handoff::lock::lock;
+use crate::report::rates::{Rates, round};
 use crate::source::{Feed, Shot};
 
 /// What pi-send is doing.
@@ -82,9 +82,8 @@ pub struct Report {
 pub struct Reporter {
     counters: Arc<Counters>,
     feed: Arc<Feed>,
-    since: Instant,
-    /// Pictures captured, frames and bytes sent until then.
-    counts: [u64; 3],
+    /// Of pictures captured, frames and bytes sent.
+    rates: Rates<3>,
 }
 
 impl Reporter {
@@ -93,8 +92,7 @@ impl Reporter {
         Reporter {
             counters,
             feed,
-            since: now,
-            counts: [0; 3],
+            rates: Rates::new(now),
         }
     }
 
@@ -102,14 +100,10 @@ impl Reporter {
     pub fn report(&mut self, now: Instant, last: bool) -> Report {
         let sent = self.counters.sent().clone();
         let captured = self.feed.captured();
-        let counts = [captured, sent.frames, sent.bytes];
-        let before = mem::replace(&mut self.counts, counts);
-        let since = mem::replace(&mut self.since, now);
-        let seconds = now.duration_since(since).as_secs_f64().max(1e-3);
-        let [pictures, frames, bytes] =
-            array::from_fn(|i| counts[i].saturating_sub(before[i]) as f64 / seconds);
-        let latency = sent.link.as_ref();
-        let latency = latency.and_then(|(_, acks)| acks.take_median_latency());
+        let counted = [captured, sent.frames, sent.bytes];
+        let [pictures, frames, bytes] = self.rates.look(counted, now);
+        let link = sent.link.as_ref();
+        let latency_ms = link.and_then(|(_, acks)| acks.take_median_latency_ms());
         Report {
             state: match (&sent.link, self.feed.lost()) {
                 (_, Some(_)) => State::CameraLost,
@@ -123,7 +117,7 @@ impl Reporter {
             frames: sent.frames,
             skipped: captured.saturating_sub(sent.frames),
             quality: sent.quality,
-            latency_ms: latency.map(|latency| round(latency.as_secs_f64() * 1e3, 2)),
+            latency_ms,
             reconnects: sent.reconnects,
             shot: self.feed.shot().unwrap_or_default(),
             last,
@@ -150,9 +144,4 @@ impl Report {
         }
         line + &format!(", {} frames, {} skipped", self.frames, self.skipped)
     }
-}
-
-fn round(value: f64, digits: i32) -> f64 {
-    let scale = 10f64.powi(digits);
-    (value * scale).round() / scale
 }
