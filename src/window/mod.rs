@@ -6,9 +6,12 @@
 //! from the model. This room alone names minifb.
 //!
 //! ```text
-//! pictures ─▶ mod: the loop ─┬▶ scene ─▶ paint ─▶ surface ─▶ minifb, x11
-//! keys ─────▶                └▶ model: status, notifications
-//! geometry: sizes and places                      no_x11: what other systems have of x11
+//! mod        the loop: a picture, the keys, the words, and a wait for whatever comes first
+//! model      what is shown of the program, and what the keys do to it
+//! scene      what is in the window now; paint makes pixels of it
+//! surface    minifb's window, and the way of pixels to the screen; its keys go through keys
+//! x11        what minifb cannot do; no_x11 elsewhere
+//! geometry   how large pictures and windows are
 //! ```
 
 mod geometry;

@@ -15,10 +15,8 @@ use crate::net::reach::{Hint, Reach};
 use crate::picture::Turn;
 use crate::recv::camera::{self, Camera, Newest, Rates};
 use crate::recv::cameras::Cameras;
-use crate::recv::frame::Decoded;
-use crate::recv::frame::Received;
+use crate::recv::frame::{Decoded, Received};
 use crate::recv::session::Session;
-
 use crate::sinks::Sinks;
 
 /// How often the rates are measured.
