@@ -113,7 +113,7 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
         let (cameras, sinks) = (Arc::clone(&cameras), Arc::clone(&sinks));
         Model::new(cameras, sinks, Arc::clone(&pictures), reach.clone())
     });
-    start(&cameras, &pictures, &acceptors, &options)?;
+    start(&stop, &cameras, &pictures, &acceptors, &options)?;
     let over = Arc::new(Stop::new());
     let stats = options.statistics.stats();
     let figures = thread::Builder::new().name("figures".into()).spawn({
@@ -211,6 +211,7 @@ fn say_where(bound: &[SocketAddr], reach: &Reach, console: &Console) {
 
 /// Starts the threads that bring and decode frames.
 fn start(
+    stop: &Arc<Stop>,
     cameras: &Arc<Cameras>,
     pictures: &Arc<Slot<Decoded>>,
     acceptors: &[Arc<Acceptor>],
@@ -228,8 +229,8 @@ fn start(
         }
     })?;
     thread::Builder::new().name("stalls".into()).spawn({
-        let cameras = Arc::clone(cameras);
-        move || cameras.watch_for_stalls()
+        let (cameras, stop) = (Arc::clone(cameras), Arc::clone(stop));
+        move || cameras.stall.run(&stop)
     })?;
     let allowed = Allowed(options.allow.clone());
     admission::start(acceptors, cameras, &allowed, options.max_frame_bytes)
@@ -243,7 +244,7 @@ fn end(stop: &Stop, cameras: &Cameras, pictures: &Slot<Decoded>, sinks: &Sinks) 
             _ => PATIENCE_WHEN_STOPPED,
         };
     while cameras.wait(until) && Instant::now() < until {}
-    cameras.close();
+    cameras.frames.close();
     // Nobody is there any more who could show them.
     while pictures.next(Some(until)).is_some() {}
     sinks.finish();

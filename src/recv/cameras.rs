@@ -8,7 +8,6 @@
 //! here blocks but [`Cameras::wait`]: slots and bounded queues take what comes.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -35,9 +34,6 @@ pub trait Sink: Send + Sync {
     /// Takes a frame.
     fn put(&self, frame: &Arc<Received>);
 }
-
-/// What tells the user.
-pub(crate) type Tell = Box<dyn Fn(Event) + Send + Sync>;
 
 /// What is asked of the receiving side.
 #[derive(Debug, Clone)]
@@ -73,15 +69,16 @@ impl Default for Config {
 pub struct Cameras {
     pub(crate) config: Config,
     /// The newest frame of each, for the decoder or the program.
-    pub(crate) frames: Slot<Frame>,
-    pub(crate) stall: StallDetector,
+    pub frames: Slot<Frame>,
+    /// Whether the program itself was held up.
+    pub stall: StallDetector,
     pub(crate) stop: Arc<Stop>,
     places: Mutex<Places>,
     left: Condvar,
     sink: Option<Arc<dyn Sink>>,
     /// Frames of all of them.
     received: AtomicU64,
-    tell: Tell,
+    tell: Box<dyn Fn(Event) + Send + Sync>,
     limits: Mutex<HashMap<Kind, RateLimit>>,
 }
 
@@ -175,16 +172,14 @@ impl Places {
         let name = identity.name.as_ref();
         let plain = name.map_or_else(|| identity.ip.to_string(), ToString::to_string);
         let is_taken = |label: &str| self.all.iter().any(|place| *place.label == *label);
-        if !is_taken(&plain) {
-            return plain.into();
+        let mut label = plain.clone();
+        for number in 2.. {
+            if !is_taken(&label) {
+                break;
+            }
+            label = format!("{plain}-{number}");
         }
-        // There are fewer places than numbers.
-        let numbered = (2..).map(|number| format!("{plain}-{number}"));
-        numbered
-            .into_iter()
-            .find(|label| !is_taken(label))
-            .unwrap_or(plain)
-            .into()
+        label.into()
     }
 }
 
@@ -210,20 +205,9 @@ impl Cameras {
         }
     }
 
-    /// Whether this sender would get a place.
-    pub(super) fn has_room_for(&self, who: &Identity, now: Instant) -> bool {
-        let places = lock(&self.places);
-        places
-            .room_for(|other| other == who, &self.config, now)
-            .is_some()
-    }
-
-    /// Whether a connection from there could get a place, whatever its name turns out to be.
-    pub(super) fn has_room_for_address(&self, ip: IpAddr, now: Instant) -> bool {
-        let places = lock(&self.places);
-        places
-            .room_for(|other| other.ip == ip, &self.config, now)
-            .is_some()
+    /// Whether a connection would get a place of which `is` says whether a sender is its own.
+    pub(super) fn has_room_for(&self, is: impl Fn(&Identity) -> bool, now: Instant) -> bool {
+        lock(&self.places).room_for(is, &self.config, now).is_some()
     }
 
     /// Waits until a session is over, `until` then at the latest; not where this sender would get a place.
@@ -246,15 +230,21 @@ impl Cameras {
         now: Instant,
     ) -> Option<Arc<Session>> {
         let identity = Identity::new(link.peer(), stamp);
-        let mut places = lock(&self.places);
+        let mut guard = lock(&self.places);
+        let places = &mut *guard;
         let index = places.room_for(|other| *other == identity, &self.config, now)?;
         let own = |former: &mut Former| former.identity == identity && former.may_come_back(now);
         let mut received_before = places.former.take_if(own).map(|former| former.received_for);
-        let old = places
-            .all
-            .get_mut(index)
-            .and_then(|place| place.session.take());
-        if let Some(old) = old {
+        if index == places.all.len() {
+            places.all.push(Place {
+                label: places.label(&identity),
+                camera: Arc::new(Camera::new(index)),
+                identity: identity.clone(),
+                session: None,
+                empty_since: now,
+            });
+        }
+        if let Some(old) = places.all[index].session.take() {
             if old.identity == identity {
                 received_before = Some(old.received_for());
             } else {
@@ -262,33 +252,15 @@ impl Cameras {
             }
             old.succeed(identity.clone());
         }
-        places.sessions += 1;
-        let id = places.sessions;
-        if places
-            .all
-            .get(index)
-            .is_none_or(|place| place.identity != identity)
-        {
-            let label = places.label(&identity);
-            let place = Place {
-                // The figures of the only place go on, whoever has it.
-                camera: match places.all.get(index) {
-                    Some(only) if self.config.max_cameras == 1 => Arc::clone(&only.camera),
-                    _ => Arc::new(Camera::new(index)),
-                },
-                identity,
-                label,
-                session: None,
-                empty_since: now,
-            };
-            match places.all.get_mut(index) {
-                Some(given_away) => *given_away = place,
-                None => places.all.push(place),
-            }
+        if places.all[index].identity != identity {
+            // The figures of the place go on.
+            places.all[index].label = places.label(&identity);
+            places.all[index].identity = identity;
         }
+        places.sessions += 1;
         let place = &mut places.all[index];
         let session = Arc::new(Session::new(
-            id,
+            places.sessions,
             Arc::clone(&place.camera),
             Arc::clone(&place.label),
             link,
@@ -344,7 +316,7 @@ impl Cameras {
             session.camera.set_last_end(LastEnd {
                 peer: session.peer,
                 why: why.to_string(),
-                proper: why.is_proper(),
+                proper: matches!(why, End::Marker),
             });
         }
         let by_us = matches!(why, End::Stopped);
@@ -401,16 +373,6 @@ impl Cameras {
         live.next().map(|place| place.identity.clone())
     }
 
-    /// Notices whether the program is held up, until it ends; for a thread of its own.
-    pub fn watch_for_stalls(&self) {
-        self.stall.run(&self.stop);
-    }
-
-    /// No frame is decoded any more but the last.
-    pub fn close(&self) {
-        self.frames.close();
-    }
-
     /// How many frames have come, of all cameras.
     pub fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
@@ -429,11 +391,11 @@ impl Cameras {
 
     /// Tells the user, if that is not too much of the same.
     pub(super) fn tell(&self, event: Event) {
-        let left_out = event.kind().map_or(Some(0), |kind| {
-            let mut limits = lock(&self.limits);
-            let limit = limits.entry(kind).or_insert_with(|| kind.limit());
-            limit.allow(Instant::now())
-        });
+        let kind = event.kind();
+        let mut limits = lock(&self.limits);
+        let limit = limits.entry(kind).or_insert_with(|| kind.limit());
+        let left_out = limit.allow(Instant::now());
+        drop(limits);
         match left_out {
             None => {}
             Some(0) => (self.tell)(event),
@@ -478,7 +440,7 @@ mod tests {
         fn comes(&self, camera: &Sender, ms: Ms) -> Option<Arc<Session>> {
             let (link, _far) = Link::pair(([10, 0, 0, camera.0], 1000).into());
             let (identity, now) = (Identity::new(link.peer(), camera.1.as_ref()), self.at(ms));
-            let has_room = self.cameras.has_room_for(&identity, now);
+            let has_room = self.cameras.has_room_for(|other| *other == identity, now);
             let begun = self.cameras.begin(&link, camera.1.as_ref(), now);
             assert_eq!(has_room, begun.is_some());
             begun

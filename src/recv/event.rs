@@ -1,8 +1,9 @@
-//! What the receiving side tells its user: one line for each change of state.
+//! What the receiving side reports to its user: one line for each change of state.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+
+use thiserror::Error;
 
 use super::frame::ClockOff;
 use super::session::Identity;
@@ -14,107 +15,117 @@ use crate::report::limit::RateLimit;
 use crate::report::shell;
 
 /// Something that a user wants to know; `Display` is the line.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum Event {
-    /// A sender has the session.
+    /// A sender has a session; the first frame's size is in pixels.
+    #[error("receiving {}x{} from {}", size.0, size.1, sender(*peer, name.as_ref()))]
     Session {
-        /// Its address.
         peer: SocketAddr,
-        /// Its name, where it gives one.
         name: Option<Name>,
-        /// The first frame's size in pixels.
         size: (u32, u32),
     },
     /// The session is over.
-    Over {
-        /// Its address.
-        peer: SocketAddr,
-        /// Why.
-        why: End,
-    },
+    #[error("{peer} {why}")]
+    Over { peer: SocketAddr, why: End },
     /// The sender's clock is off: names and dates are by ours.
-    ClockOff {
-        /// Its address.
-        peer: SocketAddr,
-        /// Which way, and by how much.
-        off: ClockOff,
-    },
+    #[error("{peer}: its clock is {off}; names and dates of files are by this computer's")]
+    ClockOff { peer: SocketAddr, off: ClockOff },
     /// Another camera would send, too, and was turned away.
+    #[error("turned away {who}: already showing {}; second camera: view-recv --bind :{}", beside(shown, who), next(*port))]
     Busy {
-        /// Which.
         who: Identity,
-        /// The one that is shown.
         shown: Identity,
         /// The port here.
         port: u16,
     },
-    /// An address that `--allow` does not name.
+    /// `--allow` does not name the address.
+    #[error("turned away {0}: --allow does not include it; to let it in: --allow {0}")]
     NotAllowed(IpAddr),
     /// A connection that sent no picture.
+    #[error("{0} connected but sent no picture")]
     NoPicture(IpAddr),
     /// A connection whose first frame was refused.
-    Refused {
-        /// Its address.
-        ip: IpAddr,
-        /// Why.
-        why: Refusal,
-    },
+    #[error("turned away {ip}: {why}")]
+    Refused { ip: IpAddr, why: Refusal },
     /// No descriptor, or no thread, for another connection.
+    #[error("cannot take another connection yet: {0}")]
     Exhausted(String),
     /// The latest of several of a kind.
+    #[error("{latest} (and {left_out} lines like this before it; --allow keeps others out)")]
     Repeated {
-        /// The latest.
         latest: Box<Event>,
-        /// How many were not told before it.
+        /// How many were not reported before it.
         left_out: u64,
     },
-    /// What a sink has to say.
-    Notice(String),
+}
+
+fn sender(peer: SocketAddr, name: Option<&Name>) -> String {
+    name.map_or_else(|| peer.to_string(), |name| format!("{name} ({peer})"))
+}
+
+/// What a camera is called to another: two of one name are told apart by their addresses.
+fn beside(shown: &Identity, who: &Identity) -> String {
+    let name = shown.name.as_ref().filter(|_| shown.name != who.name);
+    name.map_or_else(|| shown.to_string(), ToString::to_string)
+}
+
+/// The port for a second viewer.
+fn next(port: u16) -> u16 {
+    port.wrapping_add(1).max(1024)
 }
 
 /// Why a first frame was refused.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum Refusal {
-    /// It is announced to be longer than what is accepted.
-    TooLong {
-        /// In bytes.
-        length: u32,
-        /// What is accepted, in bytes.
-        max: u32,
-    },
+    /// It announces more bytes than are accepted.
+    #[error("{}", too_long(*length, *max))]
+    TooLong { length: u32, max: u32 },
     /// Its bytes came too slowly.
-    TooSlow {
-        /// How many came.
-        got: u64,
-        /// Of how many.
-        of: u64,
-        /// In what time.
-        within: Duration,
-    },
+    #[error("its first frame came too slowly, {got} of {of} bytes in {:.0} s; smaller pictures or a lower quality get through", within.as_secs_f64())]
+    TooSlow { got: u64, of: u64, within: Duration },
     /// It is no picture that is shown here.
+    #[error("{}{}", shell::in_a_line(.0), remedy(.0))]
     Picture(DecodeError),
+}
+
+fn too_long(length: u32, max: u32) -> String {
+    // Four printable characters, as an HTTP request begins with, or more than any option allows.
+    let bytes = length.to_le_bytes();
+    if length > 1 << 30 || bytes.iter().all(|byte| (0x20..0x7F).contains(byte)) {
+        return "it sent something else than pictures (a browser? This port is for pi-send)".into();
+    }
+    format!(
+        "its first frame has {length} bytes, and at most {max} are accepted; to accept it: --max-frame-bytes {length}"
+    )
+}
+
+fn remedy(error: &DecodeError) -> String {
+    match error {
+        DecodeError::TooLarge { limit, .. } if *limit == MAX_PIXELS_IN_SCANS => {
+            " in several scans; baseline JPEGs may be larger".into()
+        }
+        DecodeError::TooLarge { width, height, .. } => {
+            let pixels = u64::from(*width) * u64::from(*height);
+            format!("; to accept it: --max-pixels {pixels}")
+        }
+        _ => String::new(),
+    }
 }
 
 /// Kinds of events that others can cause at will, each with a limit of its own: none drowns another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Sessions that come and go.
+pub(super) enum Kind {
     Session,
-    /// A second camera.
     Busy,
-    /// `--allow`.
     NotAllowed,
-    /// No picture.
     NoPicture,
-    /// A first frame that is refused.
     Refused,
-    /// Out of descriptors or threads.
     Exhausted,
 }
 
 impl Kind {
-    /// How many lines of this kind are said.
-    pub(crate) fn limit(self) -> RateLimit {
+    /// How many lines of this kind are reported.
+    pub(super) fn limit(self) -> RateLimit {
         match self {
             Kind::Session => RateLimit::default(),
             // Both try again for as long as they are not reconfigured.
@@ -127,188 +138,78 @@ impl Kind {
 }
 
 impl Event {
-    /// What it is limited with; `None`: it is always told.
-    pub fn kind(&self) -> Option<Kind> {
+    pub(super) fn kind(&self) -> Kind {
         match self {
-            Event::Session { .. } | Event::Over { .. } | Event::ClockOff { .. } => {
-                Some(Kind::Session)
-            }
-            Event::Busy { .. } => Some(Kind::Busy),
-            Event::NotAllowed(_) => Some(Kind::NotAllowed),
-            Event::NoPicture(_) => Some(Kind::NoPicture),
-            Event::Refused { .. } => Some(Kind::Refused),
-            Event::Exhausted(_) => Some(Kind::Exhausted),
+            Event::Session { .. } | Event::Over { .. } | Event::ClockOff { .. } => Kind::Session,
+            Event::Busy { .. } => Kind::Busy,
+            Event::NotAllowed(_) => Kind::NotAllowed,
+            Event::NoPicture(_) => Kind::NoPicture,
+            Event::Refused { .. } => Kind::Refused,
+            Event::Exhausted(_) => Kind::Exhausted,
             Event::Repeated { latest, .. } => latest.kind(),
-            Event::Notice(_) => None,
         }
     }
 
     /// How much it matters.
     pub fn severity(&self) -> Severity {
         match self {
-            Event::Session { .. } | Event::Notice(_) => Severity::Info,
-            Event::Over { why, .. } if why.is_proper() => Severity::Info,
+            Event::Session { .. }
+            | Event::Over {
+                why: End::Marker, ..
+            } => Severity::Info,
             Event::Repeated { latest, .. } => latest.severity(),
-            Event::Over { .. }
-            | Event::ClockOff { .. }
-            | Event::Busy { .. }
-            | Event::NotAllowed(_)
-            | Event::NoPicture(_)
-            | Event::Refused { .. }
-            | Event::Exhausted(_) => Severity::Warning,
+            _ => Severity::Warning,
         }
     }
 
     /// Whether somebody who looks at the window should know: the picture itself does not show it.
     pub fn is_for_window(&self) -> bool {
-        self.kind() == Some(Kind::Busy)
+        self.kind() == Kind::Busy
     }
 }
 
 /// Why a session ended.
-#[derive(Debug)]
+#[derive(Debug, Error)]
 pub enum End {
     /// With an end marker.
+    #[error("ended the stream")]
     Marker,
     /// The stream broke.
+    #[error("{}", broken(.0))]
     Broken(ReadError),
     /// Nothing came for too long.
+    #[error("was let go: no frame for {:.0} s (--idle-timeout)", .0.as_secs_f64())]
     Idle(Duration),
     /// Its sender connected anew.
+    #[error("connected anew")]
     Reconnected,
     /// Another camera took its place.
+    #[error("made room for {0}")]
     TakenOver(Identity),
     /// Too many frames in a row did not decode.
+    #[error("was let go: {0} frames in a row did not decode")]
     Garbage(u32),
     /// The viewer itself ends.
+    #[error("was let go")]
     Stopped,
 }
 
-impl End {
-    /// Whether the sender said good-bye.
-    pub fn is_proper(&self) -> bool {
-        matches!(self, End::Marker)
+fn broken(error: &ReadError) -> String {
+    match error {
+        ReadError::Ended { wanted: 0, .. } => "went away without an end marker".into(),
+        ReadError::Io { at, source } => format!("was lost at byte {at}: {source}"),
+        error => format!("was lost: {error}"),
     }
+}
 
+impl End {
     /// Whether another session goes on in its place.
-    pub fn is_succeeded(&self) -> bool {
+    pub(super) fn is_succeeded(&self) -> bool {
         matches!(self, End::Reconnected | End::TakenOver(_))
     }
 
     /// Whether the sender may still mean to send: then its place is kept for a while.
-    pub fn may_come_back(&self) -> bool {
+    pub(super) fn may_come_back(&self) -> bool {
         !matches!(self, End::Marker | End::Garbage(_))
-    }
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            End::Marker => f.write_str("ended the stream"),
-            End::Broken(ReadError::Ended { wanted: 0, .. }) => {
-                f.write_str("went away without an end marker")
-            }
-            End::Broken(ReadError::Io { at, source }) => {
-                write!(f, "was lost at byte {at}: {source}")
-            }
-            End::Broken(error) => write!(f, "was lost: {error}"),
-            End::Idle(idle) => write!(
-                f,
-                "was let go: no frame for {:.0} s (--idle-timeout)",
-                idle.as_secs_f64()
-            ),
-            End::Reconnected => f.write_str("connected anew"),
-            End::TakenOver(by) => write!(f, "made room for {by}"),
-            End::Garbage(frames) => {
-                write!(f, "was let go: {frames} frames in a row did not decode")
-            }
-            End::Stopped => f.write_str("was let go"),
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::TooLong { length, .. } if is_no_length(*length) => f.write_str(
-                "it sent something else than pictures (a browser? This port is for pi-send)",
-            ),
-            Refusal::TooLong { length, max } => write!(
-                f,
-                "its first frame has {length} bytes, and at most {max} are accepted; to accept it: --max-frame-bytes {length}"
-            ),
-            Refusal::TooSlow { got, of, within } => write!(
-                f,
-                "its first frame came too slowly, {got} of {of} bytes in {:.0} s; smaller pictures or a lower quality get through",
-                within.as_secs_f64()
-            ),
-            Refusal::Picture(error) => {
-                f.write_str(&shell::in_a_line(error))?;
-                match error {
-                    DecodeError::TooLarge { limit, .. } if *limit == MAX_PIXELS_IN_SCANS => {
-                        f.write_str(" in several scans; baseline JPEGs may be larger")
-                    }
-                    DecodeError::TooLarge { width, height, .. } => {
-                        let pixels = u64::from(*width) * u64::from(*height);
-                        write!(f, "; to accept it: --max-pixels {pixels}")
-                    }
-                    _ => Ok(()),
-                }
-            }
-        }
-    }
-}
-
-/// Whether it is four printable characters, as an HTTP request begins with, or more than any option allows.
-fn is_no_length(length: u32) -> bool {
-    let bytes = length.to_le_bytes();
-    length > 1 << 30 || bytes.iter().all(|byte| (0x20..0x7F).contains(byte))
-}
-
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Event::Session { peer, name, size } => {
-                let (width, height) = size;
-                match name {
-                    Some(name) => write!(f, "receiving {width}x{height} from {name} ({peer})"),
-                    None => write!(f, "receiving {width}x{height} from {peer}"),
-                }
-            }
-            Event::Over { peer, why } => write!(f, "{peer} {why}"),
-            Event::ClockOff { peer, off } => {
-                let (by, way) = match off {
-                    ClockOff::Behind(by) => (by, "behind"),
-                    ClockOff::Ahead(by) => (by, "ahead"),
-                };
-                write!(
-                    f,
-                    "{peer}: its clock is {} s {way}; names and dates of files are by this computer's",
-                    by.as_secs()
-                )
-            }
-            Event::Busy { who, shown, port } => {
-                write!(f, "turned away {who}: already showing ")?;
-                match &shown.name {
-                    // Two of one name are told apart by their address.
-                    Some(name) if shown.name != who.name => write!(f, "{name}")?,
-                    _ => write!(f, "{shown}")?,
-                }
-                let next = port.wrapping_add(1).max(1024);
-                write!(f, "; second camera: view-recv --bind :{next}")
-            }
-            Event::NotAllowed(ip) => write!(
-                f,
-                "turned away {ip}: --allow does not include it; to let it in: --allow {ip}"
-            ),
-            Event::NoPicture(ip) => write!(f, "{ip} connected but sent no picture"),
-            Event::Refused { ip, why } => write!(f, "turned away {ip}: {why}"),
-            Event::Exhausted(why) => write!(f, "cannot take another connection yet: {why}"),
-            Event::Repeated { latest, left_out } => write!(
-                f,
-                "{latest} (and {left_out} lines like this before it; --allow keeps others out)"
-            ),
-            Event::Notice(line) => f.write_str(line),
-        }
     }
 }

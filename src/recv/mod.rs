@@ -19,4 +19,4 @@ pub mod frame;
 mod reader;
 pub mod receiver;
 pub mod session;
-pub(crate) mod stall;
+pub mod stall;

@@ -96,7 +96,9 @@ impl Reader<'_> {
             if self.cameras.stop.is_asked() {
                 return Err(None);
             }
-            let is_open = self.cameras.has_room_for_address(self.ip(), now);
+            let is_open = self
+                .cameras
+                .has_room_for(|other| other.ip == self.ip(), now);
             permit.has_prospects = is_open;
             let was_at = self.frames.position();
             match self.frames.read(&mut first, Some(&permit)) {
@@ -221,7 +223,10 @@ impl Reader<'_> {
         let header =
             jpeg::inspect_within(first, self.cameras.config.max_pixels).map_err(refused)?;
         let identity = Identity::new(self.peer, stamp);
-        if !self.cameras.has_room_for(&identity, Instant::now()) {
+        if !self
+            .cameras
+            .has_room_for(|other| *other == identity, Instant::now())
+        {
             return Ok(None);
         }
         let pixels = u64::from(header.width) * u64::from(header.height);

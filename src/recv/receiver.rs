@@ -4,7 +4,6 @@
 //! window. The newest frame wins: a program that takes its time gets fewer frames, and never old ones. A
 //! frame is acknowledged when it is dropped, so what the sender measures includes the program's own work.
 
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,30 +18,13 @@ use crate::net::listen::{self, Acceptor, Allowed, Bind, ListenError};
 use crate::protocol::wire::DEFAULT_MAX_FRAME_BYTES;
 
 /// Why nothing can be received.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum ReceiveError {
     /// The address cannot be listened on.
+    #[error(transparent)]
     Listen(ListenError),
-    /// No thread could be had.
-    Thread(io::Error),
-}
-
-impl fmt::Display for ReceiveError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ReceiveError::Listen(error) => error.fmt(f),
-            ReceiveError::Thread(error) => write!(f, "no thread to receive with: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for ReceiveError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            ReceiveError::Listen(error) => error.source(),
-            ReceiveError::Thread(error) => Some(error),
-        }
-    }
+    #[error("no thread to receive with: {0}")]
+    Thread(#[source] io::Error),
 }
 
 /// Listens, and returns the frames of whoever sends: of one camera, or of several ([`Receiver::bind_many`]).

@@ -31,7 +31,7 @@ const BEST_FOR: Duration = Duration::from_secs(60);
 /// Ticks, and knows of the last time that ticks stayed away. Every question is a tick, too: the answer holds
 /// whichever thread is the first to run again.
 #[derive(Debug)]
-pub(crate) struct StallDetector(Mutex<Ticks>);
+pub struct StallDetector(Mutex<Ticks>);
 
 #[derive(Debug)]
 struct Ticks {
@@ -52,7 +52,7 @@ impl Default for StallDetector {
 
 impl StallDetector {
     /// Ticks until `stop` is asked; for a thread of its own.
-    pub(crate) fn run(&self, stop: &Stop) {
+    pub fn run(&self, stop: &Stop) {
         while !stop.sleep(TICK) {
             self.tick(Instant::now(), SystemTime::now());
         }

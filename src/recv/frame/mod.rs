@@ -5,9 +5,6 @@
 //! (a newer one was there, or the program ends). What came is shared, without the ticket, by all that keep it.
 //! Nothing here blocks.
 
-#[cfg(test)]
-pub(crate) mod fixture;
-
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -89,11 +86,13 @@ impl Received {
 }
 
 /// A sender's clock that is off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ClockOff {
     /// It is this much earlier there (or the picture took as long).
+    #[error("{} s behind", .0.as_secs())]
     Behind(Duration),
     /// It is this much later there.
+    #[error("{} s ahead", .0.as_secs())]
     Ahead(Duration),
 }
 
@@ -271,6 +270,9 @@ impl Drop for Ticket {
         self.settle(self.outcome);
     }
 }
+
+#[cfg(test)]
+pub(crate) mod fixture;
 
 #[cfg(test)]
 mod tests {
