@@ -153,7 +153,7 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
     let interrupted = stop.reason() == Some(Reason::Interrupted);
     Ok(if vanished && stop.reason() == Some(Reason::Done) {
         Ending::Vanished
-    } else if sinks.is_recording() == Some(false) && !interrupted {
+    } else if sinks.recorded().is_recording == Some(false) && !interrupted {
         Ending::NotRecorded
     } else {
         Ending::Asked(stop.reason())

@@ -116,17 +116,12 @@ impl Sinks {
         (status.running && !status.failed).then(|| status.since.unwrap_or_else(Instant::now))
     }
 
-    /// Whether what is asked to be recorded is; `None` where nothing is asked. After [`Sinks::finish`]:
-    /// whether it was to the end.
-    pub fn is_recording(&self) -> Option<bool> {
-        self.recordings.is_recording()
-    }
-
-    /// What the recordings came to.
+    /// What the recordings came to. After [`Sinks::finish`], `is_recording` is whether the last one was
+    /// whole.
     pub fn recorded(&self) -> Recorded {
         let status = self.recordings.status();
         Recorded {
-            is_recording: self.is_recording(),
+            is_recording: self.recordings.is_recording(),
             frames: status.recorded,
             dropped: status.record_dropped,
         }
