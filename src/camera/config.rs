@@ -1,24 +1,22 @@
-//! What a camera is asked for, in plain types; there in every build, with libcamera or without.
+//! What a camera is asked for, in plain types, which exist in every build, with or without libcamera.
 
 use std::path::PathBuf;
 
 use crate::picture::Turn;
 
-/// What a camera is asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CameraConfig {
     /// Number, id or a part of the model; `None`: the first.
     pub(crate) camera: Option<String>,
     /// Width and height in pixels, before any turn.
     pub(crate) size: (u32, u32),
-    /// Pictures a second.
     pub(crate) fps: f64,
     pub(crate) turn: Turn,
     /// `None`: chosen for field of view and rate.
     pub(crate) mode: Option<Mode>,
     /// See [`use_tuning_file`](super::use_tuning_file).
     pub tuning_file: Option<PathBuf>,
-    /// The controls; where one is named twice, the last counts.
+    /// Where a control is named twice, the last one counts.
     pub(crate) settings: Vec<Setting>,
 }
 
@@ -27,19 +25,19 @@ pub struct CameraConfig {
 pub(crate) struct Mode {
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// Bits a sample; `None`: the most that there are.
+    /// Bits per sample; `None`: the most that the sensor has.
     pub(crate) bits: Option<u32>,
 }
 
-/// One control that the camera shall be given.
+/// A control to set.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Setting {
-    /// As it was typed, for messages.
-    pub(crate) asked: String,
-    /// libcamera's name of the control.
+    /// The option as it was typed: a camera that does not take it is wrong usage. `None`: a companion of another
+    /// option, or a default of rpicam-vid's, left out where the camera does not take it.
+    pub(crate) asked: Option<String>,
+    /// libcamera's name.
     pub(crate) control: String,
     pub(crate) value: Value,
-    pub(crate) need: Need,
 }
 
 /// A control's value, before it is known what the camera takes.
@@ -47,21 +45,12 @@ pub(crate) struct Setting {
 pub(crate) enum Value {
     /// One or more; a switch is 0 or 1, a named choice its number.
     Numbers(Vec<f64>),
-    /// A part of the sensor's field: x, y, width, height, as shares of the whole.
+    /// A part of the sensor's field: x, y, width and height, as fractions of the whole.
     Window([f64; 4]),
     /// The camera's own default.
     Default,
-    /// To be read as the control's type asks.
+    /// Parsed as the control's type requires.
     Text(String),
-}
-
-/// What to do where the camera does not take a setting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Need {
-    /// It was asked for: wrong usage.
-    Required,
-    /// It only goes with another one, or is rpicam-vid's default: leave it out.
-    IfThere,
 }
 
 /// How cameras are listed.
@@ -74,22 +63,24 @@ pub enum ListFormat {
 }
 
 impl Setting {
-    pub(crate) fn new(asked: String, control: &str, value: Value, need: Need) -> Setting {
+    pub(crate) fn asked(typed: String, control: &str, value: Value) -> Setting {
         Setting {
-            asked,
+            asked: Some(typed),
             control: control.into(),
             value,
-            need,
         }
     }
 
-    /// What goes with another setting, or is the default where the camera has it.
-    pub(crate) fn if_there(control: &str, number: f64) -> Setting {
-        let value = Value::Numbers(vec![number]);
-        Setting::new(control.into(), control, value, Need::IfThere)
+    /// Left out where the camera does not take it.
+    pub(crate) fn optional(control: &str, numbers: &[f64]) -> Setting {
+        Setting {
+            asked: None,
+            control: control.into(),
+            value: Value::Numbers(numbers.into()),
+        }
     }
 
-    /// The first of its numbers, where it is numbers.
+    /// The first number; `None` for values of another kind.
     pub(crate) fn number(&self) -> Option<f64> {
         match &self.value {
             Value::Numbers(numbers) => numbers.first().copied(),

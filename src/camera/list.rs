@@ -1,14 +1,13 @@
-//! The cameras that are there, for people and for programs.
+//! `--list-cameras`: the cameras, for people and for programs.
 //!
-//! What a mode shows and how fast it is, and what a control takes, is only known once the camera is configured:
-//! each camera is taken for a moment. One that another program has is listed without that, and says so.
+//! What a mode shows, how fast it is, and what a control takes are only known once the camera is configured: each
+//! camera is acquired for a moment. One that another program has is listed without that, and says so.
 
 use std::fmt;
 
-use libcamera::camera::{ActiveCamera, CameraConfiguration};
+use libcamera::camera::{ActiveCamera, Camera};
 use libcamera::camera_manager::CameraManager;
 use libcamera::geometry::{Size, SizeRange};
-use libcamera::pixel_format::PixelFormat;
 use libcamera::properties;
 use serde::Serialize;
 
@@ -17,37 +16,33 @@ use super::controls::{Entry, Table};
 use super::environment;
 use super::error::CameraError;
 use super::negotiate::mode::{self, SensorMode};
-use super::negotiate::{self, ROLES, rate};
+use super::negotiate::{self, Offered, ROLES, rate};
 use super::select::{self, Names};
 
-/// One camera; `Display` is it for people.
+/// One camera; its `Display` is for people.
 #[derive(Debug, Serialize)]
 struct Listed {
-    index: usize,
     #[serde(flatten)]
     names: Names,
     /// Width and height of the sensor, in pixels; null where the camera does not say.
     sensor_size: Option<[u32; 2]>,
-    /// Whether another program has it; modes and frame rates are not known then.
+    /// Whether another program has it; its modes and formats are not known then.
     busy: bool,
     modes: Vec<SensorMode>,
     formats: Vec<Format>,
     controls: Vec<Entry>,
 }
 
-/// A format with its sizes.
 #[derive(Debug, Serialize)]
 struct Format {
     name: String,
-    /// The sizes that the camera names.
-    sizes: Vec<Offer>,
+    sizes: Vec<FrameSize>,
     /// The smallest and the largest size, where any between them will do; null where only the sizes will.
     range: Option<[[u32; 2]; 2]>,
 }
 
-/// A size with its frame rates.
 #[derive(Debug, Serialize)]
-struct Offer {
+struct FrameSize {
     width: u32,
     height: u32,
     /// The lowest and the highest rate, in frames a second; null where the camera does not say.
@@ -63,8 +58,7 @@ const LOOKED_UP: usize = 64;
 pub fn list(format: ListFormat) -> Result<String, CameraError> {
     environment::silence_unless_asked();
     let (manager, names) = select::cameras()?;
-    let cameras = names.into_iter().enumerate();
-    let cameras = cameras.map(|(index, names)| look(&manager, index, names));
+    let cameras = names.into_iter().map(|names| look(&manager, names));
     let cameras = cameras.collect::<Result<Vec<_>, _>>()?;
     Ok(match format {
         ListFormat::Json => {
@@ -75,93 +69,81 @@ pub fn list(format: ListFormat) -> Result<String, CameraError> {
     })
 }
 
-fn look(manager: &CameraManager, index: usize, names: Names) -> Result<Listed, CameraError> {
+fn look(manager: &CameraManager, names: Names) -> Result<Listed, CameraError> {
     let camera = manager.get(&names.id).ok_or_else(CameraError::unplugged)?;
-    let size = camera.properties().get::<properties::PixelArraySize>();
-    let area = || {
-        let areas = camera.properties();
-        let areas = areas.get::<properties::PixelArrayActiveAreas>().ok()?.0;
-        areas.first().map(|area| area.size())
-    };
-    let size = size.ok().map(|size| size.0).or_else(area);
-    let configured = match select::acquire(&camera) {
-        Ok(mut active) => {
-            let modes = mode::modes(&mut active);
-            let formats = formats(&mut active, !modes.is_empty());
-            Some((modes, formats))
-        }
-        Err(CameraError::Busy(_)) => None,
-        Err(error) => return Err(error),
-    };
-    let busy = configured.is_none();
-    let (modes, formats) = configured.unwrap_or_default();
-    Ok(Listed {
-        index,
+    let mut listed = Listed {
         names,
-        sensor_size: size.map(|size| [size.width, size.height]),
-        busy,
-        modes,
-        formats,
-        controls: Table::read(camera.controls()).0,
-    })
+        sensor_size: sensor_size(&camera).map(|size| [size.width, size.height]),
+        busy: false,
+        modes: Vec::new(),
+        formats: Vec::new(),
+        controls: Vec::new(),
+    };
+    match select::acquire(&camera) {
+        Ok(mut active) => {
+            listed.modes = mode::modes(&mut active);
+            listed.formats = formats(&mut active, !listed.modes.is_empty());
+        }
+        Err(CameraError::Busy(_)) => listed.busy = true,
+        Err(error) => return Err(error),
+    }
+    listed.controls = Table::read(camera.controls()).0;
+    Ok(listed)
+}
+
+fn sensor_size(camera: &Camera<'_>) -> Option<Size> {
+    let properties = camera.properties();
+    if let Ok(size) = properties.get::<properties::PixelArraySize>() {
+        return Some(size.0);
+    }
+    let areas = properties.get::<properties::PixelArrayActiveAreas>();
+    Some(areas.ok()?.0.first()?.size())
 }
 
 /// The camera's formats. One with sensor modes scales to any size within a range, and its rates are those of
-/// the modes; one without has sizes, each with rates of its own. (The virtual camera names a range as well, and
-/// then takes a few sizes of it only: so each is tried.)
+/// the modes; one without has sizes, each with rates of its own. (The virtual camera names a range as well, but
+/// takes only a few sizes of it: so each is tried.)
 fn formats(camera: &mut ActiveCamera<'_>, scales: bool) -> Vec<Format> {
-    let config = camera.generate_first_supported_configuration(&ROLES);
-    let Some((mut config, _)) = config else {
+    let Some((mut config, _)) = camera.generate_first_supported_configuration(&ROLES) else {
         return Vec::new();
     };
+    let mut looked_up = 0;
     let mut formats = Vec::new();
-    if let Some(stream) = config.get(0) {
-        let offered = stream.formats();
-        for fourcc in &*offered.pixel_formats() {
-            formats.push((fourcc, offered.range(fourcc), offered.sizes(fourcc)));
-        }
-    }
-    let mut tries = LOOKED_UP;
-    let mut listed = Vec::with_capacity(formats.len());
-    for (fourcc, SizeRange { min, max, .. }, sizes) in formats {
-        let sizes = sizes.into_iter().filter(|_| !scales);
-        listed.push(Format {
+    for Offered {
+        fourcc,
+        sizes,
+        range,
+    } in negotiate::offered(&config)
+    {
+        let SizeRange { min, max, .. } = range;
+        let mut format = Format {
             name: fourcc.to_string(),
-            sizes: sizes
-                .filter_map(|size| offer(camera, &mut config, fourcc, size, &mut tries))
-                .collect(),
+            sizes: Vec::new(),
             range: scales.then_some([[min.width, min.height], [max.width, max.height]]),
-        });
-    }
-    listed
-}
-
-/// A size with its rates; `None` where the camera, asked for it, gives another one.
-fn offer(
-    camera: &mut ActiveCamera<'_>,
-    config: &mut CameraConfiguration,
-    fourcc: PixelFormat,
-    size: Size,
-    tries: &mut usize,
-) -> Option<Offer> {
-    let Size { width, height } = size;
-    let mut fps = None;
-    if let Some(fewer) = tries.checked_sub(1) {
-        *tries = fewer;
-        let given = negotiate::try_out(camera, config, fourcc, size)?;
-        if (given.width, given.height) != (width, height) {
-            return None;
+        };
+        for Size { width, height } in sizes.into_iter().filter(|_| !scales) {
+            let mut fps = None;
+            if looked_up < LOOKED_UP {
+                looked_up += 1;
+                let size = Size::new(width, height);
+                let given = negotiate::try_out(camera, &mut config, fourcc, size);
+                if given.is_none_or(|given| (given.width, given.height) != (width, height)) {
+                    continue;
+                }
+                let durations = rate::frame_durations(camera);
+                fps =
+                    durations.map(|(shortest, longest)| [rate::fps(longest), rate::fps(shortest)]);
+            }
+            format.sizes.push(FrameSize { width, height, fps });
         }
-        let durations = rate::frame_durations(camera);
-        fps = durations.map(|(shortest, longest)| [rate::fps(longest), rate::fps(shortest)]);
+        formats.push(format);
     }
-    Some(Offer { width, height, fps })
+    formats
 }
 
 impl fmt::Display for Listed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Names { id, model } = &self.names;
-        writeln!(f, "{}: {model} ({id})", self.index)?;
+        writeln!(f, "{}", self.names)?;
         if let Some([width, height]) = self.sensor_size {
             writeln!(f, "    sensor: {width}x{height}")?;
         }
@@ -171,18 +153,16 @@ impl fmt::Display for Listed {
         }
         for mode in &self.modes {
             let [x, y, width, height] = mode.crop;
-            write!(f, "    mode {mode}")?;
-            if let Some(fps) = mode.fps {
-                write!(f, ", up to {fps:.2} fps")?;
-            }
-            writeln!(f, ", shows {width}x{height} at {x},{y}")?;
+            let fps = mode.fps.map(|fps| format!(", up to {fps:.2} fps"));
+            let fps = fps.unwrap_or_default();
+            writeln!(f, "    mode {mode}{fps}, shows {width}x{height} at {x},{y}")?;
         }
         for Format { name, sizes, range } in &self.formats {
             write!(f, "    format {name}:")?;
             if let Some([[min_w, min_h], [max_w, max_h]]) = range {
                 write!(f, " any from {min_w}x{min_h} to {max_w}x{max_h};")?;
             }
-            let sizes = Vec::from_iter(sizes.iter().map(Offer::to_string));
+            let sizes = Vec::from_iter(sizes.iter().map(FrameSize::to_string));
             writeln!(f, " {}", sizes.join(", "))?;
         }
         for control in &self.controls {
@@ -192,7 +172,7 @@ impl fmt::Display for Listed {
     }
 }
 
-impl fmt::Display for Offer {
+impl fmt::Display for FrameSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}x{}", self.width, self.height)?;
         match self.fps {

@@ -5,7 +5,7 @@ mod config;
 use std::path::Path;
 
 pub use self::config::{CameraConfig, ListFormat};
-pub(crate) use self::config::{Mode, Need, Setting, Value};
+pub(crate) use self::config::{Mode, Setting, Value};
 use crate::report::Severity;
 use crate::source::Feed;
 

@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use self::buffers::Memory;
 pub use self::config::{CameraConfig, ListFormat};
-pub(crate) use self::config::{Mode, Need, Setting, Value};
+pub(crate) use self::config::{Mode, Setting, Value};
 pub use self::environment::use_tuning_file;
 pub use self::error::CameraError;
 pub use self::list::list;

@@ -1,7 +1,9 @@
-//! Which camera: their order, what `--camera` means, and the camera itself.
+//! Which camera: their order, what `--camera` means, and acquiring it.
 //!
 //! People expect index 0 to be the camera that rpicam-vid calls 0, so the order is that of rpicam-apps (ids,
-//! descending), with USB cameras, which rpicam-apps leaves out, behind. Choosing is pure.
+//! descending); USB cameras, which rpicam-apps leaves out, come last.
+
+use std::fmt;
 
 use libcamera::camera::{ActiveCamera, Camera};
 use libcamera::camera_manager::CameraManager;
@@ -10,34 +12,50 @@ use serde::Serialize;
 
 use super::error::{CameraError, library, listed, no_camera};
 
-/// A camera's names.
+/// How a camera is named; its `Display` names it all ways.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Names {
+    /// As `--camera` counts.
+    index: usize,
     /// libcamera's id: the device's path in the machine.
     pub(super) id: String,
     /// The sensor's or the product's name.
     pub(super) model: String,
 }
 
-/// The manager, with the cameras in the order in which they are counted.
+impl fmt::Display for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({})", self.index, self.model, self.id)
+    }
+}
+
+/// The manager, with the cameras in the order in which they are counted; at least one.
 pub(super) fn cameras() -> Result<(CameraManager, Vec<Names>), CameraError> {
     let manager = CameraManager::new().map_err(library("start"))?;
     let cameras = manager.cameras();
-    let names = cameras.iter().map(|camera| {
+    let cameras = cameras.iter().map(|camera| {
         let id = camera.id().to_string();
         let model = camera.properties().get::<properties::Model>();
         let model = model.map_or_else(|_| id.clone(), |model| model.0);
-        Names { id, model }
+        (id, model)
     });
-    let mut names = Vec::from_iter(names);
-    if names.is_empty() {
-        return Err(no_camera());
+    let cameras = Vec::from_iter(cameras);
+    match cameras.is_empty() {
+        true => Err(no_camera()),
+        false => Ok((manager, count(cameras))),
     }
-    sort(&mut names);
-    Ok((manager, names))
 }
 
-/// Takes the camera for this process alone.
+/// Puts cameras, by id and model, in order.
+fn count(mut cameras: Vec<(String, String)>) -> Vec<Names> {
+    cameras.sort_by(|(a, _), (b, _)| (is_usb(a), b).cmp(&(is_usb(b), a)));
+    let cameras = cameras.into_iter().enumerate();
+    cameras
+        .map(|(index, (id, model))| Names { index, id, model })
+        .collect()
+}
+
+/// Acquires the camera for this process alone.
 pub(super) fn acquire(camera: &Camera<'static>) -> Result<ActiveCamera<'static>, CameraError> {
     camera
         .acquire()
@@ -51,57 +69,50 @@ pub(super) fn acquire(camera: &Camera<'static>) -> Result<ActiveCamera<'static>,
         })
 }
 
-fn sort(cameras: &mut [Names]) {
-    cameras.sort_by(|a, b| (is_usb(&a.id), &b.id).cmp(&(is_usb(&b.id), &a.id)));
-}
-
 /// Whether rpicam-apps would leave it out.
 pub(super) fn is_usb(id: &str) -> bool {
     id.contains("/usb")
 }
 
-/// The position of the camera that is meant: by number, id, part of the model (any case) or of the id.
-/// Without a wish it is the first.
-pub(super) fn choose(cameras: &[Names], asked: Option<&str>) -> Result<usize, CameraError> {
-    let Some(asked) = asked else {
-        return Ok(0);
-    };
-    let index = asked.parse().ok().filter(|index| *index < cameras.len());
-    if let Some(index) = index.or(position(cameras, asked)) {
-        return Ok(index);
+/// The camera that `asked` means: a number, an id, or a part of the model (in any case) or of the id. `None`: the
+/// first.
+pub(super) fn choose<'a>(
+    cameras: &'a [Names],
+    asked: Option<&str>,
+) -> Result<&'a Names, CameraError> {
+    let asked = asked.unwrap_or("0");
+    let numbered = asked.parse().ok().and_then(|i: usize| cameras.get(i));
+    if let Some(names) = numbered.or(find(cameras, asked).ok()) {
+        return Ok(names);
     }
     let part = asked.to_lowercase();
-    let all = || (0..cameras.len()).collect::<Vec<_>>();
-    let matching = |name: fn(&Names) -> &str| {
-        let mut found = all();
-        found.retain(|index| name(&cameras[*index]).to_lowercase().contains(&part));
-        found
+    let like = |name: fn(&Names) -> &str| {
+        let is_like = |names: &&Names| name(names).to_lowercase().contains(&part);
+        Vec::from_iter(cameras.iter().filter(is_like))
     };
-    let mut found = matching(|camera| &camera.model);
+    let mut found = like(|names| &names.model);
     if found.is_empty() {
-        found = matching(|camera| &camera.id);
+        found = like(|names| &names.id);
     }
-    let line = |index: usize| format!("{index}: {} ({})", cameras[index].model, cameras[index].id);
-    let lines = |cameras: Vec<usize>| listed(cameras.into_iter().map(line));
     let what = match found[..] {
-        [index] => return Ok(index),
-        [] => format!("no such camera; there are {}", lines(all())),
+        [names] => return Ok(names),
+        [] => format!(
+            "no such camera; there are {}",
+            listed(cameras.iter().map(Names::to_string))
+        ),
         _ => format!(
             "more than one camera is meant: {}; give the number or the whole id",
-            lines(found)
+            listed(found.into_iter().map(Names::to_string))
         ),
     };
     Err(CameraError::Usage(format!("--camera {asked}: {what}")))
 }
 
-/// The position of the camera that was opened before, by its whole id: a number, a model or a part of an id may
-/// mean another one meanwhile.
-pub(super) fn find(cameras: &[Names], id: &str) -> Result<usize, CameraError> {
-    position(cameras, id).ok_or_else(CameraError::unplugged)
-}
-
-fn position(cameras: &[Names], id: &str) -> Option<usize> {
-    cameras.iter().position(|camera| camera.id == id)
+/// The camera that was open before, by its whole id: a number, a model or a part of an id may mean another one by
+/// now.
+pub(super) fn find<'a>(cameras: &'a [Names], id: &str) -> Result<&'a Names, CameraError> {
+    let found = cameras.iter().find(|names| names.id == id);
+    found.ok_or_else(CameraError::unplugged)
 }
 
 #[cfg(test)]
@@ -109,7 +120,7 @@ mod tests {
     use super::*;
 
     fn cameras() -> Vec<Names> {
-        let mut cameras: Vec<Names> = [
+        let cameras = [
             ("/base/soc/i2c0mux/i2c@0/ov5647@36", "ov5647"),
             (
                 "/base/soc/usb@7e980000/usb-port@1-1.2:1.0-046d:0825",
@@ -117,14 +128,8 @@ mod tests {
             ),
             ("/base/soc/i2c0mux/i2c@1/imx219@10", "imx219"),
             ("/base/soc/i2c0mux/i2c@1/imx708@1a", "imx708_wide"),
-        ]
-        .map(|(id, model)| Names {
-            id: id.into(),
-            model: model.into(),
-        })
-        .into();
-        sort(&mut cameras);
-        cameras
+        ];
+        count(cameras.map(|(id, model)| (id.into(), model.into())).into())
     }
 
     #[test]
@@ -139,30 +144,27 @@ mod tests {
     #[test]
     fn a_camera_is_chosen_by_number_id_or_part_of_its_model() {
         let cameras = cameras();
-        assert_eq!(choose(&cameras, None).unwrap(), 0);
-        assert_eq!(choose(&cameras, Some("2")).unwrap(), 2);
-        assert_eq!(
-            choose(&cameras, Some("/base/soc/i2c0mux/i2c@1/imx219@10")).unwrap(),
-            1
-        );
-        assert_eq!(choose(&cameras, Some("webcam")).unwrap(), 3);
-        assert_eq!(choose(&cameras, Some("708")).unwrap(), 0);
+        let chosen = |asked| choose(&cameras, asked).unwrap().index;
+        assert_eq!(chosen(None), 0);
+        assert_eq!(chosen(Some("2")), 2);
+        assert_eq!(chosen(Some("/base/soc/i2c0mux/i2c@1/imx219@10")), 1);
+        assert_eq!(chosen(Some("webcam")), 3);
+        assert_eq!(chosen(Some("708")), 0);
     }
 
     #[test]
     fn a_camera_is_found_again_by_its_whole_id_and_no_other_stands_in_for_it() {
         let mut cameras = cameras();
         let id = cameras[1].id.clone();
-        assert_eq!(find(&cameras, &id).unwrap(), 1);
+        assert_eq!(find(&cameras, &id).unwrap().index, 1);
         cameras.remove(1);
         assert!(matches!(find(&cameras, &id), Err(CameraError::Absent(_))));
-        cameras.insert(
-            0,
-            Names {
-                id: format!("{id}0"),
-                model: "imx219".into(),
-            },
-        );
+        let longer = Names {
+            index: 0,
+            id: format!("{id}0"),
+            model: "imx219".into(),
+        };
+        cameras.insert(0, longer);
         for other in [&id, "0", "imx219"] {
             assert!(matches!(find(&cameras, other), Err(CameraError::Absent(_))));
         }

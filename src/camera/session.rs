@@ -1,13 +1,11 @@
 //! One life of a camera: opened, configured, started, served until it ends, released.
 //!
-//! Everything of libcamera's lives in [`Session`], on the camera's thread, and is dropped in the order of its
-//! fields: dropping the manager before a camera, or a request after it, crashes in safe Rust. libcamera's own
-//! thread calls back with the binding's lock held, so the callbacks only send. The thread blocks on that one
-//! channel, where completed requests and buffers that come home meet; it looks for the wish to end every
-//! [`LOOK`].
+//! A [`Session`] holds all that is libcamera's, on the camera's thread, and drops it in the order of its fields:
+//! dropping the manager before a camera, or a request after it, crashes in safe Rust. libcamera's own thread calls
+//! back with the binding's lock held, so the callbacks only send. The thread blocks on that one channel, where
+//! completed requests and buffers that come home meet; it looks at the feed's stop every [`LOOK`].
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
@@ -24,17 +22,17 @@ use super::buffers::{self, Buffer, Lent, Memory, Queued};
 use super::clock::{Thinner, taken_at};
 use super::controls::{Given, Table};
 use super::error::{CameraError, library};
-use super::negotiate::{self, Agreed, Layout, mode, rate};
+use super::negotiate::{self, Agreed, mode, rate};
 use super::select::{self, Names};
 use crate::jpeg::markers;
 use crate::picture::{Captured, Content, Pool};
 use crate::report::Severity;
 use crate::source::{Feed, Shot};
 
-/// How long the wish to end may go unseen.
+/// How long a stop may go unseen.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// JPEGs of a webcam that are under way at once: one encoded, one in the slot, one being filled.
+/// JPEGs of a webcam that are under way at once: one sent, one in the slot, one being filled.
 const JPEGS: usize = 3;
 
 /// What the camera's thread waits for.
@@ -61,36 +59,32 @@ pub(super) struct Session {
     stream: Stream,
     /// The buffers that the camera has, by their request's cookie.
     queued: HashMap<u64, Queued>,
-    agreed: Arc<Agreed>,
+    agreed: Agreed,
     /// By the id it is found again.
     pub(super) names: Names,
-    /// What there is to say of it, once.
+    /// To be told once.
     pub(super) remarks: Vec<(Severity, String)>,
-    /// Whether the range of its pixels is known: the virtual camera's first picture tells it.
+    /// `false` until the virtual camera's first picture has told its range.
     range_known: bool,
-    /// How long a frame may take, by what was asked.
+    /// The longest that a frame may take.
     interval: Duration,
     thinner: Thinner,
     jpegs: Pool<Vec<u8>>,
-    /// The last frame's number, by the camera's count.
-    sequence: Option<u32>,
-    missed: u64,
 }
 
 impl Session {
-    /// Opens the camera that `known` is the id of, else the one that `--camera` means, and starts it. A known
-    /// one that is not there is [`CameraError::Absent`], whatever others are.
+    /// Opens and starts the camera with the id `known`, else the one that `--camera` means. A known one that is not
+    /// there is [`CameraError::Absent`], whatever others are.
     pub(super) fn open(
         config: &CameraConfig,
         known: Option<&str>,
         memory: Memory,
     ) -> Result<Session, CameraError> {
-        let (manager, mut names) = select::cameras()?;
-        let chosen = match known {
-            Some(id) => select::find(&names, id)?,
-            None => select::choose(&names, config.camera.as_deref())?,
+        let (manager, cameras) = select::cameras()?;
+        let names = match known {
+            Some(id) => select::find(&cameras, id)?.clone(),
+            None => select::choose(&cameras, config.camera.as_deref())?.clone(),
         };
-        let names = names.swap_remove(chosen);
         let camera = manager.get(&names.id).ok_or_else(CameraError::unplugged)?;
         let mut active = select::acquire(&camera)?;
 
@@ -104,7 +98,7 @@ impl Session {
         let controls = Table::read(active.controls()).resolve(&settings)?;
 
         let (width, height) = (agreed.width, agreed.height);
-        let mut opened = format!("camera {}: {width}x{height} {}", names.model, agreed.name);
+        let mut opened = format!("camera {}: {width}x{height} {}", names.model, agreed.format);
         if let Some(mode) = sensor {
             opened += &format!(", sensor mode {mode}");
         }
@@ -115,8 +109,8 @@ impl Session {
         let stream = configuration.get(0).and_then(|stream| stream.stream());
         let stream = stream.ok_or_else(CameraError::unplugged)?;
         // JPEGs are copied, and what comes by USB is cached anyway.
-        let memory = match agreed.layout {
-            Layout::Pixels(_) if !select::is_usb(&names.id) => memory,
+        let memory = match agreed.blank {
+            Some(_) if !select::is_usb(&names.id) => memory,
             _ => Memory::Allocator,
         };
         let buffers = buffers::allocate(&mut active, &stream, &agreed, memory)?;
@@ -131,14 +125,12 @@ impl Session {
             stream,
             queued: HashMap::new(),
             range_known: !agreed.is_virtual,
-            agreed: Arc::new(agreed),
+            agreed,
             names,
             remarks: remarks.collect(),
             interval,
             thinner: Thinner::new(Duration::from_secs_f64(1.0 / config.fps)),
             jpegs: Pool::new(JPEGS),
-            sequence: None,
-            missed: 0,
         };
         session.start(buffers, &controls)?;
         Ok(session)
@@ -151,7 +143,7 @@ impl Session {
     ) -> Result<(), CameraError> {
         let done = self.home.clone();
         self.active.on_request_completed(move |request| {
-            // The session is gone: so is what would be done with the request.
+            // Without a session there is nothing to do with the request.
             let _ = done.send(Event::Done(request));
         });
         let unplugged = self.home.clone();
@@ -161,7 +153,7 @@ impl Session {
         let mut list = ControlList::new();
         set(&mut list, controls);
         for (request, _) in &mut buffers {
-            // Some pipelines (uvcvideo) look at the controls of requests only. Once set they stay set.
+            // Some pipelines (uvcvideo) look at the controls of requests only. They keep what was set once.
             set(request.controls_mut(), controls);
         }
         let started = self.active.start(Some(&list));
@@ -170,7 +162,7 @@ impl Session {
         buffers.try_for_each(|(request, buffer)| self.queue(request, buffer))
     }
 
-    /// Gives the camera's pictures to the feed until somebody asks to end; an error is why the camera was lost.
+    /// Puts the camera's pictures into the feed until its stop is asked; an error is why the camera was lost.
     /// `first` is called with the first picture.
     pub(super) fn serve(
         &mut self,
@@ -197,11 +189,11 @@ impl Session {
                 }
                 Ok(Event::Home(buffer)) => self.queue_again(buffer)?,
                 Ok(Event::Unplugged) => return Err(CameraError::unplugged()),
-                // Nothing came in time: the session holds a sender itself, so that the channel stays.
+                // Nothing came in time. (The channel stays: the session itself holds a sender.)
                 Err(_) => {}
             }
             if self.queued.is_empty() {
-                // Every buffer is lent: the camera has nothing to fill.
+                // All buffers are lent: the camera has none to fill.
                 last = Instant::now();
             } else if last.elapsed() > patience(frame_time, seen) {
                 return Err(CameraError::Failed(format!(
@@ -213,19 +205,17 @@ impl Session {
         Ok(())
     }
 
-    /// Gives a completed request's picture to the feed; says whether there was one.
+    /// Puts a completed request's picture into the feed; whether there was one.
     fn give(&mut self, request: Request, feed: &Feed) -> Result<bool, CameraError> {
-        let filled = buffers::filled(&request, &self.stream);
-        if let Some(filled) = filled {
-            let expected = self.sequence.map(|last| last.wrapping_add(1));
-            let gap = expected.map_or(0, |expected| filled.sequence.wrapping_sub(expected));
-            // A number that goes back is a count that began anew.
-            self.missed += u64::from(if gap < u32::MAX / 2 { gap } else { 0 });
-            self.sequence = Some(filled.sequence);
+        let (mut good, mut stamp_ns, mut bytes) = (true, 0, 0);
+        if let Some(metadata) = buffers::metadata(&request, &self.stream) {
+            good = metadata.status() == FrameMetadataStatus::Success;
+            stamp_ns = metadata.timestamp();
+            let plane = metadata.planes().get(0);
+            bytes = plane.map_or(0, |plane| plane.bytes_used as usize);
         }
-        let good = filled.is_none_or(|filled| filled.status == FrameMetadataStatus::Success);
-        let at = self.taken_at(&request, filled.map_or(0, |filled| filled.stamp_ns));
-        let shot = shot(&request, self.missed);
+        let at = self.taken_at(&request, stamp_ns);
+        let shot = shot(&request);
         let Some(buffer) = self.take_back(request) else {
             return Ok(false);
         };
@@ -234,22 +224,24 @@ impl Session {
             return Ok(false);
         }
         feed.report_shot(shot);
-        if !std::mem::replace(&mut self.range_known, true) {
-            let width = self.agreed.width as usize;
-            Arc::make_mut(&mut self.agreed).range = negotiate::virtual_range(buffer.luma(width));
-        }
-        let content = if self.agreed.layout == Layout::Jpeg {
+        let content = if let Some(blank) = &mut self.agreed.blank {
+            if !std::mem::replace(&mut self.range_known, true) {
+                blank.range = negotiate::virtual_range(buffer.luma(blank.width as usize));
+            }
+            Content::Pixels(Box::new(Lent {
+                buffer: Some(buffer),
+                blank: *blank,
+                home: self.home.clone(),
+            }))
+        } else {
             let mut jpeg = self.jpegs.get();
-            buffer.copy_to(filled.map_or(0, |filled| filled.bytes), &mut jpeg);
+            buffer.copy_to(bytes, &mut jpeg);
             self.queue_again(buffer)?;
-            // Frames that lost their beginning on the bus are the bus's affair.
+            // A frame that lost its beginning on the USB bus is no picture, and no fault of the camera's.
             if !jpeg.starts_with(&[0xFF, markers::SOI]) {
                 return Ok(false);
             }
             Content::Jpeg(jpeg)
-        } else {
-            let agreed = Arc::clone(&self.agreed);
-            Content::Pixels(Box::new(Lent::new(buffer, agreed, self.home.clone())))
         };
         feed.put(Captured {
             at,
@@ -259,10 +251,10 @@ impl Session {
         Ok(true)
     }
 
-    /// When the sensor was exposed; now, where nobody says.
+    /// When the sensor was exposed; now, where the camera does not say.
     ///
-    /// The virtual pipeline stamps a request when it is queued, long before it draws the picture; its
-    /// buffer's own time is the right one.
+    /// The virtual pipeline stamps a request when it is queued, long before it draws the picture: there the buffer's
+    /// own time is right.
     fn taken_at(&self, request: &Request, buffer_ns: u64) -> Instant {
         let sensor = request.metadata().get::<controls::SensorTimestamp>();
         let sensor_ns = sensor.ok().and_then(|stamp| u64::try_from(stamp.0).ok());
@@ -272,7 +264,7 @@ impl Session {
         }
     }
 
-    /// Parks a completed request; its buffer is the CPU's again.
+    /// Parks a completed request; its buffer is the CPU's.
     fn take_back(&mut self, request: Request) -> Option<Buffer> {
         let buffer = self.queued.remove(&request.cookie())?.completed(&request);
         self.parked.insert(buffer.cookie(), request);
@@ -311,13 +303,12 @@ fn set(list: &mut ControlList, controls: &[Given]) {
     }
 }
 
-/// How long the camera says that the frame took.
 fn frame_duration(request: &Request) -> Option<Duration> {
     let duration = request.metadata().get::<controls::FrameDuration>().ok()?;
     u64::try_from(duration.0).ok().map(Duration::from_micros)
 }
 
-fn shot(request: &Request, missed: u64) -> Shot {
+fn shot(request: &Request) -> Shot {
     let metadata = request.metadata();
     let exposure = metadata.get::<controls::ExposureTime>().ok();
     let gain = metadata.get::<controls::AnalogueGain>().ok();
@@ -326,12 +317,11 @@ fn shot(request: &Request, missed: u64) -> Shot {
         exposure_us: exposure.and_then(|time| u32::try_from(time.0).ok()),
         gain: gain.map(|gain| gain.0),
         lens_position: lens.map(|lens| lens.0),
-        missed,
     }
 }
 
-/// How long to wait for a frame: three of them, and at least two seconds; longer for the first one, for
-/// which the camera sets its exposure and drops what it does not like.
+/// How long to wait for a frame: three frames, and at least two seconds; longer for the first one, for which the
+/// camera sets its exposure and drops what is not good yet.
 fn patience(frame_time: Duration, seen: bool) -> Duration {
     match seen {
         true => (frame_time * 3).max(Duration::from_secs(2)),

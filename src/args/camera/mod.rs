@@ -1,9 +1,9 @@
 //! The camera's part of the command line, with rpicam-vid's names and units, checked into plain types.
 //!
-//! Pure: text in, a [`CameraConfig`] out. It is compiled without libcamera too, so that the options exist
-//! everywhere and a build without the camera can say what to rebuild with. What a certain camera has and
-//! takes it cannot know: each option becomes a `Setting`, which names libcamera's control and is checked
-//! against the camera's own table before the camera starts.
+//! Text in, a [`CameraConfig`] out, without I/O. It is compiled without libcamera too, so that the options exist
+//! everywhere and a build without the camera can say what to rebuild with. It cannot know what a certain camera
+//! takes: each option becomes a `Setting` of a libcamera control, which is checked against the camera's own
+//! table before the camera starts. [`parse`] has the parsers of the values.
 
 mod parse;
 
@@ -11,8 +11,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::camera::{CameraConfig, ListFormat, Mode, Need, Setting};
+use crate::camera::{CameraConfig, ListFormat, Mode, Setting};
 use crate::picture::Turn;
+use parse::{AF_AUTO, AF_CONTINUOUS, AF_MANUAL, DENOISE_FAST};
 use parse::{factor, gains, lens, micros, mode, named, number, sets, window};
 
 /// The camera's options.
@@ -123,20 +124,18 @@ pub struct CameraArgs {
 }
 
 impl CameraArgs {
-    /// The first of these options that was given and that only a camera knows, as it was typed.
+    /// The first given option that makes sense for a camera only, as it was typed.
     pub(crate) fn first_given(&self) -> Option<String> {
-        let camera = self
-            .camera
-            .iter()
-            .map(|camera| format!("--camera {camera}"));
-        let mode = self.mode.iter();
+        let camera = self.camera.as_ref();
+        let camera = camera.map(|camera| format!("--camera {camera}"));
+        let mode = self.mode;
         let mode = mode.map(|mode| format!("--mode {}:{}", mode.width, mode.height));
-        let file = self.tuning_file.iter();
+        let file = self.tuning_file.as_ref();
         let file = file.map(|file| format!("--tuning-file {}", file.display()));
         let settings = self.settings().into_iter();
-        let asked = settings.filter(|setting| setting.need == Need::Required);
-        let mut given = camera.chain(mode).chain(file);
-        given.next().or(asked.map(|setting| setting.asked).next())
+        let settings = settings.filter_map(|setting| setting.asked);
+        let options = camera.into_iter().chain(mode).chain(file);
+        options.chain(settings).next()
     }
 
     /// The camera's configuration for a picture of this size in pixels, rate and turn.
@@ -179,30 +178,27 @@ impl CameraArgs {
         self.companions().into_iter().chain(given).collect()
     }
 
-    /// What goes with the options that were given, and rpicam-vid's defaults for those that were not.
+    /// What the given options need besides, and rpicam-vid's defaults for those that were not given.
     fn companions(&self) -> Vec<Setting> {
         let af_mode = self.autofocus_mode.as_ref().and_then(Setting::number);
-        // A lens that can be moved follows the scene unless it was told where to stand.
+        // A lens that can move follows the scene unless it was given a position.
         let focus = match self.lens_position {
-            Some(_) => parse::AF_MANUAL,
-            None => parse::AF_CONTINUOUS,
+            Some(_) => AF_MANUAL,
+            None => AF_CONTINUOUS,
         };
         let companions = [
-            // libcamera before 0.5 knows no modes of time and gain: there the value alone makes them fixed.
+            // libcamera before 0.5 has no modes of time and gain: there the value alone fixes them.
             (self.shutter.is_some(), "ExposureTimeMode", 1.0),
             (self.gain.is_some(), "AnalogueGainMode", 1.0),
             (self.flicker_period.is_some(), "AeFlickerMode", 1.0),
-            (
-                self.denoise.is_none(),
-                "NoiseReductionMode",
-                parse::DENOISE_FAST,
-            ),
+            (self.denoise.is_none(), "NoiseReductionMode", DENOISE_FAST),
             (af_mode.is_none(), "AfMode", focus),
-            (af_mode == Some(parse::AF_AUTO), "AfTrigger", 0.0),
+            (af_mode == Some(AF_AUTO), "AfTrigger", 0.0),
             (self.autofocus_window.is_some(), "AfMetering", 1.0),
         ];
-        let goes = companions.into_iter().filter(|(goes, ..)| *goes);
-        goes.map(|(_, control, number)| Setting::if_there(control, number))
+        let needed = companions.into_iter().filter(|(needed, ..)| *needed);
+        needed
+            .map(|(_, control, number)| Setting::optional(control, &[number]))
             .collect()
     }
 }

@@ -21,13 +21,13 @@ fn settings(args: &[&str]) -> Vec<Setting> {
     parse(args).unwrap().settings()
 }
 
-/// The numbers that a control is given.
-fn given(args: &[&str], control: &str) -> Option<(Vec<f64>, Need)> {
+/// The numbers that a control is given, and whether the camera must take them.
+fn given(args: &[&str], control: &str) -> Option<(Vec<f64>, bool)> {
     let setting = settings(args)
         .into_iter()
         .find(|setting| setting.control == control)?;
     match setting.value {
-        Value::Numbers(numbers) => Some((numbers, setting.need)),
+        Value::Numbers(numbers) => Some((numbers, setting.asked.is_some())),
         other => panic!("{control} is {other:?}"),
     }
 }
@@ -60,14 +60,14 @@ fn names_and_units_are_those_of_rpicam_vid() {
     ];
     for (args, control, number) in expected {
         let found = given(&args, control);
-        assert_eq!(found, Some((vec![number], Need::Required)), "{args:?}");
+        assert_eq!(found, Some((vec![number], true)), "{args:?}");
     }
     assert_eq!(
         given(&["--awbgains", "1.5,1.2"], "ColourGains").unwrap().0,
         [1.5, 1.2]
     );
     assert_eq!(given(&["--hdr=single-exp"], "HdrMode").unwrap().0, [3.0]);
-    assert_eq!(given(&["--hdr"], "HdrMode").unwrap().1, Need::IfThere);
+    assert_eq!(given(&["--hdr"], "HdrMode"), Some((vec![3.0], false)));
 }
 
 #[test]
@@ -92,19 +92,16 @@ fn a_fixed_value_comes_with_the_mode_that_makes_it_fixed() {
 
 #[test]
 fn a_lens_that_can_move_follows_the_scene_unless_it_is_told_where_to_stand() {
-    assert_eq!(given(&[], "AfMode"), Some((vec![2.0], Need::IfThere)));
+    assert_eq!(given(&[], "AfMode"), Some((vec![2.0], false)));
     assert_eq!(
         given(&["--lens-position", "1"], "AfMode"),
-        Some((vec![0.0], Need::IfThere))
+        Some((vec![0.0], false))
     );
 }
 
 #[test]
 fn nothing_is_asked_of_a_camera_that_nobody_asked_for() {
-    let required = settings(&[])
-        .into_iter()
-        .filter(|setting| setting.need == Need::Required);
-    assert_eq!(required.count(), 0);
+    assert!(settings(&[]).iter().all(|setting| setting.asked.is_none()));
     assert_eq!(parse(&[]).unwrap().first_given(), None);
     assert_eq!(
         parse(&["--gain", "2"]).unwrap().first_given().as_deref(),
@@ -128,7 +125,7 @@ fn any_control_goes_through_by_name() {
     let last = last.unwrap();
     assert_eq!(last.control, "ExposureValue");
     assert_eq!(last.value, Value::Text("-1".into()));
-    assert_eq!(last.asked, "--control ExposureValue=-1");
+    assert_eq!(last.asked.as_deref(), Some("--control ExposureValue=-1"));
 }
 
 #[test]

@@ -1,28 +1,33 @@
 //! The camera's buffers: allocated, mapped once, and lent picture by picture to the sending thread.
 //!
-//! A buffer is in one of two hands, and its type says in whose. A [`Buffer`] is the CPU's: there is one owner, who
-//! may read it. A [`Queued`] is the camera's, which writes it: nothing of it can be read until its request has
-//! come back. A [`Lent`] takes a buffer along without a copy, while its request stays parked with the camera's
-//! thread; dropping it sends the buffer home, and both are queued again. It holds the memory itself and nothing
-//! of libcamera, so it may outlive the camera: it is readable until it is dropped, and then reaches nobody.
-//! Nothing here blocks. Where the memory comes from and how it is read is [`memory`]'s.
+//! ```text
+//! allocate ─▶ Buffer ── queue ─▶ Queued (the camera's) ── completed ─▶ Buffer ─▶ Lent ── dropped ─▶ home, queued again
+//! memory      where buffers come from, how they are mapped, when the CPU may read them
+//! ```
+//!
+//! The type says whose a buffer is. A [`Buffer`] is the CPU's: it has one owner, who may read it. A [`Queued`] is the
+//! camera's, which writes it: nothing can read it until its request has come back. A [`Lent`] takes a buffer along
+//! without a copy, while its request stays parked with the camera's thread; when it is dropped, the buffer comes
+//! home, and both are queued again. It holds the memory itself and nothing of libcamera, so it may outlive the
+//! camera. Nothing here blocks.
 
 mod memory;
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use libcamera::camera::ActiveCamera;
-use libcamera::framebuffer::{AsFrameBuffer, FrameMetadataStatus, OwnedFrameBuffer};
+use libcamera::framebuffer::{AsFrameBuffer, FrameMetadataRef, OwnedFrameBuffer};
 use libcamera::framebuffer_allocator::{FrameBuffer, FrameBufferAllocator};
 use libcamera::request::Request;
 use libcamera::stream::Stream;
+use libcamera::utils::Immutable;
 
 use self::memory::Mapping;
 use super::error::{CameraError, library};
-use super::negotiate::{Agreed, Layout};
+use super::negotiate::Agreed;
 use super::session::Event;
 use crate::picture::{Picture, Pixels, Plane};
 
@@ -36,29 +41,16 @@ pub(super) struct Buffer {
 }
 
 /// Where a plane lies in its buffer.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct PlaneAt {
-    offset: usize,
     /// All rows, the last one only as far as its pixels go.
-    length: usize,
-    /// From row to row.
+    bytes: Range<usize>,
     stride: usize,
 }
 
 /// A buffer that the camera has: it may be writing it.
 #[derive(Debug)]
 pub(super) struct Queued(Buffer);
-
-/// What libcamera says of a buffer that it filled.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Filled {
-    pub(super) status: FrameMetadataStatus,
-    /// Nanoseconds; 0 where nobody set it.
-    pub(super) stamp_ns: u64,
-    pub(super) sequence: u32,
-    /// How many bytes of the first plane are valid.
-    pub(super) bytes: usize,
-}
 
 /// Where buffers may come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,19 +104,20 @@ fn request(
     Ok(request)
 }
 
-/// Offset and length of the planes by which libcamera is told of an imported buffer. The Raspberry Pi's pipelines
+/// Offset and length of the planes of which libcamera is told for an imported buffer. The Raspberry Pi's pipelines
 /// take the frame as one plane, as rpicam-apps gives it; the virtual one writes NV12 plane by plane.
 fn imported_planes(agreed: &Agreed) -> Vec<(u32, u32)> {
     let end = agreed.frame_size as u32;
-    let chroma = planes_of(agreed)[1].offset as u32;
+    let [_, chroma, _] = planes_of(agreed);
+    let chroma = chroma.bytes.start as u32;
     match agreed.is_virtual {
         true => vec![(0, chroma), (chroma, end.saturating_sub(chroma))],
         false => vec![(0, end)],
     }
 }
 
-/// Maps a buffer of libcamera's. All of its planes are in one piece of memory: no camera of a Raspberry Pi or on
-/// USB gives them one by one, and what such a one gives would not fit, and be refused.
+/// Maps a buffer of libcamera's. All of its planes are taken to be in one piece of memory, as with every camera of a
+/// Raspberry Pi or on USB; else the picture does not fit, and is refused.
 fn allocated(frame: &FrameBuffer, cookie: u64, agreed: &Agreed) -> io::Result<Buffer> {
     let planes = frame.planes();
     let first = planes.get(0).ok_or(io::ErrorKind::InvalidData)?;
@@ -134,20 +127,19 @@ fn allocated(frame: &FrameBuffer, cookie: u64, agreed: &Agreed) -> io::Result<Bu
     Buffer::map(cookie, memory::keep(first.fd())?, length, agreed)
 }
 
-/// Where the planes lie in a buffer without gaps between them: it is known from the stride alone. (V4L2 demands
-/// it, and some versions of libcamera get the planes' own offsets wrong.)
+/// Where the planes lie in a buffer: one after the other without gaps, so the stride alone tells. (V4L2 demands it,
+/// and some versions of libcamera get the planes' own offsets wrong.)
 fn planes_of(agreed: &Agreed) -> [PlaneAt; 3] {
-    let Layout::Pixels(format) = agreed.layout else {
-        return [PlaneAt::default(); 3];
+    let Some(blank) = agreed.blank else {
+        return Default::default();
     };
-    let (width, height) = (agreed.width as usize, agreed.height as usize);
-    let sizes = format.planes(width, height);
-    let places = format.offsets(agreed.stride as usize, height);
+    let sizes = blank.plane_sizes();
+    let places = blank.format.offsets(agreed.stride, blank.height as usize);
     std::array::from_fn(|i| {
-        let (offset, stride) = places[i];
+        let (start, stride) = places[i];
+        let length = sizes[i].span(stride).unwrap_or(0);
         PlaneAt {
-            offset,
-            length: sizes[i].span(stride).unwrap_or(0),
+            bytes: start..start + length,
             stride,
         }
     })
@@ -158,7 +150,7 @@ impl Buffer {
     fn map(cookie: u64, fd: OwnedFd, length: usize, agreed: &Agreed) -> io::Result<Buffer> {
         let memory = Mapping::new(fd, length)?;
         let planes = planes_of(agreed);
-        if planes.iter().any(|at| at.offset + at.length > length) {
+        if planes.iter().any(|plane| plane.bytes.end > length) {
             let line = "the picture does not fit into its buffer";
             return Err(io::Error::new(io::ErrorKind::InvalidData, line));
         }
@@ -169,21 +161,20 @@ impl Buffer {
         })
     }
 
-    fn plane(&self, i: usize) -> Plane<'_> {
-        let at = self.planes[i];
-        Plane {
-            data: &self.bytes()[at.offset..at.offset + at.length],
-            stride: at.stride,
-        }
+    fn planes(&self) -> [Plane<'_>; 3] {
+        let bytes = self.bytes();
+        self.planes.each_ref().map(|plane| Plane {
+            data: &bytes[plane.bytes.clone()],
+            stride: plane.stride,
+        })
     }
 
     fn bytes(&self) -> &[u8] {
-        // SAFETY: the camera writes a buffer only while its request is queued, and takes it from `queue` alone,
-        // which needs the buffer itself: while it can be borrowed here it is not queued.
+        // SAFETY: the camera writes a buffer only while its request is queued, and `queue` alone queues it and takes
+        // the buffer itself: one that can be borrowed here is not queued.
         unsafe { self.memory.bytes() }
     }
 
-    /// The cookie of the request that it belongs to.
     pub(super) fn cookie(&self) -> u64 {
         self.cookie
     }
@@ -201,9 +192,9 @@ impl Buffer {
         Ok(Queued(self))
     }
 
-    /// The first plane row by row, `width` bytes of each: a planar picture's luma.
+    /// The first plane row by row, `width` bytes of each: the luma of a planar picture.
     pub(super) fn luma(&self, width: usize) -> impl Iterator<Item = &u8> {
-        let plane = self.plane(0);
+        let [plane, ..] = self.planes();
         let rows = plane.data.chunks(plane.stride.max(1));
         rows.flat_map(move |row| &row[..width.min(row.len())])
     }
@@ -217,61 +208,39 @@ impl Buffer {
 }
 
 impl Queued {
-    /// The buffer, now that the request that it was queued with is complete.
+    /// The buffer, once its request is complete.
     pub(super) fn completed(self, request: &Request) -> Buffer {
         debug_assert_eq!(request.cookie(), self.0.cookie);
         self.0
     }
 }
 
-/// What libcamera says of a completed request's buffer.
-pub(super) fn filled(request: &Request, stream: &Stream) -> Option<Filled> {
-    fn read(frame: &impl AsFrameBuffer) -> Option<Filled> {
-        let metadata = frame.metadata()?;
-        let plane = metadata.planes().get(0);
-        Some(Filled {
-            status: metadata.status(),
-            stamp_ns: metadata.timestamp(),
-            sequence: metadata.sequence(),
-            bytes: plane.map_or(0, |plane| plane.bytes_used as usize),
-        })
+/// What libcamera says of the completed request's buffer.
+pub(super) fn metadata<'a>(
+    request: &'a Request,
+    stream: &Stream,
+) -> Option<Immutable<FrameMetadataRef<'a>>> {
+    match request.buffer::<FrameBuffer>(stream) {
+        Some(allocated) => allocated.metadata(),
+        None => request.buffer::<OwnedFrameBuffer>(stream)?.metadata(),
     }
-    let allocated = request.buffer::<FrameBuffer>(stream).and_then(read);
-    allocated.or_else(|| request.buffer::<OwnedFrameBuffer>(stream).and_then(read))
 }
 
 /// A picture in a buffer of the camera, on loan.
 pub(super) struct Lent {
-    /// There until the loan is dropped.
-    buffer: Option<Buffer>,
-    agreed: Arc<Agreed>,
-    home: Sender<Event>,
-}
-
-impl Lent {
-    pub(super) fn new(buffer: Buffer, agreed: Arc<Agreed>, home: Sender<Event>) -> Lent {
-        Lent {
-            buffer: Some(buffer),
-            agreed,
-            home,
-        }
-    }
+    /// There until this is dropped.
+    pub(super) buffer: Option<Buffer>,
+    /// The picture without its planes.
+    pub(super) blank: Picture<'static>,
+    pub(super) home: Sender<Event>,
 }
 
 impl Pixels for Lent {
     fn picture(&self) -> Picture<'_> {
-        let Layout::Pixels(format) = self.agreed.layout else {
-            unreachable!("JPEGs are copied, never lent");
-        };
-        let buffer = self.buffer.as_ref();
-        let plane = |i| buffer.map_or_else(Plane::default, |buffer| buffer.plane(i));
+        let planes = self.buffer.as_ref().map(Buffer::planes);
         Picture {
-            width: self.agreed.width,
-            height: self.agreed.height,
-            format,
-            range: self.agreed.range,
-            matrix: self.agreed.matrix,
-            planes: std::array::from_fn(plane),
+            planes: planes.unwrap_or_default(),
+            ..self.blank
         }
     }
 }
@@ -279,7 +248,6 @@ impl Pixels for Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         if let Some(buffer) = self.buffer.take() {
-            buffer.memory.end_reading();
             // Nobody listens any more once the camera has ended: there is nothing to queue then either.
             let _ = self.home.send(Event::Home(buffer));
         }
@@ -289,18 +257,16 @@ impl Drop for Lent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::picture::{Matrix, PixelFormat, Range, Turn};
+    use crate::picture::{PixelFormat, Turn};
 
-    fn planes(format: PixelFormat, width: u32, height: u32, stride: u32) -> [PlaneAt; 3] {
+    fn planes(format: PixelFormat, width: u32, height: u32, stride: usize) -> [PlaneAt; 3] {
         planes_of(&Agreed {
             width,
             height,
-            name: String::new(),
-            layout: Layout::Pixels(format),
+            format: String::new(),
+            blank: Some(Picture::blank(format, width, height)),
             stride,
             frame_size: 0,
-            range: Range::Full,
-            matrix: Matrix::Bt601,
             remaining_turn: Turn::NONE,
             buffers: 0,
             is_virtual: false,
@@ -310,7 +276,7 @@ mod tests {
     #[test]
     fn planes_follow_each_other_with_the_cameras_stride() {
         let places = |format, width, height, stride| {
-            planes(format, width, height, stride).map(|at| (at.offset, at.stride))
+            planes(format, width, height, stride).map(|at| (at.bytes.start, at.stride))
         };
         // The Pi pads 1000 pixels to 1024.
         let i420 = places(PixelFormat::I420, 1000, 500, 1024);
@@ -324,7 +290,7 @@ mod tests {
     #[test]
     fn the_last_row_ends_with_its_pixels() {
         let lengths = |format, width, height, stride| {
-            planes(format, width, height, stride).map(|at| at.length)
+            planes(format, width, height, stride).map(|at| at.bytes.len())
         };
         assert_eq!(
             lengths(PixelFormat::I420, 1000, 500, 1024),

@@ -1,8 +1,8 @@
 //! Controls: what the camera has, what was asked for, and whether the two agree.
 //!
-//! libcamera takes a control that a camera does not have without a word, and some wrong shapes of a value
-//! end the process in one of its assertions. So each setting is checked here, against the camera's own table
-//! of names, types and ranges, before the camera starts; the answer says what would be right. Nothing blocks.
+//! libcamera silently accepts a control that a camera does not have, and some wrong shapes of a value end the
+//! process in one of its assertions. So each setting is checked here, against the camera's own table of names,
+//! types and ranges, before the camera starts; the error says what would be right. [`value`] converts.
 
 mod value;
 
@@ -10,13 +10,12 @@ use libcamera::control::{ControlIdRef, ControlInfoMap, ControlList};
 use libcamera::control_value::{ControlType, ControlValue};
 use libcamera::controls::ControlId;
 use serde::{Serialize, Serializer};
-use serde_json::Value as Json;
 
-use self::value::{json, make, numbers, parse, show};
+use self::value::{NONE, json, make, numbers, parse, text};
 use super::error::{CameraError, listed};
-use super::{Need, Setting, Value};
+use super::{Setting, Value};
 
-/// One control of the camera. Its values are as they are listed: a number or a switch, or a list of numbers.
+/// One control of the camera. Its values are text, as [`value`] says.
 #[derive(Debug, Serialize)]
 pub(super) struct Entry {
     #[serde(skip)]
@@ -26,10 +25,13 @@ pub(super) struct Entry {
     kind: ControlType,
     #[serde(skip)]
     shape: Shape,
-    min: Json,
-    max: Json,
-    default: Json,
-    /// By number and name, where it has some.
+    #[serde(serialize_with = "json")]
+    min: String,
+    #[serde(serialize_with = "json")]
+    max: String,
+    #[serde(serialize_with = "json")]
+    default: String,
+    /// The number and the name of each; empty where the control has none.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "names")]
     choices: Vec<(i32, String)>,
     /// The choices that this camera has; empty where it has a range.
@@ -56,7 +58,7 @@ const CROP: &str = "ScalerCrop";
 #[derive(Debug)]
 pub(super) struct Table(pub(super) Vec<Entry>);
 
-/// What to give libcamera: control and value.
+/// A control's number and value, as libcamera takes them.
 pub(super) type Given = (u32, ControlValue);
 
 impl Table {
@@ -81,15 +83,15 @@ impl Table {
         })
     }
 
-    /// What to set for these settings; the first that the camera does not take is the error.
+    /// What to set for these settings. The first that was asked for and that the camera does not take is the error.
     pub(super) fn resolve(&self, settings: &[Setting]) -> Result<Vec<Given>, CameraError> {
         let mut given = Vec::with_capacity(settings.len());
         for setting in settings {
-            match (self.resolve_one(setting), setting.need) {
+            match (self.resolve_one(setting), &setting.asked) {
                 (Ok(value), _) => given.push(value),
-                (Err(_), Need::IfThere) => {}
-                (Err(why), Need::Required) => {
-                    return Err(CameraError::Usage(format!("{}: {why}", setting.asked)));
+                (Err(_), None) => {}
+                (Err(why), Some(asked)) => {
+                    return Err(CameraError::Usage(format!("{asked}: {why}")));
                 }
             }
         }
@@ -100,7 +102,7 @@ impl Table {
         let entry = self.find(&setting.control)?;
         let given = match &setting.value {
             Value::Numbers(numbers) => numbers.clone(),
-            Value::Text(text) => parse(entry, text)?,
+            Value::Text(typed) => parse(entry, typed)?,
             Value::Window(window) => self.rectangle(*window)?.into(),
             Value::Default => numbers(&entry.default),
         };
@@ -123,7 +125,7 @@ impl Table {
     }
 }
 
-/// `None` for what the camera does not have.
+/// `None` for a control that the camera does not have.
 fn entry(key: u32, id: ControlIdRef, map: &ControlInfoMap) -> Option<Entry> {
     let info = map.find(key).ok()?;
     // The binding cannot read values of a type that it does not know; nothing could be set either.
@@ -143,11 +145,14 @@ fn entry(key: u32, id: ControlIdRef, map: &ControlInfoMap) -> Option<Entry> {
             (true, 0 | usize::MAX) => Shape::Any,
             (true, size) => Shape::Fixed(size),
         },
-        min: json(&info.min()),
-        max: json(&info.max()),
-        default: json(&info.def()),
+        min: text(&info.min()),
+        max: text(&info.max()),
+        default: text(&info.def()),
         choices,
-        values: values.iter().map(json).flat_map(|v| numbers(&v)).collect(),
+        values: values
+            .iter()
+            .flat_map(|value| numbers(&text(value)))
+            .collect(),
     })
 }
 
@@ -170,10 +175,10 @@ impl Entry {
                 let fits = |area: &[f64]| {
                     within(area[0], area[2], left, width) && within(area[1], area[3], top, height)
                 };
-                let areas = format!("areas within {}", show(&self.max));
+                let areas = format!("areas within {}", self.max);
                 (given.chunks_exact(4).all(fits), areas)
             }
-            // Limits of other areas are no areas: a Pi's autofocus says 65535,65535,65535,65535.
+            // The limits of other areas are no areas: a Pi's autofocus has 65535,65535,65535,65535.
             (ControlType::Rectangle, _) => return Ok(()),
             _ => (given.iter().enumerate().all(takes), self.expected()),
         };
@@ -198,13 +203,13 @@ impl Entry {
         if !self.values.is_empty() {
             return listed(self.values.iter().map(name));
         }
-        let default = match &self.default {
-            Json::Null => String::new(),
-            default => format!(" (default {})", show(default)),
+        let default = match &self.default[..] {
+            NONE => String::new(),
+            default => format!(" (default {default})"),
         };
         match self.kind {
             ControlType::Bool => format!("true or false{default}"),
-            _ => format!("{} to {}{default}", show(&self.min), show(&self.max)),
+            _ => format!("{} to {}{default}", self.min, self.max),
         }
     }
 }

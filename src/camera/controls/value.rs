@@ -1,12 +1,14 @@
-//! Values of controls: from numbers and text into libcamera's types, and from those into JSON.
+//! Values of controls, between libcamera's types, numbers and text.
 //!
-//! Types that no settable control of a Raspberry Pi's or a USB camera has (text, sizes, points, unsigned numbers)
-//! are left out: such a control is listed without a range, and cannot be set.
+//! Text is what `--list-cameras` shows and `--control` takes: numbers, `true` or `false`, with commas between them,
+//! and `none` for the types that no settable control of a Raspberry Pi's or a USB camera has (text, sizes, points,
+//! unsigned numbers): such a control is listed without a range, and cannot be set.
 
 use std::fmt::Display;
 
 use libcamera::control_value::{ControlType, ControlValue};
 use libcamera::geometry::Rectangle;
+use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
 use super::{Entry, Shape};
@@ -31,8 +33,8 @@ pub(super) fn make(entry: &Entry, given: &[f64]) -> Result<ControlValue, String>
     match entry.shape {
         Shape::Single if count != 1 => Err(format!("expected one value, not {count}")),
         Shape::Fixed(size) if count != size => Err(format!("expected {size} values, not {count}")),
-        // The binding hands a list of one over as no list, and libcamera ends the process at that. A window
-        // that is given twice is the same to the autofocus; of other lists nobody can say so.
+        // The binding passes a list of one on as a single value, and libcamera ends the process at that. To the
+        // autofocus a window given twice is the same; of other lists nobody can say so.
         Shape::Any | Shape::Fixed(_) if count == 1 => match (&entry.name[..], value) {
             (AF_WINDOWS, ControlValue::Rectangle(window)) => Ok(vec![window[0]; 2].into()),
             _ => Err("lists of a single value cannot be given; expected two or more".into()),
@@ -41,61 +43,61 @@ pub(super) fn make(entry: &Entry, given: &[f64]) -> Result<ControlValue, String>
     }
 }
 
-/// Reads text for this control: numbers, `true` and `false`, or names of its choices.
+/// Parses text for this control, which may also name its choices.
 pub(super) fn parse(entry: &Entry, text: &str) -> Result<Vec<f64>, String> {
-    let one = |part: &str| match part.trim() {
-        "true" | "on" | "yes" => Some(1.0),
-        "false" | "off" | "no" => Some(0.0),
-        part => {
-            let choice = entry.choices.iter().find(|(_, name)| name == part);
-            let choice = choice.map(|(value, _)| f64::from(*value));
-            choice.or_else(|| part.parse().ok().filter(|number: &f64| number.is_finite()))
-        }
+    let one = |part: &str| {
+        let choice = entry.choices.iter().find(|(_, name)| name == part.trim());
+        let choice = choice.map(|(value, _)| f64::from(*value));
+        choice.or_else(|| number(part))
     };
     let given: Option<Vec<f64>> = text.split(',').map(one).collect();
     given.ok_or_else(|| format!("expected {}", entry.expected()))
 }
 
-/// A value as it is listed: a number or a switch, or a list of them; null for types that are left out.
-pub(super) fn json(value: &ControlValue) -> Json {
+/// The numbers in a text, a switch being 0 or 1; empty for `none`.
+pub(super) fn numbers(text: &str) -> Vec<f64> {
+    text.split(',').filter_map(number).collect()
+}
+
+fn number(text: &str) -> Option<f64> {
+    match text.trim() {
+        "true" | "on" | "yes" => Some(1.0),
+        "false" | "off" | "no" => Some(0.0),
+        text => text.parse().ok().filter(|number: &f64| number.is_finite()),
+    }
+}
+
+/// The value's text.
+pub(super) fn text(value: &ControlValue) -> String {
     let sides = |area: &Rectangle| [area.x, area.y, area.width as i32, area.height as i32];
-    let mut list = match value {
-        ControlValue::Bool(values) => written(values),
-        ControlValue::Int32(values) => written(values),
-        ControlValue::Int64(values) => written(values),
-        ControlValue::Float(values) => written(values),
-        ControlValue::Rectangle(areas) => written(&Vec::from_iter(areas.iter().flat_map(sides))),
-        _ => Vec::new(),
+    let text = match value {
+        ControlValue::Bool(values) => joined(values),
+        ControlValue::Int32(values) => joined(values),
+        ControlValue::Int64(values) => joined(values),
+        // As `f32`s they have the shortest text: 0.1 rather than 0.10000000149.
+        ControlValue::Float(values) => joined(values),
+        ControlValue::Rectangle(areas) => joined(areas.iter().flat_map(sides)),
+        _ => String::new(),
     };
-    match list.len() {
-        0 => Json::Null,
-        1 => list.remove(0),
-        _ => list.into(),
+    match text.is_empty() {
+        true => NONE.into(),
+        false => text,
     }
 }
 
-/// Each value by its text, which is the shortest for an f32: 0.1 rather than 0.10000000149, and 32 rather than 32.0.
-fn written(values: &[impl Display]) -> Vec<Json> {
-    let one = |value: String| serde_json::from_str(&value).unwrap_or(Json::Null);
-    values.iter().map(|value| one(value.to_string())).collect()
+/// The text of what has no value.
+pub(super) const NONE: &str = "none";
+
+fn joined(values: impl IntoIterator<Item = impl Display>) -> String {
+    let values = values.into_iter().map(|value| value.to_string());
+    Vec::from_iter(values).join(",")
 }
 
-/// The numbers in a value, a switch being 0 or 1.
-pub(super) fn numbers(value: &Json) -> Vec<f64> {
-    match value {
-        Json::Array(list) => list.iter().flat_map(numbers).collect(),
-        Json::Bool(bit) => vec![f64::from(u8::from(*bit))],
-        number => number.as_f64().into_iter().collect(),
-    }
-}
-
-/// The value for people, as [`parse`] takes it.
-pub(super) fn show(value: &Json) -> String {
-    match value {
-        Json::Null => "none".into(),
-        Json::Array(list) => Vec::from_iter(list.iter().map(show)).join(","),
-        other => other.to_string(),
-    }
+/// Serializes a value's text: a number or a switch, a list of them, or null.
+pub(super) fn json<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    let single = serde_json::from_str(text);
+    let value = single.or_else(|_| serde_json::from_str(&format!("[{text}]")));
+    value.unwrap_or(Json::Null).serialize(serializer)
 }
 
 fn bits(given: &[f64]) -> Result<Vec<bool>, String> {

@@ -1,53 +1,47 @@
 //! What is agreed with a camera: format, size, stride, colours, and who turns the picture.
 //!
-//! Asks for what costs least, lets libcamera adjust it, and reads back what it came to. Runs on the camera's
-//! thread, before the camera starts; what is not in its hands is told to the caller. The sensor's [`mode`] is
-//! chosen before, the frame [`rate`] is set afterwards.
+//! ```text
+//! mode   which of the sensor's modes
+//! rate   `--fps` in the camera's terms, and what differs from what was asked for
+//! ```
 //!
-//! **Whom to believe.** libcamera's virtual pipeline says that it turns pictures, and does not, and says
-//! BT.709 of limited range where its pixels are BT.601: of limited range in its test patterns, of full range
-//! where it shows JPEGs ([`virtual_range`]). It is known by having no device in the kernel: every camera of a
-//! device names it (the property SystemDevices), and only the virtual pipeline has none. All others are
-//! believed: on a Raspberry Pi the sensor and the ISP turn, and uvcvideo and vimc say honestly that they did
-//! not; what was refused is left to software.
+//! Asks for what costs least, lets libcamera adjust it, and reads back what it came to. Runs on the camera's
+//! thread, before the camera starts.
+//!
+//! **Whom to believe.** libcamera's virtual pipeline claims to turn pictures, and does not; it claims BT.709 of
+//! limited range, and its pixels are BT.601: of limited range in its test patterns, of full range where it shows
+//! JPEGs ([`virtual_range`]). It is known by having no device in the kernel: every other pipeline names its
+//! devices (the property SystemDevices). All others are believed: on a Raspberry Pi the sensor and the ISP turn,
+//! and uvcvideo and vimc say honestly that they did not. Software does what the camera refused.
 
 pub(super) mod mode;
 pub(super) mod rate;
 
 use libcamera::camera::{ActiveCamera, Camera, CameraConfiguration, Orientation};
 use libcamera::color_space::{self, ColorSpace, YcbcrEncoding};
-use libcamera::geometry::Size;
+use libcamera::geometry::{Size, SizeRange};
 use libcamera::pixel_format::PixelFormat as Fourcc;
 use libcamera::properties;
-use libcamera::stream::{StreamConfigurationRef, StreamRole};
+use libcamera::stream::StreamRole;
 
 use self::mode::SensorMode;
 use super::CameraConfig;
 use super::error::{CameraError, library, listed};
-use crate::picture::{Matrix, PixelFormat, Range, Turn};
-
-/// What a buffer of the camera holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Layout {
-    /// To be passed through.
-    Jpeg,
-    Pixels(PixelFormat),
-}
+use crate::picture::{Matrix, Picture, PixelFormat, Range, Turn};
 
 /// What a camera will give.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub(super) struct Agreed {
     pub(super) width: u32,
     pub(super) height: u32,
     /// libcamera's name of the format.
-    pub(super) name: String,
-    pub(super) layout: Layout,
+    pub(super) format: String,
+    /// What its pictures are like, without their planes; `None`: JPEGs, which are passed through.
+    pub(super) blank: Option<Picture<'static>>,
     /// Bytes from row to row of the first plane; 0 for JPEGs.
-    pub(super) stride: u32,
+    pub(super) stride: usize,
     /// Bytes of a whole buffer.
     pub(super) frame_size: usize,
-    pub(super) range: Range,
-    pub(super) matrix: Matrix,
     /// What is left to turn in software.
     pub(super) remaining_turn: Turn,
     /// How many buffers the camera wants.
@@ -56,36 +50,58 @@ pub(super) struct Agreed {
     pub(super) is_virtual: bool,
 }
 
-/// The formats that are understood, the cheapest first: JPEGs are passed through, planes are encoded as they
-/// are, the others cost a pass over the picture. Every Raspberry Pi gives YU12; the others are those of webcams, of
-/// vimc and of the virtual pipeline. By the kernel's codes, which are libcamera's in every version; the crate's
-/// names for them are empty when it is built against libcamera before 0.6.
-const FORMATS: [(Fourcc, Layout); 10] = [
-    (linear(b"MJPG"), Layout::Jpeg),
-    (linear(b"YU12"), Layout::Pixels(PixelFormat::I420)),
-    (linear(b"NV12"), Layout::Pixels(PixelFormat::Nv12)),
-    (linear(b"YUYV"), Layout::Pixels(PixelFormat::Yuyv)),
-    (linear(b"UYVY"), Layout::Pixels(PixelFormat::Uyvy)),
-    (linear(b"BG24"), Layout::Pixels(PixelFormat::Rgb)),
-    (linear(b"RG24"), Layout::Pixels(PixelFormat::Bgr)),
-    (linear(b"XR24"), Layout::Pixels(PixelFormat::Bgrx)),
-    (linear(b"RG16"), Layout::Pixels(PixelFormat::Rgb565)),
-    (linear(b"R8  "), Layout::Pixels(PixelFormat::Gray)),
+/// The formats that are understood, the cheapest first: JPEGs (without pixels here) are passed through, planes are
+/// encoded as they are, the others cost a pass over the picture. Every Raspberry Pi gives YU12; the others are those
+/// of webcams, of vimc and of the virtual pipeline. By the kernel's codes, which are libcamera's in every version;
+/// the crate's names for them are empty when it is built against libcamera before 0.6.
+const FORMATS: [(Fourcc, Option<PixelFormat>); 10] = [
+    (linear(b"MJPG"), None),
+    (linear(b"YU12"), Some(PixelFormat::I420)),
+    (linear(b"NV12"), Some(PixelFormat::Nv12)),
+    (linear(b"YUYV"), Some(PixelFormat::Yuyv)),
+    (linear(b"UYVY"), Some(PixelFormat::Uyvy)),
+    (linear(b"BG24"), Some(PixelFormat::Rgb)),
+    (linear(b"RG24"), Some(PixelFormat::Bgr)),
+    (linear(b"XR24"), Some(PixelFormat::Bgrx)),
+    (linear(b"RG16"), Some(PixelFormat::Rgb565)),
+    (linear(b"R8  "), Some(PixelFormat::Gray)),
 ];
 
-/// A format by its four characters, in rows one behind the other.
+/// A format by its four characters, its rows one after the other.
 const fn linear(code: &[u8; 4]) -> Fourcc {
     Fourcc::new(u32::from_le_bytes(*code), 0)
 }
 
-/// What the stream is for, in the order in which a camera is asked: moving pictures.
+/// Moving pictures, as libcamera calls that; the first role that the camera has is taken.
 pub(super) const ROLES: [StreamRole; 2] = [StreamRole::VideoRecording, StreamRole::ViewFinder];
 
-/// One picture is encoded, one waits in the slot; the others are the camera's, so that it never waits for
-/// us: rpicam-vid's number.
+/// rpicam-vid's number: one picture is encoded, one waits in the slot, and the others are the camera's, so that it
+/// never waits for us.
 const BUFFERS: u32 = 6;
 
-/// Configures the camera; says what it came to, and the configuration that its stream belongs to.
+/// A format that a camera offers.
+pub(super) struct Offered {
+    pub(super) fourcc: Fourcc,
+    pub(super) sizes: Vec<Size>,
+    pub(super) range: SizeRange,
+}
+
+/// The formats of the configuration's stream.
+pub(super) fn offered(config: &CameraConfiguration) -> Vec<Offered> {
+    let Some(stream) = config.get(0) else {
+        return Vec::new();
+    };
+    let formats = stream.formats();
+    let known = formats.pixel_formats();
+    let offered = known.into_iter().map(|fourcc| Offered {
+        fourcc,
+        sizes: formats.sizes(fourcc),
+        range: formats.range(fourcc),
+    });
+    offered.collect()
+}
+
+/// Configures the camera; what it came to, and the configuration that its stream belongs to.
 pub(super) fn configure(
     camera: &mut ActiveCamera<'_>,
     wanted: &CameraConfig,
@@ -93,16 +109,13 @@ pub(super) fn configure(
 ) -> Result<(Agreed, CameraConfiguration), CameraError> {
     let is_virtual = is_virtual(camera);
     let size = Size::new(wanted.size.0, wanted.size.1);
-    let (mut offered, mut candidates) = (Vec::new(), Vec::new());
+    let mut formats = Vec::new();
     if let Some((mut config, _)) = camera.generate_first_supported_configuration(&ROLES) {
         if let Some(sensor) = sensor {
             config.set_sensor_configuration(sensor.configuration());
         }
-        if let Some(stream) = config.get(0) {
-            offered.extend(&*stream.formats().pixel_formats());
-            candidates = self::candidates(&stream, &offered, size);
-        }
-        for fourcc in candidates {
+        formats = offered(&config);
+        for fourcc in candidates(&formats, size) {
             if let Some(mut stream) = config.get_mut(0) {
                 stream.set_buffer_count(BUFFERS);
                 stream.set_color_space(Some(ColorSpace::sycc()));
@@ -120,21 +133,20 @@ pub(super) fn configure(
     Err(CameraError::Failed(format!(
         "the camera {} offers no format that can be sent: it has {}; expected MJPEG, YUV or RGB",
         camera.id(),
-        listed(offered.iter().map(Fourcc::to_string))
+        listed(formats.iter().map(|format| format.fourcc.to_string()))
     )))
 }
 
 /// Asks for a stream of this format and size; `None` where libcamera takes nothing like it.
 fn set_stream(config: &mut CameraConfiguration, fourcc: Fourcc, size: Size) -> Option<()> {
-    {
-        let mut stream = config.get_mut(0)?;
-        stream.set_pixel_format(fourcc);
-        stream.set_size(size);
-    }
+    let mut stream = config.get_mut(0)?;
+    stream.set_pixel_format(fourcc);
+    stream.set_size(size);
     (!config.validate().is_invalid()).then_some(())
 }
 
-/// Configures the camera for a stream of this format and size, to see what it does then; the size that it came to.
+/// Configures the camera for a stream of this format and size, to see what it can do then; the size that it came
+/// to.
 pub(super) fn try_out(
     camera: &mut ActiveCamera<'_>,
     config: &mut CameraConfiguration,
@@ -146,56 +158,55 @@ pub(super) fn try_out(
     Some(config.get(0)?.get_size())
 }
 
-/// Whether the kernel knows no device of this camera; see the head of this file.
+/// Whether the kernel has no device of this camera; see the head of this file.
 fn is_virtual(camera: &Camera<'_>) -> bool {
     let devices = camera.properties().get::<properties::SystemDevices>();
     devices.map_or(true, |devices| devices.0.is_empty())
 }
 
-/// The camera's formats that we understand, best first: those that come in the wanted size, then the
-/// cheapest.
-fn candidates(stream: &StreamConfigurationRef<'_>, offered: &[Fourcc], size: Size) -> Vec<Fourcc> {
-    let formats = stream.formats();
-    let comes_in_size = |fourcc| {
-        let mut sizes = formats.sizes(fourcc).into_iter();
-        let range = formats.range(fourcc);
-        sizes.any(|listed| (listed.width, listed.height) == (size.width, size.height))
-            || (range.h_step != 0 && range.v_step != 0 && range.contains(size))
+/// The formats that are understood, best first: those that come in the wanted size, then the cheapest.
+fn candidates(offered: &[Offered], size: Size) -> Vec<Fourcc> {
+    let comes_in_size = |Offered { sizes, range, .. }: &&Offered| {
+        let is_wanted = |listed: &Size| (listed.width, listed.height) == (size.width, size.height);
+        let steps = range.h_step != 0 && range.v_step != 0;
+        sizes.iter().any(is_wanted) || (steps && range.contains(size))
     };
-    let mut known: Vec<Fourcc> = FORMATS.iter().map(|(known, _)| *known).collect();
-    known.retain(|fourcc| offered.contains(fourcc));
-    known.sort_by_key(|fourcc| !comes_in_size(*fourcc));
-    known
+    let find = |(known, _)| offered.iter().find(|format| format.fourcc == known);
+    let known = FORMATS.into_iter().filter_map(find);
+    let (fitting, others): (Vec<_>, Vec<_>) = known.partition(comes_in_size);
+    let all = fitting.into_iter().chain(others);
+    all.map(|format| format.fourcc).collect()
 }
 
 /// What a valid configuration comes to; `None` where its format is not understood.
 fn agreed(config: &CameraConfiguration, turn: Turn, is_virtual: bool) -> Option<Agreed> {
     let stream = config.get(0)?;
     let fourcc = stream.get_pixel_format();
-    let (_, layout) = FORMATS.iter().find(|(known, _)| *known == fourcc)?;
-    let size = stream.get_size();
-    let space = stream.get_color_space().filter(|_| !is_virtual);
-    let (range, matrix) = colours(space);
+    let (_, pixels) = FORMATS.into_iter().find(|(known, _)| *known == fourcc)?;
+    let Size { width, height } = stream.get_size();
+    let (range, matrix) = colours(stream.get_color_space().filter(|_| !is_virtual));
     let done = match is_virtual {
         true => Turn::NONE,
         false => turned(config.orientation()),
     };
     Some(Agreed {
-        width: size.width,
-        height: size.height,
-        name: fourcc.to_string(),
-        layout: *layout,
-        stride: stream.get_stride(),
+        width,
+        height,
+        format: fourcc.to_string(),
+        blank: pixels.map(|format| Picture {
+            range,
+            matrix,
+            ..Picture::blank(format, width, height)
+        }),
+        stride: stream.get_stride() as usize,
         frame_size: stream.get_frame_size() as usize,
-        range,
-        matrix,
         remaining_turn: done.inverse().then(turn),
         buffers: stream.get_buffer_count() as usize,
         is_virtual,
     })
 }
 
-/// Range and matrix of a stream's YUV samples. A stream that says nothing is taken for what webcams send.
+/// Range and matrix of a stream's YUV samples. Where the stream does not say, they are what webcams send.
 fn colours(space: Option<ColorSpace>) -> (Range, Matrix) {
     let Some(space) = space else {
         return (Range::Limited, Matrix::Bt601);
@@ -214,20 +225,20 @@ fn colours(space: Option<ColorSpace>) -> (Range, Matrix) {
 
 /// The range of the virtual pipeline's pixels, by the luma of a picture.
 ///
-/// It draws its test patterns with libyuv's ARGBToNV12, which gives limited range, and takes JPEGs over with
-/// MJPGToNV12, which leaves them as they are; nothing but the picture tells which. The patterns are known:
-/// eight bars in the colours of the screen, or lines in the first and the last of them.
+/// It draws its test patterns with libyuv's ARGBToNV12, which gives limited range, and its JPEGs with MJPGToNV12,
+/// which leaves them as they are; only the picture itself tells which. The patterns are known: eight bars in the
+/// colours of the screen, or lines in the first and the last of them.
 pub(super) fn virtual_range<'a>(mut luma: impl Iterator<Item = &'a u8>) -> Range {
     const BARS: [u8; 8] = [235, 210, 170, 145, 107, 82, 41, 16];
-    // libyuv's versions for different processors round differently.
+    // libyuv rounds differently on different processors.
     match luma.all(|sample| BARS.iter().any(|bar| bar.abs_diff(*sample) <= 2)) {
         true => Range::Limited,
         false => Range::Full,
     }
 }
 
-/// The part of a turn that a camera can do. Quarter turns are software's, and software then does it all in
-/// its one pass.
+/// The part of a turn that a camera can do. Quarter turns are left to software, which then does all of the turn in
+/// one pass.
 fn asked_of_camera(turn: Turn, is_virtual: bool) -> Turn {
     match is_virtual || turn.swaps_sides() {
         true => Turn::NONE,
@@ -235,8 +246,8 @@ fn asked_of_camera(turn: Turn, is_virtual: bool) -> Turn {
     }
 }
 
-/// libcamera's names of our turns, those by 0 to 3 quarters first, then those that mirror before. libcamera turns
-/// first and mirrors then, which changes the sense of its quarter turns.
+/// libcamera's names of our turns: by 0 to 3 quarters, then the same with a mirror before. libcamera turns first and
+/// mirrors then, which reverses its quarter turns.
 const ORIENTATIONS: [Orientation; 8] = [
     Orientation::Rotate0,
     Orientation::Rotate90,
@@ -248,12 +259,12 @@ const ORIENTATIONS: [Orientation; 8] = [
     Orientation::Rotate90Mirror,
 ];
 
-/// How libcamera calls a picture that was turned so.
+/// libcamera's name of a turn.
 fn orientation(turn: Turn) -> Orientation {
     ORIENTATIONS[usize::from(turn.quarters % 4 + 4 * u8::from(turn.mirror))]
 }
 
-/// How a picture was turned that libcamera calls so.
+/// The turn that libcamera calls so.
 fn turned(orientation: Orientation) -> Turn {
     let index = ORIENTATIONS.iter().position(|known| *known == orientation);
     let index = index.expect("all eight are listed") as u8;

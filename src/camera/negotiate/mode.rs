@@ -1,9 +1,9 @@
 //! Sensor modes: which there are, and which one shows most of what the lens sees.
 //!
-//! libcamera's own choice for a small picture is, on some sensors, a mode that reads out the middle only.
-//! Here the mode is taken that shows the whole field and reaches the wanted rate. Finding out what a mode
-//! shows means configuring the camera for it (tens of milliseconds each on a Pi), so this is done once a
-//! start. Cameras without a raw stream (webcams, the virtual camera) have no modes. Choosing is pure.
+//! For a small picture, libcamera itself chooses, on some sensors, a mode that reads out the middle only. Here it
+//! is the mode that shows the whole field and reaches the wanted rate. Finding out what a mode shows means
+//! configuring the camera for it (tens of milliseconds each on a Pi), so this is done once per start. Cameras
+//! without a raw stream (webcams, the virtual camera) have no modes.
 
 use std::fmt;
 
@@ -15,21 +15,20 @@ use libcamera::stream::StreamRole;
 use serde::Serialize;
 
 use super::rate::{fps, frame_durations};
-use super::try_out;
+use super::{Offered, offered, try_out};
 use crate::camera::Mode;
 use crate::camera::error::{CameraError, listed};
 
 /// A way to read out the sensor.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct SensorMode {
-    /// In pixels, as they leave the sensor.
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// Bits a sample.
+    /// Per sample.
     pub(crate) bits: u32,
-    /// The fastest rate; `None` where the camera does not say.
+    /// The highest rate; `None` where the camera does not say.
     pub(crate) fps: Option<f64>,
-    /// Which part of the sensor it shows: x, y, width, height, in the sensor's pixels.
+    /// The part of the sensor that it shows: x, y, width, height, in the sensor's pixels.
     pub(crate) crop: [u32; 4],
 }
 
@@ -40,15 +39,15 @@ impl fmt::Display for SensorMode {
     }
 }
 
-/// What was chosen.
+/// The mode that was chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Choice {
     pub(crate) mode: SensorMode,
-    /// How much of the widest possible field it shows, 0 to 1, a side.
+    /// How much of the widest possible field each side shows, 0 to 1.
     pub(crate) share: f64,
 }
 
-/// Less than this of the field, a side, is worth a word.
+/// A smaller share of the field than this is worth a remark.
 const WHOLE: f64 = 0.985;
 /// Rates are given in whole microseconds: 30 fps comes as 29.9996.
 const ABOUT: f64 = 1.005;
@@ -58,37 +57,33 @@ pub(crate) fn modes(camera: &mut ActiveCamera<'_>) -> Vec<SensorMode> {
     let Some(mut config) = camera.generate_configuration(&[StreamRole::Raw]) else {
         return Vec::new();
     };
-    let mut offered = Vec::new();
-    if let Some(stream) = config.get(0) {
-        for format in &*stream.formats().pixel_formats() {
-            if let Some(bits) = bits_of(&format.to_string()) {
-                let sizes = stream.formats().sizes(format);
-                offered.extend(sizes.into_iter().map(|size| (format, bits, size)));
-            }
-        }
-    }
-    let mut modes = Vec::with_capacity(offered.len());
-    for (format, bits, size) in offered {
-        let Size { width, height } = size;
-        let mut mode = SensorMode {
-            width,
-            height,
-            bits,
-            fps: None,
-            crop: [0, 0, width, height],
+    let mut modes = Vec::new();
+    for Offered { fourcc, sizes, .. } in offered(&config) {
+        let Some(bits) = bits_of(&fourcc.to_string()) else {
+            continue;
         };
-        config.set_sensor_configuration(mode.configuration());
-        if try_out(camera, &mut config, format, size).is_some() {
-            mode.fps = frame_durations(camera).map(|(shortest, _)| fps(shortest));
-            mode.crop = field(camera).unwrap_or(mode.crop);
-            modes.push(mode);
+        for size in sizes {
+            let Size { width, height } = size;
+            let mut mode = SensorMode {
+                width,
+                height,
+                bits,
+                fps: None,
+                crop: [0, 0, width, height],
+            };
+            config.set_sensor_configuration(mode.configuration());
+            if try_out(camera, &mut config, fourcc, size).is_some() {
+                mode.fps = frame_durations(camera).map(|(shortest, _)| fps(shortest));
+                mode.crop = field(camera).unwrap_or(mode.crop);
+                modes.push(mode);
+            }
         }
     }
     modes
 }
 
 impl SensorMode {
-    /// What to give libcamera to get the mode.
+    /// What makes libcamera take the mode.
     pub(super) fn configuration(&self) -> SensorConfiguration {
         let mut sensor = SensorConfiguration::new();
         sensor.set_output_size(self.width, self.height);
@@ -97,7 +92,7 @@ impl SensorMode {
     }
 }
 
-/// What the camera's mode shows: the largest crop that the scaler could take from it.
+/// The part of the sensor that the configured mode shows: the largest crop that the scaler can take from it.
 fn field(camera: &ActiveCamera<'_>) -> Option<[u32; 4]> {
     let limits = camera.controls().find(ControlId::ScalerCrop.id()).ok();
     let crop = limits.and_then(|limits| limits.max().try_into().ok());
@@ -107,7 +102,7 @@ fn field(camera: &ActiveCamera<'_>) -> Option<[u32; 4]> {
     Some([x, y, area.width, area.height])
 }
 
-/// The bits a sample that a raw format's name tells: "SRGGB10_CSI2P" has 10.
+/// Bits per sample, by the raw format's name: "SRGGB10_CSI2P" has 10.
 fn bits_of(format: &str) -> Option<u32> {
     let not_digit = |c: char| !c.is_ascii_digit();
     let digits = format.trim_start_matches(not_digit).split(not_digit).next();
@@ -115,7 +110,7 @@ fn bits_of(format: &str) -> Option<u32> {
     bits.filter(|bits| (8..=16).contains(bits))
 }
 
-/// The mode for a picture of this size and rate; `Ok(None)` where the camera has no modes.
+/// The best mode for a picture of this size and rate; `Ok(None)` where the camera has no modes.
 pub(crate) fn choose(
     modes: &[SensorMode],
     asked: Option<Mode>,
@@ -149,21 +144,21 @@ pub(crate) fn choose(
 }
 
 impl Choice {
-    /// Whether a part of the field is left out that another mode would show.
+    /// Whether another mode would show noticeably more of the field.
     pub(super) fn is_cropped(&self) -> bool {
         self.share < WHOLE
     }
 }
 
-/// What of the sensor a picture of that shape shows in that mode: width and height, in the sensor's pixels.
+/// The width and height, in the sensor's pixels, that a picture of this shape shows in this mode.
 fn seen(mode: &SensorMode, size: (u32, u32)) -> (f64, f64) {
     let (width, height) = (f64::from(mode.crop[2]), f64::from(mode.crop[3]));
     let shape = f64::from(size.0) / f64::from(size.1);
     (width.min(height * shape), height.min(width / shape))
 }
 
-/// Higher is better: first the rate (where none reaches it, the fastest), then the field, then enough pixels,
-/// then the fewest that are enough (they are read out faster and with less power), then the most bits.
+/// Higher is better: first the rate (the fastest, where none reaches it), then the field, then enough pixels, then
+/// the fewest of those that are enough (faster to read out, with less power), then the most bits.
 fn rank(mode: &SensorMode, share: f64, size: (u32, u32), fps: f64) -> impl Ord + use<> {
     let rate = mode.fps.unwrap_or(f64::INFINITY) * ABOUT;
     let enough = mode.width >= size.0 && mode.height >= size.1;

@@ -1,4 +1,4 @@
-//! `--fps` as the camera understands it, and what is to be said where the camera gives something else.
+//! `--fps` in the camera's terms, and the remarks where the camera gives something else than was asked for.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use libcamera::controls::ControlId;
 
 use super::Agreed;
 use super::mode::Choice;
-use crate::camera::{CameraConfig, Need, Setting, Value};
+use crate::camera::{CameraConfig, Setting};
 
-/// The shortest and the longest frame, in microseconds, as the camera is configured now.
+/// The shortest and the longest frame duration, in microseconds, in the current configuration.
 pub(crate) fn frame_durations(camera: &ActiveCamera<'_>) -> Option<(i64, i64)> {
     let limits = camera.controls();
     let limits = limits.find(ControlId::FrameDurationLimits.id()).ok()?;
@@ -21,13 +21,13 @@ pub(crate) fn frame_durations(camera: &ActiveCamera<'_>) -> Option<(i64, i64)> {
     Some((first(limits.min())?, first(limits.max())?))
 }
 
-/// A frame's duration in microseconds as frames a second, to a hundredth: the microseconds are rounded, too.
+/// Frames a second, to a hundredth: the microseconds are rounded, too.
 pub(crate) fn fps(duration_us: i64) -> f64 {
     (1e8 / duration_us as f64).round() / 100.0
 }
 
-/// `--fps` as limits of a frame's duration, and the longest that a frame may take. A longer exposure stretches
-/// the frame: it was asked for, too.
+/// The limits of a frame's duration that `--fps` sets, and the longest that a frame may take. A longer exposure
+/// stretches the frame: it was asked for, too.
 pub(crate) fn rate(
     config: &CameraConfig,
     durations: Option<(i64, i64)>,
@@ -42,14 +42,12 @@ pub(crate) fn rate(
         Some((shortest, longest)) => us.clamp(shortest as f64, longest.max(shortest) as f64),
         None => us,
     };
-    let limits = Value::Numbers(vec![within(wanted).round(), within(longest).round()]);
-    let asked = format!("--fps {}", config.fps);
-    let setting = Setting::new(asked, "FrameDurationLimits", limits, Need::IfThere);
-    let setting = durations.map(|_| setting);
+    let limits = [within(wanted).round(), within(longest).round()];
+    let setting = durations.map(|_| Setting::optional("FrameDurationLimits", &limits));
     (setting, Duration::from_secs_f64(within(longest) / 1e6))
 }
 
-/// What differs from what was asked, a line each.
+/// A line for each difference from what was asked for.
 pub(crate) fn remarks(
     config: &CameraConfig,
     agreed: &Agreed,
@@ -72,7 +70,7 @@ pub(crate) fn remarks(
         ));
     }
     let possible = durations.map(|(shortest, longest)| (fps(longest), fps(shortest)));
-    // Slower than the camera can is done by leaving pictures out.
+    // Lower rates than the camera has are reached by leaving pictures out.
     if let Some((slowest, fastest)) = possible.filter(|(_, fastest)| config.fps > fastest * 1.005) {
         remarks.push(format!(
             "the camera gives {slowest:.1} to {fastest:.1} frames a second in this mode where --fps {} was \
@@ -86,6 +84,7 @@ pub(crate) fn remarks(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::camera::Value;
     use crate::picture::Turn;
 
     /// What a sensor mode of 10 to 60 frames a second does: the limits in microseconds.
@@ -98,7 +97,7 @@ mod tests {
             mode: None,
             tuning_file: None,
             settings: shutter_us
-                .map(|us| Setting::if_there("ExposureTime", us))
+                .map(|us| Setting::optional("ExposureTime", &[us]))
                 .into_iter()
                 .collect(),
         };
