@@ -39,16 +39,9 @@ pub struct StatisticsArgs {
         value_name = "off|line|json",
         hide_possible_values = true
     )]
-    stats: Option<Stats>,
+    pub stats: Option<Stats>,
 
     /// Report errors only; statistics only where --stats asks for them
     #[arg(long)]
     pub quiet: bool,
-}
-
-impl StatisticsArgs {
-    /// What `--stats` says, or what it is by default.
-    pub fn stats(&self) -> Stats {
-        Stats::or_default(self.stats, self.quiet)
-    }
 }

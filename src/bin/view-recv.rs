@@ -2,11 +2,10 @@
 //!
 //! Parse, run, report, exit. The main thread is the window's; headless it waits for the end.
 
-use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -24,8 +23,7 @@ use pi_stream::recv::decoder;
 use pi_stream::recv::event::Event;
 use pi_stream::recv::frame::Decoded;
 use pi_stream::recv::session::IdleTimeout;
-use pi_stream::report::shell;
-use pi_stream::report::{Console, Schedule, Severity, Statistics};
+use pi_stream::report::{Console, Program, Severity, Statistics};
 use pi_stream::sinks::record::Recorder;
 use pi_stream::sinks::snapshot::Snapshots;
 use pi_stream::sinks::{self, Sinks, output};
@@ -43,49 +41,38 @@ fn main() {
     if let Err(error) = options.check() {
         error.exit();
     }
-    let console = match Console::start("view-recv", options.statistics.quiet) {
-        Ok(console) => Arc::new(console),
-        Err(error) => {
-            eprintln!("view-recv: no thread to report with: {error}");
-            shell::end(1)
-        }
-    };
-    console.report_panics();
+    let mut program = Program::start(
+        "view-recv",
+        options.statistics.quiet,
+        options.statistics.stats,
+    );
     pi_stream::jpeg::silence_caught_panics();
-    let ended = run(options, &console);
-    if let Err(error) = &ended {
-        console.clear_status();
-        console.say(Severity::Error, &shell::in_a_line(error.as_ref()));
-    }
-    console.finish();
-    match ended {
-        Ok(Ending::Asked(reason)) => shell::exit(reason),
-        Ok(Ending::Vanished | Ending::NotRecorded) | Err(_) => shell::end(1),
+    match run(options, &mut program) {
+        Ok(Ending::Asked) => program.exit(),
+        Ok(Ending::Vanished | Ending::NotRecorded) => program.fail(1, None),
+        Err(error) => program.fail(1, Some(error.as_ref())),
     }
 }
 
-/// How it ended.
+/// How it ended. What failed has been said.
 enum Ending {
-    Asked(Option<Reason>),
+    Asked,
     /// With `--once`: the sender went away without an end marker.
     Vanished,
-    /// A recording that was asked for had failed, and was said to.
+    /// A recording that was asked for failed.
     NotRecorded,
 }
 
-fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
-    let stop = Arc::new(Stop::new());
-    shell::install_signal_handlers(Arc::clone(&stop))?;
-    let mut stdout = Some(shell::take_stdout()?);
+fn run(options: Options, program: &mut Program) -> anyhow::Result<Ending> {
     let acceptors = listen::listen(options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT }))?;
     let bound: Vec<SocketAddr> = acceptors.iter().map(|a| a.address()).collect();
 
     let model = Arc::new(OnceLock::<Model>::new());
     let window = WindowConfig::from(options.window.clone());
-    let sinks = make_sinks(&options, &window, &mut stdout, &stop, console, &model)?;
+    let sinks = make_sinks(&options, &window, program, &model)?;
     let sinks = Arc::new(sinks);
     let tell = {
-        let console = Arc::clone(console);
+        let console = Arc::clone(&program.console);
         let model = Arc::clone(&model);
         move |event: Event| {
             let text = event.to_string();
@@ -104,32 +91,27 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
         samples: options.headless,
     };
     let sink: Arc<dyn Sink> = Arc::clone(&sinks) as _;
-    let cameras = Arc::new(Cameras::new(config, Some(sink), Arc::clone(&stop), tell));
+    let cameras = Arc::new(Cameras::new(
+        config,
+        Some(sink),
+        Arc::clone(&program.stop),
+        tell,
+    ));
 
     let reach = Reach::of(&bound);
-    say_where(&bound, &reach, console);
+    say_where(&bound, &reach, &program.console);
     let pictures = Arc::new(Slot::new());
     model.get_or_init(|| {
         let (cameras, sinks) = (Arc::clone(&cameras), Arc::clone(&sinks));
         Model::new(cameras, sinks, Arc::clone(&pictures), reach.clone())
     });
-    start(&stop, &cameras, &pictures, &acceptors, &options)?;
-    let over = Arc::new(Stop::new());
-    let stats = options.statistics.stats();
-    let figures = thread::Builder::new().name("figures".into()).spawn({
-        let figures = Figures {
-            // Where stdout carries frames, stderr is left.
-            statistics: Statistics::start(stats, console, stdout, &stop)?,
-            cameras: Arc::clone(&cameras),
-            sinks: Arc::clone(&sinks),
-            over: Arc::clone(&over),
-            stop: Arc::clone(&stop),
-            console: Arc::clone(console),
-            hint: reach.hint,
-            until: (!options.duration.is_zero()).then(|| Instant::now() + options.duration),
-        };
-        move || figures.run()
-    })?;
+    start(&program.stop, &cameras, &pictures, &acceptors, &options)?;
+    let statistics = start_statistics(program, &cameras, &sinks, reach.hint)?;
+    let stop = &program.stop;
+    let deadline = match options.duration {
+        Duration::ZERO => None,
+        duration => Some(start_deadline(duration, stop)?),
+    };
 
     let shown = if options.headless {
         while !stop.sleep(Duration::from_secs(3600)) {}
@@ -138,10 +120,10 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
         window::run(&window, model.get().expect("it was set above"))
     };
     stop.ask(Reason::Done);
-    end(&stop, &cameras, &pictures, &sinks);
-    over.ask(Reason::Done);
-    let time_was_up = figures.join().unwrap_or(false);
+    end(stop, &cameras, &pictures, &sinks);
+    statistics.finish();
     shown?;
+    let time_was_up = deadline.is_some_and(|deadline| deadline.join().unwrap_or(false));
     let waited_for = options.once || options.frames.is_some();
     if time_was_up && waited_for && cameras.received() == 0 {
         anyhow::bail!(
@@ -156,7 +138,7 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
     } else if sinks.recorded().is_recording == Some(false) && !interrupted {
         Ending::NotRecorded
     } else {
-        Ending::Asked(stop.reason())
+        Ending::Asked
     })
 }
 
@@ -164,13 +146,11 @@ fn run(options: Options, console: &Arc<Console>) -> anyhow::Result<Ending> {
 fn make_sinks(
     options: &Options,
     window: &WindowConfig,
-    stdout: &mut Option<File>,
-    stop: &Arc<Stop>,
-    console: &Arc<Console>,
+    program: &mut Program,
     model: &Arc<OnceLock<Model>>,
 ) -> anyhow::Result<Sinks> {
     let tell: sinks::Tell = Arc::new({
-        let (console, model) = (Arc::clone(console), Arc::clone(model));
+        let (console, model) = (Arc::clone(&program.console), Arc::clone(model));
         move |event: sinks::Event| {
             let bad = matches!(event, sinks::Event::Error(_));
             let severity = if bad { Severity::Error } else { Severity::Info };
@@ -192,8 +172,12 @@ fn make_sinks(
     let output = match options.recording.to_stdout() {
         false => None,
         true => {
-            let pipe = stdout.take().expect("nobody has taken it before");
-            Some(output::start(pipe, Arc::clone(stop), Arc::clone(&tell))?)
+            let pipe = program.stdout.take().expect("nobody has taken it before");
+            Some(output::start(
+                pipe,
+                Arc::clone(&program.stop),
+                Arc::clone(&tell),
+            )?)
         }
     };
     Ok(Sinks::new(recorder, snapshots, output, window.turn, tell))
@@ -236,6 +220,41 @@ fn start(
     admission::start(acceptors, cameras, &allowed, options.max_frame_bytes)
 }
 
+/// Starts the figures, and says what to try where no sender comes.
+fn start_statistics(
+    program: &mut Program,
+    cameras: &Arc<Cameras>,
+    sinks: &Arc<Sinks>,
+    hint: Hint,
+) -> io::Result<Statistics> {
+    let (cameras, sinks) = (Arc::clone(cameras), Arc::clone(sinks));
+    let console = Arc::clone(&program.console);
+    let start = Instant::now();
+    let mut rates = Rates::new(start);
+    let mut hint = Some(hint);
+    Statistics::start(program, move |now, last| {
+        if let Some(hint) = hint.take_if(|_| now >= start + model::HINT_AFTER) {
+            if cameras.sessions() == 0 {
+                let line = format!("No camera yet. {hint}");
+                console.say(Severity::Warning, &line);
+            }
+        }
+        report(&cameras, sinks.recorded(), &mut rates, now, last)
+    })
+}
+
+/// `--duration`: asks `stop` once the time is up; returns whether that was it.
+fn start_deadline(duration: Duration, stop: &Arc<Stop>) -> io::Result<JoinHandle<bool>> {
+    let stop = Arc::clone(stop);
+    thread::Builder::new()
+        .name("deadline".into())
+        .spawn(move || {
+            let time_is_up = !stop.sleep(duration);
+            stop.ask(Reason::Done);
+            time_is_up
+        })
+}
+
 /// Lets the readers and the decoder come to an end, then completes the files.
 fn end(stop: &Stop, cameras: &Cameras, pictures: &Slot<Decoded>, sinks: &Sinks) {
     let until = Instant::now()
@@ -248,54 +267,4 @@ fn end(stop: &Stop, cameras: &Cameras, pictures: &Slot<Decoded>, sinks: &Sinks) 
     // Nobody is there any more who could show them.
     while pictures.next(Some(until)).is_some() {}
     sinks.finish();
-}
-
-/// The thread "figures": tells them once a second and once at the end, and knows the time.
-struct Figures {
-    statistics: Statistics,
-    cameras: Arc<Cameras>,
-    sinks: Arc<Sinks>,
-    over: Arc<Stop>,
-    stop: Arc<Stop>,
-    console: Arc<Console>,
-    hint: Hint,
-    until: Option<Instant>,
-}
-
-impl Figures {
-    /// Says at the end whether it came because the time was up.
-    fn run(mut self) -> bool {
-        let start = Instant::now();
-        let mut hint_at = Some(start + model::HINT_AFTER);
-        let mut rates = Rates::new(start);
-        let mut schedule = Schedule::new(start);
-        let mut time_was_up = false;
-        loop {
-            let next = schedule.next();
-            let last = self
-                .over
-                .sleep_until(self.until.map_or(next, |until| until.min(next)));
-            let now = Instant::now();
-            if self.until.is_some_and(|until| now >= until) {
-                self.until = None;
-                time_was_up = !self.stop.is_asked();
-                self.stop.ask(Reason::Done);
-            }
-            if hint_at.is_some_and(|at| now >= at) {
-                hint_at = None;
-                if self.cameras.sessions() == 0 {
-                    let line = format!("No camera yet. {}", self.hint);
-                    self.console.say(Severity::Warning, &line);
-                }
-            }
-            if last || schedule.is_due(now) {
-                let report = report(&self.cameras, self.sinks.recorded(), &mut rates, now, last);
-                self.statistics.tell(&report, &report.line(), last);
-            }
-            if last {
-                self.statistics.finish();
-                return time_was_up;
-            }
-        }
-    }
 }

@@ -2,14 +2,15 @@
 //!
 //! Putting never blocks; waiting for the end has a bound. Knows nothing of what the thread does.
 
-use std::convert::Infallible;
 use std::io;
-use std::sync::{Arc, Mutex, mpsc};
-use std::thread;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::lock::lock;
 use super::queue::{Limits, Queue};
+
+/// How often a wait for a thread's end looks at it.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// A thread that works off a queue, and can be waited for with a bound.
 ///
@@ -19,8 +20,7 @@ use super::queue::{Limits, Queue};
 pub struct Worker<T> {
     /// What the thread takes from; closed, it ends the thread once it is empty.
     pub queue: Arc<Queue<T>>,
-    // The thread's end drops the sender. The lock makes the worker shareable.
-    ended: Mutex<mpsc::Receiver<Infallible>>,
+    thread: JoinHandle<()>,
 }
 
 impl<T> Worker<T> {
@@ -34,20 +34,15 @@ impl<T> Worker<T> {
         T: Send + 'static,
     {
         let queue = Arc::new(Queue::new(limits));
-        let (alive, ended) = mpsc::channel();
-        thread::Builder::new().name(name.into()).spawn({
+        let thread = thread::Builder::new().name(name.into()).spawn({
             let queue = Arc::clone(&queue);
             move || {
-                let _alive = alive;
                 run(&queue);
                 // Nobody takes any more: what is put must not pile up.
                 queue.abandon();
             }
         })?;
-        Ok(Worker {
-            queue,
-            ended: Mutex::new(ended),
-        })
+        Ok(Worker { queue, thread })
     }
 
     /// Closes the queue and waits for the thread, `until` then at the latest. What it has not taken by
@@ -56,16 +51,10 @@ impl<T> Worker<T> {
         self.queue.close();
         let left = || until.saturating_duration_since(Instant::now());
         // The last third is for closing what is open.
-        if !self.wait(left() * 2 / 3) {
+        if !ends_within(&self.thread, left() * 2 / 3) {
             self.queue.abandon();
-            self.wait(left());
+            ends_within(&self.thread, left());
         }
-    }
-
-    /// Waits for the thread's end; returns whether it came in time.
-    fn wait(&self, at_most: Duration) -> bool {
-        let ended = lock(&self.ended).recv_timeout(at_most);
-        ended == Err(mpsc::RecvTimeoutError::Disconnected)
     }
 }
 
@@ -75,8 +64,19 @@ impl<T> Drop for Worker<T> {
     }
 }
 
+/// Waits for a thread's end, for so long at most; returns whether it has come. (std can only wait without a bound.)
+pub(crate) fn ends_within<T>(thread: &JoinHandle<T>, patience: Duration) -> bool {
+    let until = Instant::now() + patience;
+    while !thread.is_finished() && Instant::now() < until {
+        thread::sleep(LOOK);
+    }
+    thread.is_finished()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
 
     #[test]
@@ -87,8 +87,8 @@ mod tests {
         })
         .unwrap();
         worker.finish(Instant::now() + Duration::from_millis(30));
-        assert!(!worker.wait(Duration::ZERO));
+        assert!(!ends_within(&worker.thread, Duration::ZERO));
         drop(release);
-        assert!(worker.wait(Duration::from_secs(10)));
+        assert!(ends_within(&worker.thread, Duration::from_secs(10)));
     }
 }

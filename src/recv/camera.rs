@@ -3,6 +3,7 @@
 //! A place is one sender's, over as many connections as it makes; who has it, [`Cameras`] says. Its counters are moved
 //! by the reader and by the tickets of its frames, and put together when somebody asks for figures.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
@@ -235,30 +236,28 @@ pub fn report(
     }
 }
 
-impl Report {
-    /// The report as one line for people.
-    pub fn line(&self) -> String {
-        let mut line = match self.state {
-            State::Waiting => "waiting".to_owned(),
-            State::Stalled => "no frames come".to_owned(),
-            State::Receiving => format!("{:.1} fps, {:.1} Mbit/s", self.fps, self.mbit_s),
-        };
+/// One line for people.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.state {
+            State::Waiting => f.write_str("waiting")?,
+            State::Stalled => f.write_str("no frames come")?,
+            State::Receiving => write!(f, "{:.1} fps, {:.1} Mbit/s", self.fps, self.mbit_s)?,
+        }
         if let Some(quality) = self.quality {
-            line += &format!(", quality {quality}");
+            write!(f, ", quality {quality}")?;
         }
         if let Some(latency) = self.latency_ms {
-            line += &format!(", camera to screen {latency:.0} ms");
+            write!(f, ", camera to screen {latency:.0} ms")?;
         }
-        line += &format!(
-            ", {} frames, {} shown, {} dropped",
-            self.frames, self.shown, self.dropped
-        );
+        let (frames, shown, dropped) = (self.frames, self.shown, self.dropped);
+        write!(f, ", {frames} frames, {shown} shown, {dropped} dropped")?;
         if self.corrupt > 0 {
-            line += &format!(", {} corrupt", self.corrupt);
+            write!(f, ", {} corrupt", self.corrupt)?;
         }
         if self.recorded + self.record_dropped > 0 {
-            line += &format!(", {} recorded", self.recorded);
+            write!(f, ", {} recorded", self.recorded)?;
         }
-        line
+        Ok(())
     }
 }

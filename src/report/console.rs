@@ -1,81 +1,158 @@
 //! Lines for people: stderr, with a status line below them on a terminal.
+//!
+//! Putting never blocks. The console's thread blocks until something is put, and on the descriptor for as long as
+//! nobody reads; it is left behind at the end, after a limit.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
-use std::ops::ControlFlow;
 use std::panic;
-use std::sync::Arc;
-use std::thread;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::Severity;
-use super::writer::{Item, Writer};
+use super::writer::Writer;
+use crate::handoff::lock::{lock, wait};
+use crate::handoff::worker::ends_within;
 
 /// How long the end waits for a terminal or a pipe to take what is left.
 pub(super) const PATIENCE: Duration = Duration::from_millis(150);
 
+/// Lines that wait: what happens in a bad minute, 30 kB or so.
+const MAX_LINES: usize = 256;
+
+/// To the start of the line, and erase it.
+const CLEAR: &str = "\r\x1b[K";
+
 /// Writes lines for people; none of its methods blocks but [`Console::finish`].
 #[derive(Debug)]
 pub struct Console {
-    prefix: Prefix,
+    shared: Arc<Shared>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    style: Style,
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+/// Who speaks to whom.
+#[derive(Debug, Clone, Copy)]
+struct Style {
+    program: &'static str,
     quiet: bool,
     is_terminal: bool,
-    pub(super) writer: Writer,
+    is_journal: bool,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    lines: VecDeque<String>,
+    /// Lines that did not fit since the last that did.
+    lost: u64,
+    newest: Option<Item>,
+    closed: bool,
+}
+
+/// Something to write.
+#[derive(Debug)]
+enum Item {
+    /// A whole line, with its end.
+    Line(String),
+    /// What stands below all lines, on a terminal; empty: nothing.
+    Status(String),
 }
 
 impl Console {
     /// A console whose lines begin with the program's name; `quiet` is for errors only. Starts its thread.
-    pub fn start(program: &'static str, quiet: bool) -> io::Result<Self> {
+    pub(super) fn start(program: &'static str, quiet: bool) -> io::Result<Self> {
         let (out, is_journal) = own_stderr()?;
-        let prefix = Prefix {
+        let style = Style {
             program,
-            is_journal,
-        };
-        let lost = move |lines| {
-            let were = if lines == 1 { "line was" } else { "lines were" };
-            let text = format!("{lines} {were} lost because nobody read them");
-            prefix.line(Severity::Warning, &text)
-        };
-        // Whether stderr can be written to is no reason to stop a stream.
-        let failed = |_| ControlFlow::Continue(());
-        Ok(Console {
-            prefix,
             quiet,
             is_terminal: io::stderr().is_terminal(),
-            writer: Writer::start("console", out, lost, failed)?,
-        })
+            is_journal,
+        };
+        Console::over(out, style)
+    }
+
+    fn over(out: impl Write + Send + 'static, style: Style) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            style,
+            waiting: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let thread = thread::Builder::new().name("console".into()).spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.write_items(Writer::new(out))
+        })?;
+        Ok(Console { shared, thread })
+    }
+
+    /// Whether somebody looks at a terminal and wants to be told what happens.
+    pub(super) fn is_watched(&self) -> bool {
+        self.shared.style.is_terminal && !self.shared.style.quiet
     }
 
     /// Says one line. Control characters, whoever sent them, do not reach the terminal.
     pub fn say(&self, severity: Severity, line: &str) {
-        if !self.quiet || severity == Severity::Error {
-            self.writer.line(self.prefix.line(severity, line));
+        if !self.shared.style.quiet || severity == Severity::Error {
+            self.line(severity, line);
         }
+    }
+
+    fn line(&self, severity: Severity, line: &str) {
+        let line = self.shared.style.line(severity, line);
+        self.put(|waiting| {
+            if waiting.lines.len() < MAX_LINES {
+                waiting.lines.push_back(line);
+            } else {
+                waiting.lost += 1;
+            }
+        });
     }
 
     /// Writes figures: the status line, or an ordinary line where stderr is no terminal. The `last` ones stay.
     pub(super) fn figures(&self, line: &str, last: bool) {
-        let whole = self.prefix.line(Severity::Info, line);
-        if !self.is_terminal {
-            self.writer.newest(Item::Line(whole));
+        let style = self.shared.style;
+        if !style.is_terminal {
+            self.newest(Item::Line(style.line(Severity::Info, line)));
         } else if last {
             self.clear_status();
-            self.writer.line(whole);
+            self.line(Severity::Info, line);
         } else {
-            self.writer.newest(Item::Status(printable(line)));
+            self.newest(Item::Status(printable(line)));
         }
     }
 
+    /// Writes a line of figures for programs.
+    pub(super) fn object(&self, line: String) {
+        self.newest(Item::Line(line));
+    }
+
     /// Takes the status line away, for the end.
-    pub fn clear_status(&self) {
-        if self.is_terminal {
-            self.writer.newest(Item::Status(String::new()));
+    pub(super) fn clear_status(&self) {
+        if self.shared.style.is_terminal {
+            self.newest(Item::Status(String::new()));
         }
+    }
+
+    /// Puts what takes the place of the last such item, if that still waits.
+    fn newest(&self, item: Item) {
+        self.put(|waiting| waiting.newest = Some(item));
+    }
+
+    fn put(&self, change: impl FnOnce(&mut Waiting)) {
+        change(&mut lock(&self.shared.waiting));
+        self.shared.changed.notify_all();
     }
 
     /// Reports panics of any thread here, each in one line: the standard library would write by itself, and keep
     /// a thread from its end before a terminal that has stopped. Backtraces come as before, with RUST_BACKTRACE.
-    pub fn report_panics(self: &Arc<Self>) {
+    pub(super) fn report_panics(self: &Arc<Self>) {
         let console = Arc::clone(self);
         panic::set_hook(Box::new(move |panic| {
             let thread = thread::current();
@@ -90,25 +167,59 @@ impl Console {
             }
             // The program ends with its main thread.
             if name == "main" {
-                console.finish();
+                console.finish(PATIENCE);
             }
         }));
     }
 
-    /// Says no more, and waits a moment for what was said to be written.
-    pub fn finish(&self) {
-        self.writer.finish(PATIENCE);
+    /// Says no more, and waits for so long at most until all is written; returns whether it is.
+    pub(super) fn finish(&self, patience: Duration) -> bool {
+        self.put(|waiting| waiting.closed = true);
+        ends_within(&self.thread, patience)
     }
 }
 
-/// What every line begins with.
-#[derive(Debug, Clone, Copy)]
-struct Prefix {
-    program: &'static str,
-    is_journal: bool,
+impl Shared {
+    /// The console's thread.
+    fn write_items(&self, mut out: Writer<impl Write>) {
+        let mut status = String::new();
+        while let Some(item) = self.take() {
+            let text = match item {
+                Item::Line(line) if status.is_empty() => line,
+                Item::Line(line) => format!("{CLEAR}{line}{status}"),
+                Item::Status(new) if new == status => continue,
+                Item::Status(new) => {
+                    status = new;
+                    format!("{CLEAR}{status}")
+                }
+            };
+            // Whether stderr can be written to is no reason to stop a stream.
+            let _ = out.write(text);
+        }
+    }
+
+    /// Waits for the next item; `None` once it is closed and all is taken.
+    fn take(&self) -> Option<Item> {
+        let mut waiting = lock(&self.waiting);
+        while waiting.lines.is_empty() && waiting.newest.is_none() && !waiting.closed {
+            waiting = wait(&self.changed, waiting);
+        }
+        let Some(line) = waiting.lines.pop_front() else {
+            return waiting.newest.take();
+        };
+        // There is room again, just where the lost ones are missing.
+        if waiting.lost > 0 {
+            let lost = std::mem::take(&mut waiting.lost);
+            let were = if lost == 1 { "line was" } else { "lines were" };
+            let text = format!("{lost} {were} lost because nobody read them");
+            let line = self.style.line(Severity::Warning, &text);
+            waiting.lines.push_back(line);
+        }
+        Some(Item::Line(line))
+    }
 }
 
-impl Prefix {
+impl Style {
     fn line(self, severity: Severity, text: &str) -> String {
         let line = format!("{}: {}\n", self.program, printable(text));
         if self.is_journal {
@@ -145,10 +256,110 @@ fn printable(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    /// Hands each write over, and waits until it is taken: a reader that can stop.
+    struct Pipe(mpsc::SyncSender<String>);
+
+    impl Write for Pipe {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            let gone = |_| io::ErrorKind::BrokenPipe.into();
+            self.0.send(text).map(|()| bytes.len()).map_err(gone)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn start(is_terminal: bool) -> (Console, mpsc::Receiver<String>) {
+        let (pipe, read) = mpsc::sync_channel(0);
+        let style = Style {
+            program: "pi",
+            quiet: false,
+            is_terminal,
+            is_journal: false,
+        };
+        (Console::over(Pipe(pipe), style).unwrap(), read)
+    }
+
+    fn say(console: &Console, line: &str) {
+        console.say(Severity::Info, line);
+    }
+
+    /// Waits until the thread blocks in a write.
+    fn wait_until_taken(console: &Console) {
+        while !lock(&console.shared.waiting).lines.is_empty() {
+            thread::yield_now();
+        }
+    }
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
         assert_eq!(printable("a\x1b[31mb\nc\u{9b}d"), "a?[31mb?c?d");
+    }
+
+    #[test]
+    fn lines_that_nobody_reads_are_counted_and_told_in_their_place() {
+        let (console, read) = start(false);
+        say(&console, "first");
+        wait_until_taken(&console);
+        for i in 0..MAX_LINES + 7 {
+            say(&console, &i.to_string());
+        }
+        assert_eq!(read.recv().unwrap(), "pi: first\n");
+        assert_eq!(read.recv().unwrap(), "pi: 0\n");
+        say(&console, "later");
+        let rest: Vec<String> = read.iter().take(MAX_LINES + 1).collect();
+        assert_eq!(rest[MAX_LINES - 2], format!("pi: {}\n", MAX_LINES - 1));
+        let lost = "pi: 7 lines were lost because nobody read them\n";
+        assert_eq!(rest[MAX_LINES - 1], lost);
+        assert_eq!(rest[MAX_LINES], "pi: later\n");
+    }
+
+    #[test]
+    fn of_figures_the_newest_waits_for_a_reader_who_comes_back() {
+        let (console, read) = start(false);
+        say(&console, "first");
+        wait_until_taken(&console);
+        for i in 0..10 {
+            console.figures(&format!("{i} frames"), false);
+        }
+        assert_eq!(read.recv().unwrap(), "pi: first\n");
+        assert_eq!(read.recv().unwrap(), "pi: 9 frames\n");
+        let ended = thread::spawn(move || console.finish(SOON));
+        assert!(read.recv().is_err(), "it was told twice");
+        assert!(ended.join().unwrap());
+    }
+
+    #[test]
+    fn the_end_does_not_wait_for_a_reader_who_has_stopped() {
+        let (console, read) = start(false);
+        for _ in 0..3 {
+            say(&console, "unread");
+        }
+        // Comes back, or the test does not end.
+        assert!(!console.finish(Duration::from_millis(20)));
+        drop(read);
+        assert!(console.finish(SOON));
+    }
+
+    #[test]
+    fn the_status_stays_below_the_lines_until_it_is_taken_away() {
+        let (console, read) = start(true);
+        let next = || read.recv().unwrap().replace(CLEAR, "|");
+        console.figures("1 fps", false);
+        assert_eq!(next(), "|1 fps");
+        say(&console, "news");
+        assert_eq!(next(), "|pi: news\n1 fps");
+        console.clear_status();
+        assert_eq!(next(), "|");
+        say(&console, "the end");
+        assert_eq!(next(), "pi: the end\n");
     }
 }

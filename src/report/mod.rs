@@ -3,11 +3,13 @@
 //! ```text
 //! any thread ──say──▶ bounded lines ──┐
 //!                                     ├▶ thread "console" ──▶ stderr
-//! figures ───tell──▶ newest wins ─────┘
-//!               └──▶ newest wins ──────▶ thread "figures out" ──▶ stdout (--stats json)
+//!               ┌──▶ newest wins ─────┘
+//! thread "figures", once a second ────▶ stdout (--stats json)
 //!
-//! console, statistics, writer   the ways above       rates   counters and samples made figures
-//! limit   how many lines others can make us say      shell   signals, standard output, the end
+//! program      how both programs start and end        shell    signals, standard output, the exit status
+//! console      lines and figures for people           limit    how many lines others can make us say
+//! statistics   figures, in the form asked for         rates    counters and samples made figures
+//! writer       whole lines to a descriptor
 //! ```
 //!
 //! Whoever reads us may stop: Ctrl-S, a pager, a pipe that nobody empties. So each descriptor has one thread that
@@ -18,6 +20,7 @@
 mod console;
 #[cfg(feature = "view")]
 pub(crate) mod limit;
+mod program;
 #[cfg(any(feature = "send", feature = "recv"))]
 pub(crate) mod rates;
 pub mod shell;
@@ -25,7 +28,8 @@ mod statistics;
 mod writer;
 
 pub use console::Console;
-pub use statistics::{Schedule, Statistics, Stats};
+pub use program::Program;
+pub use statistics::{Statistics, Stats};
 
 /// How much an event matters, the gravest first; the numbers are syslog's, which journald reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -13,7 +13,7 @@ use crate::handoff::stop::{Reason, Stop};
 
 /// Makes SIGINT, SIGTERM and SIGHUP ask `stop` to end; SIGHUP not where it is ignored already, as by nohup. A
 /// second SIGINT or SIGTERM ends the program at once.
-pub fn install_signal_handlers(stop: Arc<Stop>) -> io::Result<()> {
+pub(super) fn install_signal_handlers(stop: Arc<Stop>) -> io::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     #[cfg(unix)]
     {
@@ -76,7 +76,7 @@ fn is_ignored(signal: libc::c_int) -> bool {
 
 /// Ends the program as its end was asked for: of SIGINT itself where that was it, so that a shell loop
 /// ends too, else with 0.
-pub fn exit(reason: Option<Reason>) -> ! {
+pub(super) fn exit(reason: Option<Reason>) -> ! {
     if reason == Some(Reason::Interrupted) {
         #[cfg(unix)]
         let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGINT);
@@ -102,7 +102,7 @@ pub fn end(status: i32) -> ! {
 /// A private duplicate of stdout; what others print there goes to stderr from now on.
 #[cfg(unix)]
 #[allow(unsafe_code)]
-pub fn take_stdout() -> io::Result<File> {
+pub(super) fn take_stdout() -> io::Result<File> {
     use std::os::fd::AsFd;
     let own = io::stdout().as_fd().try_clone_to_owned()?;
     // SAFETY: both descriptors are numbers that the process was given by its parent; dup2 touches no
@@ -115,13 +115,13 @@ pub fn take_stdout() -> io::Result<File> {
 
 /// A private duplicate of stdout.
 #[cfg(windows)]
-pub fn take_stdout() -> io::Result<File> {
+pub(super) fn take_stdout() -> io::Result<File> {
     use std::os::windows::io::AsHandle;
     Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
 }
 
 /// An error and its causes in one line; a cause whose words are there already is not said again.
-pub fn in_a_line(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn in_a_line(error: &(dyn Error + 'static)) -> String {
     let mut line = error.to_string();
     for cause in iter::successors(error.source(), |&cause| cause.source()) {
         let words = cause.to_string();

@@ -1,17 +1,20 @@
 //! Where figures go, in which form, and when: `--stats`.
 
+use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, IsTerminal};
-use std::ops::ControlFlow;
+use std::io;
+use std::mem;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use super::console::PATIENCE;
-use super::writer::{Item, Writer};
-use super::{Console, Severity};
+use super::writer::Writer;
+use super::{Console, Program, Severity};
 use crate::handoff::stop::{Reason, Stop};
+use crate::handoff::worker::ends_within;
 
 /// What `--stats` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -24,114 +27,100 @@ pub enum Stats {
     Json,
 }
 
-impl Stats {
-    /// What holds where nobody says: a line for a person, nothing for a script or where `quiet` is asked for.
-    pub fn or_default(asked: Option<Stats>, quiet: bool) -> Stats {
-        asked.unwrap_or(if io::stderr().is_terminal() && !quiet {
-            Stats::Line
-        } else {
-            Stats::Off
-        })
-    }
-}
-
-/// Writes figures; never blocks but in [`Statistics::finish`].
-#[derive(Debug)]
-pub struct Statistics {
-    stats: Stats,
-    console: Arc<Console>,
-    stdout: Option<Writer>,
-}
-
-impl Statistics {
-    /// Figures in that form. Objects go to `stdout`, or to stderr where stdout is taken by something else.
-    ///
-    /// A reader of stdout who goes away asks `stop` for [`Reason::Done`], a normal end. Any other failure is told
-    /// once, and the next figures are tried all the same: a full disk may have room again.
-    pub fn start(
-        stats: Stats,
-        console: &Arc<Console>,
-        stdout: Option<File>,
-        stop: &Arc<Stop>,
-    ) -> io::Result<Self> {
-        let (console, stop) = (Arc::clone(console), Arc::clone(stop));
-        let failed = {
-            let (console, mut told) = (Arc::clone(&console), false);
-            move |error: io::Error| {
-                if error.kind() == io::ErrorKind::BrokenPipe {
-                    stop.ask(Reason::Done);
-                    return ControlFlow::Break(());
-                }
-                if !std::mem::replace(&mut told, true) {
-                    let line = format!("--stats json: standard output: {error}");
-                    console.say(Severity::Error, &line);
-                }
-                ControlFlow::Continue(())
-            }
-        };
-        // No lines go there, and of figures the newest is never lost.
-        let lost = |_| String::new();
-        let start = |stdout| Writer::start("figures out", stdout, lost, failed);
-        let stdout = stdout.filter(|_| stats == Stats::Json);
-        Ok(Statistics {
-            stats,
-            console,
-            stdout: stdout.map(start).transpose()?,
-        })
-    }
-
-    /// Writes figures, which also come as a `line`; `last` says that no more will come.
-    pub fn tell(&self, figures: &impl Serialize, line: &str, last: bool) {
-        match self.stats {
-            Stats::Off => {}
-            Stats::Line => self.console.figures(line, last),
-            Stats::Json => {
-                let object = serde_json::to_string(figures).expect("plain fields") + "\n";
-                let out = self.stdout.as_ref().unwrap_or(&self.console.writer);
-                out.newest(Item::Line(object));
-            }
-        }
-    }
-
-    /// Waits a moment for the last figures to be written.
-    pub fn finish(&self) {
-        if let Some(stdout) = &self.stdout {
-            stdout.finish(PATIENCE);
-        }
-    }
-}
-
 /// How often there are figures.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// When figures are due: once a second, from the start on. The clock is passed in.
+/// The thread "figures". It alone writes to stdout, and blocks there for as long as nobody reads.
 #[derive(Debug)]
-pub struct Schedule {
-    next: Instant,
+pub struct Statistics {
+    over: Arc<Stop>,
+    thread: JoinHandle<()>,
 }
 
-impl Schedule {
-    /// The first figures are due a second after `now`.
-    pub fn new(now: Instant) -> Self {
-        Schedule { next: now + EVERY }
+impl Statistics {
+    /// Asks for a `report` once a second and, with `true`, at the end: an object for programs, whose `Display` is for
+    /// people. Objects go to stdout, or to stderr where stdout is taken by something else.
+    ///
+    /// A reader of stdout who goes away asks the program for [`Reason::Done`], a normal end. Any other failure is
+    /// reported once, and the next figures are tried all the same: a full disk may have room again.
+    pub fn start<R: Serialize + Display>(
+        program: &mut Program,
+        mut report: impl FnMut(Instant, bool) -> R + Send + 'static,
+    ) -> io::Result<Self> {
+        let mut output = Output {
+            stats: program.stats,
+            console: Arc::clone(&program.console),
+            stop: Arc::clone(&program.stop),
+            stdout: program.stdout.take().map(Writer::new),
+            has_failed: false,
+        };
+        let over = Arc::new(Stop::new());
+        let thread = thread::Builder::new().name("figures".into()).spawn({
+            let over = Arc::clone(&over);
+            move || {
+                let mut due = Instant::now() + EVERY;
+                let mut last = false;
+                while !last {
+                    last = over.sleep_until(due);
+                    let now = Instant::now();
+                    output.write(&report(now, last), last);
+                    due = next_due(due, now);
+                }
+            }
+        })?;
+        Ok(Statistics { over, thread })
     }
 
-    /// When figures are due next.
-    pub fn next(&self) -> Instant {
-        self.next
+    /// Writes the last figures; waits a moment at most for somebody to read them.
+    pub fn finish(self) {
+        self.over.ask(Reason::Done);
+        ends_within(&self.thread, PATIENCE);
+    }
+}
+
+/// When figures are due again that were due and came `now`. A program that was stopped for a while reports once, and
+/// not once for each second that it missed.
+fn next_due(due: Instant, now: Instant) -> Instant {
+    let next = due + EVERY;
+    if next <= now { now + EVERY } else { next }
+}
+
+/// Where figures go.
+struct Output {
+    stats: Stats,
+    console: Arc<Console>,
+    stop: Arc<Stop>,
+    stdout: Option<Writer<File>>,
+    has_failed: bool,
+}
+
+impl Output {
+    fn write(&mut self, report: &(impl Serialize + Display), last: bool) {
+        match self.stats {
+            Stats::Off => {}
+            Stats::Line => self.console.figures(&report.to_string(), last),
+            Stats::Json => {
+                let object = serde_json::to_string(report).expect("plain fields") + "\n";
+                match &mut self.stdout {
+                    None => self.console.object(object),
+                    Some(stdout) => {
+                        if let Err(error) = stdout.write(object) {
+                            self.failed(&error);
+                        }
+                    }
+                }
+            }
+        }
     }
 
-    /// Whether figures are due at `now`; then the next are due later. A program that was stopped for a
-    /// while tells once, and not once for each second that it missed.
-    pub fn is_due(&mut self, now: Instant) -> bool {
-        if now < self.next {
-            return false;
+    fn failed(&mut self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            self.stats = Stats::Off;
+            self.stop.ask(Reason::Done);
+        } else if !mem::replace(&mut self.has_failed, true) {
+            let line = format!("--stats json: standard output: {error}");
+            self.console.say(Severity::Error, &line);
         }
-        self.next += EVERY;
-        if self.next <= now {
-            self.next = now + EVERY;
-        }
-        true
     }
 }
 
@@ -141,23 +130,14 @@ mod tests {
 
     #[test]
     fn a_program_that_was_stopped_for_ten_seconds_tells_once_and_not_ten_times() {
-        let start = Instant::now();
-        let mut schedule = Schedule::new(start);
-        assert!(!schedule.is_due(start));
-        assert!(schedule.is_due(start + EVERY));
-        let back = start + 11 * EVERY + EVERY / 2;
-        assert!(schedule.is_due(back));
-        assert!(!schedule.is_due(back + EVERY / 2));
-        assert!(schedule.is_due(back + EVERY));
+        let due = Instant::now();
+        let back = due + 10 * EVERY + EVERY / 2;
+        assert_eq!(next_due(due, back), back + EVERY);
     }
 
     #[test]
     fn a_thread_that_wakes_late_does_not_make_the_seconds_longer() {
-        let start = Instant::now();
-        let mut schedule = Schedule::new(start);
-        for second in 1..100 {
-            assert!(schedule.is_due(start + EVERY * second + EVERY / 10));
-            assert_eq!(schedule.next(), start + EVERY * (second + 1));
-        }
+        let due = Instant::now();
+        assert_eq!(next_due(due, due + EVERY / 10), due + EVERY);
     }
 }

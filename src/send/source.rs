@@ -1,8 +1,13 @@
 //! Which source pi-send runs: the camera, or one of [`crate::source`].
 
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crate::camera::{self, CameraConfig, CameraError};
+use crate::handoff::worker::ends_within;
 use crate::report::Severity;
 use crate::source::stream::{self, StreamError};
 use crate::source::{Feed, test_picture};
@@ -18,9 +23,50 @@ pub enum Source {
     Stream(stream::Options),
 }
 
-/// Runs a source on this thread until it ends or the feed says stop. Lines for the user go to `report`, from any
+/// How long the source has to end: a camera is released in it; standard input may never come back.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// A source on a thread of its own.
+#[derive(Debug)]
+pub struct Running(JoinHandle<Result<(), Failure>>);
+
+impl Running {
+    /// Waits for the end of a source whose feed has ended, and returns what it failed of; one that does not come back
+    /// is left behind.
+    pub fn finish(self) -> Result<(), Failure> {
+        self.finish_within(PATIENCE)
+    }
+
+    fn finish_within(self, patience: Duration) -> Result<(), Failure> {
+        if ends_within(&self.0, patience) {
+            self.0.join().map_err(|_| Failure::Panicked)??;
+        }
+        Ok(())
+    }
+}
+
+/// Starts a source. When it ends it closes the feed, and sending ends. Lines for the user go to `report`, from any
 /// thread.
-pub fn run(
+pub fn start(
+    source: Source,
+    feed: &Arc<Feed>,
+    report: impl Fn(Severity, String) + Send + Sync + 'static,
+) -> io::Result<Running> {
+    let feed = Arc::clone(feed);
+    let name = match source {
+        Source::Camera(_) => "camera",
+        Source::Test(_) => "test",
+        Source::Stream(..) => "stream",
+    };
+    let thread = thread::Builder::new().name(name.into()).spawn(move || {
+        let end = run(&source, &feed, &report);
+        feed.slot().close();
+        end
+    })?;
+    Ok(Running(thread))
+}
+
+fn run(
     source: &Source,
     feed: &Feed,
     report: &(dyn Fn(Severity, String) + Sync),
@@ -52,11 +98,38 @@ pub enum Failure {
     /// The camera, or that this program was built without it.
     #[error(transparent)]
     Camera(CameraError),
+    /// It panicked. What it was, the panic hook has said.
+    #[error("the source ended by a fault of pi-send itself, told above")]
+    Panicked,
 }
 
 impl Failure {
     /// Whether it is the command line that was wrong.
     pub fn is_usage(&self) -> bool {
         matches!(self, Failure::Camera(error) if error.is_usage())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_panics_makes_pi_send_fail() {
+        let source = thread::spawn(|| -> Result<(), Failure> { panic!("for the test") });
+        let ended = Running(source).finish_within(Duration::from_secs(10));
+        assert!(ended.is_err(), "a service would not be started again");
+    }
+
+    #[test]
+    fn a_source_that_hangs_is_left_behind() {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let source = thread::spawn(move || {
+            let _ = held.recv();
+            Ok(())
+        });
+        let ended = Running(source).finish_within(Duration::from_millis(20));
+        assert!(ended.is_ok());
+        drop(release);
     }
 }

@@ -1,5 +1,6 @@
 //! The sending side's figures: counted where things happen, put together once a second.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
@@ -125,23 +126,24 @@ impl Reporter {
     }
 }
 
-impl Report {
-    /// The report as one line for people.
-    pub fn line(&self) -> String {
-        let mut line = match self.state {
-            State::Connecting => "connecting".to_owned(),
-            State::CameraLost => "camera lost".to_owned(),
-            State::Sending => format!(
+/// One line for people.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.state {
+            State::Connecting => f.write_str("connecting")?,
+            State::CameraLost => f.write_str("camera lost")?,
+            State::Sending => write!(
+                f,
                 "{:.1} fps of {:.1}, {:.1} Mbit/s",
                 self.fps_sent, self.fps_camera, self.mbit_s
-            ),
-        };
+            )?,
+        }
         if let Some(quality) = self.quality {
-            line += &format!(", quality {quality}");
+            write!(f, ", quality {quality}")?;
         }
         if let Some(latency) = self.latency_ms {
-            line += &format!(", camera to screen {latency:.0} ms");
+            write!(f, ", camera to screen {latency:.0} ms")?;
         }
-        line + &format!(", {} frames, {} skipped", self.frames, self.skipped)
+        write!(f, ", {} frames, {} skipped", self.frames, self.skipped)
     }
 }

@@ -1,0 +1,68 @@
+//! How both programs start and end.
+
+use std::error::Error;
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use super::console::PATIENCE;
+use super::shell;
+use super::{Console, Severity, Stats};
+use crate::handoff::stop::Stop;
+
+/// A program that runs: what it says, and what it is told.
+#[derive(Debug)]
+pub struct Program {
+    pub console: Arc<Console>,
+    /// Asked by signals.
+    pub stop: Arc<Stop>,
+    /// For whoever has data for it; what others print on stdout goes to stderr. [`Statistics`](super::Statistics)
+    /// take it, where nobody has before.
+    pub stdout: Option<File>,
+    pub(super) stats: Stats,
+}
+
+impl Program {
+    /// Starts what reports, and what listens to signals. Where `stats` says nothing, figures are a line for a person
+    /// who wants to be told, and none for a script.
+    pub fn start(name: &'static str, quiet: bool, stats: Option<Stats>) -> Self {
+        Program::try_start(name, quiet, stats).unwrap_or_else(|error| {
+            eprintln!("{name}: cannot start: {error}");
+            shell::end(1)
+        })
+    }
+
+    fn try_start(name: &'static str, quiet: bool, stats: Option<Stats>) -> io::Result<Self> {
+        let console = Arc::new(Console::start(name, quiet)?);
+        console.report_panics();
+        let stop = Arc::new(Stop::new());
+        shell::install_signal_handlers(Arc::clone(&stop))?;
+        let default = if console.is_watched() {
+            Stats::Line
+        } else {
+            Stats::Off
+        };
+        Ok(Program {
+            console,
+            stop,
+            stdout: Some(shell::take_stdout()?),
+            stats: stats.unwrap_or(default),
+        })
+    }
+
+    /// Ends as it was asked to.
+    pub fn exit(&self) -> ! {
+        self.console.finish(PATIENCE);
+        shell::exit(self.stop.reason())
+    }
+
+    /// Ends with this status, and says what failed; `None`: that has been said.
+    pub fn fail(&self, status: i32, error: Option<&(dyn Error + 'static)>) -> ! {
+        if let Some(error) = error {
+            self.console.clear_status();
+            self.console.say(Severity::Error, &shell::in_a_line(error));
+        }
+        self.console.finish(PATIENCE);
+        shell::end(status)
+    }
+}
