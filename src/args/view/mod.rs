@@ -69,7 +69,8 @@ pub struct Options {
     #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", default_value = "64M", value_parser = units::count(PIXELS))]
     pub max_pixels: u64,
 
-    /// Open no window: record, pass on and report only
+    /// Open no window: record, pass on and report only. One frame a second is decoded, to notice garbage: in the
+    /// statistics, 'corrupt' counts those, and 'shown' the frames that recording, snapshots and pipe have taken
     #[arg(long, help_heading = "Window")]
     pub headless: bool,
 
