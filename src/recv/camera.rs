@@ -5,8 +5,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -15,38 +14,44 @@ use super::cameras::Cameras;
 use super::frame::Received;
 use super::session::Session;
 use crate::handoff::lock::lock;
-use crate::protocol::stamp::Name;
+use crate::protocol::stamp::{Name, Stamp};
 use crate::report::rates::{self, Latencies, round};
 
-/// What came to one place.
+/// A place, and what came to it.
 #[derive(Debug, Default)]
 pub(crate) struct Camera {
     /// Counted from 0, in the order in which they came.
     pub(super) index: usize,
-    pub(super) frames: AtomicU64,
-    pub(super) bytes: AtomicU64,
-    /// Frames that were shown; where nobody looks, frames that every sink has.
-    pub(super) shown: AtomicU64,
-    /// Frames that were skipped, since a newer one was there.
-    pub(super) skipped: AtomicU64,
-    /// Frames that could not be decoded, of those that were.
-    pub(super) corrupt: AtomicU64,
-    newest: Mutex<Newest>,
-    last_end: Mutex<Option<LastEnd>>,
+    counts: Mutex<Counts>,
+    latencies: Mutex<Latencies>,
 }
 
-/// What the newest frame said.
+/// What came so far.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Newest {
-    /// When it came.
-    pub(crate) at: Option<Instant>,
-    pub(crate) name: Option<Name>,
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-    pub(crate) quality: Option<u8>,
-    /// Capture to shown, as the sender measured it.
-    pub(crate) latency_us: Option<u64>,
-    latencies: Latencies,
+pub(crate) struct Counts {
+    pub(crate) frames: u64,
+    pub(crate) bytes: u64,
+    /// Frames that were shown; where nobody looks, frames that every sink has.
+    pub(crate) shown: u64,
+    /// Frames that were not shown, since a newer one was there.
+    pub(crate) skipped: u64,
+    /// Frames that could not be decoded, of those that were tried.
+    pub(crate) corrupt: u64,
+    pub(crate) newest: Option<Arc<Received>>,
+    /// How the last session ended, if one did.
+    pub(crate) last_end: Option<LastEnd>,
+}
+
+impl Counts {
+    /// What the newest frame's stamp says.
+    pub(crate) fn stamp(&self) -> Option<&Stamp> {
+        self.newest.as_ref()?.stamp.as_ref()
+    }
+
+    /// The sender's name, as the newest frame says.
+    pub(crate) fn name(&self) -> Option<&Name> {
+        self.newest.as_ref()?.name()
+    }
 }
 
 /// How a session ended.
@@ -68,40 +73,18 @@ impl Camera {
     }
 
     /// Counts a frame.
-    pub(super) fn count(&self, frame: &Received) {
-        let bytes = frame.jpeg.len() as u64;
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.frames.fetch_add(1, Ordering::Relaxed);
-        let mut newest = self.newest();
-        newest.at = Some(frame.arrived);
-        (newest.width, newest.height) = (frame.width, frame.height);
-        let stamp = frame.stamp.as_ref();
-        newest.name = stamp.and_then(|stamp| stamp.name.clone());
-        newest.quality = stamp.and_then(|stamp| stamp.quality);
-        newest.latency_us = stamp.and_then(|stamp| stamp.latency_us);
-        if let Some(latency) = newest.latency_us {
-            newest.latencies.add(Duration::from_micros(latency));
+    pub(super) fn count(&self, frame: &Arc<Received>) {
+        let mut counts = self.counts();
+        counts.frames += 1;
+        counts.bytes += frame.jpeg.len() as u64;
+        counts.newest = Some(Arc::clone(frame));
+        if let Some(latency) = frame.stamp.as_ref().and_then(|stamp| stamp.latency_us) {
+            lock(&self.latencies).add(Duration::from_micros(latency));
         }
     }
 
-    /// What the newest frame said.
-    pub(crate) fn newest(&self) -> MutexGuard<'_, Newest> {
-        lock(&self.newest)
-    }
-
-    /// Frames shown and frames skipped so far.
-    pub(crate) fn shown_and_skipped(&self) -> (u64, u64) {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        (count(&self.shown), count(&self.skipped))
-    }
-
-    /// How its last session ended, if one did.
-    pub(crate) fn last_end(&self) -> Option<LastEnd> {
-        lock(&self.last_end).clone()
-    }
-
-    pub(super) fn set_last_end(&self, end: LastEnd) {
-        *lock(&self.last_end) = Some(end);
+    pub(crate) fn counts(&self) -> MutexGuard<'_, Counts> {
+        lock(&self.counts)
     }
 }
 
@@ -183,8 +166,8 @@ impl Rates {
 
     /// Frames and megabits a second since the last look.
     pub(crate) fn look(&mut self, camera: &Camera, now: Instant) -> (f64, f64) {
-        let counted = [&camera.frames, &camera.bytes].map(|count| count.load(Ordering::Relaxed));
-        let [fps, bytes] = self.0.look(counted, now);
+        let counts = camera.counts();
+        let [fps, bytes] = self.0.look([counts.frames, counts.bytes], now);
         (fps, bytes * 8e-6)
     }
 }
@@ -212,22 +195,21 @@ pub fn report(
 ) -> Report {
     let (camera, session) = cameras.first().unwrap_or_default();
     let (fps, mbit_s) = rates.look(&camera, now);
-    let latency_ms = camera.newest().latencies.take_median_ms();
-    let newest = camera.newest().clone();
-    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    let latency_ms = lock(&camera.latencies).take_median_ms();
+    let counts = camera.counts().clone();
     Report {
         state: state(session.as_deref(), now),
         peer: session.map(|session| session.peer.to_string()),
-        name: newest.name.as_ref().map(ToString::to_string),
-        width: newest.at.map(|_| newest.width),
-        height: newest.at.map(|_| newest.height),
+        name: counts.name().map(ToString::to_string),
+        width: counts.newest.as_ref().map(|newest| newest.width),
+        height: counts.newest.as_ref().map(|newest| newest.height),
         fps: round(fps, 2),
         mbit_s: round(mbit_s, 3),
-        frames: count(&camera.frames),
-        shown: count(&camera.shown),
-        dropped: count(&camera.skipped),
-        corrupt: count(&camera.corrupt),
-        quality: newest.quality,
+        frames: counts.frames,
+        shown: counts.shown,
+        dropped: counts.skipped,
+        corrupt: counts.corrupt,
+        quality: counts.stamp().and_then(|stamp| stamp.quality),
         latency_ms,
         recording: recorded.is_recording,
         recorded: recorded.frames,

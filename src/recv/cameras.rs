@@ -313,7 +313,7 @@ impl Cameras {
         self.leave(session, why.may_come_back(), Instant::now());
         let succeeded = why.is_succeeded();
         if !succeeded {
-            session.camera.set_last_end(LastEnd {
+            session.camera.counts().last_end = Some(LastEnd {
                 peer: session.peer,
                 why: why.to_string(),
                 proper: matches!(why, End::Marker),
@@ -385,8 +385,9 @@ impl Cameras {
 
     /// Whether the last session of the first camera ended without an end marker.
     pub fn has_vanished(&self) -> bool {
-        let end = self.first().and_then(|(camera, _)| camera.last_end());
-        end.is_some_and(|end| !end.proper)
+        let (camera, _) = self.first().unwrap_or_default();
+        let counts = camera.counts();
+        counts.last_end.as_ref().is_some_and(|end| !end.proper)
     }
 
     /// Tells the user, if that is not too much of the same.
@@ -678,8 +679,8 @@ mod tests {
         let cameras = cameras(Config::default());
         let session = session(&cameras);
         let counted = || {
-            let corrupt = session.camera.corrupt.load(Ordering::Relaxed);
-            (session.camera.shown_and_skipped(), corrupt)
+            let counts = session.camera.counts();
+            ((counts.shown, counts.skipped), counts.corrupt)
         };
         let put = |is_newest| cameras.frame(&session, fixture::Frame::default().build(), is_newest);
         assert!(put(true) && put(true) && put(false));
@@ -708,7 +709,7 @@ mod tests {
         for _ in 0..10 {
             cameras.frame(&session, fixture::Frame::default().build(), false);
         }
-        assert_eq!(session.camera.shown_and_skipped(), (10, 0));
+        assert_eq!(session.camera.counts().shown, 10);
         assert!(cameras.frames.take().is_none(), "the first one was decoded");
         let mut sample = Frame::new(fixture::Frame::default().build(), &session);
         sample.sample(Instant::now());

@@ -13,7 +13,7 @@ use crate::handoff::slot::Slot;
 use crate::handoff::stop::Stop;
 use crate::net::reach::{Hint, Reach};
 use crate::picture::Turn;
-use crate::recv::camera::{self, Camera, Newest, Rates};
+use crate::recv::camera::{self, Camera, Counts, Rates};
 use crate::recv::cameras::Cameras;
 use crate::recv::frame::{Decoded, Received};
 use crate::recv::session::Session;
@@ -133,27 +133,27 @@ impl Model {
     pub(super) fn status(&self) -> Status {
         let now = Instant::now();
         let (camera, session) = self.cameras.first().unwrap_or_default();
-        let newest = camera.newest().clone();
-        let (shown, skipped) = camera.shown_and_skipped();
         let (fps, mbit_s) = self.rates(&camera, now);
-        let waits = newest.at.is_none() && now.saturating_duration_since(self.opened) >= HINT_AFTER;
+        let counts = camera.counts().clone();
+        let (newest, stamp) = (counts.newest.as_ref(), counts.stamp());
+        let waits = newest.is_none() && now.saturating_duration_since(self.opened) >= HINT_AFTER;
         let mut notification = lock(&self.notification);
         notification.take_if(|(until, _)| *until <= now);
         Status {
-            state: state(&camera, &newest, session.as_deref(), now),
+            state: state(&counts, session.as_deref(), now),
             peer: session
                 .map(|session| session.peer)
-                .or_else(|| camera.last_end().map(|end| end.peer))
+                .or_else(|| counts.last_end.as_ref().map(|end| end.peer))
                 .map(|peer| peer.to_string()),
-            name: newest.name.as_ref().map(ToString::to_string),
-            width: newest.width,
-            height: newest.height,
+            name: counts.name().map(ToString::to_string),
+            width: newest.map_or(0, |newest| newest.width),
+            height: newest.map_or(0, |newest| newest.height),
             fps,
             mbit_s,
-            quality: newest.quality,
-            latency: newest.latency_us.map(Duration::from_micros),
-            shown,
-            skipped,
+            quality: stamp.and_then(|stamp| stamp.quality),
+            latency: stamp.and_then(|stamp| stamp.latency_us.map(Duration::from_micros)),
+            shown: counts.shown,
+            skipped: counts.skipped,
             recording_since: self.sinks.recording_since(),
             typed: self.reach.typed.clone(),
             is_local: self.reach.is_local,
@@ -186,23 +186,24 @@ impl Model {
     /// notification.
     pub(super) fn toggle_recording(&self) {
         let (camera, _) = self.cameras.first().unwrap_or_default();
-        let name = camera.newest().name.clone();
+        let name = camera.counts().name().cloned();
         if let Err(error) = self.sinks.toggle_recording(name.as_ref()) {
             self.notify(error.to_string(), true);
         }
     }
 }
 
-fn state(camera: &Camera, newest: &Newest, session: Option<&Session>, now: Instant) -> State {
+fn state(counts: &Counts, session: Option<&Session>, now: Instant) -> State {
+    let last_frame = counts.newest.as_ref().map(|newest| newest.arrived);
     let stalled = |why| State::Stalled {
-        since: newest.at.unwrap_or(now),
+        since: last_frame.unwrap_or(now),
         why,
     };
-    match (camera::state(session, now), newest.at) {
+    match (camera::state(session, now), last_frame) {
         (camera::State::Receiving, _) => State::Receiving,
         (_, None) => State::Waiting,
         (camera::State::Stalled, _) => stalled("no frames come".into()),
-        (camera::State::Waiting, _) => stalled(match (camera.last_end(), &newest.name) {
+        (camera::State::Waiting, _) => stalled(match (&counts.last_end, counts.name()) {
             (Some(end), Some(name)) => format!("{name} ({}) {}", end.peer.ip(), end.why),
             (Some(end), None) => format!("{} {}", end.peer, end.why),
             (None, _) => "the sender went away".into(),

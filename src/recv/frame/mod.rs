@@ -8,7 +8,6 @@
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 use image::RgbImage;
@@ -238,21 +237,23 @@ impl Ticket {
             return;
         }
         if is_sample {
-            self.session.camera.corrupt.fetch_add(1, Ordering::Relaxed);
+            self.session.camera.counts().corrupt += 1;
         } else {
             self.outcome = Outcome::Corrupt;
         }
     }
 
     fn settle(&mut self, outcome: Outcome) {
-        let (camera, now) = (&self.session.camera, Instant::now());
-        let (counter, at) = match outcome {
+        let now = Instant::now();
+        let mut counts = self.session.camera.counts();
+        let (count, at) = match outcome {
             Outcome::Settled => return,
-            Outcome::Shown(at) => (&camera.shown, at.unwrap_or(now)),
-            Outcome::Skipped => (&camera.skipped, now),
-            Outcome::Corrupt => (&camera.corrupt, now),
+            Outcome::Shown(at) => (&mut counts.shown, at.unwrap_or(now)),
+            Outcome::Skipped => (&mut counts.skipped, now),
+            Outcome::Corrupt => (&mut counts.corrupt, now),
         };
-        counter.fetch_add(1, Ordering::Relaxed);
+        *count += 1;
+        drop(counts);
         if let Some(seq) = self.seq {
             let held = at.saturating_duration_since(self.arrived);
             let held_us = held.as_micros().try_into().unwrap_or(u32::MAX);
