@@ -41,45 +41,37 @@ fn main() {
     if let Err(error) = options.check() {
         error.exit();
     }
-    let mut program = Program::start(
-        "view-recv",
-        options.statistics.quiet,
-        options.statistics.stats,
-    );
+    let statistics = &options.statistics;
+    let mut program = Program::start("view-recv", statistics.quiet, statistics.stats);
     pi_stream::jpeg::silence_caught_panics();
     match run(options, &mut program) {
-        Ok(Ending::Asked) => program.exit(),
-        Ok(Ending::Vanished | Ending::NotRecorded) => program.fail(1, None),
+        Ok(Ending::AsAsked) => program.exit(),
+        Ok(Ending::Failed) => program.fail(1, None),
         Err(error) => program.fail(1, Some(error.as_ref())),
     }
 }
 
-/// How it ended. What failed has been said.
+/// How it ended.
 enum Ending {
-    Asked,
-    /// With `--once`: the sender went away without an end marker.
-    Vanished,
-    /// A recording that was asked for failed.
-    NotRecorded,
+    AsAsked,
+    /// What failed has been said.
+    Failed,
 }
 
 fn run(options: Options, program: &mut Program) -> anyhow::Result<Ending> {
     let acceptors = listen::listen(options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT }))?;
     let bound: Vec<SocketAddr> = acceptors.iter().map(|a| a.address()).collect();
 
-    let model = Arc::new(OnceLock::<Model>::new());
+    let reporter = Reporter {
+        console: Arc::clone(&program.console),
+        model: Arc::default(),
+    };
     let window = WindowConfig::from(options.window.clone());
-    let sinks = make_sinks(&options, &window, program, &model)?;
-    let sinks = Arc::new(sinks);
+    let sinks = Arc::new(make_sinks(&options, &window, program, &reporter)?);
     let tell = {
-        let console = Arc::clone(&program.console);
-        let model = Arc::clone(&model);
+        let reporter = reporter.clone();
         move |event: Event| {
-            let text = event.to_string();
-            console.say(event.severity(), &text);
-            if let Some(model) = model.get().filter(|_| event.is_for_window()) {
-                model.notify(text, false);
-            }
+            reporter.report(event.severity(), event.to_string(), event.is_for_window());
         }
     };
     let config = Config {
@@ -91,17 +83,19 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<Ending> {
         samples: options.headless,
     };
     let sink: Arc<dyn Sink> = Arc::clone(&sinks) as _;
-    let cameras = Arc::new(Cameras::new(
-        config,
-        Some(sink),
-        Arc::clone(&program.stop),
-        tell,
-    ));
+    let stop = Arc::clone(&program.stop);
+    let cameras = Arc::new(Cameras::new(config, Some(sink), stop, tell));
 
     let reach = Reach::of(&bound);
-    say_where(&bound, &reach, &program.console);
+    for address in &bound {
+        let line = format!("listening on {address}");
+        program.console.say(Severity::Info, &line);
+    }
+    if let Some(line) = reach.line() {
+        program.console.say(Severity::Info, &line);
+    }
     let pictures = Arc::new(Slot::new());
-    model.get_or_init(|| {
+    let model = reporter.model.get_or_init(|| {
         let (cameras, sinks) = (Arc::clone(&cameras), Arc::clone(&sinks));
         Model::new(cameras, sinks, Arc::clone(&pictures), reach.clone())
     });
@@ -117,29 +111,53 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<Ending> {
         while !stop.sleep(Duration::from_secs(3600)) {}
         Ok(())
     } else {
-        window::run(&window, model.get().expect("it was set above"))
+        window::run(&window, model)
     };
     stop.ask(Reason::Done);
     end(stop, &cameras, &pictures, &sinks);
     statistics.finish();
     shown?;
     let time_was_up = deadline.is_some_and(|deadline| deadline.join().unwrap_or(false));
+    ending(&options, &cameras, &sinks, stop.reason(), time_was_up)
+}
+
+fn ending(
+    options: &Options,
+    cameras: &Cameras,
+    sinks: &Sinks,
+    reason: Option<Reason>,
+    time_was_up: bool,
+) -> anyhow::Result<Ending> {
     let waited_for = options.once || options.frames.is_some();
     if time_was_up && waited_for && cameras.received() == 0 {
-        anyhow::bail!(
-            "nothing came in {} s (--duration)",
-            options.duration.as_secs_f64()
-        );
+        let seconds = options.duration.as_secs_f64();
+        anyhow::bail!("nothing came in {seconds} s (--duration)");
     }
-    let vanished = options.once && cameras.has_vanished();
-    let interrupted = stop.reason() == Some(Reason::Interrupted);
-    Ok(if vanished && stop.reason() == Some(Reason::Done) {
-        Ending::Vanished
-    } else if sinks.recorded().is_recording == Some(false) && !interrupted {
-        Ending::NotRecorded
-    } else {
-        Ending::Asked
+    // With `--once`, a sender that went away without an end marker.
+    let vanished = options.once && cameras.has_vanished() && reason == Some(Reason::Done);
+    let not_recorded = sinks.recorded().is_recording == Some(false);
+    let is_failure = vanished || (not_recorded && reason != Some(Reason::Interrupted));
+    Ok(match is_failure {
+        true => Ending::Failed,
+        false => Ending::AsAsked,
     })
+}
+
+/// Says what happens on the console, and what matters there in the window.
+#[derive(Clone)]
+struct Reporter {
+    console: Arc<Console>,
+    /// Once there is a window's model.
+    model: Arc<OnceLock<Model>>,
+}
+
+impl Reporter {
+    fn report(&self, severity: Severity, line: String, is_for_window: bool) {
+        self.console.say(severity, &line);
+        if let Some(model) = self.model.get().filter(|_| is_for_window) {
+            model.notify(line, severity == Severity::Error);
+        }
+    }
 }
 
 /// Every frame's other ways: recording, snapshots, standard output.
@@ -147,18 +165,17 @@ fn make_sinks(
     options: &Options,
     window: &WindowConfig,
     program: &mut Program,
-    model: &Arc<OnceLock<Model>>,
+    reporter: &Reporter,
 ) -> anyhow::Result<Sinks> {
     let tell: sinks::Tell = Arc::new({
-        let (console, model) = (Arc::clone(&program.console), Arc::clone(model));
+        let reporter = reporter.clone();
         move |event: sinks::Event| {
-            let bad = matches!(event, sinks::Event::Error(_));
-            let severity = if bad { Severity::Error } else { Severity::Info };
-            console.say(severity, event.line());
+            let severity = match event {
+                sinks::Event::Error(_) => Severity::Error,
+                _ => Severity::Info,
+            };
             let is_routine = matches!(event, sinks::Event::Routine(_));
-            if let Some(model) = model.get().filter(|_| !is_routine) {
-                model.notify(event.line().to_owned(), bad);
-            }
+            reporter.report(severity, event.line().to_owned(), !is_routine);
         }
     });
     let recorder = match options.recording.recording() {
@@ -173,24 +190,11 @@ fn make_sinks(
         false => None,
         true => {
             let pipe = program.stdout.take().expect("nobody has taken it before");
-            Some(output::start(
-                pipe,
-                Arc::clone(&program.stop),
-                Arc::clone(&tell),
-            )?)
+            let stop = Arc::clone(&program.stop);
+            Some(output::start(pipe, stop, Arc::clone(&tell))?)
         }
     };
     Ok(Sinks::new(recorder, snapshots, output, window.turn, tell))
-}
-
-/// Says where it listens, and how senders come there.
-fn say_where(bound: &[SocketAddr], reach: &Reach, console: &Console) {
-    for address in bound {
-        console.say(Severity::Info, &format!("listening on {address}"));
-    }
-    if let Some(line) = reach.line() {
-        console.say(Severity::Info, &line);
-    }
 }
 
 /// Starts the threads that bring and decode frames.

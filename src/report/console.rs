@@ -8,13 +8,12 @@ use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
 use std::panic;
 use std::sync::{Arc, Condvar, Mutex};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::Severity;
 use super::writer::Writer;
-use crate::handoff::lock::{lock, wait};
-use crate::handoff::worker::ends_within;
+use crate::handoff::lock::{lock, wait, wait_until};
 
 /// How long the end waits for a terminal or a pipe to take what is left.
 pub(super) const PATIENCE: Duration = Duration::from_millis(150);
@@ -26,128 +25,97 @@ const MAX_LINES: usize = 256;
 const CLEAR: &str = "\r\x1b[K";
 
 /// Writes lines for people; none of its methods blocks but [`Console::finish`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Console {
-    shared: Arc<Shared>,
-    thread: JoinHandle<()>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    style: Style,
-    waiting: Mutex<Waiting>,
-    changed: Condvar,
-}
-
-/// Who speaks to whom.
-#[derive(Debug, Clone, Copy)]
-struct Style {
     program: &'static str,
     quiet: bool,
     is_terminal: bool,
     is_journal: bool,
+    waiting: Mutex<Waiting>,
+    changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Waiting {
+    /// Whole lines, with their ends.
     lines: VecDeque<String>,
     /// Lines that did not fit since the last that did.
     lost: u64,
-    newest: Option<Item>,
-    closed: bool,
-}
-
-/// Something to write.
-#[derive(Debug)]
-enum Item {
-    /// A whole line, with its end.
-    Line(String),
-    /// What stands below all lines, on a terminal; empty: nothing.
-    Status(String),
+    /// Figures: a line, or without a line's end what stands below all lines on a terminal (empty: nothing).
+    newest: Option<String>,
+    is_closed: bool,
+    is_written: bool,
 }
 
 impl Console {
     /// A console whose lines begin with the program's name; `quiet` is for errors only. Starts its thread.
-    pub(super) fn start(program: &'static str, quiet: bool) -> io::Result<Self> {
+    pub(super) fn start(program: &'static str, quiet: bool) -> io::Result<Arc<Self>> {
         let (out, is_journal) = own_stderr()?;
-        let style = Style {
+        let console = Console {
             program,
             quiet,
             is_terminal: io::stderr().is_terminal(),
             is_journal,
+            ..Console::default()
         };
-        Console::over(out, style)
+        console.start_over(out)
     }
 
-    fn over(out: impl Write + Send + 'static, style: Style) -> io::Result<Self> {
-        let shared = Arc::new(Shared {
-            style,
-            waiting: Mutex::default(),
-            changed: Condvar::new(),
-        });
-        let thread = thread::Builder::new().name("console".into()).spawn({
-            let shared = Arc::clone(&shared);
-            move || shared.write_items(Writer::new(out))
+    fn start_over(self, out: impl Write + Send + 'static) -> io::Result<Arc<Self>> {
+        let console = Arc::new(self);
+        thread::Builder::new().name("console".into()).spawn({
+            let console = Arc::clone(&console);
+            move || console.write_to(Writer::new(out))
         })?;
-        Ok(Console { shared, thread })
+        Ok(console)
     }
 
     /// Whether somebody looks at a terminal and wants to be told what happens.
     pub(super) fn is_watched(&self) -> bool {
-        self.shared.style.is_terminal && !self.shared.style.quiet
+        self.is_terminal && !self.quiet
     }
 
     /// Says one line. Control characters, whoever sent them, do not reach the terminal.
     pub fn say(&self, severity: Severity, line: &str) {
-        if !self.shared.style.quiet || severity == Severity::Error {
-            self.line(severity, line);
+        if !self.quiet || severity == Severity::Error {
+            self.put_line(self.line(severity, line));
         }
-    }
-
-    fn line(&self, severity: Severity, line: &str) {
-        let line = self.shared.style.line(severity, line);
-        self.put(|waiting| {
-            if waiting.lines.len() < MAX_LINES {
-                waiting.lines.push_back(line);
-            } else {
-                waiting.lost += 1;
-            }
-        });
     }
 
     /// Writes figures: the status line, or an ordinary line where stderr is no terminal. The `last` ones stay.
-    pub(super) fn figures(&self, line: &str, last: bool) {
-        let style = self.shared.style;
-        if !style.is_terminal {
-            self.newest(Item::Line(style.line(Severity::Info, line)));
+    pub(super) fn figures(&self, figures: &str, last: bool) {
+        let line = self.line(Severity::Info, figures);
+        if !self.is_terminal {
+            self.put_newest(line);
         } else if last {
             self.clear_status();
-            self.line(Severity::Info, line);
+            self.put_line(line);
         } else {
-            self.newest(Item::Status(printable(line)));
+            self.put_newest(printable(figures));
         }
-    }
-
-    /// Writes a line of figures for programs.
-    pub(super) fn object(&self, line: String) {
-        self.newest(Item::Line(line));
     }
 
     /// Takes the status line away, for the end.
     pub(super) fn clear_status(&self) {
-        if self.shared.style.is_terminal {
-            self.newest(Item::Status(String::new()));
+        if self.is_terminal {
+            self.put_newest(String::new());
         }
     }
 
-    /// Puts what takes the place of the last such item, if that still waits.
-    fn newest(&self, item: Item) {
-        self.put(|waiting| waiting.newest = Some(item));
+    /// Puts figures in the place of the last ones, if those still wait.
+    pub(super) fn put_newest(&self, figures: String) {
+        lock(&self.waiting).newest = Some(figures);
+        self.changed.notify_all();
     }
 
-    fn put(&self, change: impl FnOnce(&mut Waiting)) {
-        change(&mut lock(&self.shared.waiting));
-        self.shared.changed.notify_all();
+    fn put_line(&self, line: String) {
+        let mut waiting = lock(&self.waiting);
+        if waiting.lines.len() < MAX_LINES {
+            waiting.lines.push_back(line);
+        } else {
+            waiting.lost += 1;
+        }
+        self.changed.notify_all();
     }
 
     /// Reports panics of any thread here, each in one line: the standard library would write by itself, and keep
@@ -174,34 +142,45 @@ impl Console {
 
     /// Says no more, and waits for so long at most until all is written; returns whether it is.
     pub(super) fn finish(&self, patience: Duration) -> bool {
-        self.put(|waiting| waiting.closed = true);
-        ends_within(&self.thread, patience)
+        let until = Some(Instant::now() + patience);
+        let mut waiting = lock(&self.waiting);
+        waiting.is_closed = true;
+        self.changed.notify_all();
+        while !waiting.is_written {
+            let Some(changed) = wait_until(&self.changed, waiting, until) else {
+                return false;
+            };
+            waiting = changed;
+        }
+        true
     }
-}
 
-impl Shared {
     /// The console's thread.
-    fn write_items(&self, mut out: Writer<impl Write>) {
+    fn write_to(&self, mut out: Writer<impl Write>) {
         let mut status = String::new();
         while let Some(item) = self.take() {
-            let text = match item {
-                Item::Line(line) if status.is_empty() => line,
-                Item::Line(line) => format!("{CLEAR}{line}{status}"),
-                Item::Status(new) if new == status => continue,
-                Item::Status(new) => {
-                    status = new;
-                    format!("{CLEAR}{status}")
+            let text = if item.ends_with('\n') {
+                match status.as_str() {
+                    "" => item,
+                    status => format!("{CLEAR}{item}{status}"),
                 }
+            } else if item == status {
+                continue;
+            } else {
+                status = item;
+                format!("{CLEAR}{status}")
             };
             // Whether stderr can be written to is no reason to stop a stream.
             let _ = out.write(text);
         }
+        lock(&self.waiting).is_written = true;
+        self.changed.notify_all();
     }
 
-    /// Waits for the next item; `None` once it is closed and all is taken.
-    fn take(&self) -> Option<Item> {
+    /// Waits for the next line or figures; `None` once it is closed and all is taken.
+    fn take(&self) -> Option<String> {
         let mut waiting = lock(&self.waiting);
-        while waiting.lines.is_empty() && waiting.newest.is_none() && !waiting.closed {
+        while waiting.lines.is_empty() && waiting.newest.is_none() && !waiting.is_closed {
             waiting = wait(&self.changed, waiting);
         }
         let Some(line) = waiting.lines.pop_front() else {
@@ -212,15 +191,14 @@ impl Shared {
             let lost = std::mem::take(&mut waiting.lost);
             let were = if lost == 1 { "line was" } else { "lines were" };
             let text = format!("{lost} {were} lost because nobody read them");
-            let line = self.style.line(Severity::Warning, &text);
+            let line = self.line(Severity::Warning, &text);
             waiting.lines.push_back(line);
         }
-        Some(Item::Line(line))
+        Some(line)
     }
-}
 
-impl Style {
-    fn line(self, severity: Severity, text: &str) -> String {
+    /// A whole line.
+    fn line(&self, severity: Severity, text: &str) -> String {
         let line = format!("{}: {}\n", self.program, printable(text));
         if self.is_journal {
             // What journald takes for the line's priority, and does not show.
@@ -277,15 +255,14 @@ mod tests {
         }
     }
 
-    fn start(is_terminal: bool) -> (Console, mpsc::Receiver<String>) {
+    fn start(is_terminal: bool) -> (Arc<Console>, mpsc::Receiver<String>) {
         let (pipe, read) = mpsc::sync_channel(0);
-        let style = Style {
+        let console = Console {
             program: "pi",
-            quiet: false,
             is_terminal,
-            is_journal: false,
+            ..Console::default()
         };
-        (Console::over(Pipe(pipe), style).unwrap(), read)
+        (console.start_over(Pipe(pipe)).unwrap(), read)
     }
 
     fn say(console: &Console, line: &str) {
@@ -294,7 +271,7 @@ mod tests {
 
     /// Waits until the thread blocks in a write.
     fn wait_until_taken(console: &Console) {
-        while !lock(&console.shared.waiting).lines.is_empty() {
+        while !lock(&console.waiting).lines.is_empty() {
             thread::yield_now();
         }
     }

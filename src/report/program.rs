@@ -33,14 +33,13 @@ impl Program {
     }
 
     fn try_start(name: &'static str, quiet: bool, stats: Option<Stats>) -> io::Result<Self> {
-        let console = Arc::new(Console::start(name, quiet)?);
+        let console = Console::start(name, quiet)?;
         console.report_panics();
         let stop = Arc::new(Stop::new());
         shell::install_signal_handlers(Arc::clone(&stop))?;
-        let default = if console.is_watched() {
-            Stats::Line
-        } else {
-            Stats::Off
+        let default = match console.is_watched() {
+            true => Stats::Line,
+            false => Stats::Off,
         };
         Ok(Program {
             console,

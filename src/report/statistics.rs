@@ -101,25 +101,21 @@ impl Output {
             Stats::Line => self.console.figures(&report.to_string(), last),
             Stats::Json => {
                 let object = serde_json::to_string(report).expect("plain fields") + "\n";
-                match &mut self.stdout {
-                    None => self.console.object(object),
-                    Some(stdout) => {
-                        if let Err(error) = stdout.write(object) {
-                            self.failed(&error);
-                        }
+                let Some(stdout) = &mut self.stdout else {
+                    return self.console.put_newest(object);
+                };
+                match stdout.write(object) {
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                        self.stats = Stats::Off;
+                        self.stop.ask(Reason::Done);
                     }
+                    Err(error) if !mem::replace(&mut self.has_failed, true) => {
+                        let line = format!("--stats json: standard output: {error}");
+                        self.console.say(Severity::Error, &line);
+                    }
+                    _ => {}
                 }
             }
-        }
-    }
-
-    fn failed(&mut self, error: &io::Error) {
-        if error.kind() == io::ErrorKind::BrokenPipe {
-            self.stats = Stats::Off;
-            self.stop.ask(Reason::Done);
-        } else if !mem::replace(&mut self.has_failed, true) {
-            let line = format!("--stats json: standard output: {error}");
-            self.console.say(Severity::Error, &line);
         }
     }
 }
