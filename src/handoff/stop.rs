@@ -1,12 +1,17 @@
-//! The request to stop: one flag that every thread of a program checks, and a sleep that it cuts short.
+//! The request to stop: one flag that every thread of a program checks, a sleep that it cuts short, and the wait for
+//! a thread that has been asked.
 //!
 //! Signals, `--duration`, the window's close button and a broken pipe all ask here, and each thread
 //! ends in its own way. It knows neither who asks nor who waits, but keeps the first reason.
 
 use std::sync::{Condvar, Mutex};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crate::handoff::lock::{lock, wait_until};
+
+/// How often a wait for a thread's end looks at it.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// Why a program is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +74,15 @@ impl Stop {
         }
         true
     }
+}
+
+/// Waits for a thread's end, for so long at most; returns whether it has come. (std can only wait without a bound.)
+pub(crate) fn ends_within<T>(thread: &JoinHandle<T>, patience: Duration) -> bool {
+    let until = Instant::now() + patience;
+    while !thread.is_finished() && Instant::now() < until {
+        thread::sleep(LOOK);
+    }
+    thread.is_finished()
 }
 
 #[cfg(test)]

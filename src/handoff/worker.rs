@@ -5,12 +5,10 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::queue::{Limits, Queue};
-
-/// How often a wait for a thread's end looks at it.
-const LOOK: Duration = Duration::from_millis(2);
+use super::stop::ends_within;
 
 /// A thread that works off a queue, and can be waited for with a bound.
 ///
@@ -64,18 +62,10 @@ impl<T> Drop for Worker<T> {
     }
 }
 
-/// Waits for a thread's end, for so long at most; returns whether it has come. (std can only wait without a bound.)
-pub(crate) fn ends_within<T>(thread: &JoinHandle<T>, patience: Duration) -> bool {
-    let until = Instant::now() + patience;
-    while !thread.is_finished() && Instant::now() < until {
-        thread::sleep(LOOK);
-    }
-    thread.is_finished()
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
+    use std::time::Duration;
 
     use super::*;
 

@@ -13,8 +13,7 @@ use serde::Serialize;
 use super::console::PATIENCE;
 use super::writer::Writer;
 use super::{Console, Program, Severity};
-use crate::handoff::stop::{Reason, Stop};
-use crate::handoff::worker::ends_within;
+use crate::handoff::stop::{Reason, Stop, ends_within};
 
 /// What `--stats` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

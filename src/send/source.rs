@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::camera::{self, CameraConfig, CameraError};
-use crate::handoff::worker::ends_within;
+use crate::handoff::stop::ends_within;
 use crate::report::Severity;
 use crate::source::stream::{self, StreamError};
 use crate::source::{Feed, test_picture};
