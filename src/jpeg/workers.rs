@@ -1,47 +1,32 @@
 //! A pool of threads that share the strips of one picture.
 //!
 //! The caller of [`WorkerPool::for_each`] works on the strips too, and returns when all are done; between pictures
-//! the workers sleep on a condition variable. They are started when there is first work to share. Knows nothing
-//! of JPEG.
+//! the workers sleep. They start with the first work that is shared. Knows nothing of JPEG.
 //!
 //! Why not `std::thread::scope`: it starts threads for each picture (60 µs each here). Why not rayon:
 //! its idle workers spin before they sleep, which at 30 pictures a second costs more than it gains,
-//! and it brings five crates for what is one condition variable. The price is the one `unsafe` here:
+//! and it brings five crates for what is one lock. The price is the one `unsafe` here:
 //! the others are lent a closure that lives only as long as the call.
 
 use std::num::NonZeroUsize;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
-use std::thread::{self, JoinHandle};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread;
 
-use crate::handoff::lock::{lock, wait};
+use crate::handoff::lock::lock;
 
-/// The caller's thread, and workers that wait for work.
+/// What each thread does once: works until no item is left.
+type Work = &'static (dyn Fn() + Sync);
+
+/// The caller's thread, and workers that wait for work. They end with it.
 pub(super) struct WorkerPool {
     threads: NonZeroUsize,
-    shared: Arc<Shared>,
-    workers: Vec<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
-    /// There is work, or the end.
-    wake: Condvar,
-    /// The last worker has nothing more to do.
-    done: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    /// What each thread does once: works until no item is left. Taken back before [`Shared::run`] returns.
-    work: Option<&'static (dyn Fn() + Sync)>,
-    /// Counts what was worked on, so that nobody does it twice.
-    round: u64,
-    /// Workers that are in it.
-    running: usize,
-    ending: bool,
+    /// What there is to do; read by each worker for as long as it does it.
+    work: Arc<RwLock<Option<Work>>>,
+    /// What wakes each worker.
+    workers: Vec<SyncSender<()>>,
 }
 
 impl WorkerPool {
@@ -49,7 +34,7 @@ impl WorkerPool {
     pub(super) fn new(threads: NonZeroUsize) -> Self {
         WorkerPool {
             threads,
-            shared: Arc::default(),
+            work: Arc::default(),
             workers: Vec::new(),
         }
     }
@@ -63,7 +48,9 @@ impl WorkerPool {
             return items.iter_mut().for_each(work);
         }
         if self.workers.is_empty() {
-            self.start();
+            // Where not all threads can be started, those that were do the work.
+            let numbers = 1..self.threads.get();
+            self.workers = numbers.map_while(|number| self.start(number)).collect();
         }
         let items = Mutex::new(items.iter_mut());
         let panicked = AtomicBool::new(false);
@@ -75,71 +62,41 @@ impl WorkerPool {
                 }
             }
         };
-        self.shared.run(&share);
+        self.run(&share);
         if panicked.into_inner() {
             panic!("the work on a strip panicked; its own message is above");
         }
     }
 
-    /// Where not all threads can be started, those that were do the work.
-    fn start(&mut self) {
-        let start = |number| {
-            let shared = Arc::clone(&self.shared);
-            let builder = thread::Builder::new().name(format!("strip-{number}"));
-            builder.spawn(move || shared.work_on_all()).ok()
-        };
-        self.workers = (1..self.threads.get()).map_while(start).collect();
-    }
-}
-
-impl Drop for WorkerPool {
-    fn drop(&mut self) {
-        lock(&self.shared.state).ending = true;
-        self.shared.wake.notify_all();
-        for worker in self.workers.drain(..) {
-            // What the work throws is caught, so there is nothing to pass on.
-            let _ = worker.join();
-        }
-    }
-}
-
-impl Shared {
     /// Does the work, which does not panic, and has the others do it; returns when nobody is in it any more.
     fn run(&self, work: &(dyn Fn() + Sync)) {
-        // SAFETY: only the lifetime changes; a worker calls it only while it counts as running, and below
-        // the work is taken back and nobody is running before `work` ends.
-        let lent =
-            unsafe { std::mem::transmute::<&(dyn Fn() + Sync), &'static (dyn Fn() + Sync)>(work) };
-        let mut state = lock(&self.state);
-        state.work = Some(lent);
-        state.round += 1;
-        drop(state);
-        self.wake.notify_all();
-        work();
-        let mut state = lock(&self.state);
-        state.work = None;
-        while state.running > 0 {
-            state = wait(&self.done, state);
+        // SAFETY: only the lifetime changes. A worker calls it only while it holds the lock for reading, and
+        // below the lock is taken for writing, and the work taken back, before `work` ends.
+        let lent = unsafe { std::mem::transmute::<&(dyn Fn() + Sync), Work>(work) };
+        let set = |work| *self.work.write().unwrap_or_else(PoisonError::into_inner) = work;
+        set(Some(lent));
+        for worker in &self.workers {
+            // One that was woken before and has not come yet finds this work, too.
+            let _ = worker.try_send(());
         }
+        work();
+        set(None);
     }
 
-    /// A worker's life.
-    fn work_on_all(&self) {
-        let mut last = 0;
-        let mut state = lock(&self.state);
-        while !state.ending {
-            let Some(work) = state.work.filter(|_| state.round != last) else {
-                state = wait(&self.wake, state);
-                continue;
-            };
-            last = state.round;
-            state.running += 1;
-            drop(state);
-            work();
-            state = lock(&self.state);
-            state.running -= 1;
-            self.done.notify_one();
-        }
+    /// Starts a worker.
+    fn start(&self, number: usize) -> Option<SyncSender<()>> {
+        let (wake, woken) = sync_channel(1);
+        let shared = Arc::clone(&self.work);
+        let work = move || {
+            for () in woken {
+                // One that comes late finds the work taken back.
+                if let Ok(work) = shared.read() {
+                    work.inspect(|work| work());
+                }
+            }
+        };
+        let builder = thread::Builder::new().name(format!("strip-{number}"));
+        builder.spawn(work).is_ok().then_some(wake)
     }
 }
 
