@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::error::DecodeError;
 use super::markers::{
     APP0, APP14, APP15, COM, DHT, DQT, DRI, EOI, MAX_SIDE, SOF0, SOF1, SOF2, SOI, SOS, Segment,
-    Stop, Walk, is_frame_header, is_restart,
+    Stop, Walk, is_frame_header, is_restart, set_height,
 };
 use crate::picture::bitmap;
 
@@ -32,15 +32,6 @@ const MAX_TABLE_BYTES: usize = 16 << 10;
 /// MJPEG from webcams and AVI files leaves the Huffman tables out, and means the standard's.
 const STANDARD_TABLES: &[u8] = b"\xFF\xE0\0\x07AVI1\0";
 
-/// How the samples are coded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Coding {
-    /// Once from top to bottom.
-    Sequential,
-    /// Coarse first, in several scans.
-    Progressive,
-}
-
 /// What a JPEG's header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
@@ -48,11 +39,10 @@ pub struct Header {
     pub width: u32,
     /// Rows, 1 to [`MAX_SIDE`].
     pub height: u32,
-    /// 1 (gray) or 3.
-    pub components: u8,
-    /// Sampling factors, across and down, of each component.
+    /// Sampling factors, across and down, of each component; a gray picture has one, of 1 and 1.
     pub sampling: [(u8, u8); 3],
-    pub coding: Coding,
+    /// Coarse first, in several scans.
+    pub is_progressive: bool,
     /// The size in pixels of a unit (MCU): what sampling factors and 8 by 8 blocks make.
     pub unit: (u32, u32),
     /// Units between two restart markers; 0: none.
@@ -95,14 +85,8 @@ impl Header {
     /// real picture, but a few hundred bytes cannot make us allocate for a picture of megapixels.
     fn least_bytes(&self) -> u64 {
         let units = u64::from(self.units_across()) * u64::from(self.unit_rows());
-        let bits = match self.coding {
-            Coding::Sequential => 2,
-            Coding::Progressive => 1,
-        };
-        let blocks: u64 = match self.components {
-            1 => 1,
-            _ => self.sampling.iter().map(|f| u64::from(f.0 * f.1)).sum(),
-        };
+        let blocks: u64 = self.sampling.iter().map(|f| u64::from(f.0 * f.1)).sum();
+        let bits = if self.is_progressive { 1 } else { 2 };
         units * blocks * bits / 8
     }
 }
@@ -130,38 +114,36 @@ fn read_header<'a>(
     if !jpeg.starts_with(&[0xFF, SOI]) {
         return Err(DecodeError::NotJpeg);
     }
-    let mut frame = None;
-    let mut restart_interval = 0;
-    let mut table_bytes = 0;
+    let damaged = |what| Err(DecodeError::Damaged(what));
+    let (mut frame, mut restart_interval, mut table_bytes) = (None, 0, 0);
     loop {
         let segment = match walk.step(jpeg) {
             Ok(segment) if segment.marker != EOI => segment,
-            _ => return Err(DecodeError::Damaged("its header breaks off")),
+            _ => return damaged("its header breaks off"),
         };
         match (segment.marker, segment.body) {
             (marker, _) if is_frame_header(marker) => {
                 if frame.is_some() {
-                    return Err(DecodeError::Damaged("it has two frame headers"));
+                    return damaged("it has two frame headers");
                 }
                 frame = Some(frame_header(&segment, max_pixels)?);
             }
             (DRI, [high, low]) => restart_interval = u16::from_be_bytes([*high, *low]).into(),
-            (DRI, _) => return Err(DecodeError::Damaged("its restart interval is no number")),
+            (DRI, _) => return damaged("its restart interval is no number"),
             (DHT | DQT, tables) => table_bytes += tables.len(),
             (APP14 | SOS, _) => {}
             // Comments, thumbnails, Exif: nothing that the picture needs.
             _ => continue,
         }
         if table_bytes > MAX_TABLE_BYTES {
-            return Err(DecodeError::Damaged("it has too many tables"));
+            return damaged("it has too many tables");
         }
         keep(&segment);
         if segment.marker == SOS {
-            let frame = frame.ok_or(DecodeError::Damaged("it has no frame header"))?;
-            let header = Header {
-                restart_interval,
-                ..frame
+            let Some(mut header) = frame else {
+                return damaged("it has no frame header");
             };
+            header.restart_interval = restart_interval;
             if (jpeg.len() - segment.end) as u64 <= header.least_bytes() {
                 return Err(DecodeError::Truncated);
             }
@@ -172,53 +154,45 @@ fn read_header<'a>(
 
 /// What a frame header says, if its kind of coding is one of ours and its size within the bounds.
 fn frame_header(segment: &Segment<'_>, max_pixels: u64) -> Result<Header, DecodeError> {
-    let (coding, limit) = match segment.marker {
-        SOF0 | SOF1 => (Coding::Sequential, max_pixels),
-        SOF2 => (Coding::Progressive, max_pixels.min(MAX_PIXELS_IN_SCANS)),
-        _ => {
-            return Err(DecodeError::Unsupported(
-                "lossless, hierarchical or arithmetic coding",
-            ));
-        }
-    };
+    let unsupported = |what| Err(DecodeError::Unsupported(what));
     let odd = DecodeError::Damaged("its frame header does not add up");
+    let (is_progressive, limit) = match segment.marker {
+        SOF0 | SOF1 => (false, max_pixels),
+        SOF2 => (true, max_pixels.min(MAX_PIXELS_IN_SCANS)),
+        _ => return unsupported("lossless, hierarchical or arithmetic coding"),
+    };
     let Some((&[precision, h1, h0, w1, w0, components], kinds)) = segment.body.split_first_chunk()
     else {
         return Err(odd);
     };
     let width = u16::from_be_bytes([w1, w0]).into();
     let height = u16::from_be_bytes([h1, h0]).into();
-    let mut sampling = [(0, 0); 3];
-    for (factors, kind) in sampling.iter_mut().zip(kinds.chunks(3)) {
-        *factors = kind.get(1).map_or((0, 0), |both| (both >> 4, both & 15));
-    }
-    let mut known = sampling.iter().take(components.into());
-    let counted = (1..=4).contains(&components) && kinds.len() == 3 * usize::from(components);
-    if width == 0 || !counted || !known.all(|factors| matches!(factors, (1..=4, 1..=4))) {
+    let factors = |kind: &[u8]| (kind[1] >> 4, kind[1] & 15);
+    let known = |kind| matches!(factors(kind), (1..=4, 1..=4));
+    let counted = components > 0 && kinds.len() == 3 * usize::from(components);
+    if width == 0 || !counted || !kinds.chunks_exact(3).all(known) {
         return Err(odd);
     }
-    let unsupported = match (precision, components, height) {
-        (8, 1 | 3, 1..) => None,
-        (8, 1 | 3, _) => Some("a height that comes after the picture"),
-        (8, ..) => Some("other colours than gray and YCbCr"),
-        _ => Some("more than 8 bits a sample"),
-    };
-    if let Some(what) = unsupported {
-        return Err(DecodeError::Unsupported(what));
+    match (precision, components, height) {
+        (8, 1 | 3, 1..) => {}
+        (8, 1 | 3, _) => return unsupported("a height that comes after the picture"),
+        (8, ..) => return unsupported("other colours than gray and YCbCr"),
+        _ => return unsupported("more than 8 bits a sample"),
     }
     bounded(width, height, limit)?;
-    let largest = |of: fn(&(u8, u8)) -> u8| u32::from(sampling.iter().map(of).max().unwrap_or(1));
+    let sampling = match components {
+        // A single component is never interleaved: its unit is one block, whatever its factors.
+        1 => [(1, 1), (0, 0), (0, 0)],
+        _ => [0, 3, 6].map(|at| factors(&kinds[at..])),
+    };
+    let largest = |of: fn(&(u8, u8)) -> u8| sampling.iter().map(of).fold(1, u8::max).into();
+    let unit: (u32, u32) = (largest(|f| f.0), largest(|f| f.1));
     Ok(Header {
         width,
         height,
-        components,
         sampling,
-        coding,
-        unit: match components {
-            // A single component is never interleaved: its unit is one block, whatever its factors.
-            1 => (8, 8),
-            _ => (8 * largest(|f| f.0), 8 * largest(|f| f.1)),
-        },
+        is_progressive,
+        unit: (8 * unit.0, 8 * unit.1),
         restart_interval: 0,
     })
 }
@@ -241,8 +215,6 @@ fn bounded(width: u32, height: u32, limit: u64) -> Result<(), DecodeError> {
 pub(super) struct Layout {
     /// The header as the decoder gets it: what it needs, nothing else, with Huffman tables.
     head: Vec<u8>,
-    /// Where the picture's height, two bytes, is in `head`.
-    height_at: usize,
     /// Where each restart interval starts in the JPEG; for a JPEG without restart markers, and for one
     /// of several scans, the start of all coded data alone.
     pub(super) starts: Vec<usize>,
@@ -258,24 +230,18 @@ impl Layout {
         self.head.extend([0xFF, SOI]);
         self.head.extend(STANDARD_TABLES);
         let (header, scan) = read_header(&mut walk, jpeg, max_pixels, |segment| {
-            if is_frame_header(segment.marker) {
-                // Behind marker, length and precision.
-                self.height_at = self.head.len() + 5;
-            }
-            // Without fill bytes, so that positions in it are known.
-            let length = (segment.body.len() + 2) as u16;
-            self.head.extend([0xFF, segment.marker]);
-            self.head.extend(length.to_be_bytes());
-            self.head.extend_from_slice(segment.body);
+            // Without fill bytes, of which there may be any number.
+            let bytes = 4 + segment.body.len();
+            self.head.extend(&jpeg[segment.end - bytes..segment.end]);
         })?;
         self.starts.clear();
         self.starts.push(scan.end);
-        let one_scan =
-            header.coding == Coding::Sequential && scan.body.first() == Some(&header.components);
+        let components = header.sampling.iter().filter(|f| f.0 > 0).count();
+        let one_scan = !header.is_progressive && scan.body.first() == Some(&(components as u8));
         if !one_scan {
             bounded(header.width, header.height, MAX_PIXELS_IN_SCANS)?;
         }
-        let intervals = one_scan.then(|| header.intervals());
+        let intervals = one_scan.then(|| header.intervals() as usize);
         self.walk_scans(&mut walk, jpeg, intervals)?;
         if ((self.end - scan.end) as u64) < header.least_bytes() {
             return Err(DecodeError::Truncated);
@@ -287,7 +253,7 @@ impl Layout {
     pub(super) fn write(&self, height: u32, coded: &[u8], part: &mut Vec<u8>) {
         bitmap::clear_for(part, self.head.len() + coded.len() + 2);
         part.extend_from_slice(&self.head);
-        part[self.height_at..][..2].copy_from_slice(&(height as u16).to_be_bytes());
+        set_height(part, height);
         part.extend_from_slice(coded);
         part.extend_from_slice(&[0xFF, EOI]);
     }
@@ -298,41 +264,37 @@ impl Layout {
         &mut self,
         walk: &mut Walk,
         jpeg: &[u8],
-        intervals: Option<u32>,
+        intervals: Option<usize>,
     ) -> Result<(), DecodeError> {
+        let damaged = |what| Err(DecodeError::Damaged(what));
         let mut scans = 1;
-        loop {
+        self.end = loop {
             let segment = walk.step(jpeg).map_err(broken)?;
+            let restarts = self.starts.len() - 1;
             match (segment.marker, intervals) {
-                (EOI, _) => {
-                    self.end = segment.start;
-                    break;
-                }
+                (EOI, _) => break segment.start,
                 (marker, Some(intervals)) if is_restart(marker) => {
-                    let restarts = self.starts.len() as u32 - 1;
-                    if restarts >= intervals || u32::from(marker & 7) != restarts % 8 {
-                        return Err(DecodeError::Damaged("its restart markers do not add up"));
+                    if restarts >= intervals || usize::from(marker & 7) != restarts % 8 {
+                        return damaged("its restart markers do not add up");
                     }
                     self.starts.push(segment.end);
                 }
-                (SOS, None) if scans == MAX_SCANS => {
-                    return Err(DecodeError::Damaged("it has too many scans"));
-                }
+                (SOS, None) if scans == MAX_SCANS => return damaged("it has too many scans"),
                 (SOS, None) => scans += 1,
                 (DHT | DQT | DRI | COM | APP0..=APP15, None) => {}
                 (marker, None) if is_restart(marker) => {}
                 _ => return Err(broken(Stop::Broken(segment.start))),
             }
-        }
-        let intervals = intervals.unwrap_or(1) as usize;
+        };
         // Some encoders end the last interval, too, with a marker.
-        if self.starts.len() == intervals + 1 && self.starts.last() == Some(&self.end) {
+        let intervals = intervals.unwrap_or(1);
+        if self.starts.len() > intervals && self.starts.last() == Some(&self.end) {
             self.starts.pop();
             self.end -= 2;
         }
         match self.starts.len() == intervals {
             true => Ok(()),
-            false => Err(DecodeError::Damaged("it lacks restart markers")),
+            false => damaged("it lacks restart markers"),
         }
     }
 }

@@ -160,6 +160,16 @@ pub(crate) fn lead_end(jpeg: &[u8], kinds: RangeInclusive<u8>) -> usize {
         .map_or(2.min(jpeg.len()), |segment| segment.end)
 }
 
+/// Has the frame header, if there is one, say another height.
+pub(crate) fn set_height(jpeg: &mut [u8], height: u32) {
+    let frame = header_segments(jpeg).find(|segment| is_frame_header(segment.marker));
+    if let Some(Segment { end, body, .. }) = frame {
+        // Behind the samples' precision.
+        let at = end - body.len() + 1;
+        jpeg[at..at + 2].copy_from_slice(&(height as u16).to_be_bytes());
+    }
+}
+
 /// The next marker in entropy-coded data from `at` on: where its 0xFF is, and its second byte.
 /// Stuffed zeros and fill bytes are passed over. `None` where the data end before a marker does.
 pub(crate) fn next_marker(jpeg: &[u8], mut at: usize) -> Option<(usize, u8)> {

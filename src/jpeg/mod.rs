@@ -32,7 +32,7 @@ mod turbo;
 mod turner;
 mod workers;
 
-#[cfg(feature = "view")]
+#[cfg(feature = "recv")]
 pub(crate) use decode::decode_rgb;
 pub use decode::{Decoder, silence_caught_panics};
 #[cfg(feature = "send")]
@@ -40,8 +40,8 @@ pub use encode::Encoder;
 pub use error::DecodeError;
 #[cfg(feature = "send")]
 pub use error::EncodeError;
-pub use header::{Coding, Header, MAX_PIXELS, MAX_SCANS, inspect};
-#[cfg(feature = "view")]
+pub use header::{Header, MAX_PIXELS, MAX_SCANS, inspect};
+#[cfg(feature = "recv")]
 pub(crate) use header::{MAX_PIXELS_IN_SCANS, inspect_within};
 #[cfg(feature = "send")]
 pub use turner::Turner;

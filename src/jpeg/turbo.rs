@@ -67,14 +67,13 @@ impl Turbo {
                 "the picture's planes are shorter than its size asks for",
             ));
         }
-        let (width, height) = (int(settings.width)?, int(settings.height)?);
         self.set(raw::TJPARAM_TJPARAM_QUALITY, settings.quality.into())?;
         self.set(raw::TJPARAM_TJPARAM_SUBSAMP, settings.sampling as c_int)?;
+        let (width, height) = (settings.width as c_int, settings.height as c_int);
         match source {
             Source::Planes(planes) => {
-                let [luma, cb, cr] = planes.map(|plane| int(plane.stride));
-                let (planes, strides) =
-                    (planes.map(|plane| plane.data.as_ptr()), [luma?, cb?, cr?]);
+                let strides = planes.map(|plane| plane.stride as c_int);
+                let planes = planes.map(|plane| plane.data.as_ptr());
                 let (planes, strides) = (planes.as_ptr(), strides.as_ptr());
                 self.write(settings, jpeg, |handle, place, length| {
                     // SAFETY: `fits` has seen that every row that the library reads lies in its slice, and
@@ -87,7 +86,7 @@ impl Turbo {
                 })
             }
             Source::Packed(plane, order) => {
-                let (pixels, stride) = (plane.data.as_ptr(), int(plane.stride)?);
+                let (pixels, stride) = (plane.data.as_ptr(), plane.stride as c_int);
                 let order = order as c_int;
                 self.write(settings, jpeg, |handle, place, length| {
                     // SAFETY: as above.
@@ -113,7 +112,7 @@ impl Turbo {
         restarts: bool,
         turned: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        self.set(raw::TJPARAM_TJPARAM_SCANLIMIT, int(MAX_SCANS)?)?;
+        self.set(raw::TJPARAM_TJPARAM_SCANLIMIT, MAX_SCANS as c_int)?;
         let settings = Settings {
             width: width as usize,
             height: height as usize,
@@ -159,19 +158,13 @@ impl Turbo {
         self.set(raw::TJPARAM_TJPARAM_RESTARTROWS, settings.restarts.into())?;
         // It writes at most as many bytes as it is given.
         self.set(raw::TJPARAM_TJPARAM_NOREALLOC, 1)?;
-        let Settings {
-            width,
-            height,
-            sampling,
-            ..
-        } = *settings;
-        let most = compressed_buf_len(width, height, sampling).ok();
-        let most = most.filter(|bytes| *bytes > 0);
+        let most = compressed_buf_len(settings.width, settings.height, settings.sampling);
+        let most = most.ok().filter(|bytes| *bytes > 0);
         let most = most.ok_or_else(|| failed("it knows no bound for a JPEG of that size"))?;
         jpeg.clear();
         // And what the restart markers add: each, and the byte that the bits before it are filled up to.
         // Only what is written ever becomes memory: the rest of the worst case stays address space.
-        jpeg.reserve(most + 3 * height.div_ceil(8));
+        jpeg.reserve(most + 3 * settings.height.div_ceil(8));
         let mut place = jpeg.as_mut_ptr();
         let mut length = jpeg.capacity() as raw::size_t;
         let status = write(self.0, &mut place, &mut length);
@@ -206,29 +199,35 @@ impl Drop for Turbo {
 
 /// The library's name for a turn.
 fn operation(turn: Turn) -> raw::TJXOP {
-    match (turn.mirror, turn.quarters % 4) {
-        (false, 0) => raw::TJXOP_TJXOP_NONE,
-        (false, 1) => raw::TJXOP_TJXOP_ROT90,
-        (false, 2) => raw::TJXOP_TJXOP_ROT180,
-        (false, _) => raw::TJXOP_TJXOP_ROT270,
-        (true, 0) => raw::TJXOP_TJXOP_HFLIP,
+    use raw::*;
+    let turns = [
+        [
+            TJXOP_TJXOP_NONE,
+            TJXOP_TJXOP_ROT90,
+            TJXOP_TJXOP_ROT180,
+            TJXOP_TJXOP_ROT270,
+        ],
         // Mirrored, then a quarter clockwise: over the diagonal from the upper right.
-        (true, 1) => raw::TJXOP_TJXOP_TRANSVERSE,
-        (true, 2) => raw::TJXOP_TJXOP_VFLIP,
-        (true, _) => raw::TJXOP_TJXOP_TRANSPOSE,
-    }
+        [
+            TJXOP_TJXOP_HFLIP,
+            TJXOP_TJXOP_TRANSVERSE,
+            TJXOP_TJXOP_VFLIP,
+            TJXOP_TJXOP_TRANSPOSE,
+        ],
+    ];
+    turns[usize::from(turn.mirror)][usize::from(turn.quarters % 4)]
 }
 
 fn failed(words: &str) -> EncodeError {
     EncodeError::Turbo(words.to_owned())
 }
 
-/// Whether every sample that the library will read lies within the slices.
+/// Whether every sample that the library will read lies within the slices, and whether it can count them.
 fn fits(source: &Source<'_>, settings: &Settings) -> bool {
     let Settings { width, height, .. } = *settings;
     let has = |plane: &Plane<'_>, row_bytes: usize, rows: usize| {
         let span = PlaneSize { row_bytes, rows }.span(plane.stride);
-        span.is_some_and(|bytes| bytes <= plane.data.len())
+        span.is_some_and(|bytes| bytes <= plane.data.len()) && c_int::try_from(plane.stride).is_ok()
     };
     let holds = match source {
         Source::Packed(plane, order) => has(plane, width * order.size(), height),
@@ -242,10 +241,6 @@ fn fits(source: &Source<'_>, settings: &Settings) -> bool {
     };
     let side = 1..=MAX_SIDE as usize;
     holds && side.contains(&width) && side.contains(&height)
-}
-
-fn int(value: usize) -> Result<c_int, EncodeError> {
-    c_int::try_from(value).map_err(|_| failed(&format!("{value} is more than it can count")))
 }
 
 /// The bytes of 32-bit pixels, as they are in memory.

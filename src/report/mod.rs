@@ -18,7 +18,7 @@
 //! count from the start. Only the binaries report; the rooms below them return events.
 
 mod console;
-#[cfg(feature = "view")]
+#[cfg(feature = "recv")]
 pub(crate) mod limit;
 mod program;
 #[cfg(any(feature = "send", feature = "recv"))]

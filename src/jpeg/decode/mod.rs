@@ -18,7 +18,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 
-#[cfg(feature = "view")]
+#[cfg(feature = "recv")]
 use image::RgbImage;
 use image::codecs::jpeg::JpegDecoder;
 use image::{ColorType, ImageDecoder, Limits};
@@ -124,7 +124,7 @@ impl Decoder {
 }
 
 /// Decodes one JPEG to RGB on the caller's thread alone, with the limits and the caught panics of [`Decoder`].
-#[cfg(feature = "view")]
+#[cfg(feature = "recv")]
 pub(crate) fn decode_rgb(jpeg: &[u8]) -> Result<RgbImage, DecodeError> {
     let mut layout = Layout::default();
     let header = layout.read(jpeg, MAX_PIXELS)?;
@@ -250,16 +250,14 @@ impl Buffers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jpeg::Coding;
 
     /// A 4:2:0 picture of 1920 by 1080 with a restart marker after `rows` rows of units.
     fn header(rows: u32) -> Header {
         Header {
             width: 1920,
             height: 1080,
-            components: 3,
             sampling: [(2, 2), (1, 1), (1, 1)],
-            coding: Coding::Sequential,
+            is_progressive: false,
             unit: (16, 16),
             restart_interval: rows * 120,
         }

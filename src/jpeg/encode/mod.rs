@@ -20,9 +20,7 @@ use std::ops::Range;
 use turbojpeg::Subsamp;
 
 use super::error::EncodeError;
-use super::markers::{
-    MAX_SIDE, RST0, SOF0, SOS, Segment, header_segments, is_restart, next_marker,
-};
+use super::markers::{MAX_SIDE, RST0, header_segments, is_restart, next_marker, set_height};
 use super::turbo::{Settings, Turbo};
 use super::workers::WorkerPool;
 use super::{MAX_STRIPS, STRIP_PIXELS};
@@ -168,7 +166,8 @@ fn check(picture: &Picture<'_>) -> Result<(), EncodeError> {
 
 /// Numbers the restart markers of a strip that starts with row `row` of units, and finds its coded data.
 fn number_restarts(jpeg: &mut [u8], mut row: usize) -> usize {
-    let coded = segment(jpeg, SOS).end;
+    let scan = header_segments(jpeg).last();
+    let coded = scan.expect("the encoder writes a scan").end;
     // They are right as they are where it starts with one that would be numbered 0.
     let mut at = if row % 8 == 0 { jpeg.len() } else { coded };
     while let Some((place, marker)) = next_marker(jpeg, at) {
@@ -203,14 +202,5 @@ fn join(strips: &mut [Strip], settings: &Settings, jpeg: &mut Vec<u8>) {
         }
         jpeg.extend_from_slice(&strip.jpeg[from..]);
     }
-    // The height of the whole, behind marker, length and precision.
-    let frame = segment(jpeg, SOF0).start;
-    jpeg[frame + 5..][..2].copy_from_slice(&(settings.height as u16).to_be_bytes());
-}
-
-/// A segment of a JPEG of our own.
-fn segment(jpeg: &[u8], marker: u8) -> Segment<'_> {
-    header_segments(jpeg)
-        .find(|segment| segment.marker == marker)
-        .expect("the encoder writes a baseline frame header and a scan")
+    set_height(jpeg, settings.height as u32);
 }
