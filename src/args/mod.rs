@@ -1,4 +1,4 @@
-//! What both programs' command lines share, and the command lines themselves.
+//! The command lines of both programs.
 //!
 //! ```text
 //! units   times, amounts, sizes, rotations: one way for every option
@@ -6,8 +6,8 @@
 //! view    view-recv's options, checked      rpicam   rpicam-vid's that are something else here, answered
 //! ```
 //!
-//! clap parses; what comes out are the plain configurations of the rooms below, or a usage error (exit status 2)
-//! that names the value, what was expected and what to do. No I/O.
+//! clap parses; the result is the plain configurations of the rooms below, or a usage error (exit status 2) that names
+//! the value, what was expected and what to do. No I/O.
 
 #[cfg(feature = "send")]
 pub mod camera;

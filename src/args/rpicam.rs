@@ -1,11 +1,10 @@
-//! Options of rpicam-vid that are something else here: understood, so that each can be answered.
+//! Options of rpicam-vid that are something else here, accepted so that each can be answered.
 //!
-//! Who moves from rpicam-vid pastes a line. The nearest name that a parser would offer for these leads
-//! astray (`--mode` for `--codec`), so all of them are taken, and answered together.
+//! People who come from rpicam-vid paste a line. The nearest name that clap would suggest for these leads astray
+//! (`--mode` for `--codec`), so all of them are accepted, and answered together.
 
 use clap::Args;
 
-/// What was given of them.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct RpicamArgs {
     #[arg(short = 't', long, hide = true, allow_hyphen_values = true)]
@@ -21,7 +20,7 @@ pub(crate) struct RpicamArgs {
 }
 
 impl RpicamArgs {
-    /// What each of those that were given is here, one line after the other.
+    /// What to type here instead of each that was given, one line after the other.
     pub(crate) fn answer(&self) -> Option<String> {
         let answer = |option: &str, value: &Option<String>, answer: &str| {
             let value = value.as_ref();

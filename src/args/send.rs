@@ -1,7 +1,7 @@
-//! pi-send's command line: what can be said, and what it means once checked.
+//! pi-send's command line, parsed and checked.
 //!
-//! clap parses into [`Options`]; [`Options::check`] makes plain types of it or says, with clap's usage
-//! error (exit status 2), which value was wrong, what was expected and what to do.
+//! clap parses into [`Options`]; [`Options::check`] turns them into plain types, or says, with clap's usage error (exit
+//! status 2), which value was wrong, what was expected and what to do.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -130,21 +130,17 @@ Examples:
 
 Exit status: 0 ended as asked, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.";
 
-/// What pi-send shall do, checked.
+/// What pi-send is to do.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Where pictures come from.
     pub source: Source,
-    /// What happens to those for which the link has no room.
     pub delivery: Delivery,
-    /// Where they go.
     pub target: Target,
-    /// How to send them.
     pub sending: Config,
 }
 
 impl Options {
-    /// Makes a plan of what was said, or a usage error (exit status 2).
+    /// The plan, or a usage error (exit status 2).
     pub fn check(&self) -> Result<Plan, clap::Error> {
         let usage = |line| Options::command().error(ErrorKind::ValueValidation, line);
         self.plan().map_err(usage)

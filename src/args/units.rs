@@ -1,12 +1,12 @@
 //! Times, amounts, picture sizes and rotations as they are typed.
 //!
-//! Pure: text in, a plain value out, or what was expected, which clap says beside the option and the
-//! value. Every option of both programs that takes one of these takes it through here.
+//! Text in, a plain value out, or what was expected, which clap shows beside the option and the value. All options of
+//! both programs that take one of these parse it here.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// The longest time where nothing else bounds an option: a century, which any clock can be moved by.
+/// The longest time where nothing else bounds an option: a century, by which any clock can be moved.
 pub(crate) const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
 
 /// Units of time, in seconds: rpicam's, and the short ones of other tools.

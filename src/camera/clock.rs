@@ -1,16 +1,16 @@
 //! The camera's time: when a picture was taken, and which pictures `--fps` leaves out.
 //!
-//! Sensors' time stamps come in nanoseconds of one of the kernel's clocks and leave as [`Instant`]; a
-//! camera that is faster than `--fps` and cannot be slowed down is thinned out evenly. Nothing here blocks.
+//! Sensors' time stamps come in nanoseconds of one of the kernel's clocks, and leave as [`Instant`]. A camera that is
+//! faster than `--fps` and cannot be slowed down is thinned out evenly.
 
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// A stamp that is older than this is no stamp: sensors expose for minutes at most (IMX477: 11).
+/// An older stamp makes no sense: sensors expose for minutes at most (IMX477: 11).
 const OLDEST: Duration = Duration::from_secs(3600);
 
-/// When a picture with this stamp (nanoseconds) was taken; now, where the stamp makes no sense.
+/// When a picture with this stamp (nanoseconds) was taken; now, for a stamp that makes no sense.
 pub(super) fn taken_at(stamp_ns: u64) -> Instant {
     let now = Instant::now();
     let age = age(
@@ -21,11 +21,11 @@ pub(super) fn taken_at(stamp_ns: u64) -> Instant {
     age.and_then(|age| now.checked_sub(age)).unwrap_or(now)
 }
 
-/// How long ago the stamp was.
+/// How old the stamp is.
 ///
-/// libcamera promises CLOCK_BOOTTIME, but hands on what the kernel's drivers give, and those use
-/// CLOCK_MONOTONIC. The two differ by the time that the machine slept. A stamp that the monotonic clock has
-/// not reached yet can only be of the other clock.
+/// libcamera promises CLOCK_BOOTTIME, but passes on what the kernel's drivers give, and those use CLOCK_MONOTONIC. The
+/// two differ by the time that the machine slept. A stamp that lies ahead of the monotonic clock can only be of the
+/// other one.
 fn age(stamp: Duration, monotonic: Duration, boottime: Duration) -> Option<Duration> {
     let age = match monotonic.checked_sub(stamp) {
         Some(age) => age,
@@ -38,7 +38,7 @@ fn read(clock: ClockId) -> Duration {
     clock_gettime(clock).try_into().unwrap_or_default()
 }
 
-/// Leaves out pictures of a camera that is faster than asked.
+/// Thins out the pictures of a camera that is faster than asked.
 #[derive(Debug)]
 pub(super) struct Thinner {
     interval: Duration,
@@ -49,7 +49,6 @@ pub(super) struct Thinner {
 }
 
 impl Thinner {
-    /// For one picture every `interval`.
     pub(super) fn new(interval: Duration) -> Thinner {
         Thinner {
             interval,
@@ -59,10 +58,10 @@ impl Thinner {
         }
     }
 
-    /// Whether the picture taken at that time is to be shown.
+    /// Whether to show the picture that was taken `at`.
     ///
-    /// A camera within a fifth of the wanted rate is left alone: its clock and ours never agree, and a
-    /// picture left out every few seconds would be seen.
+    /// A camera within a fifth of the wanted rate is left alone: its clock and ours never agree, and a picture left
+    /// out every few seconds would be noticed.
     pub(super) fn wants(&mut self, at: Instant) -> bool {
         if let Some(last) = self.last.replace(at) {
             let gap = at.saturating_duration_since(last).min(self.interval * 2);
@@ -70,7 +69,7 @@ impl Thinner {
         }
         let faster = self.measured < self.interval * 4 / 5;
         let due = *self.due.get_or_insert(at);
-        // A quarter of an interval early is on time: that is jitter.
+        // A quarter of an interval early is on time: jitter.
         if faster && at + self.interval / 4 < due {
             return false;
         }

@@ -1,35 +1,33 @@
 //! What libcamera takes from the environment: where it writes its log, and the sensor's tuning file.
 //!
-//! **The log.** By itself libcamera writes to the terminal, in colours. Here its lines come through a pipe to a
-//! thread that takes each as it comes, and so never keeps libcamera waiting.
+//! **The log.** By itself libcamera writes to the terminal, in colours. Here its lines go through a pipe to a thread
+//! that reads each as it comes, and so never keeps libcamera waiting.
 //!
-//! **The tuning file.** libcamera takes it by an environment variable only. A program that has threads cannot
-//! set one safely, so the program starts itself anew with it, before it has any.
+//! **The tuning file.** libcamera takes it from an environment variable only, which a program can set safely while it
+//! has a single thread: so that is done first of all.
 
 use std::collections::HashSet;
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::os::fd::AsRawFd;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 
 use libcamera::logging::{self, LoggingTarget};
 use rustix::pipe::PipeFlags;
 
-use super::error::{CameraError, library};
+use super::error::CameraError;
 use crate::report::Severity;
 
-/// The variables by which a user says what libcamera shall log, and where.
+/// The variables by which a user says what libcamera logs, and where.
 const LOG_LEVELS: &str = "LIBCAMERA_LOG_LEVELS";
 const LOG_FILE: &str = "LIBCAMERA_LOG_FILE";
 
-/// Lines of libcamera's that are told in a run; what follows is more of the same.
+/// At most this many of libcamera's lines are reported in a run; what follows is more of the same.
 const MAX_LOGGED: usize = 100;
 
-/// Does the work while libcamera's messages are told among ours. Without a pipe or a thread for them libcamera is
+/// Does the work while libcamera's messages are reported among ours. Without a pipe or a thread for them libcamera is
 /// silent, as it is afterwards.
 pub(super) fn with_log<T>(
     tell: &(dyn Fn(Severity, String) + Sync),
@@ -62,15 +60,15 @@ impl Drop for SilenceAtDrop {
     }
 }
 
-/// Lets libcamera write its messages into a pipe; the end to read them from.
+/// Makes libcamera write its messages into a pipe; returns the end to read them from.
 fn log_into_pipe() -> io::Result<File> {
     let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
     logging::log_set_file(&format!("/proc/self/fd/{}", write.as_raw_fd()), false)?;
     Ok(File::from(read))
 }
 
-/// Tells what libcamera warns of while pictures come, each line once. (When a camera is opened it warns of
-/// much that we only try.) All of it for who has asked for levels.
+/// Reports what libcamera warns of while pictures come, each line once. (While a camera is opened it warns of much
+/// that we only try.) Reports all of it to who has asked for levels.
 fn tell_log(
     lines: impl BufRead,
     tell: &dyn Fn(Severity, String),
@@ -93,8 +91,8 @@ fn tell_log(
     }
 }
 
-/// Parses `[0:00:01.234567890] [4711] ERROR V4L2 v4l2_device.cpp:390 Unable to set controls`: the line without
-/// the time and the thread. libcamera's errors are warnings here: what they come to, we tell.
+/// Parses `[0:00:01.234567890] [4711] ERROR V4L2 v4l2_device.cpp:390 Unable to set controls`; returns the line without
+/// the time and the thread. libcamera's errors are warnings here: what they lead to is reported as our own.
 fn logged(line: &str) -> (Severity, &str) {
     let mut rest = line.trim();
     while let Some((_, behind)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
@@ -106,8 +104,8 @@ fn logged(line: &str) -> (Severity, &str) {
     }
 }
 
-/// Silences libcamera's own messages, unless the user wants them: errors come as [`CameraError`]s, in one
-/// line, and a level cannot be set for all of its categories at once.
+/// Silences libcamera's own messages unless the user wants them: errors come as [`CameraError`]s, in one line, and a
+/// level cannot be set for all of its categories at once.
 pub(super) fn silence_unless_asked() {
     if env::var_os(LOG_LEVELS).is_none() && env::var_os(LOG_FILE).is_none() {
         silence();
@@ -119,20 +117,19 @@ fn silence() {
     let _ = logging::log_set_target(LoggingTarget::None);
 }
 
-/// What the Raspberry Pi's pipelines of libcamera look at.
+/// Read by libcamera's pipelines for the Raspberry Pi.
 const TUNING_FILE: &str = "LIBCAMERA_RPI_TUNING_FILE";
 
-/// Where libcamera's own files are: packaged, or built by hand.
+/// libcamera's own tuning files: packaged, or built by hand.
 const FOLDERS: [&str; 2] = [
     "/usr/share/libcamera/ipa/rpi",
     "/usr/local/share/libcamera/ipa/rpi",
 ];
 
-/// Makes libcamera use the tuning file: replaces this process by itself with the environment that it takes.
-/// Returns where that has been done already.
+/// Makes libcamera use the tuning file, by setting the variable that it reads. A bare name that is no file here is
+/// looked for among libcamera's own.
 ///
-/// To be called first of all in a program, before it has threads or has opened anything. A name without a
-/// folder that is no file here is looked for among libcamera's own.
+/// To be called before the program starts a thread; an error later.
 pub fn use_tuning_file(asked: &Path) -> Result<(), CameraError> {
     let path = find(asked, &FOLDERS, pipeline()).map_err(|source| {
         CameraError::Usage(format!(
@@ -141,33 +138,33 @@ pub fn use_tuning_file(asked: &Path) -> Result<(), CameraError> {
             FOLDERS[0]
         ))
     })?;
-    if env::var_os(TUNING_FILE).as_deref() == Some(path.as_os_str()) {
-        return Ok(());
+    // Another thread might be reading the environment.
+    let threads = fs::read_dir("/proc/self/task").map(Iterator::count);
+    if !matches!(threads, Ok(1)) {
+        return Err(CameraError::Failed(format!(
+            "--tuning-file comes too late, other threads run already: start with {TUNING_FILE}={}",
+            path.display()
+        )));
     }
-    let mut args = env::args_os();
-    let name = args.next().unwrap_or_default();
-    let start_anew = |program| {
-        let mut command = Command::new(program);
-        command.arg0(name).args(args).env(TUNING_FILE, path).exec()
-    };
-    let failed = env::current_exe().map_or_else(|error| error, start_anew);
-    Err(library("start anew with the tuning file")(failed))
+    // SAFETY: no other thread reads the environment, for there is none.
+    unsafe { env::set_var(TUNING_FILE, path) };
+    Ok(())
 }
 
-/// The file, with its whole path.
+/// The file's absolute path.
 fn find(asked: &Path, folders: &[&str], pipeline: &str) -> io::Result<PathBuf> {
     let bare = asked.components().count() == 1 && !asked.exists();
     let folders = folders.iter().filter(|_| bare);
     let mut among = folders.map(|folder| Path::new(folder).join(pipeline).join(asked));
     let path = among.find(|path| path.exists()).unwrap_or(asked.into());
-    // Opened once to hear now what is wrong with it: libcamera would only say that it has no camera.
+    // Opened to learn now what is wrong with it: libcamera would only say that it has no camera.
     if File::open(&path)?.metadata()?.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());
     }
     fs::canonicalize(path)
 }
 
-/// The pipeline of this Raspberry Pi, which has a folder of its own: the Pi 5's, or that of those before it.
+/// This Raspberry Pi's pipeline, as libcamera's folders name it: the Pi 5's, or that of the Pis before it.
 fn pipeline() -> &'static str {
     let compatible = fs::read("/sys/firmware/devicetree/base/compatible").unwrap_or_default();
     match String::from_utf8_lossy(&compatible).contains("bcm2712") {

@@ -1,22 +1,22 @@
-//! Why there are no pictures from the camera: each line says what was expected and what to do.
+//! Why there are no pictures from the camera: each line says what was found and what to do.
 
 use std::fs::{self, OpenOptions};
 use std::io;
 
-/// Why there are no pictures from the camera. The lines are written where the reason is known; the kinds are
-/// what is done about it.
+/// Why there are no pictures from the camera. The variants differ in what is done about it; each line is written where
+/// the reason is known.
 #[derive(Debug, thiserror::Error)]
 pub enum CameraError {
-    /// The command line asks for what there is not: the line names the option and what there is.
+    /// The command line asks for what does not exist: the line names the option and the choices.
     #[error("{0}")]
     Usage(String),
-    /// No camera is there, or the one that was in use is not.
+    /// There is no camera, or the one that was in use is gone.
     #[error("{0}")]
     Absent(String),
     /// Another program has the camera.
     #[error("{0}")]
     Busy(String),
-    /// The camera gives no frame, or none that can be sent.
+    /// The camera gives no frames, or none that can be sent.
     #[error("{0}")]
     Failed(String),
     /// libcamera, or the kernel below it, refused.
@@ -36,18 +36,17 @@ impl CameraError {
         matches!(self, CameraError::Usage(_))
     }
 
-    /// The camera that was there is no more.
     pub(super) fn unplugged() -> CameraError {
         CameraError::Absent("the camera was unplugged".into())
     }
 }
 
-/// Wraps what libcamera answered.
+/// Adds what was attempted, as a verb, to libcamera's error.
 pub(super) fn library(doing: &'static str) -> impl Fn(io::Error) -> CameraError {
     move |source| CameraError::Library { doing, source }
 }
 
-/// No camera was found: the kernel's `/dev/media*` tell a missing camera from a missing permission.
+/// Why no camera was found: the kernel's `/dev/media*` tell a missing camera from a missing permission.
 pub(super) fn no_camera() -> CameraError {
     let entries = fs::read_dir("/dev").into_iter().flatten().flatten();
     let mut media: Vec<_> = entries
@@ -73,7 +72,7 @@ pub(super) fn no_camera() -> CameraError {
     CameraError::Absent(format!("no camera found: {reason}"))
 }
 
-/// The items of a list in a line; "none" without any.
+/// The items in a line; "none" without any.
 pub(super) fn listed(items: impl IntoIterator<Item = String>) -> String {
     let items: Vec<String> = items.into_iter().collect();
     match items.is_empty() {

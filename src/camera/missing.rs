@@ -1,4 +1,4 @@
-//! The camera of a build that has none: the same interface, and the one error that says what would help.
+//! The camera of a build without it: the same interface, and the one error that says what would help.
 
 mod config;
 
@@ -9,7 +9,6 @@ pub(crate) use self::config::{Mode, Setting, Value};
 use crate::report::Severity;
 use crate::source::Feed;
 
-/// This program was built without the camera.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", REMEDY)]
 pub struct CameraError;

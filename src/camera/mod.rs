@@ -1,22 +1,23 @@
-//! The camera as a source, through libcamera: opened, kept, lost and found again.
+//! The camera as a source, through libcamera: opened, served, lost and found again.
 //!
 //! ```text
 //! libcamera's thread ──▶ channel ──▶ camera's thread ──▶ Feed ──▶ sending thread
-//!                           ▲        parks the request               reads, drops
-//!                           └──────────── word that a buffer is home ──────┘
+//!                           ▲       parks the request           reads, drops
+//!                           └────────── buffers that come home ──────┘
 //!
 //! config       what is asked for              session   one life of a camera, its requests and pictures
 //! select       which camera                   buffers   lent pictures, and their memory
 //! negotiate    mode, format, rate, turn       clock     when a picture was taken, and whether it is due
 //! controls     checked before they are set    list      --list-cameras
-//! environment  libcamera's log, tuning file   missing   stands in where there is no libcamera
+//! environment  libcamera's log, tuning file   error     why there are no pictures
+//!                                             missing   stands in where there is no libcamera
 //! ```
 //!
 //! Runs on the source's own thread, which owns all that is libcamera's (its manager and cameras cannot change
 //! threads), and puts each picture into the [`Feed`] without copying it. A camera that fails at the first start
-//! is an error; one that is lost later is reported once, released, and tried again until it is back: that very one,
-//! by its id, for another may look at what nobody is to see. It knows no socket and no JPEG. It blocks on the
-//! camera, at most 100 ms at a time, and never on the network.
+//! is an error. One that is lost later is reported once, released, and tried again until it is back: that very one,
+//! by its id, for another might look at what nobody is to see. Knows no socket and no JPEG; blocks on the camera, at
+//! most 100 ms at a time, and never on the network.
 
 mod buffers;
 mod clock;
@@ -41,22 +42,22 @@ use self::session::Session;
 use crate::report::Severity;
 use crate::source::Feed;
 
-/// The shortest and the longest pause between attempts to get a lost camera back. A camera on USB needs
-/// about a second to come up; asking more often costs a scan of the devices each.
+/// The shortest and the longest pause between attempts to get a lost camera back. A camera on USB needs about a
+/// second to come up, and each attempt scans the devices.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
 
-/// Puts the camera's pictures into the feed until the feed's [`stop`](Feed::stop) is asked, and closes the feed.
+/// Puts the camera's pictures into the feed until its [`stop`](Feed::stop) is asked, then closes the feed.
 ///
-/// Lines for the user go to `tell`. Returns an error where the camera cannot be opened and started the
-/// first time; [`CameraError::is_usage`] tells whether the command line is at fault. Only one camera may be
-/// in use in a process at any time, listing included: libcamera ends the process otherwise.
+/// Lines for the user go to `tell`. Returns an error where the camera cannot be opened and started the first time;
+/// [`CameraError::is_usage`] tells whether the command line is at fault. Only one camera may be in use in a process
+/// at any time, listing included: libcamera ends the process otherwise.
 pub fn run(
     config: &CameraConfig,
     feed: &Feed,
     tell: &(dyn Fn(Severity, String) + Sync),
 ) -> Result<(), CameraError> {
     let _closed = feed.close_at_end();
-    // While it is opened, what fails is ours to say, in one line.
+    // While the camera is opened, we report what fails, in one line.
     let pictures_come = || feed.captured() > 0 && feed.lost().is_none();
     environment::with_log(tell, &pictures_come, || keep(config, feed, tell))
 }
@@ -103,8 +104,8 @@ fn keep(
             memory = Memory::Allocator;
         }
         let (mut pause, longest) = PAUSES;
-        // Each attempt starts libcamera anew, so that it looks for devices again. A camera keeps its id where
-        // it keeps its socket.
+        // Each attempt starts libcamera anew, which makes it look for devices again. A camera keeps its id in the same
+        // socket.
         session = loop {
             if feed.stop().sleep(pause) {
                 return Ok(());

@@ -91,7 +91,7 @@ impl Session {
         let modes = mode::modes(&mut active);
         let choice = mode::choose(&modes, config.mode, config.size, config.fps)?;
         let sensor = choice.map(|choice| choice.mode);
-        let (agreed, configuration) = negotiate::configure(&mut active, config, sensor)?;
+        let (agreed, stream) = negotiate::configure(&mut active, config, sensor)?;
         let durations = rate::frame_durations(&active);
         let (rate, interval) = rate::rate(config, durations);
         let settings: Vec<_> = rate.iter().chain(&config.settings).cloned().collect();
@@ -106,8 +106,6 @@ impl Session {
         let differs = differs.map(|line| (Severity::Warning, line));
         let remarks = [(Severity::Info, opened)].into_iter().chain(differs);
 
-        let stream = configuration.get(0).and_then(|stream| stream.stream());
-        let stream = stream.ok_or_else(CameraError::unplugged)?;
         // JPEGs are copied, and what comes by USB is cached anyway.
         let memory = match agreed.blank {
             Some(_) if !select::is_usb(&names.id) => memory,

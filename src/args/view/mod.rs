@@ -1,4 +1,4 @@
-//! view-recv's command line: what can be said, and what it means once checked.
+//! view-recv's command line, parsed and checked.
 //!
 //! clap parses into [`Options`]; [`Options::check`] refuses what does not go together; [`WindowArgs`] and
 //! [`RecordingArgs`] become the configurations of the window and of the sinks.

@@ -1,14 +1,13 @@
-//! A camera's buffers as memory: where they come from, how they are mapped, when the CPU may look.
+//! A camera's buffers as memory: where they come from, how they are mapped, when the CPU may read them.
 //!
-//! The room of the camera with `unsafe` in it: two ioctls of the kernel that no crate wraps, and descriptors that
-//! the binding lends or forgets. (Beside it `buffers` promises once that the camera does not write what is read.)
-//! On a Raspberry Pi the buffers of libcamera's own allocator are not cached for the CPU, and reading them is many
-//! times slower than reading memory; those of a dma-heap are cached, and must be bracketed by
-//! `DMA_BUF_IOCTL_SYNC` while the CPU reads. It knows nothing of formats, requests or threads. Nothing here
-//! blocks, but for a kernel that cleans its caches.
+//! Most of the camera's `unsafe` is here: two ioctls of the kernel that no crate wraps, and descriptors that the
+//! binding lends or forgets. On a Raspberry Pi the buffers of libcamera's own allocator are not cached for the CPU,
+//! and reading them is many times slower than reading memory; those of a dma-heap are cached, and reads must be
+//! bracketed by `DMA_BUF_IOCTL_SYNC`. Knows no formats, requests or threads. Nothing here blocks, except while the
+//! kernel cleans its caches.
 //!
-//! The calls go through libc on purpose (not through raw system calls): on machines without dma-heaps the
-//! tests preload a library that emulates them.
+//! The calls go through libc on purpose, not through raw system calls: on machines without dma-heaps the tests preload
+//! a library that emulates them.
 
 use std::cell::Cell;
 use std::fs::{self, File, OpenOptions};
@@ -19,8 +18,8 @@ use std::os::unix::fs::MetadataExt;
 use libcamera::framebuffer::{FrameBufferPlane, OwnedFrameBuffer};
 use memmap2::{Mmap, MmapOptions};
 
-/// Where cached buffers come from, best first: what Raspberry Pi OS names for this use, the contiguous
-/// memory that the older Pis need, and any memory, which a Pi 5 can use.
+/// Heaps of cached buffers, best first: the one that Raspberry Pi OS has for this use, the contiguous memory that the
+/// older Pis need, and any memory, which a Pi 5 can use.
 const HEAPS: [&str; 3] = [
     "/dev/dma_heap/vidbuf_cached",
     "/dev/dma_heap/linux,cma",
@@ -67,9 +66,9 @@ fn heap_buffer(heap: &File, length: usize) -> io::Result<OwnedFd> {
 
 /// Gives libcamera a buffer of ours: `planes` are offset and length of each plane in it.
 ///
-/// The binding hands each descriptor to libcamera, which keeps a duplicate, and then forgets the one that it
-/// was given (0.7.0; one leaked for each plane). It is taken back here, but only where it is still open and
-/// still the same buffer, so that a binding that closes it one day does no harm.
+/// The binding passes each descriptor to libcamera, which keeps a duplicate, and forgets the one that it was given
+/// (0.7.0; that leaks one for each plane). It is taken back here, but only where it is still open and still the same
+/// buffer, so that a binding that closes it one day does no harm.
 pub(super) fn import(
     buffer: BorrowedFd<'_>,
     planes: &[(u32, u32)],
@@ -93,13 +92,13 @@ pub(super) fn import(
     Ok(imported)
 }
 
-/// Which file a descriptor stands for: device and inode; `None` where it is not open.
+/// A descriptor's device and inode; `None` where it is not open.
 fn identity(fd: RawFd) -> Option<(u64, u64)> {
     let file = fs::metadata(format!("/proc/self/fd/{fd}")).ok()?;
     Some((file.dev(), file.ino()))
 }
 
-/// Keeps a descriptor that libcamera owns: a duplicate of our own.
+/// Duplicates a descriptor that libcamera owns.
 pub(super) fn keep(fd: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: libcamera has it open, and closes it only with the buffer that told us of it.
     unsafe { BorrowedFd::borrow_raw(fd) }.try_clone_to_owned()
@@ -118,8 +117,7 @@ impl Mapping {
     /// Maps the first `length` bytes of the buffer.
     pub(super) fn new(fd: OwnedFd, length: usize) -> io::Result<Mapping> {
         let file = File::from(fd);
-        // A dma-buf may not tell its size here (0); one that does must be long enough, or reading would
-        // be a bus error.
+        // A dma-buf may not tell its size here (0). One that does must be long enough: reading beyond it is a bus error.
         let size = file.metadata()?.len();
         if length == 0 || (size != 0 && size < length as u64) {
             return Err(io::Error::new(
@@ -136,7 +134,7 @@ impl Mapping {
         })
     }
 
-    /// The mapped bytes, with what the camera wrote made visible to the CPU until [`Mapping::end_reading`].
+    /// The mapped bytes; what the camera wrote is visible to the CPU until [`Mapping::end_reading`].
     ///
     /// # Safety
     ///
@@ -148,14 +146,14 @@ impl Mapping {
         &self.map
     }
 
-    /// The CPU has read, if it did.
+    /// Gives up what [`Mapping::bytes`] made visible, if it did.
     pub(super) fn end_reading(&self) {
         if self.reading.replace(false) {
             self.sync(SYNC_END | SYNC_READ);
         }
     }
 
-    /// `false` for memory that is no dma-buf: nothing to do there.
+    /// `false` for memory that is no dma-buf and needs none.
     fn sync(&self, flags: u64) -> bool {
         loop {
             // SAFETY: the kernel reads one u64 (`struct dma_buf_sync`), which outlives the call.

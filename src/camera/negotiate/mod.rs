@@ -22,7 +22,7 @@ use libcamera::color_space::{self, ColorSpace, YcbcrEncoding};
 use libcamera::geometry::{Size, SizeRange};
 use libcamera::pixel_format::PixelFormat as Fourcc;
 use libcamera::properties;
-use libcamera::stream::StreamRole;
+use libcamera::stream::{Stream, StreamRole};
 
 use self::mode::SensorMode;
 use super::CameraConfig;
@@ -101,12 +101,12 @@ pub(super) fn offered(config: &CameraConfiguration) -> Vec<Offered> {
     offered.collect()
 }
 
-/// Configures the camera; what it came to, and the configuration that its stream belongs to.
+/// Configures the camera; returns what it came to, and its stream.
 pub(super) fn configure(
     camera: &mut ActiveCamera<'_>,
     wanted: &CameraConfig,
     sensor: Option<SensorMode>,
-) -> Result<(Agreed, CameraConfiguration), CameraError> {
+) -> Result<(Agreed, Stream), CameraError> {
     let is_virtual = is_virtual(camera);
     let size = Size::new(wanted.size.0, wanted.size.1);
     let mut formats = Vec::new();
@@ -126,7 +126,8 @@ pub(super) fn configure(
             {
                 let configured = camera.configure(&mut config);
                 configured.map_err(library("configure the camera"))?;
-                return Ok((agreed, config));
+                let stream = config.get(0).and_then(|stream| stream.stream());
+                return Ok((agreed, stream.ok_or_else(CameraError::unplugged)?));
             }
         }
     }
