@@ -18,7 +18,7 @@ mod shm;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use embedded_graphics::geometry::{AnchorPoint, Point, Size};
+use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::primitives::Rectangle;
 use x11rb::connection::Connection;
 use x11rb::errors::ReplyError;
@@ -256,7 +256,7 @@ impl Desktop {
 
 /// A window of that size around the middle of where it was, moved into the room as far as it fits.
 fn resized_in(room: Rectangle, before: Rectangle, size: Size) -> Rectangle {
-    let around = before.resized(size, AnchorPoint::Center).top_left;
+    let around = before.top_left + before.size / 2 - size / 2;
     let last = room.top_left + room.size.saturating_sub(size);
     Rectangle::new(
         around.component_min(last).component_max(room.top_left),
