@@ -5,15 +5,14 @@
 //!              ├─▶  link  ──┤
 //! listen ──────┘            └─ link/receiving   frames in, acks out
 //!
-//! links   where a sender's links come from          path      what the kernel knows of a link's path
-//! reach   what to type to connect here              sliding   the best value of the last while
+//! path    what the kernel knows of a link's path    sliding   the best value of the last while
+//! reach   what to type to connect here
 //! ```
 //!
 //! It carries frames and acks as [`wire`](crate::protocol::wire) has them, and knows no JPEG. It blocks only where it says so.
 
 pub mod dial;
 pub(crate) mod link;
-pub(crate) mod links;
 pub mod listen;
 pub(crate) mod path;
 #[cfg(feature = "view")]

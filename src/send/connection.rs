@@ -15,9 +15,9 @@ use super::failover::Failover;
 use super::gate::Gate;
 use super::stage::Encoded;
 use crate::handoff::stop::Stop;
+use crate::net::dial::Dialer;
 use crate::net::link::Link;
 use crate::net::link::sending::{self, SILENCE, is_timeout};
-use crate::net::links::Links;
 use crate::protocol::stamp::{self, Stamp};
 use crate::source::Feed;
 
@@ -59,13 +59,13 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn open(
         link: Arc<Link>,
-        links: &Arc<dyn Links>,
+        dialer: &Arc<Dialer>,
         feed: &Arc<Feed>,
         stop: &Arc<Stop>,
     ) -> io::Result<Connection> {
         let (acks, back) = (Arc::new(Acks::default()), link.acks()?);
         // Before the thread that ends with the connection only: this one ends when it is dropped, too.
-        let failover = Failover::watch(Arc::clone(&link), Arc::clone(links), Arc::clone(stop))?;
+        let failover = Failover::watch(Arc::clone(&link), Arc::clone(dialer), Arc::clone(stop))?;
         thread::Builder::new().name("acks".into()).spawn({
             let (acks, feed) = (Arc::clone(&acks), Arc::clone(feed));
             move || {
@@ -252,19 +252,19 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::dial::{Dialer, Target};
+    use crate::net::dial::Target;
     use crate::net::link::FarEnd;
     use crate::source::Delivery;
 
     /// A connection, and the receiver's end of it.
     fn pair() -> (Connection, FarEnd) {
         let (link, far) = Link::pair(([10, 0, 0, 1], 1).into());
-        let links: Arc<dyn Links> = Dialer::new(Target {
+        let dialer = Dialer::new(Target {
             host: "127.0.0.1".to_owned(),
             port: 1,
         });
         let feed = Arc::new(Feed::new(Delivery::NewestWins));
-        let opened = Connection::open(link, &links, &feed, &Arc::default());
+        let opened = Connection::open(link, &dialer, &feed, &Arc::default());
         (opened.unwrap(), far)
     }
 

@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 use super::LOOK;
 use crate::handoff::lock::lock;
 use crate::handoff::stop::{Reason, Stop};
+use crate::net::dial::{Dialer, Search};
 use crate::net::link::Link;
-use crate::net::links::{Links, Search};
 use crate::net::path::Path;
 
 /// This long without an acknowledgement, and with data outstanding, is silence: a few lost packets
@@ -43,7 +43,7 @@ pub(super) struct Failover(Arc<Watch>);
 
 struct Watch {
     link: Arc<Link>,
-    links: Arc<dyn Links>,
+    dialer: Arc<Dialer>,
     /// The link is watched no more.
     over: Stop,
     second: Mutex<Option<Arc<Link>>>,
@@ -52,15 +52,15 @@ struct Watch {
 }
 
 impl Failover {
-    /// Watches `link`, where others come from `links`; cuts it some time after `stop` is asked.
+    /// Watches `link`, where others come from `dialer`; cuts it some time after `stop` is asked.
     pub(super) fn watch(
         link: Arc<Link>,
-        links: Arc<dyn Links>,
+        dialer: Arc<Dialer>,
         stop: Arc<Stop>,
     ) -> io::Result<Failover> {
         let watch = Arc::new(Watch {
             link,
-            links,
+            dialer,
             over: Stop::new(),
             second: Mutex::default(),
             deadline: Mutex::default(),
@@ -94,7 +94,7 @@ impl Watch {
         let mut cut_at = None;
         let mut waiting_since = None;
         // A search for a second link, and when its next attempt is due.
-        let mut attempts: Option<(Box<dyn Search>, Instant)> = None;
+        let mut attempts: Option<(Search, Instant)> = None;
         while !self.over.sleep(LOOK) {
             let now = Instant::now();
             let is_past = |deadline: Instant| now >= deadline;
@@ -112,8 +112,7 @@ impl Watch {
                 attempts = None;
                 continue;
             }
-            let (search, next) =
-                attempts.get_or_insert_with(|| (Arc::clone(&self.links).search(), now));
+            let (search, next) = attempts.get_or_insert_with(|| (self.dialer.search(), now));
             if now >= *next {
                 search.attempt(now);
                 *next = now + RETRY;

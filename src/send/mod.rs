@@ -93,6 +93,6 @@ pub fn run(
     report: &(dyn Fn(Event) + Sync),
 ) -> Result<(), SendError> {
     let stage = Stage::new(Arc::clone(feed), config.fps);
-    let (links, stop) = (Dialer::new(target), Arc::clone(stop));
-    Outlet::new(config, stage, links, counters, stop, report).run()
+    let (dialer, stop) = (Dialer::new(target), Arc::clone(stop));
+    Outlet::new(config, stage, dialer, counters, stop, report).run()
 }

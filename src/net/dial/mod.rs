@@ -1,8 +1,8 @@
 //! Dialling: from a host's name to a link, stoppable at any time.
 //!
 //! ```text
-//! Dialer (a sender's) ──search──▶ Dial ──a thread each──▶ resolve, connect ──reports──▶ the first Link
-//!   └ Memory: which addresses were good      └ Race: which address next, and when
+//! Dialer (a sender's) ──────▶ Search ──a thread each──▶ resolve, connect ──reports──▶ the first Link
+//!   └ Memory: which addresses were good    └ Race: which address next, and when
 //! ```
 //!
 //! Resolving and connecting can block for minutes, so each attempt runs on a thread of its own and reports
@@ -25,7 +25,6 @@ use std::time::{Duration, Instant};
 
 use self::race::{HEAD_START, MAX_ADDRESSES, Memory, Race};
 use super::link::Link;
-use super::links::{Links, Search};
 use crate::handoff::lock::lock;
 
 /// How long one attempt waits for an answer: longer than any round trip on Earth or by satellite.
@@ -90,20 +89,15 @@ impl DialError {
 /// How a name becomes addresses. Blocks.
 type Resolve = dyn Fn(&Target) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
-    let mut addresses: Vec<SocketAddr> = Vec::new();
-    for address in (target.host.as_str(), target.port).to_socket_addrs()? {
-        if !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
-            addresses.push(address);
-        }
-    }
-    Ok(addresses)
-}
+/// How an address becomes a link. Blocks.
+type Connect = dyn Fn(SocketAddr) -> Result<Arc<Link>, DialError> + Send + Sync;
 
-/// The links of a sender that dials.
+/// A sender's way to its receiver, over as many links as that takes. It remembers what came of them. `Display` is
+/// how a user knows it.
 pub(crate) struct Dialer {
     target: Target,
     resolve: Box<Resolve>,
+    connect: Box<Connect>,
     /// Each question under way holds a clone.
     questions: Arc<()>,
     memory: Mutex<Memory>,
@@ -112,22 +106,28 @@ pub(crate) struct Dialer {
 impl Dialer {
     /// A dialler that knows nothing of the host but its name.
     pub(crate) fn new(target: Target) -> Arc<Dialer> {
-        Dialer::with(target, Box::new(resolve))
+        Dialer::with(target, Box::new(resolve), Box::new(connect))
     }
 
-    fn with(target: Target, resolve: Box<Resolve>) -> Arc<Dialer> {
+    pub(crate) fn with(
+        target: Target,
+        resolve: Box<Resolve>,
+        connect: Box<Connect>,
+    ) -> Arc<Dialer> {
         Arc::new(Dialer {
             target,
             resolve,
+            connect,
             questions: Arc::default(),
             memory: Mutex::default(),
         })
     }
 
-    fn dial(self: Arc<Self>) -> Dial {
+    /// Begins a search for a link; nothing is tried yet.
+    pub(crate) fn search(self: &Arc<Self>) -> Search {
         let (report, reports) = mpsc::channel();
-        Dial {
-            dialer: self,
+        Search {
+            dialer: Arc::clone(self),
             race: Race::default(),
             asked: None,
             unresolved: None,
@@ -135,6 +135,22 @@ impl Dialer {
             report,
             reports,
         }
+    }
+
+    /// Pictures were taken at that address: it is the first to be dialled from now on.
+    pub(crate) fn took(&self, peer: SocketAddr) {
+        lock(&self.memory).took(peer);
+    }
+
+    /// A link to that address came to nothing: it is the last to be dialled from now on.
+    pub(crate) fn took_none(&self, peer: SocketAddr) {
+        lock(&self.memory).took_none(peer);
+    }
+
+    /// Whether the receiver has another address than this, as far as is known.
+    pub(crate) fn has_another(&self, peer: SocketAddr) -> bool {
+        let answer = &lock(&self.memory).answer;
+        answer.iter().any(|other| *other != peer)
     }
 }
 
@@ -144,25 +160,31 @@ impl fmt::Display for Dialer {
     }
 }
 
-impl Links for Dialer {
-    fn search(self: Arc<Self>) -> Box<dyn Search> {
-        Box::new(self.dial())
+fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for address in (target.host.as_str(), target.port).to_socket_addrs()? {
+        if !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
+            addresses.push(address);
+        }
     }
+    if addresses.is_empty() {
+        return Err(io::Error::other("it has no address"));
+    }
+    Ok(addresses)
+}
 
-    /// It is the first to be dialled from now on.
-    fn took(&self, peer: SocketAddr) {
-        lock(&self.memory).took(peer);
+fn connect(address: SocketAddr) -> Result<Arc<Link>, DialError> {
+    let stream =
+        TcpStream::connect_timeout(&address, ATTEMPT).map_err(|source| match source.kind() {
+            io::ErrorKind::ConnectionRefused => DialError::Refused(address),
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => DialError::NoAnswer(address),
+            _ => DialError::Failed(address, source),
+        })?;
+    // TCP lets a socket connect to itself on a port of its own choice; nobody listens there.
+    if stream.local_addr().ok() == Some(address) {
+        return Err(DialError::Refused(address));
     }
-
-    /// It is the last to be dialled from now on.
-    fn took_none(&self, peer: SocketAddr) {
-        lock(&self.memory).took_none(peer);
-    }
-
-    fn has_another(&self, peer: SocketAddr) -> bool {
-        let answer = &lock(&self.memory).answer;
-        answer.iter().any(|other| *other != peer)
-    }
+    Ok(Link::new(stream, address))
 }
 
 /// What a thread came to.
@@ -171,8 +193,9 @@ enum Report {
     Outcome(SocketAddr, Result<Arc<Link>, DialError>),
 }
 
-/// A search: the first connection that is established is the link. Any others are closed at once.
-struct Dial {
+/// A search: the first connection that is established is the link. Any others are closed at once. Dropped, it gives
+/// up what is under way.
+pub(crate) struct Search {
     dialer: Arc<Dialer>,
     race: Race,
     /// When the name server was asked, while its answer is awaited.
@@ -183,9 +206,10 @@ struct Dial {
     reports: Receiver<Report>,
 }
 
-impl Search for Dial {
-    /// Resolves the name anew, and dials the addresses already in the race once more.
-    fn attempt(&mut self, now: Instant) {
+impl Search {
+    /// Starts another attempt, beside those that are under way: resolves the name anew, and dials the addresses
+    /// already in the race once more.
+    pub(crate) fn attempt(&mut self, now: Instant) {
         let Target { host, port } = &self.dialer.target;
         match host.parse::<IpAddr>() {
             Ok(ip) => self.answered(Ok(vec![SocketAddr::new(ip, *port)])),
@@ -198,20 +222,25 @@ impl Search for Dial {
         self.go_on(now);
     }
 
-    fn is_idle(&self) -> bool {
+    /// Whether nothing is under way.
+    pub(crate) fn is_idle(&self) -> bool {
         self.connecting == 0 && self.asked.is_none()
     }
 
-    fn wait(&mut self, until: Instant) -> Option<Result<Arc<Link>, DialError>> {
+    /// Waits until then for a link, or for an error that all attempts have come to; `None` if neither came.
+    pub(crate) fn wait(&mut self, until: Instant) -> Option<Result<Arc<Link>, DialError>> {
         loop {
             let now = Instant::now();
             self.go_on(now);
             if let Some(error) = self.failure(now) {
                 return Some(Err(error));
             }
-            let due = self.next_due().map_or(until, |due| due.min(until));
-            let left = due.saturating_duration_since(now);
-            match self.reports.recv_timeout(left) {
+            let due = self.stand_in_due().or_else(|| self.race.next_due());
+            let due = due.map_or(until, |due| due.min(until));
+            match self
+                .reports
+                .recv_timeout(due.saturating_duration_since(now))
+            {
                 Ok(Report::Answer(answer)) => self.answered(answer),
                 Ok(Report::Outcome(address, outcome)) => {
                     self.connecting -= 1;
@@ -227,21 +256,15 @@ impl Search for Dial {
             }
         }
     }
-}
 
-impl Dial {
     /// Dials the addresses whose turn it is.
     fn go_on(&mut self, now: Instant) {
         if self.stand_in_due().is_some_and(|due| now >= due) {
-            self.enter_known();
+            self.race.enter(&[], &lock(&self.dialer.memory));
         }
         while let Some(address) = self.race.open(now) {
             self.connect(address);
         }
-    }
-
-    fn next_due(&self) -> Option<Instant> {
-        self.stand_in_due().or_else(|| self.race.next_due())
     }
 
     /// When the known address stands in for the name: a name server behind a path that was dark may take
@@ -251,26 +274,21 @@ impl Dial {
         lock(&self.dialer.memory).known.map(|_| asked + HEAD_START)
     }
 
-    fn enter_known(&mut self) {
-        self.race.enter(&[], &lock(&self.dialer.memory));
-    }
-
     fn answered(&mut self, answer: io::Result<Vec<SocketAddr>>) {
         self.asked = None;
+        let mut memory = lock(&self.dialer.memory);
         match answer {
-            Ok(addresses) if addresses.is_empty() => {
-                self.unresolved = Some(io::Error::other("it has no address"));
-            }
             Ok(addresses) => {
-                let mut memory = lock(&self.dialer.memory);
                 self.race.enter(&addresses, &memory);
                 memory.answer = addresses;
                 self.unresolved = None;
             }
-            Err(error) => self.unresolved = Some(error),
-        }
-        if self.race.is_empty() {
-            self.enter_known();
+            Err(error) => {
+                self.unresolved = Some(error);
+                if self.race.is_empty() {
+                    self.race.enter(&[], &memory);
+                }
+            }
         }
     }
 
@@ -293,51 +311,32 @@ impl Dial {
             return;
         }
         self.asked = Some(now);
-        let ask = move || {
+        let asked = self.spawn(move || {
             let _question = question;
             Report::Answer((dialer.resolve)(&dialer.target))
-        };
-        self.spawn(ask, |error| Report::Answer(Err(error)));
+        });
+        if let Err(error) = asked {
+            self.answered(Err(error));
+        }
     }
 
-    /// Dials one address.
     fn connect(&mut self, address: SocketAddr) {
         if self.connecting >= MAX_CONNECTING {
             return;
         }
-        self.connecting += 1;
-        let outcome = move |outcome| Report::Outcome(address, outcome);
-        let failed = move |error| outcome(Err(DialError::Failed(address, error)));
-        self.spawn(move || outcome(dial_one(address)), failed);
-    }
-
-    /// Starts a thread that reports what the attempt comes to; without a thread, it has failed.
-    fn spawn(
-        &self,
-        attempt: impl FnOnce() -> Report + Send + 'static,
-        failed: impl FnOnce(io::Error) -> Report,
-    ) {
-        let report = self.report.clone();
-        let thread = thread::Builder::new().name("dial".into());
-        let spawned = thread.spawn(move || report.send(attempt()));
-        if let Err(error) = spawned {
-            let _ = self.report.send(failed(error));
+        let dialer = Arc::clone(&self.dialer);
+        match self.spawn(move || Report::Outcome(address, (dialer.connect)(address))) {
+            Ok(()) => self.connecting += 1,
+            Err(error) => self.race.fail(address, DialError::Failed(address, error)),
         }
     }
-}
 
-fn dial_one(address: SocketAddr) -> Result<Arc<Link>, DialError> {
-    let stream =
-        TcpStream::connect_timeout(&address, ATTEMPT).map_err(|source| match source.kind() {
-            io::ErrorKind::ConnectionRefused => DialError::Refused(address),
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => DialError::NoAnswer(address),
-            _ => DialError::Failed(address, source),
-        })?;
-    // TCP lets a socket connect to itself on a port of its own choice; nobody listens there.
-    if stream.local_addr().ok() == Some(address) {
-        return Err(DialError::Refused(address));
+    /// Starts a thread that reports what the attempt comes to.
+    fn spawn(&self, attempt: impl FnOnce() -> Report + Send + 'static) -> io::Result<()> {
+        let report = self.report.clone();
+        let thread = thread::Builder::new().name("dial".into());
+        thread.spawn(move || report.send(attempt())).map(drop)
     }
-    Ok(Link::new(stream, address))
 }
 
 #[cfg(test)]
@@ -354,9 +353,10 @@ mod tests {
     }
 
     fn first(dialer: &Arc<Dialer>) -> Result<Arc<Link>, DialError> {
-        let mut dial = Arc::clone(dialer).dial();
-        dial.attempt(Instant::now());
-        dial.wait(Instant::now() + PATIENCE)
+        let mut search = dialer.search();
+        search.attempt(Instant::now());
+        search
+            .wait(Instant::now() + PATIENCE)
             .expect("an attempt ends")
     }
 
@@ -364,7 +364,8 @@ mod tests {
     fn resolving(
         resolve: impl Fn() -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
     ) -> Arc<Dialer> {
-        Dialer::with(named("viewer", 1), Box::new(move |_| resolve()))
+        let resolve = Box::new(move |_: &_| resolve());
+        Dialer::with(named("viewer", 1), resolve, Box::new(connect))
     }
 
     fn listening() -> (TcpListener, SocketAddr) {
@@ -438,12 +439,10 @@ mod tests {
             Err(io::ErrorKind::TimedOut.into())
         });
         // Two searches, as when a connection has just been made anew, and attempts four times a second.
-        let mut dials: Vec<Dial> = (0..MAX_RESOLVING + 2)
-            .map(|_| Arc::clone(&dialer).dial())
-            .collect();
+        let mut searches: Vec<Search> = (0..MAX_RESOLVING + 2).map(|_| dialer.search()).collect();
         for _ in 0..20 {
-            for dial in &mut dials {
-                dial.attempt(Instant::now());
+            for search in &mut searches {
+                search.attempt(Instant::now());
             }
         }
         for _ in 0..MAX_RESOLVING {
@@ -462,12 +461,12 @@ mod tests {
     fn attempts_without_an_answer_are_bounded() {
         let (_listener, address) = listening();
         let dialer = resolving(move || Ok(vec![address]));
-        let mut dial = Arc::clone(&dialer).dial();
-        dial.race.enter(&[address], &Memory::default());
+        let mut search = dialer.search();
+        search.race.enter(&[address], &Memory::default());
         for _ in 0..100 {
             // None of the reports is read.
-            dial.attempt(Instant::now());
+            search.attempt(Instant::now());
         }
-        assert_eq!(dial.connecting, MAX_CONNECTING);
+        assert_eq!(search.connecting, MAX_CONNECTING);
     }
 }

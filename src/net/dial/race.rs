@@ -5,7 +5,6 @@
 //! then the name's other addresses, each with a small head start before the next; where pictures were not taken,
 //! only once all others have failed. The first connection that is established wins.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -69,21 +68,33 @@ enum Rank {
     Fruitless(usize),
 }
 
-/// An address that has been dialled in this race.
+/// What an address of the race has come to.
 #[derive(Debug)]
-struct Opened {
+enum State {
+    /// Its turn is still to come.
+    Waiting,
+    Dialled,
+    /// At least once, however often it is dialled again; with the error until that is reported.
+    Failed(Option<DialError>),
+}
+
+#[derive(Debug)]
+struct Entry {
     address: SocketAddr,
-    has_failed: bool,
-    /// Not reported yet.
-    error: Option<DialError>,
+    rank: Rank,
+    state: State,
+}
+
+impl Entry {
+    fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting)
+    }
 }
 
 /// The addresses of one search.
 #[derive(Debug, Default)]
 pub(super) struct Race {
-    opened: Vec<Opened>,
-    /// Those whose turn is still to come, in order.
-    waiting: VecDeque<(Rank, SocketAddr)>,
+    entries: Vec<Entry>,
     last_opened: Option<Instant>,
 }
 
@@ -93,70 +104,78 @@ impl Race {
     pub(super) fn enter(&mut self, named: &[SocketAddr], memory: &Memory) {
         let mut addresses = named.to_vec();
         addresses.extend(memory.known.filter(|known| !named.contains(known)));
-        self.opened
-            .retain(|opened| addresses.contains(&opened.address));
-        addresses.retain(|address| self.opened.iter().all(|opened| opened.address != *address));
-        let rank = |address| (memory.rank(address, named.contains(&address)), address);
-        let mut waiting: Vec<_> = addresses.into_iter().map(rank).collect();
-        waiting.sort_by_key(|(rank, _)| *rank);
-        self.waiting = waiting.into();
+        self.entries
+            .retain(|entry| addresses.contains(&entry.address));
+        for address in addresses {
+            let rank = memory.rank(address, named.contains(&address));
+            match self.entries.iter_mut().find(|e| e.address == address) {
+                Some(entry) => entry.rank = rank,
+                None => self.entries.push(Entry {
+                    address,
+                    rank,
+                    state: State::Waiting,
+                }),
+            }
+        }
     }
 
     /// Opens the next address, if it is its turn.
     pub(super) fn open(&mut self, now: Instant) -> Option<SocketAddr> {
         let is_due = self.next_due().is_some_and(|due| now >= due);
-        if !is_due && !self.opened.iter().all(|opened| opened.has_failed) {
+        let is_dialled = |entry: &Entry| matches!(entry.state, State::Dialled);
+        if !is_due && self.entries.iter().any(is_dialled) {
             return None;
         }
-        let (_, address) = self.waiting.pop_front()?;
-        self.opened.push(Opened {
-            address,
-            has_failed: false,
-            error: None,
-        });
+        let waiting = self.entries.iter_mut().filter(|entry| entry.is_waiting());
+        let next = waiting.min_by_key(|entry| entry.rank)?;
+        next.state = State::Dialled;
         self.last_opened = Some(now);
-        Some(address)
+        Some(next.address)
     }
 
     /// When the next address joins in though the others have not failed yet, if it does.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        let (rank, _) = self.waiting.front()?;
-        let last = self.last_opened.filter(|_| *rank <= Rank::Untried)?;
-        Some(last + HEAD_START)
+        let joins = |entry: &Entry| entry.is_waiting() && entry.rank <= Rank::Untried;
+        let joins = self.entries.iter().any(joins);
+        self.last_opened.filter(|_| joins).map(|at| at + HEAD_START)
     }
 
-    /// The addresses that are in the race.
+    /// The addresses that have been dialled.
     pub(super) fn opened(&self) -> Vec<SocketAddr> {
-        self.opened.iter().map(|opened| opened.address).collect()
+        let opened = self.entries.iter().filter(|entry| !entry.is_waiting());
+        opened.map(|entry| entry.address).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.opened.is_empty() && self.waiting.is_empty()
+        self.entries.is_empty()
     }
 
     /// Whether a connection to that address is wanted.
     pub(super) fn includes(&self, address: SocketAddr) -> bool {
-        let is_waiting = self.waiting.iter().any(|(_, other)| *other == address);
-        is_waiting || self.opened().contains(&address)
+        self.entries.iter().any(|entry| entry.address == address)
     }
 
     /// An attempt failed.
     pub(super) fn fail(&mut self, address: SocketAddr, error: DialError) {
-        if let Some(opened) = self.opened.iter_mut().find(|o| o.address == address) {
-            opened.has_failed = true;
-            opened.error = Some(error);
+        let mut opened = self.entries.iter_mut().filter(|entry| !entry.is_waiting());
+        if let Some(entry) = opened.find(|entry| entry.address == address) {
+            entry.state = State::Failed(Some(error));
         }
     }
 
     /// Once every address has failed since the last time, the error that tells most.
     pub(super) fn take_failure(&mut self) -> Option<DialError> {
-        if !self.waiting.is_empty() || self.opened.iter().any(|opened| opened.error.is_none()) {
+        let has_failed = |entry: &Entry| matches!(entry.state, State::Failed(Some(_)));
+        if !self.entries.iter().all(has_failed) {
             return None;
         }
         let errors = self
-            .opened
+            .entries
             .iter_mut()
-            .filter_map(|opened| opened.error.take());
+            .filter_map(|entry| match &mut entry.state {
+                State::Failed(error) => error.take(),
+                _ => None,
+            });
         errors.max_by_key(DialError::weight)
     }
 }

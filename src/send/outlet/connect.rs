@@ -14,7 +14,7 @@ use crate::send::event::SendError;
 impl Outlet<'_> {
     /// Tries until a link stands; `None` when it is over before that.
     pub(super) fn connect(&mut self) -> Result<Option<Arc<Link>>, SendError> {
-        let mut search = Arc::clone(&self.links).search();
+        let mut search = self.dialer.search();
         let mut reported = None;
         let mut next = Instant::now() + self.backoff.delay_first();
         loop {
@@ -40,7 +40,7 @@ impl Outlet<'_> {
                 Some(Err(error)) => {
                     let kind = Some(discriminant(&error));
                     let is_new = mem::replace(&mut reported, kind) != kind;
-                    let error = SendError::Unreachable(self.links.to_string(), error);
+                    let error = SendError::Unreachable(self.dialer.to_string(), error);
                     self.retry(error, is_new)?;
                 }
             }

@@ -27,8 +27,8 @@ use super::stats::Counters;
 use super::{Config, LOOK};
 use crate::handoff::slot::Wake;
 use crate::handoff::stop::Stop;
+use crate::net::dial::Dialer;
 use crate::net::link::Link;
-use crate::net::links::Links;
 use crate::protocol::stamp::Stamp;
 use crate::source::Delivery;
 
@@ -52,7 +52,7 @@ enum Next {
 pub(super) struct Outlet<'a> {
     config: Config,
     stage: Arc<Stage>,
-    links: Arc<dyn Links>,
+    dialer: Arc<Dialer>,
     counters: Arc<Counters>,
     stop: Arc<Stop>,
     report: &'a (dyn Fn(Event) + Sync),
@@ -85,7 +85,7 @@ impl<'a> Outlet<'a> {
     pub(super) fn new(
         config: Config,
         stage: Arc<Stage>,
-        links: Arc<dyn Links>,
+        dialer: Arc<Dialer>,
         counters: Arc<Counters>,
         stop: Arc<Stop>,
         report: &'a (dyn Fn(Event) + Sync),
@@ -100,7 +100,7 @@ impl<'a> Outlet<'a> {
             interval: Interval::new(config.fps),
             config,
             stage,
-            links,
+            dialer,
             counters,
             stop,
             report,
@@ -148,7 +148,7 @@ impl<'a> Outlet<'a> {
     /// Sends on one connection until it, or everything, is over.
     fn stream(&mut self, link: Arc<Link>) -> Result<Next, SendError> {
         let peer = link.peer();
-        let opened = Connection::open(link, &self.links, &self.stage.feed, &self.stop);
+        let opened = Connection::open(link, &self.dialer, &self.stage.feed, &self.stop);
         let mut connection = match opened {
             Ok(connection) => connection,
             // No descriptor, or no thread, just now: as passing as any loss.
@@ -282,68 +282,23 @@ impl<'a> Outlet<'a> {
 mod tests {
     use super::*;
     use crate::handoff::stop::Reason;
-    use crate::net::dial::DialError;
-    use crate::net::links::Search;
+    use crate::net::dial::Target;
     use crate::picture::{Captured, Content, Turn};
     use crate::source::Feed;
-    use std::fmt;
     use std::io::Read;
-    use std::net::SocketAddr;
     use std::sync::Mutex;
     use std::thread;
 
     const PEER: ([u8; 4], u16) = ([10, 0, 0, 1], 8000);
 
-    /// Links that are made like that, and when each was asked for.
-    struct Made<F> {
-        asked: Mutex<Vec<Instant>>,
-        make: F,
-    }
-
-    fn links<F: Fn(usize) -> Arc<Link>>(make: F) -> Arc<Made<F>> {
-        let asked = Mutex::default();
-        Arc::new(Made { asked, make })
-    }
-
-    impl<F> fmt::Display for Made<F> {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("viewer")
-        }
-    }
-
-    impl<F: Fn(usize) -> Arc<Link> + Send + Sync + 'static> Links for Made<F> {
-        fn search(self: Arc<Self>) -> Box<dyn Search> {
-            Box::new(Attempts(self, None))
-        }
-
-        fn took(&self, _: SocketAddr) {}
-
-        fn took_none(&self, _: SocketAddr) {}
-
-        fn has_another(&self, _: SocketAddr) -> bool {
-            false
-        }
-    }
-
-    struct Attempts<F>(Arc<Made<F>>, Option<Arc<Link>>);
-
-    impl<F: Fn(usize) -> Arc<Link>> Search for Attempts<F> {
-        fn attempt(&mut self, now: Instant) {
-            let mut asked = self.0.asked.lock().unwrap();
-            asked.push(now);
-            self.1 = Some((self.0.make)(asked.len()));
-        }
-
-        fn is_idle(&self) -> bool {
-            self.1.is_none()
-        }
-
-        fn wait(&mut self, until: Instant) -> Option<Result<Arc<Link>, DialError>> {
-            if self.1.is_none() {
-                thread::sleep(until.saturating_duration_since(Instant::now()));
-            }
-            self.1.take().map(Ok)
-        }
+    /// A dialler whose links are made like that.
+    fn dialler(make: impl Fn() -> Arc<Link> + Send + Sync + 'static) -> Arc<Dialer> {
+        let target = Target {
+            host: "10.0.0.1".to_owned(),
+            port: 8000,
+        };
+        let resolve = Box::new(|_: &_| Ok(Vec::new()));
+        Dialer::with(target, resolve, Box::new(move |_| Ok(make())))
     }
 
     fn put(feed: &Feed, jpeg: Vec<u8>) {
@@ -356,12 +311,12 @@ mod tests {
 
     fn run(
         stage: Arc<Stage>,
-        links: Arc<dyn Links>,
+        dialer: Arc<Dialer>,
         stop: &Arc<Stop>,
         report: &(dyn Fn(Event) + Sync),
     ) {
         let (counters, stop) = (Arc::default(), Arc::clone(stop));
-        let mut outlet = Outlet::new(Config::default(), stage, links, counters, stop, report);
+        let mut outlet = Outlet::new(Config::default(), stage, dialer, counters, stop, report);
         outlet.run().unwrap();
     }
 
@@ -371,10 +326,13 @@ mod tests {
      {
         let (feed, stop) = (Arc::new(Feed::new(Delivery::NewestWins)), Arc::default());
         put(&feed, Vec::new());
-        let links = links({
-            let stop: Arc<Stop> = Arc::clone(&stop);
-            move |count| {
-                if count == 4 {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let dialer = dialler({
+            let (asked, stop): (_, Arc<Stop>) = (Arc::clone(&asked), Arc::clone(&stop));
+            move || {
+                let mut asked = asked.lock().unwrap();
+                asked.push(Instant::now());
+                if asked.len() == 4 {
                     stop.ask(Reason::Done);
                 }
                 Link::unusable(PEER.into())
@@ -382,9 +340,8 @@ mod tests {
         });
         let reported = Mutex::new(Vec::new());
         let report = |event: Event| reported.lock().unwrap().push(event.to_string());
-        let dialled = Arc::clone(&links);
-        run(Stage::new(feed, 30.0), dialled, &stop, &report);
-        let asked = links.asked.lock().unwrap();
+        run(Stage::new(feed, 30.0), dialer, &stop, &report);
+        let asked = asked.lock().unwrap();
         let pauses: Vec<Duration> = asked.windows(2).map(|two| two[1] - two[0]).collect();
         for (pause, least) in pauses.iter().zip([160, 320, 640]) {
             assert!(*pause >= Duration::from_millis(least), "{pauses:?}");
@@ -400,10 +357,10 @@ mod tests {
         let stage = Stage::new(Arc::clone(&feed), 30.0);
         let start = || {
             let (link, far) = Link::pair(PEER.into());
-            let (links, stage) = (links(move |_| Arc::clone(&link)), Arc::clone(&stage));
+            let (dialer, stage) = (dialler(move || Arc::clone(&link)), Arc::clone(&stage));
             let stop: Arc<Stop> = Arc::clone(&stop);
             (
-                thread::spawn(move || run(stage, links, &stop, &|_| ())),
+                thread::spawn(move || run(stage, dialer, &stop, &|_| ())),
                 far,
             )
         };

@@ -70,7 +70,7 @@ impl Outlet<'_> {
         let second = connection.failover.take_second();
         connection.link.abort();
         if !connection.counts && !is_over {
-            self.links.took_none(peer);
+            self.dialer.took_none(peer);
             self.tally = self.confirmed;
             self.counters.sent().frames = self.tally.frames;
         }
@@ -112,7 +112,7 @@ impl Outlet<'_> {
             connection.counts = true;
             self.reported_no_picture = false;
             self.expects_acks |= acks.last_ack.is_some();
-            self.links.took(connection.link.peer());
+            self.dialer.took(connection.link.peer());
             self.show_link(connection);
         }
         if connection.counts {
@@ -136,7 +136,7 @@ impl Outlet<'_> {
         let is_elsewhere = self.expects_acks
             && !connection.counts
             && connection.trial.is_overdue(&acks, Instant::now())
-            && self.links.has_another(peer);
+            && self.dialer.has_another(peer);
         if is_elsewhere {
             return Err(SendError::NoPicture(peer));
         }
