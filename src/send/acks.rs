@@ -1,5 +1,5 @@
-//! What the receiver has said of the frames sent: how many are on their way, how old they were when
-//! they were shown.
+//! What was sent on a connection and what the receiver has said of it: how many frames are on their way, how old they
+//! were when they were shown, and whether the connection has proven itself.
 //!
 //! One per connection. The sending thread notes each frame, the thread "acks" brings the answers, and
 //! the gate waits here for them. Acks come from the network: one for a frame that is not on its way is
@@ -22,6 +22,100 @@ const MAX_NOTED: usize = 256;
 /// How long a smallest round trip counts: paths change when a Pi moves to another access point.
 const ROUND_TRIP_WINDOW: Duration = Duration::from_secs(60);
 
+/// A receiver without acks that still takes frames after so long shows them, most likely: a viewer that shows
+/// another camera has closed the connection by then (view-recv waits 5 s), and its kernel, which takes frames
+/// for it until then, holds few.
+pub(super) const TAKING: Duration = Duration::from_secs(6);
+
+/// A connection that carried frames for so long is no accident.
+const LASTING: Duration = Duration::from_millis(500);
+
+/// How long an ack of a frame that arrived may take: decoding, at worst, on a machine that is busy.
+const ACK: Duration = Duration::from_secs(3);
+
+/// A connection that was closed sooner was not kept waiting: it was turned away.
+const KEPT_WAITING: Duration = Duration::from_secs(1);
+
+/// How long a receiver may take for its first frame before the link is taken to be what is slow.
+const SETTLING: Duration = Duration::from_secs(1);
+
+/// How a connection came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The receiver closed it, having read everything.
+    Closed,
+    Broken,
+}
+
+/// How a connection stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Account {
+    pub(super) opened: Instant,
+    /// When the second frame was begun: the gate lets it go once the first has arrived.
+    arrived: Option<Instant>,
+    /// When the last frame had been handed to the kernel.
+    written: Option<Instant>,
+    /// Frames sent and not acknowledged.
+    pub(super) unacked: usize,
+    /// When the last ack came.
+    pub(super) last_ack: Option<Instant>,
+    /// The smallest round trip, by the acks.
+    pub(super) round_trip: Option<Duration>,
+    /// For how long the receiver had the frame of the last ack, by its own clock.
+    pub(super) held: Duration,
+    /// The last measured time from capture to shown.
+    pub(super) latency: Option<Duration>,
+    pub(super) end: Option<End>,
+}
+
+impl Account {
+    /// Of a connection on which nothing was sent.
+    pub(super) fn new(opened: Instant) -> Self {
+        Account {
+            opened,
+            arrived: None,
+            written: None,
+            unacked: 0,
+            last_ack: None,
+            round_trip: None,
+            held: Duration::ZERO,
+            latency: None,
+            end: None,
+        }
+    }
+
+    /// Whether the receiver took frames: acknowledged one, or, as far as a receiver without acks can
+    /// show, went on taking them. (One that shows another camera takes what its kernel holds.)
+    pub(super) fn came_to_something(&self) -> bool {
+        self.last_ack.is_some() || self.went_on()
+    }
+
+    /// Whether that was for some time.
+    pub(super) fn lasted(&self) -> bool {
+        self.last_ack.is_some_and(|at| at >= self.opened + LASTING) || self.went_on()
+    }
+
+    fn went_on(&self) -> bool {
+        self.written.is_some_and(|at| at >= self.opened + TAKING)
+    }
+
+    /// Whether a receiver that acknowledges would have done so by now.
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
+        self.last_ack.is_none() && self.arrived.is_some_and(|at| now >= at + ACK)
+    }
+
+    /// Whether the receiver did with us what a viewer does that shows another camera, if nothing came of it.
+    pub(super) fn was_kept_waiting(&self, now: Instant) -> bool {
+        self.written.is_some() && now >= self.opened + KEPT_WAITING
+    }
+
+    /// Whether the receiver reads as the frames come. Before its first ack it may not: it decodes the
+    /// first frame to see whether there is a picture, and what piles up meanwhile says nothing of the link.
+    pub(super) fn has_settled(&self, now: Instant) -> bool {
+        self.last_ack.is_some() || now > self.opened + SETTLING
+    }
+}
+
 /// A frame on its way.
 #[derive(Debug, Clone, Copy)]
 struct Noted {
@@ -39,30 +133,6 @@ struct State {
     account: Account,
 }
 
-/// How a connection came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// The receiver closed it, having read everything.
-    Closed,
-    Broken,
-}
-
-/// How things stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Account {
-    /// Frames sent and not acknowledged.
-    pub(super) unacked: usize,
-    /// When the last ack came.
-    pub(super) last_ack: Option<Instant>,
-    /// The smallest round trip, by the acks.
-    pub(super) round_trip: Option<Duration>,
-    /// For how long the receiver had the frame of the last ack, by its own clock.
-    pub(super) held: Duration,
-    /// The last measured time from capture to shown.
-    pub(super) latency: Option<Duration>,
-    pub(super) end: Option<End>,
-}
-
 /// The frames of one connection and what became of them.
 #[derive(Debug)]
 pub(super) struct Acks {
@@ -70,24 +140,25 @@ pub(super) struct Acks {
     changed: Condvar,
 }
 
-impl Default for Acks {
-    fn default() -> Self {
+impl Acks {
+    pub(super) fn new(opened: Instant) -> Self {
         Acks {
             state: Mutex::new(State {
                 noted: VecDeque::with_capacity(MAX_NOTED),
                 round_trip: SlidingBest::new(ROUND_TRIP_WINDOW, Ord::min),
                 latencies: Latencies::default(),
-                account: Account::default(),
+                account: Account::new(opened),
             }),
             changed: Condvar::new(),
         }
     }
-}
 
-impl Acks {
     /// Notes a frame before its first byte is written.
     pub(super) fn note(&self, seq: u64, captured: Instant, bytes: usize, now: Instant) {
         let mut state = lock(&self.state);
+        if state.account.written.is_some() {
+            state.account.arrived.get_or_insert(now);
+        }
         if state.noted.len() == MAX_NOTED {
             state.noted.pop_front();
         }
@@ -97,11 +168,14 @@ impl Acks {
             written: now,
             bytes,
         });
+        state.account.unacked = state.noted.len();
     }
 
     /// Notes that the last byte of the newest frame was handed to the kernel.
     pub(super) fn written(&self, now: Instant) {
-        if let Some(newest) = lock(&self.state).noted.back_mut() {
+        let mut state = lock(&self.state);
+        state.account.written = Some(now);
+        if let Some(newest) = state.noted.back_mut() {
             newest.written = now;
         }
     }
@@ -114,6 +188,7 @@ impl Acks {
         };
         let noted = state.noted[index];
         state.noted.drain(..=index);
+        state.account.unacked = state.noted.len();
         state.account.last_ack = Some(now);
         state.account.held = Duration::from_micros(ack.held_us.into());
         state.measure(noted, path, now);
@@ -127,18 +202,19 @@ impl Acks {
     }
 
     pub(super) fn account(&self) -> Account {
-        lock(&self.state).account()
+        lock(&self.state).account
     }
 
-    /// Waits for an ack, the end, or for `patience` to pass, and says how things stand then.
-    pub(super) fn wait(&self, patience: Duration) -> Account {
+    /// Waits for an ack, the end, or for `patience` to pass.
+    pub(super) fn wait(&self, patience: Duration) {
         let state = lock(&self.state);
-        if state.account.end.is_some() {
-            return state.account();
+        if state.account.end.is_none() {
+            drop(wait_until(
+                &self.changed,
+                state,
+                Some(Instant::now() + patience),
+            ));
         }
-        let until = Some(Instant::now() + patience);
-        let changed = wait_until(&self.changed, state, until);
-        changed.map_or_else(|| self.account(), |state| state.account())
     }
 
     /// The median latency, in milliseconds, of what was acknowledged since the last call.
@@ -148,13 +224,6 @@ impl Acks {
 }
 
 impl State {
-    fn account(&self) -> Account {
-        Account {
-            unacked: self.noted.len(),
-            ..self.account
-        }
-    }
-
     fn measure(&mut self, noted: Noted, path: Option<Path>, now: Instant) {
         // A receiver that held a frame for longer than it was away has no say on time.
         let away = now.saturating_duration_since(noted.written);
@@ -164,9 +233,8 @@ impl State {
         self.round_trip.offer(way(away, noted.bytes, path), now);
         self.account.round_trip = self.round_trip.best();
         let back = self.account.round_trip.unwrap_or_default() / 2;
-        let latency = now
-            .saturating_duration_since(noted.captured)
-            .saturating_sub(back);
+        let shown = now.saturating_duration_since(noted.captured);
+        let latency = shown.saturating_sub(back);
         self.account.latency = Some(latency);
         self.latencies.add(latency);
     }
@@ -191,9 +259,61 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    /// Of a connection that is opened now.
+    fn acks() -> (Acks, Instant) {
+        let now = Instant::now();
+        (Acks::new(now), now)
+    }
+
+    /// A connection at its start, and at some time after that.
+    fn opened() -> (Account, impl Fn(f64) -> Instant) {
+        let start = Instant::now();
+        (Account::new(start), move |seconds| {
+            start + Duration::from_secs_f64(seconds)
+        })
+    }
+
+    #[test]
+    fn a_connection_comes_to_something_by_an_ack_or_by_frames_for_seconds() {
+        let (mut account, after) = opened();
+        assert!(!account.came_to_something());
+        // What a busy viewer's kernel takes until it closes.
+        account.written = Some(after(5.0));
+        assert!(!account.came_to_something());
+        account.written = Some(after(6.0));
+        assert!(account.came_to_something() && account.lasted());
+        account.written = Some(after(0.0));
+        account.last_ack = Some(after(0.1));
+        assert!(account.came_to_something());
+    }
+
+    #[test]
+    fn a_connection_lasts_by_acks_for_some_time_and_not_by_one() {
+        let (mut account, after) = opened();
+        account.written = Some(after(0.0));
+        account.last_ack = Some(after(0.1));
+        assert!(!account.lasted());
+        account.last_ack = Some(account.opened + LASTING);
+        assert!(account.lasted());
+    }
+
+    #[test]
+    fn an_ack_is_overdue_some_time_after_the_first_frame_arrived_and_not_while_it_is_on_its_way() {
+        let ((acks, start), hour) = (acks(), Duration::from_secs(3600));
+        acks.note(1, start, 1, start);
+        acks.written(start);
+        assert!(!acks.account().is_overdue(start + hour));
+        acks.note(2, start, 1, start + hour);
+        assert!(!acks.account().is_overdue(start + hour));
+        assert!(acks.account().is_overdue(start + hour + ACK));
+        let ack = Ack { seq: 1, held_us: 0 };
+        acks.acked(ack, None, start);
+        assert!(!acks.account().is_overdue(start + hour + ACK));
+    }
+
     #[test]
     fn latency_is_the_acks_arrival_less_capture_less_half_a_round_trip() {
-        let (acks, start) = (Acks::default(), Instant::now());
+        let (acks, start) = acks();
         acks.note(1, start, 1000, start + 5 * MS);
         acks.written(start + 6 * MS);
         acks.acked(
@@ -213,7 +333,7 @@ mod tests {
 
     #[test]
     fn an_ack_covers_all_earlier_frames_and_a_strange_one_none() {
-        let (acks, now) = (Acks::default(), Instant::now());
+        let (acks, now) = acks();
         for seq in 1..=5 {
             acks.note(seq, now, 1, now);
         }
@@ -241,7 +361,7 @@ mod tests {
 
     #[test]
     fn a_receiver_without_acks_costs_no_memory() {
-        let (acks, now) = (Acks::default(), Instant::now());
+        let (acks, now) = acks();
         for seq in 0..10_000 {
             acks.note(seq, now, 1, now);
         }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::LOOK;
-use super::acks::{Account, Acks, End};
+use super::acks::{Acks, End, TAKING};
 use super::event::SendError;
 use super::failover::Failover;
 use super::gate::Gate;
@@ -18,25 +18,14 @@ use crate::handoff::stop::Stop;
 use crate::net::dial::Dialer;
 use crate::net::link::Link;
 use crate::net::link::sending::{self, SILENCE, is_timeout};
-use crate::protocol::stamp::{self, Stamp};
+use crate::protocol::stamp::{self, Name, Stamp};
 use crate::source::Feed;
 
-/// How long a receiver may take for its first frame before the link is taken to be what is slow.
-const SETTLING: Duration = Duration::from_secs(1);
+/// How long the receiver has, after the end marker, to read what is on its way and close.
+const PATIENCE_AT_END: Duration = Duration::from_secs(1);
 
-/// A receiver without acks that still takes frames after so long shows them, most likely: a viewer that shows
-/// another camera has closed the connection by then (view-recv waits 5 s), and its kernel, which takes frames
-/// for it until then, holds few.
-const TAKING: Duration = Duration::from_secs(6);
-
-/// A connection that was closed sooner was not kept waiting: it was turned away.
-const KEPT_WAITING: Duration = Duration::from_secs(1);
-
-/// How long an ack of a frame that arrived may take: decoding, at worst, on a machine that is busy.
-const ACK: Duration = Duration::from_secs(3);
-
-/// A connection that carried frames for so long is no accident.
-const LASTING: Duration = Duration::from_millis(500);
+/// The same when somebody is waiting for the program to end.
+const PATIENCE_WHEN_STOPPED: Duration = Duration::from_millis(700);
 
 /// One connection and all that is known of it.
 pub(super) struct Connection {
@@ -44,14 +33,13 @@ pub(super) struct Connection {
     pub(super) acks: Arc<Acks>,
     pub(super) failover: Failover,
     pub(super) gate: Gate,
-    pub(super) clock: Clock,
-    pub(super) trial: Trial,
+    clock: Clock,
     /// Whether it was noted that the receiver takes frames.
     pub(super) counts: bool,
     /// Whether it was reported.
     pub(super) announced: bool,
     /// The number of the last frame.
-    pub(super) seq: u64,
+    seq: u64,
     /// When the last frame was begun, and its bytes.
     pub(super) last_frame: Option<(Instant, usize)>,
 }
@@ -63,7 +51,7 @@ impl Connection {
         feed: &Arc<Feed>,
         stop: &Arc<Stop>,
     ) -> io::Result<Connection> {
-        let (acks, back) = (Arc::new(Acks::default()), link.acks()?);
+        let (acks, back) = (Arc::new(Acks::new(Instant::now())), link.acks()?);
         // Before the thread that ends with the connection only: this one ends when it is dropped, too.
         let failover = Failover::watch(Arc::clone(&link), Arc::clone(dialer), Arc::clone(stop))?;
         thread::Builder::new().name("acks".into()).spawn({
@@ -79,7 +67,6 @@ impl Connection {
             failover,
             gate: Gate::default(),
             clock: Clock::now(),
-            trial: Trial::new(Instant::now()),
             counts: false,
             announced: false,
             seq: 0,
@@ -87,15 +74,25 @@ impl Connection {
         })
     }
 
-    /// Writes a picture whole, with its stamp, or breaks the connection. Returns the frame's bytes.
-    pub(super) fn write(&mut self, picture: &Encoded, stamp: &Stamp) -> Result<usize, SendError> {
-        let (jpeg, stamp_bytes) = (&picture.jpeg, stamp.emit());
+    /// Writes a picture whole, with a stamp that bears `name`, or breaks the connection. Returns the frame's bytes.
+    pub(super) fn write(&mut self, picture: &Encoded, name: &Name) -> Result<usize, SendError> {
+        self.seq += 1;
+        let latency = self.acks.account().latency;
+        let stamp = Stamp {
+            seq: self.seq,
+            captured_unix_us: self.clock.unix_us(picture.captured),
+            latency_us: latency.map(|latency| latency.as_micros() as u64),
+            quality: picture.quality,
+            interval: Some(picture.interval.to_declare()),
+            ack: true,
+            name: Some(name.clone()),
+        };
+        let (jpeg, stamp) = (&picture.jpeg, stamp.emit());
         let [head, middle, tail] = stamp::places(jpeg);
-        let pieces = [&jpeg[head], &stamp_bytes, &jpeg[middle], &jpeg[tail]];
+        let pieces = [&jpeg[head], &stamp, &jpeg[middle], &jpeg[tail]];
         let bytes = pieces.iter().map(|piece| piece.len()).sum();
         let started = Instant::now();
-        self.trial.begins(started);
-        self.acks.note(stamp.seq, picture.captured, bytes, started);
+        self.acks.note(self.seq, picture.captured, bytes, started);
         let (written, peer) = (self.link.write_frame(&pieces), self.link.peer());
         written.map_err(|error| match error.kind() {
             _ if is_timeout(&error) => SendError::Silent(peer, SILENCE),
@@ -103,28 +100,30 @@ impl Connection {
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => SendError::Closed(peer),
             _ => SendError::Broken(peer, error),
         })?;
-        let now = Instant::now();
-        self.acks.written(now);
-        self.trial.written = Some(now);
+        self.acks.written(Instant::now());
         self.last_frame = Some((started, bytes));
         Ok(bytes)
     }
 
     /// The end: its marker, then no more from us, then whatever the receiver still says, until it
-    /// closes or `patience` is over. Where it is `doubtful` that anybody takes the frames, until that is known.
+    /// closes or has had its time. Where it is `doubtful` that anybody takes the frames, until that is known.
     /// Returns whether somebody did, as far as that can be concluded.
-    pub(super) fn finish(&self, patience: Duration, doubtful: bool, stop: &Stop) -> bool {
+    pub(super) fn finish(&self, doubtful: bool, stop: &Stop) -> bool {
+        let patience = match stop.is_asked() {
+            true => PATIENCE_WHEN_STOPPED,
+            false => PATIENCE_AT_END,
+        };
         let until = Instant::now() + patience;
         if !self.link.end(patience) {
             return true;
         }
         loop {
             let (acks, now) = (self.acks.account(), Instant::now());
-            let took = self.trial.came_to_something(&acks);
+            let took = acks.came_to_something();
             if let Some(end) = acks.end {
                 return took || end == End::Closed;
             }
-            let is_known = took || now >= self.trial.opened + TAKING || stop.is_asked();
+            let is_known = took || now >= acks.opened + TAKING || stop.is_asked();
             if now >= until && (is_known || !doubtful) {
                 return true;
             }
@@ -150,65 +149,6 @@ fn read_acks(mut back: sending::Acks, acks: &Acks) {
         }
     };
     acks.close(end);
-}
-
-/// What a connection has come to, by what its receiver did with the frames. Pure; clocks are passed in.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Trial {
-    opened: Instant,
-    /// When the second frame was begun: the gate lets it go once the first has arrived.
-    arrived: Option<Instant>,
-    /// When the last frame had been handed to the kernel.
-    written: Option<Instant>,
-}
-
-impl Trial {
-    fn new(opened: Instant) -> Self {
-        Trial {
-            opened,
-            arrived: None,
-            written: None,
-        }
-    }
-
-    /// A frame is about to be written.
-    fn begins(&mut self, now: Instant) {
-        if self.written.is_some() {
-            self.arrived.get_or_insert(now);
-        }
-    }
-
-    /// Whether the receiver took frames: acknowledged one, or, as far as a receiver without acks can
-    /// show, went on taking them. (One that shows another camera takes what its kernel holds.)
-    pub(super) fn came_to_something(&self, acks: &Account) -> bool {
-        acks.last_ack.is_some() || self.went_on()
-    }
-
-    /// Whether that was for some time.
-    pub(super) fn lasted(&self, acks: &Account) -> bool {
-        let acked_for = acks.last_ack.map(|at| at.duration_since(self.opened));
-        acked_for.is_some_and(|time| time >= LASTING) || self.went_on()
-    }
-
-    /// Whether a receiver that acknowledges would have done so by now.
-    pub(super) fn is_overdue(&self, acks: &Account, now: Instant) -> bool {
-        acks.last_ack.is_none() && self.arrived.is_some_and(|at| now >= at + ACK)
-    }
-
-    fn went_on(&self) -> bool {
-        self.written.is_some_and(|at| at >= self.opened + TAKING)
-    }
-
-    /// Whether the receiver did with us what a viewer does that shows another camera, if nothing came of it.
-    pub(super) fn was_kept_waiting(&self, now: Instant) -> bool {
-        self.written.is_some() && now >= self.opened + KEPT_WAITING
-    }
-
-    /// Whether the receiver reads as the frames come. Before its first ack it may not: it decodes the
-    /// first frame to see whether there is a picture, and what piles up meanwhile says nothing of the link.
-    pub(super) fn has_settled(&self, acks: &Account, now: Instant) -> bool {
-        acks.last_ack.is_some() || now > self.opened + SETTLING
-    }
 }
 
 /// A wall clock that differs by more than this from what it was plus the time since has been set. Less is
@@ -282,52 +222,9 @@ mod tests {
                 }
             });
             let stop = Stop::new();
-            assert_eq!(connection.finish(Duration::ZERO, true, &stop), reads);
+            assert_eq!(connection.finish(true, &stop), reads);
             receiver.join().unwrap();
         }
-    }
-
-    fn acked(at: Option<Instant>) -> Account {
-        Account {
-            last_ack: at,
-            ..Account::default()
-        }
-    }
-
-    #[test]
-    fn a_connection_comes_to_something_by_an_ack_or_by_frames_for_seconds() {
-        let start = Instant::now();
-        let after = |seconds| start + Duration::from_secs_f64(seconds);
-        let mut trial = Trial::new(start);
-        assert!(!trial.came_to_something(&acked(None)));
-        assert!(trial.came_to_something(&acked(Some(after(0.1)))));
-        // What a busy viewer's kernel takes until it closes.
-        trial.written = Some(after(5.0));
-        assert!(!trial.came_to_something(&acked(None)));
-        trial.written = Some(after(6.0));
-        assert!(trial.came_to_something(&acked(None)) && trial.lasted(&acked(None)));
-    }
-
-    #[test]
-    fn a_connection_lasts_by_acks_for_some_time_and_not_by_one() {
-        let start = Instant::now();
-        let mut trial = Trial::new(start);
-        trial.written = Some(start);
-        assert!(!trial.lasted(&acked(Some(start + Duration::from_millis(100)))));
-        assert!(trial.lasted(&acked(Some(start + LASTING))));
-    }
-
-    #[test]
-    fn an_ack_is_overdue_some_time_after_the_first_frame_arrived_and_not_while_it_is_on_its_way() {
-        let (start, hour) = (Instant::now(), Duration::from_secs(3600));
-        let mut trial = Trial::new(start);
-        trial.begins(start);
-        trial.written = Some(start);
-        assert!(!trial.is_overdue(&acked(None), start + hour));
-        trial.begins(start + hour);
-        assert!(!trial.is_overdue(&acked(None), start + hour));
-        assert!(trial.is_overdue(&acked(None), start + hour + ACK));
-        assert!(!trial.is_overdue(&acked(Some(start)), start + hour + ACK));
     }
 
     const SECOND: Duration = Duration::from_secs(1);

@@ -127,12 +127,10 @@ mod tests {
     }
 
     fn account(unacked: usize, last_ack: Option<Instant>, round_trip: Duration) -> Account {
-        Account {
-            unacked,
-            last_ack,
-            round_trip: last_ack.map(|_| round_trip),
-            ..Account::default()
-        }
+        let mut account = Account::new(Instant::now());
+        (account.unacked, account.last_ack) = (unacked, last_ack);
+        account.round_trip = last_ack.map(|_| round_trip);
+        account
     }
 
     #[test]

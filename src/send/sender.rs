@@ -12,7 +12,7 @@ use image::RgbImage;
 
 use super::Config;
 use super::event::Event;
-use crate::handoff::stop::{Reason, Stop};
+use crate::handoff::stop::{Reason, Stop, ends_within};
 use crate::net::DEFAULT_PORT;
 use crate::net::dial::Target;
 use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pixels, Pool, Turn};
@@ -23,9 +23,6 @@ const SPARE: usize = 3;
 
 /// How long a dropped sender tries to get its last picture to a receiver that is not there.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// How often it looks whether that is done.
-const POLL: Duration = Duration::from_millis(5);
 
 /// Why there is no sender.
 #[derive(Debug, thiserror::Error)]
@@ -121,10 +118,7 @@ impl Drop for Sender {
     fn drop(&mut self) {
         self.feed.slot().close();
         if let Some(thread) = self.thread.take() {
-            let until = Instant::now() + PATIENCE;
-            while !thread.is_finished() && Instant::now() < until {
-                thread::sleep(POLL);
-            }
+            ends_within(&thread, PATIENCE);
             self.stop.ask(Reason::Done);
             // A panic in it has been reported by its hook.
             let _ = thread.join();

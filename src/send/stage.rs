@@ -4,7 +4,7 @@
 //! than the last encoded, it is encoded, on the outlet's own thread; an outlet that asks later gets the same JPEG.
 //! Outlets wait for each other here, while a picture is encoded, and nowhere else. Pixels are turned on the way; a
 //! JPEG that needs no turning is passed through. Encoder and turner are made when first needed, and
-//! they and the buffers are kept: nothing is allocated per frame.
+//! they and the JPEGs' buffers are kept.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,7 +43,7 @@ struct Encoding {
     interval: Interval,
     encoder: Option<Encoder>,
     turner: Option<Turner>,
-    /// The newest is the last; those that no outlet holds any more are used again. At most one more than there
+    /// The newest is the last; the buffers of those that no outlet holds any more are used again. At most one more than there
     /// are outlets.
     pictures: Vec<Arc<Encoded>>,
 }
@@ -99,35 +99,31 @@ impl Stage {
 
 impl Encoding {
     fn encode(&mut self, captured: Captured, number: u64, quality: u8) -> Result<(), EncodeError> {
-        let mut pictures = self.pictures.iter_mut();
-        let free = pictures.position(|picture| Arc::get_mut(picture).is_some());
-        let mut picture = match free {
-            Some(index) => self.pictures.remove(index),
-            None => Arc::new(Encoded {
-                jpeg: Vec::new().into(),
-                quality: None,
-                captured: captured.at,
-                interval: self.interval,
-                number,
-            }),
-        };
-        let encoded = Arc::get_mut(&mut picture).expect("no outlet holds it");
-        (encoded.captured, encoded.interval) = (captured.at, self.interval);
-        (encoded.number, encoded.quality) = (number, None);
-        let (turn, jpeg) = (captured.turn, &mut encoded.jpeg);
+        let is_free = |picture: &Arc<Encoded>| Arc::strong_count(picture) == 1;
+        let free = self.pictures.iter().position(is_free);
+        let free = free.and_then(|index| Arc::into_inner(self.pictures.remove(index)));
+        let mut jpeg = free.map_or_else(|| Vec::new().into(), |free| free.jpeg);
+        let mut encoded_at = None;
+        let turn = captured.turn;
         match captured.content {
-            Content::Jpeg(passed) if turn == Turn::NONE => *jpeg = passed,
+            Content::Jpeg(passed) if turn == Turn::NONE => jpeg = passed,
             Content::Jpeg(original) => {
                 let turner = self.turner.get_or_insert_with(|| Turner::new(cores()));
-                turner.turn(&original, turn, quality, jpeg)?;
+                turner.turn(&original, turn, quality, &mut jpeg)?;
             }
             Content::Pixels(pixels) => {
                 let encoder = self.encoder.get_or_insert_with(|| Encoder::new(cores()));
-                encoder.encode(&pixels.picture(), turn, quality, jpeg)?;
-                encoded.quality = Some(quality);
+                encoder.encode(&pixels.picture(), turn, quality, &mut jpeg)?;
+                encoded_at = Some(quality);
             }
         }
-        self.pictures.push(picture);
+        self.pictures.push(Arc::new(Encoded {
+            jpeg,
+            quality: encoded_at,
+            captured: captured.at,
+            interval: self.interval,
+            number,
+        }));
         Ok(())
     }
 }

@@ -16,7 +16,8 @@ impl Outlet<'_> {
     pub(super) fn connect(&mut self) -> Result<Option<Arc<Link>>, SendError> {
         let mut search = self.dialer.search();
         let mut reported = None;
-        let mut next = Instant::now() + self.backoff.delay_first();
+        let mut failures = self.failures;
+        let mut next = Instant::now() + pause(failures);
         loop {
             let now = Instant::now();
             let source = self.stage.wait(self.seen, now);
@@ -32,7 +33,8 @@ impl Outlet<'_> {
             }
             if now >= next && (self.config.retry || search.is_idle()) {
                 search.attempt(now);
-                next = now + self.backoff.pause();
+                failures += 1;
+                next = now + pause(failures);
             }
             match search.wait(next.clamp(now + LOOK / 10, now + LOOK)) {
                 None => {}
@@ -54,43 +56,15 @@ const SHORTEST: Duration = Duration::from_millis(200);
 /// The longest pause: a host that boots shall be found at once when it is there.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Pauses that grow while nothing comes of the attempts, and vary a little, so that several senders do
-/// not knock in step.
-#[derive(Debug, Default)]
-pub(super) struct Backoff {
-    attempts: u32,
-    /// Whether no connection has lasted since one did not.
-    pub(super) is_doubtful: bool,
-}
-
-impl Backoff {
-    /// The pause before the first attempt after a connection: none where that connection lasted.
-    pub(super) fn delay_first(&mut self) -> Duration {
-        if self.is_doubtful {
-            self.pause()
-        } else {
-            Duration::ZERO
-        }
-    }
-
-    /// The pause from this attempt to the next.
-    pub(super) fn pause(&mut self) -> Duration {
-        let base = (SHORTEST * 2u32.pow(self.attempts.min(8))).min(LONGEST);
-        self.attempts += 1;
-        // Between 80 and 100 per cent of it.
-        let random = RandomState::new().hash_one(self.attempts) % 1024;
-        base.mul_f64(0.8 + 0.2 * random as f64 / 1024.0)
-    }
-
-    /// A connection carried frames for some time: the next attempts start from the shortest pause again.
-    pub(super) fn lasted(&mut self) {
-        *self = Backoff::default();
-    }
-
-    /// A connection stood and carried nothing, or not for long.
-    pub(super) fn did_not_last(&mut self) {
-        self.is_doubtful = true;
-    }
+/// The pause after so many failures in a row; it varies a little, so that several senders do not knock in step.
+fn pause(failures: u32) -> Duration {
+    let Some(doublings) = failures.checked_sub(1) else {
+        return Duration::ZERO;
+    };
+    let base = (SHORTEST * 2u32.pow(doublings.min(8))).min(LONGEST);
+    // Between 80 and 100 per cent of it.
+    let random = RandomState::new().hash_one(failures) % 1024;
+    base.mul_f64(0.8 + 0.2 * random as f64 / 1024.0)
 }
 
 #[cfg(test)]
@@ -98,15 +72,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_grow_to_a_second_and_start_again_after_success() {
-        let mut backoff = Backoff::default();
-        assert_eq!(backoff.delay_first(), Duration::ZERO);
-        let pauses: Vec<Duration> = (0..10).map(|_| backoff.pause()).collect();
-        assert!(pauses[0] <= SHORTEST && pauses[0] >= SHORTEST.mul_f64(0.8));
-        assert!(pauses[9] <= LONGEST && pauses[9] >= LONGEST.mul_f64(0.8));
-        backoff.did_not_last();
-        assert!(backoff.delay_first() >= LONGEST.mul_f64(0.8));
-        backoff.lasted();
-        assert!(backoff.pause() <= SHORTEST);
+    fn there_is_no_pause_without_a_failure_and_with_more_of_them_it_grows_to_a_second() {
+        assert_eq!(pause(0), Duration::ZERO);
+        for (failures, longest) in [
+            (1, SHORTEST),
+            (2, 2 * SHORTEST),
+            (10, LONGEST),
+            (99, LONGEST),
+        ] {
+            let pause = pause(failures);
+            assert!(
+                pause <= longest && pause >= longest.mul_f64(0.8),
+                "{pause:?}"
+            );
+        }
     }
 }

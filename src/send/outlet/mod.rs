@@ -17,7 +17,6 @@ mod outcome;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use self::connect::Backoff;
 use super::connection::Connection;
 use super::event::{Event, SendError};
 use super::gate::{self, Verdict};
@@ -29,24 +28,10 @@ use crate::handoff::slot::Wake;
 use crate::handoff::stop::Stop;
 use crate::net::dial::Dialer;
 use crate::net::link::Link;
-use crate::protocol::stamp::Stamp;
 use crate::source::Delivery;
-
-/// How long the receiver has, after the end marker, to read what is on its way and close.
-const PATIENCE_AT_END: Duration = Duration::from_secs(1);
-
-/// The same when somebody is waiting for the program to end.
-const PATIENCE_WHEN_STOPPED: Duration = Duration::from_millis(700);
 
 /// So many pictures in a row that cannot be encoded are no accident.
 pub(super) const MAX_UNENCODABLE: u32 = 100;
-
-/// What comes after a connection.
-enum Next {
-    Over,
-    Redial,
-    MoveTo(Arc<Link>),
-}
 
 /// Sends a stage's pictures to one receiver, over as many connections as that takes.
 pub(super) struct Outlet<'a> {
@@ -60,10 +45,9 @@ pub(super) struct Outlet<'a> {
     seen: u64,
     interval: Interval,
     quality: Quality,
-    backoff: Backoff,
+    /// Connections in a row that did not last.
+    failures: u32,
     tally: Tally,
-    /// Without the frames of the connection that stands, as long as its receiver may not take them.
-    confirmed: Tally,
     unencodable: u32,
     /// Whether a receiver has acknowledged a frame: one that does not is another then.
     expects_acks: bool,
@@ -105,9 +89,8 @@ impl<'a> Outlet<'a> {
             stop,
             report,
             seen: 0,
-            backoff: Backoff::default(),
+            failures: 0,
             tally: Tally::default(),
-            confirmed: Tally::default(),
             unencodable: 0,
             expects_acks: false,
             reported_no_picture: false,
@@ -116,20 +99,15 @@ impl<'a> Outlet<'a> {
 
     /// Sends until the source ends, enough is sent, or somebody stops it.
     pub(super) fn run(&mut self) -> Result<(), SendError> {
-        let mut standing = None;
-        let mut connections = 0u64;
-        while let Some(link) = match standing.take() {
+        let (mut second, mut connections) = (None, 0);
+        while let Some(link) = match second.take() {
             Some(link) => Some(link),
             None => self.connect()?,
         } {
             self.counters.sent().reconnects = connections;
             connections += 1;
             self.stage.feed.link_stands();
-            match self.stream(link)? {
-                Next::Over => break,
-                Next::Redial => {}
-                Next::MoveTo(link) => standing = Some(link),
-            }
+            second = self.stream(link)?;
         }
         Ok(())
     }
@@ -145,38 +123,40 @@ impl<'a> Outlet<'a> {
         self.tally.since?.checked_add(self.config.duration?)
     }
 
-    /// Sends on one connection until it, or everything, is over.
-    fn stream(&mut self, link: Arc<Link>) -> Result<Next, SendError> {
-        let peer = link.peer();
+    /// Sends on one connection until it, or everything, is over. Returns the second link, if there is one.
+    fn stream(&mut self, link: Arc<Link>) -> Result<Option<Arc<Link>>, SendError> {
+        let (peer, before) = (link.peer(), self.tally);
         let opened = Connection::open(link, &self.dialer, &self.stage.feed, &self.stop);
         let mut connection = match opened {
             Ok(connection) => connection,
             // No descriptor, or no thread, just now: as passing as any loss.
             Err(error) => {
-                let report = !self.backoff.is_doubtful;
-                self.backoff.did_not_last();
-                return self.redial(SendError::Broken(peer, error), report);
+                self.failures += 1;
+                let error = SendError::Broken(peer, error);
+                return self.retry(error, self.failures == 1).map(|()| None);
             }
         };
         connection.failover.end_at(self.deadline());
         // After one that did not last the next is reported once it lasts: a viewer that shows another camera
         // would be connected to, and lost, every few seconds.
-        if !self.backoff.is_doubtful {
+        if self.failures == 0 {
             self.show_link(&connection);
             self.announce(&mut connection);
         }
         let outcome = self.pump(&mut connection);
         self.judge(&mut connection);
         self.counters.sent().link = None;
-        let is_over = self.is_over();
-        match outcome {
-            Ok(()) => self.end(connection),
+        let is_over = outcome.is_err() && self.is_over();
+        let loss = match outcome {
+            Ok(()) if self.end(&mut connection) => return Ok(None),
+            Ok(()) => SendError::Closed(peer),
             Err(error @ SendError::Unencodable(_)) => {
-                connection.finish(PATIENCE_AT_END, false, &self.stop);
-                Err(error)
+                connection.finish(false, &self.stop);
+                return Err(error);
             }
-            Err(loss) => self.lost(connection, loss, is_over),
-        }
+            Err(loss) => loss,
+        };
+        self.lost(&connection, loss, before, is_over)
     }
 
     /// Pulls and writes; `Ok` when nothing more is to be sent.
@@ -209,22 +189,21 @@ impl<'a> Outlet<'a> {
     fn pass_gate(&mut self, connection: &mut Connection) -> Result<bool, SendError> {
         let interval = self.interval.average();
         let came = Instant::now();
-        let mut acks = connection.acks.account();
         let mut frames_out_at = None;
         let mut frames_out = Duration::ZERO;
-        let opened = loop {
+        let (acks, opened) = loop {
             if self.is_over() {
                 return Ok(false);
             }
-            self.check(connection)?;
+            let acks = self.check(connection)?;
             let (path, now) = (connection.link.path(), Instant::now());
             frames_out += frames_out_at.map_or(Duration::ZERO, |at| now.duration_since(at));
             let verdict = connection.gate.look(path, acks, interval, now);
             if verdict == Verdict::Open {
-                break now;
+                break (acks, now);
             }
             frames_out_at = (verdict == Verdict::FramesAreOut).then_some(now);
-            acks = connection.acks.wait(gate::POLL);
+            connection.acks.wait(gate::POLL);
         };
         if let Some((started, bytes)) = connection.last_frame.take() {
             // A receiver that is slow to decode is no narrow link, and smaller pictures are no help to it.
@@ -234,7 +213,7 @@ impl<'a> Outlet<'a> {
                 took: opened.duration_since(started).saturating_sub(held),
                 waited: opened.duration_since(came).saturating_sub(held),
             };
-            if connection.trial.has_settled(&acks, opened) {
+            if acks.has_settled(opened) {
                 self.quality.learn(carried, interval, opened);
             }
         }
@@ -243,18 +222,7 @@ impl<'a> Outlet<'a> {
 
     fn send(&mut self, connection: &mut Connection, picture: &Encoded) -> Result<(), SendError> {
         (self.unencodable, self.interval) = (0, picture.interval);
-        connection.seq += 1;
-        let latency = connection.acks.account().latency;
-        let stamp = Stamp {
-            seq: connection.seq,
-            captured_unix_us: connection.clock.unix_us(picture.captured),
-            latency_us: latency.map(|latency| latency.as_micros() as u64),
-            quality: picture.quality,
-            interval: Some(self.interval.to_declare()),
-            ack: true,
-            name: Some(self.config.name.clone()),
-        };
-        let bytes = connection.write(picture, &stamp)?;
+        let bytes = connection.write(picture, &self.config.name)?;
         self.tally.frames += 1;
         self.tally.since.get_or_insert_with(Instant::now);
         let mut sent = self.counters.sent();

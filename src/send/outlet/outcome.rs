@@ -4,8 +4,9 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Next, Outlet, PATIENCE_AT_END, PATIENCE_WHEN_STOPPED};
+use super::{Outlet, Tally};
 use crate::handoff::slot::Wake;
+use crate::net::link::Link;
 use crate::send::acks::Account;
 use crate::send::connection::Connection;
 use crate::send::event::{Event, SendError};
@@ -23,46 +24,34 @@ impl Outlet<'_> {
         self.counters.sent().link = Some(link);
     }
 
-    /// Enough was sent, as far as it counts.
-    pub(super) fn end(&mut self, mut connection: Connection) -> Result<Next, SendError> {
+    /// Enough was sent, as far as it counts. Returns whether it does.
+    pub(super) fn end(&mut self, connection: &mut Connection) -> bool {
         if connection.counts {
-            self.announce(&mut connection);
+            self.announce(connection);
         }
-        let patience = if self.stop.is_asked() {
-            PATIENCE_WHEN_STOPPED
-        } else {
-            PATIENCE_AT_END
-        };
         // What is not there any more cannot be sent again.
         let source_is_over = self.stage.wait(self.seen, Instant::now()) == Wake::Closed;
         let doubtful = !connection.counts && !self.stop.is_asked() && !source_is_over;
         if doubtful {
             connection.failover.end_at(None);
         }
-        let took = connection.finish(patience, doubtful, &self.stop);
+        let took = connection.finish(doubtful, &self.stop);
         // A second connection has cut this one: it was silent.
-        if !doubtful || (took && connection.failover.take_second().is_none()) {
-            return Ok(Next::Over);
-        }
-        let loss = SendError::Closed(connection.link.peer());
-        self.lost(connection, loss, false)
+        !doubtful || (took && connection.failover.take_second().is_none())
     }
 
-    /// The connection is over; by itself, unless the time `is_over`.
+    /// The connection is lost, before which `before` was sent; by itself, unless the time `is_over`. Returns the
+    /// second link, if there is one.
     pub(super) fn lost(
         &mut self,
-        mut connection: Connection,
+        connection: &Connection,
         loss: SendError,
+        before: Tally,
         is_over: bool,
-    ) -> Result<Next, SendError> {
-        if connection.trial.lasted(&connection.acks.account()) {
-            self.announce(&mut connection);
-            self.backoff.lasted();
-        } else {
-            self.backoff.did_not_last();
-        }
-        let (peer, announced) = (connection.link.peer(), connection.announced);
-        let kept_waiting = !connection.counts && connection.trial.was_kept_waiting(Instant::now());
+    ) -> Result<Option<Arc<Link>>, SendError> {
+        let (peer, acks) = (connection.link.peer(), connection.acks.account());
+        self.failures = if acks.lasted() { 0 } else { self.failures + 1 };
+        let kept_waiting = !connection.counts && acks.was_kept_waiting(Instant::now());
         let loss = match loss {
             SendError::Closed(_) if kept_waiting => SendError::NoPicture(peer),
             loss => loss,
@@ -71,31 +60,25 @@ impl Outlet<'_> {
         connection.link.abort();
         if !connection.counts && !is_over {
             self.dialer.took_none(peer);
-            self.tally = self.confirmed;
+            self.tally = before;
             self.counters.sent().frames = self.tally.frames;
         }
-        drop(connection);
-        if let Some(second) = second {
+        if second.is_some() {
             (self.report)(Event::Moved(peer));
-            return Ok(Next::MoveTo(second));
+            return Ok(second);
         }
         let report = match loss {
             SendError::NoPicture(_) => !mem::replace(&mut self.reported_no_picture, true),
-            _ => announced,
+            _ => connection.announced,
         };
-        self.redial(loss, report)
+        self.retry(loss, report).map(|()| None)
     }
 
-    /// What comes after a connection that was lost; `report` says whether the user is to know.
-    pub(super) fn redial(&self, loss: SendError, report: bool) -> Result<Next, SendError> {
-        if self.is_over() {
-            return Ok(Next::Over);
-        }
-        self.retry(loss, report).map(|()| Next::Redial)
-    }
-
-    /// Goes on after `error` where a retry is wanted.
+    /// Goes on after `error` where a retry is wanted; `report` says whether the user is to know.
     pub(super) fn retry(&self, error: SendError, report: bool) -> Result<(), SendError> {
+        if self.is_over() {
+            return Ok(());
+        }
         if !self.config.retry {
             return Err(error);
         }
@@ -108,24 +91,21 @@ impl Outlet<'_> {
     /// Notes what the connection has come to, once it has.
     pub(super) fn judge(&mut self, connection: &mut Connection) -> Account {
         let acks = connection.acks.account();
-        if !connection.counts && connection.trial.came_to_something(&acks) {
+        if !connection.counts && acks.came_to_something() {
             connection.counts = true;
             self.reported_no_picture = false;
             self.expects_acks |= acks.last_ack.is_some();
             self.dialer.took(connection.link.peer());
             self.show_link(connection);
         }
-        if connection.counts {
-            self.confirmed = self.tally;
-        }
-        if connection.trial.lasted(&acks) {
+        if acks.lasted() {
             self.announce(connection);
         }
         acks
     }
 
-    /// Whether the connection still stands, and is worth it.
-    pub(super) fn check(&mut self, connection: &mut Connection) -> Result<(), SendError> {
+    /// How the connection stands, if it still does and is worth it.
+    pub(super) fn check(&mut self, connection: &mut Connection) -> Result<Account, SendError> {
         let acks = self.judge(connection);
         let peer = connection.link.peer();
         if acks.end.is_some() {
@@ -135,11 +115,11 @@ impl Outlet<'_> {
         // the doubt.
         let is_elsewhere = self.expects_acks
             && !connection.counts
-            && connection.trial.is_overdue(&acks, Instant::now())
+            && acks.is_overdue(Instant::now())
             && self.dialer.has_another(peer);
         if is_elsewhere {
             return Err(SendError::NoPicture(peer));
         }
-        Ok(())
+        Ok(acks)
     }
 }
