@@ -30,7 +30,7 @@ const MAX_LOGGED: usize = 100;
 /// Does the work while libcamera's messages are reported among ours. Without a pipe or a thread for them libcamera is
 /// silent, as it is afterwards.
 pub(super) fn with_log<T>(
-    tell: &(dyn Fn(Severity, String) + Sync),
+    report: &(dyn Fn(Severity, String) + Sync),
     pictures_come: &(dyn Fn() -> bool + Sync),
     work: impl FnOnce() -> T,
 ) -> T {
@@ -42,7 +42,7 @@ pub(super) fn with_log<T>(
         let _silence = SilenceAtDrop;
         let read = |lines| {
             let reader = thread::Builder::new().name("camera log".into());
-            let read = || tell_log(BufReader::new(lines), tell, pictures_come);
+            let read = || report_log(BufReader::new(lines), report, pictures_come);
             reader.spawn_scoped(scope, read)
         };
         if log_into_pipe().and_then(read).is_err() {
@@ -69,24 +69,24 @@ fn log_into_pipe() -> io::Result<File> {
 
 /// Reports what libcamera warns of while pictures come, each line once. (While a camera is opened it warns of much
 /// that we only try.) Reports all of it to who has asked for levels.
-fn tell_log(
+fn report_log(
     lines: impl BufRead,
-    tell: &dyn Fn(Severity, String),
+    report: &dyn Fn(Severity, String),
     pictures_come: &dyn Fn() -> bool,
 ) {
     let all = env::var_os(LOG_LEVELS).is_some();
-    let mut told = HashSet::new();
+    let mut reported = HashSet::new();
     for line in lines.split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);
         let (severity, line) = logged(&line);
         let mut is_news = || {
             severity < Severity::Info
                 && pictures_come()
-                && told.len() < MAX_LOGGED
-                && told.insert(line.to_owned())
+                && reported.len() < MAX_LOGGED
+                && reported.insert(line.to_owned())
         };
         if all || is_news() {
-            tell(severity, format!("libcamera: {line}"));
+            report(severity, format!("libcamera: {line}"));
         }
     }
 }
@@ -183,15 +183,15 @@ mod tests {
                    [0:00:01.2] [7]  INFO Camera b.cpp:2 libcamera v0.7\n\
                    [0:00:09.9] [8]  WARN V4L2 a.cpp:1 no flash\n\
                    [0:00:09.9] [8] ERROR V4L2 a.cpp:9 Device or resource busy\n";
-        let told = |pictures_come: bool| {
+        let reported = |pictures_come: bool| {
             let lines = std::cell::RefCell::new(Vec::new());
-            let tell = |_: Severity, line: String| lines.borrow_mut().push(line);
-            tell_log(log.as_bytes(), &tell, &|| pictures_come);
+            let report = |_: Severity, line: String| lines.borrow_mut().push(line);
+            report_log(log.as_bytes(), &report, &|| pictures_come);
             lines.into_inner()
         };
-        assert_eq!(told(false), [""; 0]);
+        assert_eq!(reported(false), [""; 0]);
         assert_eq!(
-            told(true),
+            reported(true),
             [
                 "libcamera: WARN V4L2 a.cpp:1 no flash",
                 "libcamera: ERROR V4L2 a.cpp:9 Device or resource busy"

@@ -48,24 +48,24 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from
 
 /// Puts the camera's pictures into the feed until its [`stop`](Feed::stop) is asked, then closes the feed.
 ///
-/// Lines for the user go to `tell`. Returns an error where the camera cannot be opened and started the first time;
+/// Lines for the user go to `report`. Returns an error where the camera cannot be opened and started the first time;
 /// [`CameraError::is_usage`] tells whether the command line is at fault. Only one camera may be in use in a process
 /// at any time, listing included: libcamera ends the process otherwise.
 pub fn run(
     config: &CameraConfig,
     feed: &Feed,
-    tell: &(dyn Fn(Severity, String) + Sync),
+    report: &(dyn Fn(Severity, String) + Sync),
 ) -> Result<(), CameraError> {
     let _closed = feed.close_at_end();
     // While the camera is opened, we report what fails, in one line.
     let pictures_come = || feed.captured() > 0 && feed.lost().is_none();
-    environment::with_log(tell, &pictures_come, || keep(config, feed, tell))
+    environment::with_log(report, &pictures_come, || keep(config, feed, report))
 }
 
 fn keep(
     config: &CameraConfig,
     feed: &Feed,
-    tell: &dyn Fn(Severity, String),
+    report: &dyn Fn(Severity, String),
 ) -> Result<(), CameraError> {
     let mut memory = Memory::Heaps;
     let mut session = match Session::open(config, None, memory) {
@@ -77,7 +77,7 @@ fn keep(
         opened => opened?,
     };
     for (severity, line) in session.remarks.drain(..) {
-        tell(severity, line);
+        report(severity, line);
     }
     let names = session.names.clone();
     let (mut pictures, mut waiting) = (false, false);
@@ -86,7 +86,7 @@ fn keep(
             (pictures, waiting) = (true, false);
             if feed.lost().is_some() {
                 feed.report_lost(None);
-                tell(Severity::Info, "the camera is back".into());
+                report(Severity::Info, "the camera is back".into());
             }
         };
         let Err(why) = session.serve(feed, &mut first) else {
@@ -95,7 +95,7 @@ fn keep(
         // A camera that fails again before its first picture has been reported already.
         if feed.lost().is_none() {
             feed.report_lost(Some(why.to_string()));
-            tell(Severity::Error, format!("{why}; trying again"));
+            report(Severity::Error, format!("{why}; trying again"));
         }
         // Only now: a device that hangs may keep this thread in the kernel for good.
         drop(session);
@@ -119,7 +119,7 @@ fn keep(
                         "waiting for the camera {} ({}) to be back in its socket; no other is taken in its place",
                         names.model, names.id
                     );
-                    tell(Severity::Error, line);
+                    report(Severity::Error, line);
                 }
                 // Still absent, busy, or not all there yet.
                 Err(_) => {}

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::error::{CameraError, library, listed, no_camera};
 
-/// How a camera is named; its `Display` names it all ways.
+/// A camera's number and names; `Display` shows them all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Names {
     /// As `--camera` counts.

@@ -62,9 +62,9 @@ pub(super) struct Session {
     agreed: Agreed,
     /// By the id it is found again.
     pub(super) names: Names,
-    /// To be told once.
+    /// To be reported once.
     pub(super) remarks: Vec<(Severity, String)>,
-    /// `false` until the virtual camera's first picture has told its range.
+    /// `false` until the virtual camera's first picture has shown its range.
     range_known: bool,
     /// The longest that a frame may take.
     interval: Duration,

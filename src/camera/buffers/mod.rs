@@ -104,7 +104,7 @@ fn request(
     Ok(request)
 }
 
-/// Offset and length of the planes of which libcamera is told for an imported buffer. The Raspberry Pi's pipelines
+/// Offset and length of the planes as which libcamera imports a buffer. The Raspberry Pi's pipelines
 /// take the frame as one plane, as rpicam-apps gives it; the virtual one writes NV12 plane by plane.
 fn imported_planes(agreed: &Agreed) -> Vec<(u32, u32)> {
     let end = agreed.frame_size as u32;
