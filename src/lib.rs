@@ -32,6 +32,10 @@ pub mod net;
 pub mod picture;
 pub mod protocol;
 #[cfg(feature = "recv")]
+#[cfg_attr(
+    not(feature = "view"),
+    allow(dead_code, reason = "what sinks and the window ask")
+)]
 pub mod recv;
 pub mod report;
 #[cfg(feature = "send")]

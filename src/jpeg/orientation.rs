@@ -55,12 +55,8 @@ pub(crate) fn turned(jpeg: &[u8], turn: Turn) -> Vec<u8> {
 
 /// The number that Exif has for a turn: the eight ways to lay a rectangle down, 1 to 8.
 fn orientation(turn: Turn) -> u16 {
-    let numbers = if turn.mirror {
-        [2, 7, 4, 5]
-    } else {
-        [1, 6, 3, 8]
-    };
-    numbers[usize::from(turn.quarters % 4)]
+    let numbers = [[1, 6, 3, 8], [2, 7, 4, 5]];
+    numbers[usize::from(turn.mirror)][usize::from(turn.quarters % 4)]
 }
 
 fn is_exif(segment: &Segment<'_>) -> bool {

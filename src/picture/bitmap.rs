@@ -3,50 +3,47 @@
 use std::any::Any;
 use std::fmt::Debug;
 use std::io;
-use std::ops::{Deref, DerefMut};
+use std::ops::DerefMut;
 
 /// What a window shows: one `u32` a pixel, `0x00RRGGBB`, rows without gaps.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug)]
 pub struct Bitmap {
     /// Pixels in a row.
     pub width: usize,
     /// Rows.
     pub height: usize,
-    /// `width * height` pixels.
-    pub pixels: PixelBuf,
+    /// `width * height` pixels, a slice wherever they are.
+    pub pixels: Box<dyn PixelMemory>,
 }
 
-/// Memory for pixels that is not of the heap: what a window system can show without a copy.
+impl Bitmap {
+    /// Makes it that large, with whatever is in its pixels; on the heap, where there is no other memory left.
+    pub fn resize(&mut self, width: usize, height: usize) {
+        let count = width * height;
+        if self.pixels.resize(count).is_err() {
+            self.pixels = Box::new(vec![0; count]);
+        }
+        (self.width, self.height) = (width, height);
+    }
+}
+
+impl Default for Bitmap {
+    fn default() -> Self {
+        Bitmap {
+            width: 0,
+            height: 0,
+            pixels: Box::new(Vec::new()),
+        }
+    }
+}
+
+/// Memory for pixels: the heap, or what a window system can show without a copy.
 pub trait PixelMemory: DerefMut<Target = [u32]> + Debug + Send {
     /// Makes it that many pixels long, with whatever is in them. After an error it is as it was.
     fn resize(&mut self, count: usize) -> io::Result<()>;
 
-    /// Itself, for [`PixelBuf::memory`] to find out its kind.
+    /// Itself, to find out its kind.
     fn as_any(&self) -> &dyn Any;
-}
-
-/// A bitmap's pixels, a slice wherever they are.
-#[derive(Debug)]
-pub struct PixelBuf(Box<dyn PixelMemory>);
-
-impl PixelBuf {
-    /// Pixels in memory of that kind.
-    pub fn new(memory: impl PixelMemory + 'static) -> Self {
-        PixelBuf(Box::new(memory))
-    }
-
-    /// Makes it that many pixels long, with whatever is in them; on the heap, where there is no other
-    /// memory left.
-    pub fn resize(&mut self, count: usize) {
-        if self.0.resize(count).is_err() {
-            *self = vec![0; count].into();
-        }
-    }
-
-    /// The memory, where it is of that kind.
-    pub fn memory<T: PixelMemory + 'static>(&self) -> Option<&T> {
-        self.0.as_any().downcast_ref()
-    }
 }
 
 impl PixelMemory for Vec<u32> {
@@ -91,40 +88,18 @@ pub(crate) fn resize<T: Clone + Default>(buffer: &mut Vec<T>, length: usize) {
     buffer.resize(length, T::default());
 }
 
-impl Deref for PixelBuf {
-    type Target = [u32];
-    fn deref(&self) -> &[u32] {
-        &self.0
-    }
-}
-
-impl DerefMut for PixelBuf {
-    fn deref_mut(&mut self) -> &mut [u32] {
-        &mut self.0
-    }
-}
-
-impl Default for PixelBuf {
-    fn default() -> Self {
-        Vec::new().into()
-    }
-}
-
-impl From<Vec<u32>> for PixelBuf {
-    fn from(pixels: Vec<u32>) -> Self {
-        PixelBuf::new(pixels)
-    }
-}
-
-impl PartialEq for PixelBuf {
+#[cfg(test)]
+impl PartialEq for Bitmap {
     fn eq(&self, other: &Self) -> bool {
-        **self == **other
+        let size = |bitmap: &Self| (bitmap.width, bitmap.height);
+        size(self) == size(other) && self.pixels[..] == other.pixels[..]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ops::Deref;
 
     /// Memory that is soon out.
     #[derive(Debug)]
@@ -159,14 +134,18 @@ mod tests {
 
     #[test]
     fn memory_that_is_out_gives_way_to_the_heap() {
-        let mut pixels = PixelBuf::new(Little([7; 4], 0));
-        pixels.resize(3);
-        pixels[2] = 9;
-        assert_eq!(pixels, PixelBuf::from(vec![7, 7, 9]));
-        assert_eq!(pixels.memory::<Little>().unwrap().0, [7, 7, 9, 7]);
-        pixels.resize(5);
-        assert_eq!(pixels.len(), 5);
-        assert!(pixels.memory::<Little>().is_none());
+        let mut bitmap = Bitmap {
+            pixels: Box::new(Little([7; 4], 0)),
+            ..Bitmap::default()
+        };
+        bitmap.resize(3, 1);
+        bitmap.pixels[2] = 9;
+        assert_eq!(bitmap.pixels[..], [7, 7, 9]);
+        let little = bitmap.pixels.as_any().downcast_ref::<Little>();
+        assert_eq!(little.unwrap().0, [7, 7, 9, 7]);
+        bitmap.resize(5, 1);
+        assert_eq!(bitmap.pixels.len(), 5);
+        assert!(!bitmap.pixels.as_any().is::<Little>());
     }
 
     #[test]

@@ -25,7 +25,7 @@ mod turn;
 
 use std::time::Instant;
 
-pub use bitmap::{Bitmap, PixelBuf, PixelMemory};
+pub use bitmap::{Bitmap, PixelMemory};
 #[cfg(feature = "send")]
 pub(crate) use format::Samples;
 pub use format::{PixelFormat, PlaneSize};
@@ -82,9 +82,9 @@ pub struct Picture<'a> {
 }
 
 #[cfg(feature = "send")]
-impl Picture<'static> {
+impl Picture<'_> {
     /// A picture of that size without its planes, in JPEG's own colours: full range, BT.601.
-    pub(crate) fn blank(format: PixelFormat, width: u32, height: u32) -> Self {
+    pub(crate) fn blank(format: PixelFormat, width: u32, height: u32) -> Picture<'static> {
         Picture {
             width,
             height,
@@ -94,10 +94,7 @@ impl Picture<'static> {
             planes: [Plane::default(); 3],
         }
     }
-}
 
-#[cfg(feature = "send")]
-impl Picture<'_> {
     pub(crate) fn plane_sizes(&self) -> [PlaneSize; 3] {
         let (width, height) = (self.width as usize, self.height as usize);
         self.format.planes(width, height)

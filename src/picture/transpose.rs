@@ -36,12 +36,9 @@ impl<T: Transpose> Tile<T> {
     ) {
         // Half a turn puts the last row on top; a quarter clockwise the last row to the left.
         let from_below = matches!(turn.quarters % 4, 1 | 2);
-        let source_row = |index| {
-            if from_below {
-                height - 1 - index
-            } else {
-                index
-            }
+        let source_row = |index| match from_below {
+            true => height - 1 - index,
+            false => index,
         };
         if !turn.swaps_sides() {
             for (row, line) in rows.zip(out.chunks_mut(stride)) {

@@ -30,10 +30,9 @@ impl Turn {
     /// First this, then the next.
     pub fn then(self, next: Turn) -> Turn {
         // Mirroring reverses the sense of what was turned before it.
-        let quarters = if next.mirror {
-            4 - self.quarters
-        } else {
-            self.quarters
+        let quarters = match next.mirror {
+            true => 4 - self.quarters,
+            false => self.quarters,
         };
         Turn {
             quarters: (quarters + next.quarters) % 4,
@@ -43,14 +42,13 @@ impl Turn {
 
     /// What undoes this one.
     pub fn inverse(self) -> Turn {
-        let quarters = if self.mirror {
-            self.quarters
-        } else {
-            (4 - self.quarters) % 4
-        };
-        Turn {
-            quarters,
-            mirror: self.mirror,
+        match self.mirror {
+            // Two mirrorings cancel out what lies between them.
+            true => self,
+            false => Turn {
+                quarters: (4 - self.quarters) % 4,
+                ..self
+            },
         }
     }
 
@@ -61,10 +59,9 @@ impl Turn {
 
     /// The size of a picture of `width` by `height` after the turn.
     pub fn size(self, width: u32, height: u32) -> (u32, u32) {
-        if self.swaps_sides() {
-            (height, width)
-        } else {
-            (width, height)
+        match self.swaps_sides() {
+            true => (height, width),
+            false => (width, height),
         }
     }
 }

@@ -66,7 +66,7 @@ impl Bitmaps {
         }
         let mut others: [_; BITMAPS - 1] = std::array::from_fn(|_| self.pool.get());
         for bitmap in &mut others {
-            bitmap.pixels.resize(pixels);
+            bitmap.resize(pixels, 1);
             // Memory is there only once it is written to.
             bitmap.pixels.fill(0);
         }
@@ -84,7 +84,7 @@ mod tests {
         bitmaps.stock(17 << 20);
         let mut bitmap = bitmaps.pool.get();
         assert!(bitmap.pixels.is_empty());
-        bitmap.pixels.resize(17 << 20);
+        bitmap.resize(17 << 20, 1);
         drop(bitmap);
         assert!(bitmaps.pool.get().pixels.is_empty());
     }

@@ -118,8 +118,8 @@ impl Scene {
         } else if size == whole.size {
             turn(bitmap, self.turn, canvas.pixels());
         } else {
-            self.turned.pixels.resize(bitmap.pixels.len());
-            (self.turned.width, self.turned.height) = (size.width as usize, size.height as usize);
+            self.turned
+                .resize(size.width as usize, size.height as usize);
             turn(bitmap, self.turn, &mut self.turned.pixels);
             self.scaler.draw(&self.turned, canvas, area);
         }

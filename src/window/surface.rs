@@ -163,8 +163,7 @@ impl Surface {
         let size = self.size();
         let (width, height) = (size.width as usize, size.height as usize);
         let drawn = &mut self.drawn;
-        (drawn.width, drawn.height) = (width, height);
-        drawn.pixels.resize(width * height);
+        drawn.resize(width, height);
         draw(&mut Canvas::new(&mut drawn.pixels, width, height));
         let shown = put(&mut self.window, self.shm.as_mut(), drawn);
         self.after_update();

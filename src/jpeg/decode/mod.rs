@@ -95,8 +95,7 @@ impl Decoder {
     pub fn decode(&mut self, jpeg: &[u8], into: &mut Bitmap) -> Result<(), DecodeError> {
         let header = self.layout.read(jpeg, self.max_pixels)?;
         let (width, height) = (header.width as usize, header.height as usize);
-        into.pixels.resize(width * height);
-        (into.width, into.height) = (width, height);
+        into.resize(width, height);
 
         let limit = (width * height / self.strip_pixels).min(self.buffers.len());
         let cuts = cuts(&header, self.layout.starts.len(), limit);

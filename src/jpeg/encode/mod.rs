@@ -126,7 +126,7 @@ impl Strip {
             self.pixels.source(picture, turn, rows)
         } else {
             let planes = PlaneRows::of(picture, turn);
-            self.planes.source(&planes, turn, &settings, rows)
+            self.planes.source(&planes, turn, &settings, rows.start)
         };
         self.turbo.compress(source, &settings, &mut self.jpeg)?;
         self.coded = number_restarts(&mut self.jpeg, first_row);

@@ -11,7 +11,7 @@ use turbojpeg::Subsamp;
 use super::colour::Colour;
 use crate::jpeg::turbo::{Settings, Source};
 use crate::picture::transpose::Tile;
-use crate::picture::{Picture, PixelFormat, Plane, Samples, Turn};
+use crate::picture::{Matrix, Picture, PixelFormat, Plane, Samples, Turn};
 
 /// A picture, read by plane and row.
 pub(super) struct PlaneRows<'a> {
@@ -23,8 +23,6 @@ pub(super) struct PlaneRows<'a> {
     /// Two rows of chroma become one.
     halved: bool,
     colour: Option<Colour>,
-    /// What a sample becomes depends on those of other kinds.
-    mixes: bool,
 }
 
 /// Rows in between, kept.
@@ -35,15 +33,17 @@ impl<'a> PlaneRows<'a> {
     /// `turn` says.
     pub(super) fn of(picture: &'a Picture<'a>, turn: Turn) -> Self {
         let (samples, factors) = picture.format.samples();
-        let colour = Colour::new(picture.range, picture.matrix);
-        let has_colour = picture.format != PixelFormat::Gray;
+        let matrix = match picture.format {
+            // It has no colours to weigh.
+            PixelFormat::Gray => Matrix::Bt601,
+            _ => picture.matrix,
+        };
         PlaneRows {
             picture,
             samples,
             factors,
             halved: factors == (2, 1) && turn.swaps_sides(),
-            colour,
-            mixes: has_colour && colour.is_some_and(|colour| colour.mixes()),
+            colour: Colour::new(picture.range, matrix),
         }
     }
 
@@ -77,7 +77,7 @@ impl<'a> PlaneRows<'a> {
     ) {
         self.read_raw(plane, row, columns.clone(), out, spare);
         let Some(colour) = &self.colour else { return };
-        if !self.mixes {
+        if !colour.mixes() {
             return colour.convert(plane, out, &[]);
         }
         if plane > 0 {
@@ -158,34 +158,34 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    /// The planes of the turned picture's rows `rows`.
+    /// The planes of so many of the turned picture's rows as `settings` says, from `row` on.
     pub(super) fn source<'b>(
         &'b mut self,
         source: &PlaneRows<'b>,
         turn: Turn,
         settings: &Settings,
-        rows: Range<usize>,
+        row: usize,
     ) -> Source<'b> {
-        let (across, down) = settings.sampling.size();
+        let factors = settings.sampling.size();
         let count = match settings.sampling {
             Subsamp::Gray => 1,
             _ => 3,
         };
-        let chroma = (
-            settings.width.div_ceil(across),
-            rows.end.div_ceil(down) - rows.start / down,
-        );
         let mut sources = [Plane::default(); 3];
         let buffers = self.planes.iter_mut().zip(&mut sources);
         for (plane, (buffer, out)) in buffers.enumerate().take(count) {
-            // The first row, what the picture has, and what the encoder reads: luma in whole chroma samples.
-            let (top, size, padded) = match plane {
-                0 => {
-                    let padded = (chroma.0 * across, chroma.1 * down);
-                    (rows.start, (settings.width, rows.len()), padded)
-                }
-                _ => (rows.start / down, chroma, chroma),
+            // Chroma is thinner than luma, of which the encoder reads whole chroma samples.
+            let (thin, whole) = match plane {
+                0 => ((1, 1), factors),
+                _ => (factors, (1, 1)),
             };
+            let (width, height) = (settings.width, settings.height);
+            let size = (width.div_ceil(thin.0), height.div_ceil(thin.1));
+            let padded = (
+                size.0.next_multiple_of(whole.0),
+                size.1.next_multiple_of(whole.1),
+            );
+            let top = row / thin.1;
             let as_it_lies = source.as_it_lies(plane);
             if let Some(lies) = as_it_lies.filter(|_| turn == Turn::NONE && size == padded) {
                 let data = &lies.data[top * lies.stride..];

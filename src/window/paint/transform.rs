@@ -168,7 +168,7 @@ mod tests {
         Bitmap {
             width,
             height,
-            pixels: Vec::from_iter((0..width * height).map(pixel)).into(),
+            pixels: Box::new(Vec::from_iter((0..width * height).map(pixel))),
         }
     }
 
@@ -214,10 +214,7 @@ mod tests {
         let from = Bitmap {
             width: 400,
             height: 400,
-            pixels: (0..160_000)
-                .map(|i| if i % 2 == 0 { 0 } else { 0xff_ff_ff })
-                .collect::<Vec<_>>()
-                .into(),
+            pixels: Box::new([0, 0xff_ff_ff].repeat(80_000)),
         };
         for pixel in scaled(&from, 130, 130) {
             let green = pixel >> 8 & 0xff;
@@ -260,7 +257,7 @@ mod tests {
         let from = Bitmap {
             width: 2,
             height: 2,
-            pixels: vec![0x11_22_33; 4].into(),
+            pixels: Box::new(vec![0x11_22_33; 4]),
         };
         let mut pixels = vec![7; 40 * 20];
         let mut canvas = Canvas::new(&mut pixels, 40, 20);
@@ -281,7 +278,7 @@ mod tests {
             let from = Bitmap {
                 width: w,
                 height: h,
-                pixels: vec![0xff_ff_ff; w * h].into(),
+                pixels: Box::new(vec![0xff_ff_ff; w * h]),
             };
             assert!(
                 scaled(&from, 320, 240)
@@ -295,7 +292,7 @@ mod tests {
         Bitmap {
             width,
             height,
-            pixels: Vec::from_iter(0..(width * height) as u32).into(),
+            pixels: Box::new(Vec::from_iter(0..(width * height) as u32)),
         }
     }
 
@@ -306,7 +303,7 @@ mod tests {
         Bitmap {
             width: size.0 as usize,
             height: size.1 as usize,
-            pixels: pixels.into(),
+            pixels: Box::new(pixels),
         }
     }
 

@@ -25,7 +25,7 @@ use x11rb::protocol::xproto::{
 };
 use x11rb::rust_connection::RustConnection;
 
-use crate::picture::bitmap::{self as memory, Bitmap, PixelBuf, PixelMemory};
+use crate::picture::bitmap::{self as memory, Bitmap, PixelMemory};
 
 /// A window, and the memory of its pixels that the X server sees, too.
 pub(in crate::window) struct Shm {
@@ -61,7 +61,7 @@ type ShmError = Box<dyn std::error::Error>;
 /// A bitmap that is shown without a copy.
 pub fn bitmap() -> Bitmap {
     Bitmap {
-        pixels: PixelBuf::new(SharedMemory::default()),
+        pixels: Box::new(SharedMemory::default()),
         ..Bitmap::default()
     }
 }
@@ -98,7 +98,7 @@ impl Shm {
 
     /// Shows what is in a [`bitmap`], and returns when it is on the screen.
     pub(in crate::window) fn show(&mut self, bitmap: &Bitmap) -> Result<(), ShmError> {
-        let memory = bitmap.pixels.memory::<SharedMemory>();
+        let memory = bitmap.pixels.as_any().downcast_ref::<SharedMemory>();
         let segment = self.attach(memory.ok_or("the pixels are on the heap")?)?;
         let (width, height) = (bitmap.width as u16, bitmap.height as u16);
         let put = self.connection.shm_put_image(
