@@ -24,9 +24,7 @@ use pi_stream::recv::event::Event;
 use pi_stream::recv::frame::Decoded;
 use pi_stream::recv::session::IdleTimeout;
 use pi_stream::report::{Console, Program, Severity, Statistics};
-use pi_stream::sinks::record::Recorder;
-use pi_stream::sinks::snapshot::Snapshots;
-use pi_stream::sinks::{self, Sinks, output};
+use pi_stream::sinks::{self, Sinks};
 use pi_stream::window::model::{self, Model};
 use pi_stream::window::{self, WindowConfig};
 
@@ -178,23 +176,13 @@ fn make_sinks(
             reporter.report(severity, event.line().to_owned(), !is_routine);
         }
     });
-    let recorder = match options.recording.recording() {
-        None => None,
-        Some(config) => {
-            let claim = config.claim()?;
-            Some(Recorder::start(config, Some(claim), Arc::clone(&tell))?)
-        }
-    };
-    let snapshots = Snapshots::start(options.recording.snapshots(), Arc::clone(&tell))?;
-    let output = match options.recording.to_stdout() {
-        false => None,
-        true => {
-            let pipe = program.stdout.take().expect("nobody has taken it before");
-            let stop = Arc::clone(&program.stop);
-            Some(output::start(pipe, stop, Arc::clone(&tell))?)
-        }
-    };
-    Ok(Sinks::new(recorder, snapshots, output, window.turn, tell))
+    let recording = &options.recording;
+    let pipe = recording.to_stdout().then(|| {
+        let stdout = program.stdout.take().expect("nobody has taken it before");
+        (stdout, Arc::clone(&program.stop))
+    });
+    let (first, snapshots) = (recording.recording(), recording.snapshots());
+    Ok(Sinks::start(first, snapshots, pipe, window.turn, tell)?)
 }
 
 /// Starts the threads that bring and decode frames.

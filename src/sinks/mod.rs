@@ -11,13 +11,15 @@
 //! reported. A recording can start and stop while frames come.
 
 pub(crate) mod files;
-pub mod output;
+mod output;
 pub mod record;
 pub mod snapshot;
 
+use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::handoff::stop::Stop;
 use crate::handoff::worker::Worker;
 use crate::picture::Turn;
 use crate::protocol::stamp::Name;
@@ -78,21 +80,28 @@ impl Sink for Sinks {
 }
 
 impl Sinks {
-    /// Puts the sinks together; time lapse's snapshots are turned by `turn`.
-    pub fn new(
-        recorder: Option<Recorder>,
-        snapshots: Snapshots,
-        output: Option<Output>,
+    /// Starts the sinks that are asked for. Time lapse's snapshots are turned by `turn`; a reader of the `pipe` who
+    /// goes away asks its `Stop` for the end.
+    pub fn start(
+        recording: Option<Config>,
+        snapshots: snapshot::Config,
+        pipe: Option<(File, Arc<Stop>)>,
         turn: Turn,
         tell: Tell,
-    ) -> Self {
-        Sinks {
-            recordings: Recordings::new(recorder),
-            snapshots,
-            output,
+    ) -> Result<Self, RecordError> {
+        let start_recorder = |config: Config| {
+            let claim = config.claim()?;
+            Recorder::start(config, Some(claim), Arc::clone(&tell))
+        };
+        let start_output = |(pipe, stop)| output::start(pipe, stop, Arc::clone(&tell));
+        let no_thread = || RecordError::io(|| "no thread for the frames".into());
+        Ok(Sinks {
+            recordings: Recordings::new(recording.map(start_recorder).transpose()?),
+            snapshots: Snapshots::start(snapshots, Arc::clone(&tell)).map_err(no_thread())?,
+            output: pipe.map(start_output).transpose().map_err(no_thread())?,
             turn,
             tell,
-        }
+        })
     }
 
     /// Keeps this frame, turned by `turn`.

@@ -16,10 +16,10 @@ use crate::recv::frame::Received;
 use crate::report::limit::RateLimit;
 
 /// The thread that writes frames to a pipe.
-pub type Output = Worker<Arc<Received>>;
+pub(super) type Output = Worker<Arc<Received>>;
 
 /// Starts the thread. A broken pipe asks `stop` for [`Reason::Done`].
-pub fn start(
+pub(super) fn start(
     mut pipe: impl Write + Send + 'static,
     stop: Arc<Stop>,
     tell: Tell,

@@ -39,7 +39,9 @@ const FREE_SPACE: &str = "; free some space, or keep less with --segment and --k
 
 impl RecordError {
     /// For `map_err`: what could not be done, put into words only if it could not.
-    pub(super) fn io(what: impl FnOnce() -> String) -> impl FnOnce(io::Error) -> RecordError {
+    pub(in crate::sinks) fn io(
+        what: impl FnOnce() -> String,
+    ) -> impl FnOnce(io::Error) -> RecordError {
         |source| RecordError::Io {
             what: what(),
             source,
