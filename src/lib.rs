@@ -1,17 +1,26 @@
-//! pi-stream: a Raspberry Pi's camera, live on the desktop.
+//! pi-stream: a Raspberry Pi's camera, live on another machine.
+//!
+//! [`Receiver`] listens, and is an iterator of [`Frame`]s: the newest of each camera that sends. [`Sender`] sends the
+//! pictures that a program has made. The other ends are the programs `pi-send` and `view-recv`, or anything that
+//! follows the protocol of the picamera tutorial (`docs/protocol.md`).
 //!
 //! ```text
-//! camera ─▶ Slot ─▶ encode ─▶ gate ─▶ write ══ TCP ══ read ─▶ Slot ─▶ decode ─▶ Slot ─▶ window
-//!  thread   newest    one sending thread              thread    │      thread   newest   main thread
-//!           wins      pulls                                     └▶ recorder, stdout, … (every frame)
+//! camera ─▶ Slot ─▶ encoder stage ─▶ outlet: gate ─▶ Link ══ TCP ══ Link ─▶ Slot ─▶ decoder ─▶ Slot ─▶ window
+//!  thread   newest  encodes once     one a receiver        thread     │       thread  newest   main thread
+//!           wins                                                      └▶ recorder, snapshots, stdout (every frame)
 //! ```
 //!
-//! The programs are `pi-send` and `view-recv`. Other programs use [`Receiver`], frames as an iterator, and
-//! [`Sender`], which sends pictures that a program has made. The rooms below are what all of them are built
-//! of: [`protocol`] is the wire (`docs/protocol.md` tells it to strangers), [`handoff`] is how
-//! threads hand over, [`picture`] is what they hand over, [`jpeg`] encodes and decodes, [`net`] knows sockets;
-//! `source` makes pictures without a camera; [`send`] and [`recv`] are the two sides, and never meet.
+//! Features: `send` and `recv` are the two sides of the library, `view` and `camera` what the programs need beside
+//! them.
 
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the rooms' documentation is for who reads the code"
+)]
+
+// What the two programs are made of; to other programs it promises nothing. `docs/contributing.md` shows the way
+// through it.
+#[doc(hidden)]
 pub mod args;
 // libcamera is Linux's alone. This is the only place that asks: where it is missing, another module of the same
 // interface says so.
@@ -20,36 +29,55 @@ pub mod args;
     not(all(feature = "camera", target_os = "linux")),
     path = "camera/missing.rs"
 )]
+#[doc(hidden)]
 pub mod camera;
+#[doc(hidden)]
 pub mod handoff;
+#[doc(hidden)]
 pub mod jpeg;
 // A build of one side leaves the other's half of a link unused.
 #[cfg_attr(
     not(all(feature = "send", feature = "recv")),
     allow(dead_code, reason = "the other side's")
 )]
+#[doc(hidden)]
 pub mod net;
+#[doc(hidden)]
 pub mod picture;
+#[doc(hidden)]
 pub mod protocol;
 #[cfg(feature = "recv")]
 #[cfg_attr(
     not(feature = "view"),
     allow(dead_code, reason = "what sinks and the window ask")
 )]
+#[doc(hidden)]
 pub mod recv;
+#[doc(hidden)]
 pub mod report;
 #[cfg(feature = "send")]
+#[doc(hidden)]
 pub mod send;
 #[cfg(feature = "view")]
+#[doc(hidden)]
 pub mod sinks;
 #[cfg(feature = "send")]
+#[doc(hidden)]
 pub mod source;
 #[cfg(feature = "view")]
+#[doc(hidden)]
 pub mod window;
 
 #[cfg(feature = "recv")]
-pub use recv::frame::Frame;
-#[cfg(feature = "recv")]
-pub use recv::receiver::Receiver;
+pub use self::{
+    jpeg::DecodeError,
+    net::listen::ListenError,
+    protocol::stamp::{Name, Stamp},
+    recv::frame::{ClockOff, Frame, Received},
+    recv::receiver::{ReceiveError, Receiver},
+};
 #[cfg(feature = "send")]
-pub use send::Sender;
+pub use self::{
+    picture::{Picture, PixelFormat, Pixels, Plane},
+    send::{Sender, SenderError},
+};

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use super::admission;
 use super::cameras::{Cameras, Config};
-use super::event::Event;
 use super::frame::Frame;
 use crate::handoff::stop::{Reason, Stop};
 use crate::net::listen::{self, Acceptor, Allowed, Bind, ListenError};
@@ -53,29 +52,20 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Listens on one address; port 0 takes any that is free.
+    /// Listens on one address, for one camera; port 0 takes any that is free.
     pub fn bind(address: SocketAddr) -> Result<Receiver, ReceiveError> {
-        Receiver::listen(Bind::One(address), Config::default(), |_| ())
+        Receiver::bind_many(address, 1)
     }
 
     /// The same for several cameras at once, `max_cameras` at most; further senders wait. Each camera's newest frame
     /// wins over its older ones, and the cameras take turns. [`Frame::camera`] says which one a frame is from.
     pub fn bind_many(address: SocketAddr, max_cameras: usize) -> Result<Receiver, ReceiveError> {
+        let acceptors = listen::listen(Bind::One(address)).map_err(ReceiveError::Listen)?;
         let config = Config {
             max_cameras: max_cameras.max(1),
             ..Config::default()
         };
-        Receiver::listen(Bind::One(address), config, |_| ())
-    }
-
-    /// Listens where asked, and tells what happens: senders that come and go.
-    pub fn listen(
-        bind: Bind,
-        config: Config,
-        tell: impl Fn(Event) + Send + Sync + 'static,
-    ) -> Result<Receiver, ReceiveError> {
-        let acceptors = listen::listen(bind).map_err(ReceiveError::Listen)?;
-        let cameras = Arc::new(Cameras::new(config, None, Arc::new(Stop::new()), tell));
+        let cameras = Arc::new(Cameras::new(config, None, Arc::new(Stop::new()), |_| ()));
         let receiver = Receiver { cameras, acceptors };
         let (cameras, allowed) = (&receiver.cameras, Allowed::default());
         admission::start(
