@@ -35,8 +35,13 @@ const FPS: RangeInclusive<f64> = 0.01..=1000.0;
 #[command(name = "pi-send", version, max_term_width = 100, after_help = EXAMPLES)]
 #[command(next_help_heading = "Connection")]
 pub struct Options {
-    /// Where view-recv listens: a name, an IPv4 address or [IPv6], with :PORT where it is not 8000
-    #[arg(long, alias = "connect", value_name = "HOST[:PORT]")]
+    // No doc comment: the documentation would take the brackets for a link.
+    #[arg(
+        long,
+        alias = "connect",
+        value_name = "HOST[:PORT]",
+        help = "Where view-recv listens: a name, an IPv4 address or [IPv6], with :PORT where it is not 8000"
+    )]
     pub host: Option<String>,
 
     /// TCP port [default: 8000]
