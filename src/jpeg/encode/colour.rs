@@ -35,29 +35,26 @@ impl Colour {
             Range::Full => (0, 1.0, 1.0),
             Range::Limited => (16, 255.0 / 219.0, 255.0 / 224.0),
         };
-        let green = 1.0 - red - blue;
-        // R = Y + 2(1-Kr) Cr and so on, then JPEG's luma of that R, G and B.
-        let (to_red, to_blue) = (2.0 * (1.0 - red), 2.0 * (1.0 - blue));
-        let jpeg_green = 1.0 - JPEG.0 - JPEG.1;
-        let from_cb = JPEG.1 * to_blue - jpeg_green * to_blue * blue / green;
-        let from_cr = JPEG.0 * to_red - jpeg_green * to_red * red / green;
-        let (blue_span, red_span) = (2.0 * (1.0 - JPEG.1), 2.0 * (1.0 - JPEG.0));
+        // What becomes of chroma alone, by way of red, green and blue: JPEG's luma, Cb and Cr.
+        let converted = |cb: f64, cr: f64| {
+            let (r, b) = (2.0 * (1.0 - red) * cr, 2.0 * (1.0 - blue) * cb);
+            let g = -(red * r + blue * b) / (1.0 - red - blue);
+            let luma = JPEG.0 * r + (1.0 - JPEG.0 - JPEG.1) * g + JPEG.1 * b;
+            let cb = (b - luma) / (2.0 * (1.0 - JPEG.1));
+            let cr = (r - luma) / (2.0 * (1.0 - JPEG.0));
+            [luma, cb, cr].map(|part| part * chroma_scale)
+        };
+        let (cb, cr) = (converted(1.0, 0.0), converted(0.0, 1.0));
         let fraction = |factor: f64| (factor * 256.0).round() as i16;
         let weights = |zero, own: f64, mixed: [f64; 2]| Weights {
             zero,
             own: fraction(own - 1.0),
             mixed: mixed.map(fraction),
         };
-        let cb = (to_blue - from_cb) / blue_span * chroma_scale;
-        let cr = (to_red - from_cr) / red_span * chroma_scale;
         let kinds = [
-            weights(
-                [black, 0],
-                luma_scale,
-                [from_cb, from_cr].map(|of| of * chroma_scale),
-            ),
-            weights([128; 2], cb, [-from_cr / blue_span * chroma_scale, 0.0]),
-            weights([128; 2], cr, [-from_cb / red_span * chroma_scale, 0.0]),
+            weights([black, 0], luma_scale, [cb[0], cr[0]]),
+            weights([128; 2], cb[1], [cr[1], 0.0]),
+            weights([128; 2], cr[2], [cb[2], 0.0]),
         ];
         let changes = |kind: &Weights| kind.own != 0 || kind.mixed != [0; 2];
         (black != 0 || kinds.iter().any(changes)).then_some(Colour(kinds))

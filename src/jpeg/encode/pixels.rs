@@ -28,14 +28,14 @@ impl Buffers {
     ) -> Source<'b> {
         let Plane { data, stride } = picture.planes[0];
         // As they lie, and as 32 bits.
-        let (as_they_lie, padded) = match picture.format {
-            PixelFormat::Rgb => (Some(Order::RGB), Order::RGBX),
-            PixelFormat::Bgr => (Some(Order::BGR), Order::BGRX),
-            PixelFormat::Rgbx => (Some(Order::RGBX), Order::RGBX),
-            PixelFormat::Bgrx => (Some(Order::BGRX), Order::BGRX),
-            _ => (None, Order::RGBX),
+        let (order, padded) = match picture.format {
+            PixelFormat::Rgb => (Order::RGB, Order::RGBX),
+            PixelFormat::Bgr => (Order::BGR, Order::BGRX),
+            PixelFormat::Bgrx => (Order::BGRX, Order::BGRX),
+            _ => (Order::RGBX, Order::RGBX),
         };
-        if let Some(order) = as_they_lie.filter(|_| turn == Turn::NONE) {
+        let bytes = picture.format.samples().0[0].step;
+        if turn == Turn::NONE && bytes > 2 {
             let data = &data[rows.start * stride..];
             return Source::Packed(Plane { data, stride }, order);
         }
@@ -44,7 +44,7 @@ impl Buffers {
         self.pixels.resize(width * rows.len(), 0);
         let read = |row: usize, columns: Range<usize>, line: &mut [u32]| {
             let row = &data[row * stride..];
-            match as_they_lie.map_or(2, |order| order.size()) {
+            match bytes {
                 2 => convert(row, columns, line, |pixel| {
                     expand(u16::from_le_bytes(pixel))
                 }),
