@@ -18,6 +18,10 @@ pub(crate) mod bitmap;
 mod format;
 #[cfg(feature = "send")]
 mod owned;
+#[cfg_attr(
+    not(any(feature = "send", feature = "recv")),
+    allow(dead_code, reason = "the two sides' buffers")
+)]
 mod pool;
 #[cfg(any(feature = "send", feature = "view"))]
 pub(crate) mod transpose;
@@ -31,6 +35,7 @@ pub(crate) use format::Samples;
 pub use format::{PixelFormat, PlaneSize};
 #[cfg(feature = "send")]
 pub(crate) use owned::OwnedPicture;
+#[cfg(any(feature = "send", feature = "recv"))]
 pub(crate) use pool::Pool;
 pub use pool::Pooled;
 pub use turn::Turn;
