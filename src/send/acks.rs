@@ -209,11 +209,8 @@ impl Acks {
     pub(super) fn wait(&self, patience: Duration) {
         let state = lock(&self.state);
         if state.account.end.is_none() {
-            drop(wait_until(
-                &self.changed,
-                state,
-                Some(Instant::now() + patience),
-            ));
+            let until = Some(Instant::now() + patience);
+            drop(wait_until(&self.changed, state, until));
         }
     }
 

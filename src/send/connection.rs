@@ -17,7 +17,7 @@ use super::stage::Encoded;
 use crate::handoff::stop::Stop;
 use crate::net::dial::Dialer;
 use crate::net::link::Link;
-use crate::net::link::sending::{self, SILENCE, is_timeout};
+use crate::net::link::sending::{SILENCE, is_timeout};
 use crate::protocol::stamp::{self, Name, Stamp};
 use crate::source::Feed;
 
@@ -51,13 +51,21 @@ impl Connection {
         feed: &Arc<Feed>,
         stop: &Arc<Stop>,
     ) -> io::Result<Connection> {
-        let (acks, back) = (Arc::new(Acks::new(Instant::now())), link.acks()?);
+        let (acks, mut back) = (Arc::new(Acks::new(Instant::now())), link.acks()?);
         // Before the thread that ends with the connection only: this one ends when it is dropped, too.
         let failover = Failover::watch(Arc::clone(&link), Arc::clone(dialer), Arc::clone(stop))?;
         thread::Builder::new().name("acks".into()).spawn({
             let (acks, feed) = (Arc::clone(&acks), Arc::clone(feed));
+            // Reads what the receiver says until it closes.
             move || {
-                read_acks(back, &acks);
+                let end = loop {
+                    match back.read() {
+                        Ok(Some(ack)) => acks.acked(ack, back.link().path(), Instant::now()),
+                        Ok(None) => break End::Closed,
+                        Err(_) => break End::Broken,
+                    }
+                };
+                acks.close(end);
                 feed.slot().nudge();
             }
         })?;
@@ -137,18 +145,6 @@ impl Drop for Connection {
         // Also ends the thread "acks".
         self.link.cut();
     }
-}
-
-/// The thread "acks": reads what the receiver says until it closes.
-fn read_acks(mut back: sending::Acks, acks: &Acks) {
-    let end = loop {
-        match back.read() {
-            Ok(Some(ack)) => acks.acked(ack, back.link().path(), Instant::now()),
-            Ok(None) => break End::Closed,
-            Err(_) => break End::Broken,
-        }
-    };
-    acks.close(end);
 }
 
 /// A wall clock that differs by more than this from what it was plus the time since has been set. Less is

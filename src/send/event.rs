@@ -1,7 +1,7 @@
 //! What the sending side reports: one line for each change of state, and why it failed.
 
-use std::fmt;
 use std::io;
+use std::mem::{Discriminant, discriminant};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,15 +10,19 @@ use crate::net::dial::DialError;
 use crate::report::Severity;
 
 /// A change of state; `Display` is the line for the user.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Event {
     /// A connection stands and frames go out.
+    #[error("sending to {0}")]
     Connected(SocketAddr),
     /// There is no connection (any more); it is tried again.
+    #[error("{0}; trying again")]
     Retrying(SendError),
     /// Nothing is acknowledged any more; a second connection took over.
+    #[error("{0} fell silent; a new connection took over")]
     Moved(SocketAddr),
     /// A picture could not be encoded, and was skipped.
+    #[error("a picture was skipped: {0}")]
     Unencodable(String),
 }
 
@@ -28,17 +32,6 @@ impl Event {
         match self {
             Event::Connected(_) | Event::Moved(_) => Severity::Info,
             Event::Retrying(_) | Event::Unencodable(_) => Severity::Warning,
-        }
-    }
-}
-
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Event::Connected(peer) => write!(f, "sending to {peer}"),
-            Event::Retrying(error) => write!(f, "{error}; trying again"),
-            Event::Moved(peer) => write!(f, "{peer} fell silent; a new connection took over"),
-            Event::Unencodable(why) => write!(f, "a picture was skipped: {why}"),
         }
     }
 }
@@ -64,4 +57,17 @@ pub enum SendError {
     /// The source's pictures cannot be encoded; no retry would help.
     #[error("{MAX_UNENCODABLE} pictures in a row could not be encoded: {0}")]
     Unencodable(String),
+}
+
+/// What kind of failure it was, whatever its address: a kind is reported once, until a connection stands again.
+pub(super) type Kind = (Discriminant<SendError>, Option<Discriminant<DialError>>);
+
+impl SendError {
+    pub(super) fn kind(&self) -> Kind {
+        let dialling = match self {
+            SendError::Unreachable(_, error) => Some(discriminant(error)),
+            _ => None,
+        };
+        (discriminant(self), dialling)
+    }
 }

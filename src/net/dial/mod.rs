@@ -237,10 +237,8 @@ impl Search {
             }
             let due = self.stand_in_due().or_else(|| self.race.next_due());
             let due = due.map_or(until, |due| due.min(until));
-            match self
-                .reports
-                .recv_timeout(due.saturating_duration_since(now))
-            {
+            let left = due.saturating_duration_since(now);
+            match self.reports.recv_timeout(left) {
                 Ok(Report::Answer(answer)) => self.answered(answer),
                 Ok(Report::Outcome(address, outcome)) => {
                     self.connecting -= 1;

@@ -169,13 +169,11 @@ impl Race {
         if !self.entries.iter().all(has_failed) {
             return None;
         }
-        let errors = self
-            .entries
-            .iter_mut()
-            .filter_map(|entry| match &mut entry.state {
-                State::Failed(error) => error.take(),
-                _ => None,
-            });
+        let take = |entry: &mut Entry| match &mut entry.state {
+            State::Failed(error) => error.take(),
+            _ => None,
+        };
+        let errors = self.entries.iter_mut().filter_map(take);
         errors.max_by_key(DialError::weight)
     }
 }

@@ -1,7 +1,6 @@
 //! From one connection to the next: how often one is tried, and what is reported meanwhile.
 
 use std::hash::{BuildHasher, RandomState};
-use std::mem::{self, discriminant};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,6 @@ impl Outlet<'_> {
     /// Tries until a link stands; `None` when it is over before that.
     pub(super) fn connect(&mut self) -> Result<Option<Arc<Link>>, SendError> {
         let mut search = self.dialer.search();
-        let mut reported = None;
         let mut failures = self.failures;
         let mut next = Instant::now() + pause(failures);
         loop {
@@ -40,10 +38,7 @@ impl Outlet<'_> {
                 None => {}
                 Some(Ok(link)) => return Ok(Some(link)),
                 Some(Err(error)) => {
-                    let kind = Some(discriminant(&error));
-                    let is_new = mem::replace(&mut reported, kind) != kind;
-                    let error = SendError::Unreachable(self.dialer.to_string(), error);
-                    self.retry(error, is_new)?;
+                    self.retry(SendError::Unreachable(self.dialer.to_string(), error))?;
                 }
             }
         }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
-use super::event::{Event, SendError};
+use super::event::{self, Event, SendError};
 use super::gate::{self, Verdict};
 use super::quality::{Carried, Quality};
 use super::stage::{Encoded, Interval, Stage};
@@ -51,8 +51,8 @@ pub(super) struct Outlet<'a> {
     unencodable: u32,
     /// Whether a receiver has acknowledged a frame: one that does not is another then.
     expects_acks: bool,
-    /// Whether it was reported that no pictures are taken, since they last were.
-    reported_no_picture: bool,
+    /// The failures that were reported since a connection last was.
+    reported: Vec<event::Kind>,
 }
 
 /// What was sent, as far as it counts for `--frames`, `--duration` and the figures. What a receiver's kernel took is
@@ -93,7 +93,7 @@ impl<'a> Outlet<'a> {
             tally: Tally::default(),
             unencodable: 0,
             expects_acks: false,
-            reported_no_picture: false,
+            reported: Vec::new(),
         }
     }
 
@@ -132,8 +132,8 @@ impl<'a> Outlet<'a> {
             // No descriptor, or no thread, just now: as passing as any loss.
             Err(error) => {
                 self.failures += 1;
-                let error = SendError::Broken(peer, error);
-                return self.retry(error, self.failures == 1).map(|()| None);
+                self.retry(SendError::Broken(peer, error))?;
+                return Ok(None);
             }
         };
         connection.failover.end_at(self.deadline());

@@ -13,8 +13,9 @@ use crate::send::event::{Event, SendError};
 
 impl Outlet<'_> {
     /// Reports the connection, unless that was done.
-    pub(super) fn announce(&self, connection: &mut Connection) {
+    pub(super) fn announce(&mut self, connection: &mut Connection) {
         if !mem::replace(&mut connection.announced, true) {
+            self.reported.clear();
             (self.report)(Event::Connected(connection.link.peer()));
         }
     }
@@ -67,22 +68,20 @@ impl Outlet<'_> {
             (self.report)(Event::Moved(peer));
             return Ok(second);
         }
-        let report = match loss {
-            SendError::NoPicture(_) => !mem::replace(&mut self.reported_no_picture, true),
-            _ => connection.announced,
-        };
-        self.retry(loss, report).map(|()| None)
+        self.retry(loss)?;
+        Ok(None)
     }
 
-    /// Goes on after `error` where a retry is wanted; `report` says whether the user is to know.
-    pub(super) fn retry(&self, error: SendError, report: bool) -> Result<(), SendError> {
+    /// Goes on after `error` where a retry is wanted.
+    pub(super) fn retry(&mut self, error: SendError) -> Result<(), SendError> {
         if self.is_over() {
             return Ok(());
         }
         if !self.config.retry {
             return Err(error);
         }
-        if report {
+        if !self.reported.contains(&error.kind()) {
+            self.reported.push(error.kind());
             (self.report)(Event::Retrying(error));
         }
         Ok(())
@@ -93,7 +92,6 @@ impl Outlet<'_> {
         let acks = connection.acks.account();
         if !connection.counts && acks.came_to_something() {
             connection.counts = true;
-            self.reported_no_picture = false;
             self.expects_acks |= acks.last_ack.is_some();
             self.dialer.took(connection.link.peer());
             self.show_link(connection);
