@@ -4,7 +4,7 @@
 //! source ─▶ Feed ─▶ stage ─▶ Arc<Encoded> ─▶ outlet ─▶ gate ─▶ connection ═▶ receiver
 //! (thread)          encodes, when pulled     │   quality         │  ▲
 //!                                            │                   ▼  │ acks, failover (threads)
-//!                                            └── event, stats    links: the next connection
+//!                                            └── event, stats    net::dial: the next connection
 //!
 //! sender   the library's Sender: this, on a thread of its own
 //! source   which source pi-send runs
