@@ -74,18 +74,22 @@ pub(super) fn read_frame<R: Read>(
     Ok(false)
 }
 
-/// The rest of a line that starts with `beginning`; `None` where the stream ends before the line does.
+/// The rest of a line that starts with `beginning`; `None` where the stream ends before the line does. What begins
+/// otherwise is told before the line's end, which may never come.
 fn read_line<R: Read>(
     from: &mut Reader<R>,
     beginning: &[u8],
 ) -> Result<Option<Vec<u8>>, StreamError> {
     let at = from.position();
     let mut line = Vec::new();
-    from.append_line(MAX_LINE as u64 + 1, &mut line)?;
-    let is_whole = line.pop() == Some(b'\n');
-    match line.strip_prefix(beginning) {
-        Some(rest) if is_whole => Ok(Some(rest.to_vec())),
-        _ if is_whole || line.len() == MAX_LINE => Err(StreamError::Line { at }),
+    from.append(beginning.len() as u64, &mut line)?;
+    if !beginning.starts_with(&line) {
+        return Err(StreamError::Line { at });
+    }
+    from.append_line((MAX_LINE + 1 - line.len()) as u64, &mut line)?;
+    match line.pop() {
+        Some(b'\n') => Ok(Some(line.split_off(beginning.len()))),
+        _ if line.len() == MAX_LINE => Err(StreamError::Line { at }),
         _ => Ok(None),
     }
 }
