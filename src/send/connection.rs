@@ -1,4 +1,4 @@
-//! One connection: its link, its acks, its gate and its clock; frames go in whole.
+//! One connection: its link, its acks, its gate and its clock; frames go in whole, with their stamps.
 //!
 //! What is sent, and when, is the outlet's to say. Writing blocks for as long as the kernel takes; a thread
 //! of its own reads the acks, and ends with the connection.

@@ -41,9 +41,9 @@ const PATIENCE_AT_END: Duration = Duration::from_millis(600);
 /// Watches a link until dropped.
 pub(super) struct Failover(Arc<Watch>);
 
+/// What its thread and the sending thread say to each other.
+#[derive(Default)]
 struct Watch {
-    link: Arc<Link>,
-    dialer: Arc<Dialer>,
     /// The link is watched no more.
     over: Stop,
     second: Mutex<Option<Arc<Link>>>,
@@ -58,16 +58,10 @@ impl Failover {
         dialer: Arc<Dialer>,
         stop: Arc<Stop>,
     ) -> io::Result<Failover> {
-        let watch = Arc::new(Watch {
-            link,
-            dialer,
-            over: Stop::new(),
-            second: Mutex::default(),
-            deadline: Mutex::default(),
-        });
+        let watch = Arc::<Watch>::default();
         let failover = Failover(Arc::clone(&watch));
         let thread = thread::Builder::new().name("failover".into());
-        thread.spawn(move || watch.run(&stop))?;
+        thread.spawn(move || watch.run(&link, &dialer, &stop))?;
         Ok(failover)
     }
 
@@ -90,7 +84,7 @@ impl Drop for Failover {
 }
 
 impl Watch {
-    fn run(&self, stop: &Stop) {
+    fn run(&self, link: &Link, dialer: &Arc<Dialer>, stop: &Stop) {
         let mut cut_at = None;
         let mut waiting_since = None;
         // A search for a second link, and when its next attempt is due.
@@ -100,9 +94,9 @@ impl Watch {
             let is_past = |deadline: Instant| now >= deadline;
             let is_over = stop.is_asked() || lock(&self.deadline).is_some_and(is_past);
             if is_over && now >= *cut_at.get_or_insert(now + PATIENCE_AT_END) {
-                return self.link.cut();
+                return link.cut();
             }
-            let Some(path) = self.link.path().filter(is_outstanding) else {
+            let Some(path) = link.path().filter(is_outstanding) else {
                 (waiting_since, attempts) = (None, None);
                 continue;
             };
@@ -112,7 +106,7 @@ impl Watch {
                 attempts = None;
                 continue;
             }
-            let (search, next) = attempts.get_or_insert_with(|| (self.dialer.search(), now));
+            let (search, next) = attempts.get_or_insert_with(|| (dialer.search(), now));
             if now >= *next {
                 search.attempt(now);
                 *next = now + RETRY;
@@ -121,7 +115,7 @@ impl Watch {
             if let Some(second) = outcomes.find_map(Result::ok) {
                 *lock(&self.second) = Some(second);
                 // Wakes the sending thread out of a write, a wait for acks, the thread "acks" too.
-                return self.link.cut();
+                return link.cut();
             }
         }
     }

@@ -1,4 +1,4 @@
-//! From one connection to the next: how often one is tried, and what is reported meanwhile.
+//! From one connection to the next: how often one is tried.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;

@@ -51,7 +51,7 @@ pub(super) struct Outlet<'a> {
     unencodable: u32,
     /// Whether a receiver has acknowledged a frame: one that does not is another then.
     expects_acks: bool,
-    /// The failures that were reported since a connection last was.
+    /// The kinds of failure that were reported since a connection last was.
     reported: Vec<event::Kind>,
 }
 
