@@ -36,6 +36,7 @@ fn every_size_comes_at_its_rate_without_a_gap_while_others_load_the_machine() {
             );
             run.succeeded();
             assert_eq!(run.value("size"), format!("{width}x{height}"));
+            assert_eq!(run.value("missed"), "0", "{width}x{height} at {fps}");
             assert_eq!(run.value("backwards"), "0");
             // 60 pictures; a machine that gives each of us half of its time is allowed for.
             let seconds: f64 = run.value("seconds").parse().unwrap();

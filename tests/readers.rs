@@ -331,6 +331,42 @@ fn raw_pictures_come_as_they_are_and_the_rest_is_survived() {
     });
 }
 
+/// Walks the JPEG in every way that looks at its markers and no further.
+#[cfg(feature = "view")]
+fn walk(jpeg: &[u8]) {
+    use pi_stream::jpeg::{markers, orientation};
+    let mut at = 0;
+    for segment in markers::header_segments(jpeg) {
+        assert!(at <= segment.start && segment.start < segment.end && segment.end <= jpeg.len());
+        at = segment.end;
+    }
+    if let Some(length) = markers::whole_length(jpeg) {
+        assert!(length <= jpeg.len());
+    }
+    let Ok(header) = jpeg::inspect(jpeg) else {
+        return;
+    };
+    assert!(u64::from(header.width) * u64::from(header.height) <= jpeg::MAX_PIXELS);
+    // What is kept of a frame is written with a note of how it is turned.
+    let turned = orientation::turned(jpeg, Turn::from_flips(1, true, false));
+    assert_eq!(jpeg::inspect(&turned).ok(), Some(header));
+}
+
+#[cfg(feature = "view")]
+#[test]
+fn markers_of_any_kind_are_walked_to_the_end_and_no_further() {
+    let pictures = pictures();
+    for_seeds("markers", |dice| {
+        let mut jpeg = match dice.below(2) {
+            0 => jpeg(dice),
+            _ => pictures[dice.below(pictures.len())].clone(),
+        };
+        walk(&jpeg);
+        dice.mutate(&mut jpeg);
+        walk(&jpeg);
+    });
+}
+
 /// Real JPEGs, small: with every coding, sampling and cut that is decoded. The last one is large enough
 /// for strips.
 fn pictures() -> Vec<Vec<u8>> {

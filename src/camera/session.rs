@@ -70,6 +70,9 @@ pub(super) struct Session {
     interval: Duration,
     thinner: Thinner,
     jpegs: Pool<Vec<u8>>,
+    /// The last frame's number, by the camera's count.
+    sequence: Option<u32>,
+    missed: u64,
 }
 
 impl Session {
@@ -129,6 +132,8 @@ impl Session {
             interval,
             thinner: Thinner::new(Duration::from_secs_f64(1.0 / config.fps)),
             jpegs: Pool::new(JPEGS),
+            sequence: None,
+            missed: 0,
         };
         session.start(buffers, &controls)?;
         Ok(session)
@@ -203,17 +208,26 @@ impl Session {
         Ok(())
     }
 
+    /// Counts the frames that are missing before this one.
+    fn count(&mut self, sequence: u32) {
+        let last = self.sequence.replace(sequence);
+        let gap = last.map_or(0, |last| sequence.wrapping_sub(last).wrapping_sub(1));
+        // A number that goes back is a count that began anew.
+        self.missed += u64::from(if gap < u32::MAX / 2 { gap } else { 0 });
+    }
+
     /// Puts a completed request's picture into the feed; whether there was one.
     fn give(&mut self, request: Request, feed: &Feed) -> Result<bool, CameraError> {
         let (mut good, mut stamp_ns, mut bytes) = (true, 0, 0);
         if let Some(metadata) = buffers::metadata(&request, &self.stream) {
             good = metadata.status() == FrameMetadataStatus::Success;
             stamp_ns = metadata.timestamp();
+            self.count(metadata.sequence());
             let plane = metadata.planes().get(0);
             bytes = plane.map_or(0, |plane| plane.bytes_used as usize);
         }
         let at = self.taken_at(&request, stamp_ns);
-        let shot = shot(&request);
+        let shot = shot(&request, self.missed);
         let Some(buffer) = self.take_back(request) else {
             return Ok(false);
         };
@@ -306,7 +320,7 @@ fn frame_duration(request: &Request) -> Option<Duration> {
     u64::try_from(duration.0).ok().map(Duration::from_micros)
 }
 
-fn shot(request: &Request) -> Shot {
+fn shot(request: &Request, missed: u64) -> Shot {
     let metadata = request.metadata();
     let exposure = metadata.get::<controls::ExposureTime>().ok();
     let gain = metadata.get::<controls::AnalogueGain>().ok();
@@ -315,6 +329,7 @@ fn shot(request: &Request) -> Shot {
         exposure_us: exposure.and_then(|time| u32::try_from(time.0).ok()),
         gain: gain.map(|gain| gain.0),
         lens_position: lens.map(|lens| lens.0),
+        missed,
     }
 }
 

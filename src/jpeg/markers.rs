@@ -39,13 +39,13 @@ pub(crate) const MAX_SIDE: u32 = 65_500;
 
 /// A marker segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Segment<'a> {
+pub struct Segment<'a> {
     /// The marker's second byte.
     pub(crate) marker: u8,
     /// Where the segment starts in the JPEG (its 0xFF).
-    pub(crate) start: usize,
+    pub start: usize,
     /// Where it ends: the first byte behind it.
-    pub(crate) end: usize,
+    pub end: usize,
     /// Its content behind the length.
     pub(crate) body: &'a [u8],
 }
@@ -144,7 +144,7 @@ fn segment_at(jpeg: &[u8], start: usize) -> Result<Segment<'_>, Stop> {
 
 /// The segments between SOI and the first scan, that of the scan included. Ends early at anything
 /// that is no segment.
-pub(crate) fn header_segments(jpeg: &[u8]) -> impl Iterator<Item = Segment<'_>> {
+pub fn header_segments(jpeg: &[u8]) -> impl Iterator<Item = Segment<'_>> {
     let mut walk = Walk::default();
     std::iter::from_fn(move || match walk.has_scan {
         true => None,
@@ -195,7 +195,7 @@ pub(crate) fn is_frame_header(marker: u8) -> bool {
 
 /// How many bytes the JPEG has that starts at the first byte, EOI included, whatever follows it.
 /// `None` where it does not start with SOI, is not whole, or does not add up.
-pub(crate) fn whole_length(jpeg: &[u8]) -> Option<usize> {
+pub fn whole_length(jpeg: &[u8]) -> Option<usize> {
     Walk::default().advance(jpeg).ok()
 }
 

@@ -21,9 +21,9 @@ mod header;
     not(feature = "send"),
     allow(dead_code, reason = "what sends walks to the end")
 )]
-pub(crate) mod markers;
+pub mod markers;
 #[cfg(any(feature = "view", test))]
-pub(crate) mod orientation;
+pub mod orientation;
 #[cfg(all(test, feature = "send"))]
 mod tests;
 #[cfg(feature = "send")]

@@ -27,7 +27,7 @@ const MAX_SEGMENT: usize = 0xFFFF;
 
 /// A copy of the JPEG that viewers which honour Exif show with this turn. Replaces an orientation
 /// that is there; what is no JPEG comes back as it is.
-pub(crate) fn turned(jpeg: &[u8], turn: Turn) -> Vec<u8> {
+pub fn turned(jpeg: &[u8], turn: Turn) -> Vec<u8> {
     if !jpeg.starts_with(&[0xFF, markers::SOI]) {
         return jpeg.to_vec();
     }

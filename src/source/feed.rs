@@ -34,6 +34,9 @@ pub struct Shot {
     /// Lens position in dioptres.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lens_position: Option<f32>,
+    /// Frames that the camera took and had no buffer for, since it started, by its own count.
+    #[serde(skip)]
+    pub missed: u64,
 }
 
 /// The way from a source to the sending thread. Shared between the two by `Arc`.

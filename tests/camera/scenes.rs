@@ -139,7 +139,7 @@ fn frames() -> Result<(), CameraError> {
     let (mut seen, mut backwards, mut first) = (0, 0, None);
     let mut oldest = Duration::ZERO;
     let mut last: Option<Instant> = None;
-    run(|captured, _| {
+    run(|captured, feed| {
         seen += 1;
         first.get_or_insert_with(Instant::now);
         backwards += u32::from(
@@ -151,6 +151,10 @@ fn frames() -> Result<(), CameraError> {
             println!("\nsize: {}x{}", picture.width, picture.height);
         });
         println!("turn: {} {}", captured.turn.quarters, captured.turn.mirror);
+        println!(
+            "missed: {}",
+            feed.shot().map_or(u64::MAX, |shot| shot.missed)
+        );
         seen < count
     })?;
     println!("backwards: {backwards}");

@@ -98,29 +98,6 @@ fn no_mutation_makes_it_panic_or_grow() {
 }
 
 #[test]
-fn markers_of_any_kind_are_walked_to_the_end_and_no_further() {
-    let samples = samples();
-    let mut dice = Dice(0x0FED_CBA9_8765_4321);
-    for round in 0..rounds() {
-        let mut jpeg = samples[round % samples.len()].clone();
-        let other = &samples[dice.below(samples.len())];
-        mutate(&mut jpeg, other, &mut dice);
-        let mut at = 0;
-        for segment in header_segments(&jpeg) {
-            let (start, end) = (segment.start, segment.end);
-            assert!(at <= start && start < end && end <= jpeg.len());
-            at = end;
-        }
-        assert!(markers::whole_length(&jpeg).is_none_or(|length| length <= jpeg.len()));
-        // What is kept of a frame is written with a note of how it is turned.
-        if let Ok(header) = inspect(&jpeg) {
-            let turned = orientation::turned(&jpeg, Turn::from_flips(1, true, false));
-            assert_eq!(inspect(&turned).ok(), Some(header));
-        }
-    }
-}
-
-#[test]
 fn no_cut_of_a_jpeg_is_shown() {
     let mut decoder = decoder(2, 1);
     let mut bitmap = Bitmap::default();
