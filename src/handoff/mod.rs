@@ -8,7 +8,10 @@
 //! Nothing here knows what it carries.
 
 pub(crate) mod lock;
-#[cfg(feature = "view")]
+#[cfg_attr(
+    not(feature = "view"),
+    allow(dead_code, reason = "what recorders and pipes ask")
+)]
 pub(crate) mod queue;
 pub mod slot;
 pub mod stop;

@@ -128,6 +128,12 @@ mod tests {
     use std::sync::Arc;
     use std::thread;
 
+    impl<T> Queue<T> {
+        pub(crate) fn is_empty(&self) -> bool {
+            lock(&self.state).items.is_empty()
+        }
+    }
+
     const SMALL: Limits = Limits {
         items: 3,
         bytes: 100,

@@ -4,16 +4,17 @@
 //! nobody reads; it is left behind at the end, after a limit.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::collections::VecDeque;
 use std::io::{self, IsTerminal, Write};
 use std::panic;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Severity;
 use super::writer::Writer;
-use crate::handoff::lock::{lock, wait, wait_until};
+use crate::handoff::lock::lock;
+use crate::handoff::queue::{Limits, Queue};
+use crate::handoff::stop::{Reason, Stop};
 
 /// How long the end waits for a terminal or a pipe to take what is left.
 pub(super) const PATIENCE: Duration = Duration::from_millis(150);
@@ -21,48 +22,50 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(150);
 /// Lines that wait: what happens in a bad minute, 30 kB or so.
 const MAX_LINES: usize = 256;
 
+const LIMITS: Limits = Limits {
+    items: MAX_LINES,
+    bytes: usize::MAX,
+};
+
 /// To the start of the line, and erase it.
 const CLEAR: &str = "\r\x1b[K";
 
 /// Writes lines for people; none of its methods blocks but [`Console::finish`].
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Console {
     program: &'static str,
     quiet: bool,
     is_terminal: bool,
     is_journal: bool,
-    waiting: Mutex<Waiting>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    /// Whole lines, with their ends.
-    lines: VecDeque<String>,
-    /// Lines that did not fit since the last that did.
-    lost: u64,
+    /// Whole lines, with their ends; an empty one is the place of the newest figures.
+    lines: Queue<String>,
     /// Figures: a line, or without a line's end what stands below all lines on a terminal (empty: nothing).
-    newest: Option<String>,
-    is_closed: bool,
-    is_written: bool,
+    newest: Mutex<Option<String>>,
+    /// Asked when all is written.
+    written: Stop,
 }
 
 impl Console {
     /// A console whose lines begin with the program's name; `quiet` is for errors only. Starts its thread.
     pub(super) fn start(program: &'static str, quiet: bool) -> io::Result<Arc<Self>> {
-        let (out, is_journal) = own_stderr()?;
-        let console = Console {
-            program,
-            quiet,
-            is_terminal: io::stderr().is_terminal(),
-            is_journal,
-            ..Console::default()
-        };
-        console.start_over(out)
+        Console::start_over(program, quiet, io::stderr().is_terminal(), own_stderr()?)
     }
 
-    fn start_over(self, out: impl Write + Send + 'static) -> io::Result<Arc<Self>> {
-        let console = Arc::new(self);
+    fn start_over(
+        program: &'static str,
+        quiet: bool,
+        is_terminal: bool,
+        (out, is_journal): (impl Write + Send + 'static, bool),
+    ) -> io::Result<Arc<Self>> {
+        let console = Arc::new(Console {
+            program,
+            quiet,
+            is_terminal,
+            is_journal,
+            lines: Queue::new(LIMITS),
+            newest: Mutex::default(),
+            written: Stop::new(),
+        });
         thread::Builder::new().name("console".into()).spawn({
             let console = Arc::clone(&console);
             move || console.write_to(Writer::new(out))
@@ -78,7 +81,7 @@ impl Console {
     /// Says one line. Control characters, whoever sent them, do not reach the terminal.
     pub fn say(&self, severity: Severity, line: &str) {
         if !self.quiet || severity == Severity::Error {
-            self.put_line(self.line(severity, line));
+            self.lines.put(self.line(severity, line), 0);
         }
     }
 
@@ -89,7 +92,7 @@ impl Console {
             self.put_newest(line);
         } else if last {
             self.clear_status();
-            self.put_line(line);
+            self.lines.put(line, 0);
         } else {
             self.put_newest(printable(figures));
         }
@@ -102,20 +105,13 @@ impl Console {
         }
     }
 
-    /// Puts figures in the place of the last ones, if those still wait.
+    /// Puts figures in the place of the last ones, if those still wait; where there is no place, they are lost
+    /// like a line.
     pub(super) fn put_newest(&self, figures: String) {
-        lock(&self.waiting).newest = Some(figures);
-        self.changed.notify_all();
-    }
-
-    fn put_line(&self, line: String) {
-        let mut waiting = lock(&self.waiting);
-        if waiting.lines.len() < MAX_LINES {
-            waiting.lines.push_back(line);
-        } else {
-            waiting.lost += 1;
+        let mut newest = lock(&self.newest);
+        if newest.replace(figures).is_none() && !self.lines.put(String::new(), 0) {
+            *newest = None;
         }
-        self.changed.notify_all();
     }
 
     /// Reports panics of any thread here, each in one line: the standard library would write by itself, and keep
@@ -142,23 +138,25 @@ impl Console {
 
     /// Says no more, and waits for so long at most until all is written; returns whether it is.
     pub(super) fn finish(&self, patience: Duration) -> bool {
-        let until = Some(Instant::now() + patience);
-        let mut waiting = lock(&self.waiting);
-        waiting.is_closed = true;
-        self.changed.notify_all();
-        while !waiting.is_written {
-            let Some(changed) = wait_until(&self.changed, waiting, until) else {
-                return false;
-            };
-            waiting = changed;
-        }
-        true
+        self.lines.close();
+        self.written.sleep(patience)
     }
 
     /// The console's thread.
     fn write_to(&self, mut out: Writer<impl Write>) {
-        let mut status = String::new();
-        while let Some(item) = self.take() {
+        let (mut status, mut told) = (String::new(), 0);
+        while let Ok(mut item) = self.lines.take(None) {
+            // There is room again, just where the lost ones are missing.
+            let lost = self.lines.dropped() - told;
+            if lost > 0 {
+                told += lost;
+                let were = if lost == 1 { "line was" } else { "lines were" };
+                let text = format!("{lost} {were} lost because nobody read them");
+                self.lines.put(self.line(Severity::Warning, &text), 0);
+            }
+            if item.is_empty() {
+                item = lock(&self.newest).take().unwrap_or_default();
+            }
             let text = if item.ends_with('\n') {
                 match status.as_str() {
                     "" => item,
@@ -173,28 +171,7 @@ impl Console {
             // Whether stderr can be written to is no reason to stop a stream.
             let _ = out.write(text);
         }
-        lock(&self.waiting).is_written = true;
-        self.changed.notify_all();
-    }
-
-    /// Waits for the next line or figures; `None` once it is closed and all is taken.
-    fn take(&self) -> Option<String> {
-        let mut waiting = lock(&self.waiting);
-        while waiting.lines.is_empty() && waiting.newest.is_none() && !waiting.is_closed {
-            waiting = wait(&self.changed, waiting);
-        }
-        let Some(line) = waiting.lines.pop_front() else {
-            return waiting.newest.take();
-        };
-        // There is room again, just where the lost ones are missing.
-        if waiting.lost > 0 {
-            let lost = std::mem::take(&mut waiting.lost);
-            let were = if lost == 1 { "line was" } else { "lines were" };
-            let text = format!("{lost} {were} lost because nobody read them");
-            let line = self.line(Severity::Warning, &text);
-            waiting.lines.push_back(line);
-        }
-        Some(line)
+        self.written.ask(Reason::Done);
     }
 
     /// A whole line.
@@ -257,12 +234,8 @@ mod tests {
 
     fn start(is_terminal: bool) -> (Arc<Console>, mpsc::Receiver<String>) {
         let (pipe, read) = mpsc::sync_channel(0);
-        let console = Console {
-            program: "pi",
-            is_terminal,
-            ..Console::default()
-        };
-        (console.start_over(Pipe(pipe)).unwrap(), read)
+        let console = Console::start_over("pi", false, is_terminal, (Pipe(pipe), false));
+        (console.unwrap(), read)
     }
 
     fn say(console: &Console, line: &str) {
@@ -271,7 +244,7 @@ mod tests {
 
     /// Waits until the thread blocks in a write.
     fn wait_until_taken(console: &Console) {
-        while !lock(&console.waiting).lines.is_empty() {
+        while !console.lines.is_empty() {
             thread::yield_now();
         }
     }

@@ -1,7 +1,6 @@
 //! Where figures go, in which form, and when: `--stats`.
 
 use std::fmt::Display;
-use std::fs::File;
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use serde::Serialize;
 
 use super::console::PATIENCE;
 use super::writer::Writer;
-use super::{Console, Program, Severity};
+use super::{Program, Severity};
 use crate::handoff::stop::{Reason, Stop, ends_within};
 
 /// What `--stats` asks for.
@@ -46,12 +45,27 @@ impl Statistics {
         program: &mut Program,
         mut report: impl FnMut(Instant, bool) -> R + Send + 'static,
     ) -> io::Result<Self> {
-        let mut output = Output {
-            stats: program.stats,
-            console: Arc::clone(&program.console),
-            stop: Arc::clone(&program.stop),
-            stdout: program.stdout.take().map(Writer::new),
-            has_failed: false,
+        let stats = program.stats;
+        let (console, stop) = (Arc::clone(&program.console), Arc::clone(&program.stop));
+        let mut stdout = program.stdout.take().map(Writer::new);
+        let mut has_failed = false;
+        let mut write = move |report: &R, last| {
+            let object = || serde_json::to_string(report).expect("plain fields") + "\n";
+            match (stats, &mut stdout) {
+                (Stats::Off, _) => {}
+                (Stats::Line, _) => console.figures(&report.to_string(), last),
+                (Stats::Json, None) => console.put_newest(object()),
+                (Stats::Json, Some(stdout)) => match stdout.write(object()) {
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                        stop.ask(Reason::Done);
+                    }
+                    Err(error) if !mem::replace(&mut has_failed, true) => {
+                        let line = format!("--stats json: standard output: {error}");
+                        console.say(Severity::Error, &line);
+                    }
+                    _ => {}
+                },
+            }
         };
         let over = Arc::new(Stop::new());
         let thread = thread::Builder::new().name("figures".into()).spawn({
@@ -62,7 +76,7 @@ impl Statistics {
                 while !last {
                     last = over.sleep_until(due);
                     let now = Instant::now();
-                    output.write(&report(now, last), last);
+                    write(&report(now, last), last);
                     due = next_due(due, now);
                 }
             }
@@ -82,41 +96,6 @@ impl Statistics {
 fn next_due(due: Instant, now: Instant) -> Instant {
     let next = due + EVERY;
     if next <= now { now + EVERY } else { next }
-}
-
-/// Where figures go.
-struct Output {
-    stats: Stats,
-    console: Arc<Console>,
-    stop: Arc<Stop>,
-    stdout: Option<Writer<File>>,
-    has_failed: bool,
-}
-
-impl Output {
-    fn write(&mut self, report: &(impl Serialize + Display), last: bool) {
-        match self.stats {
-            Stats::Off => {}
-            Stats::Line => self.console.figures(&report.to_string(), last),
-            Stats::Json => {
-                let object = serde_json::to_string(report).expect("plain fields") + "\n";
-                let Some(stdout) = &mut self.stdout else {
-                    return self.console.put_newest(object);
-                };
-                match stdout.write(object) {
-                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                        self.stats = Stats::Off;
-                        self.stop.ask(Reason::Done);
-                    }
-                    Err(error) if !mem::replace(&mut self.has_failed, true) => {
-                        let line = format!("--stats json: standard output: {error}");
-                        self.console.say(Severity::Error, &line);
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
 }
 
 #[cfg(test)]
