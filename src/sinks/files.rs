@@ -15,7 +15,6 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use crate::protocol::stamp::Name;
-use crate::recv::frame::Received;
 
 /// What stands for the sender's name where a frame bears none.
 const NAMELESS: &str = "pi-stream";
@@ -26,12 +25,7 @@ const DATE: &str = "%Y-%m-%d_%H-%M-%S";
 /// How many names are tried: a second has fewer frames, so that more means a directory that lies.
 const MAX_TRIES: u32 = 10_000;
 
-/// `NAME_2026-11-22_08-33-01.123`: what a file made from this frame is called, without an extension.
-pub(crate) fn stem(frame: &Received) -> String {
-    stem_at(frame.name(), frame.captured_at())
-}
-
-/// The same for a name and a time.
+/// `NAME_2026-11-22_08-33-01.123`: what a file of this sender and time is called, without an extension.
 pub(crate) fn stem_at(name: Option<&Name>, at: SystemTime) -> String {
     let name = name.map_or(NAMELESS, |name| name.as_str());
     stem_in(name, at, TimeZone::system())
@@ -67,17 +61,16 @@ pub(crate) fn create(
     stem: impl AsRef<OsStr>,
     extension: impl AsRef<OsStr>,
 ) -> io::Result<(PathBuf, File)> {
-    let path_of = |number: &str| {
+    for number in 1..MAX_TRIES {
+        let number = match number {
+            1 => String::new(),
+            number => format!("_{number}"),
+        };
         let parts = [stem.as_ref(), number.as_ref(), ".".as_ref()];
-        let name: OsString = parts.into_iter().chain([extension.as_ref()]).collect();
-        dir.join(name)
-    };
-    let mut path = path_of("");
-    for number in 2..MAX_TRIES {
+        let name = parts.into_iter().chain([extension.as_ref()]);
+        let path = dir.join(name.collect::<OsString>());
         match File::create_new(&path) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-                path = path_of(&format!("_{number}"));
-            }
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             done => return done.map(|file| (path, file)),
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Event, SLOW_EVERY, Tell};
-use crate::handoff::queue::{Limits, Queue};
+use crate::handoff::queue::Limits;
 use crate::handoff::stop::{Reason, Stop};
 use crate::handoff::worker::Worker;
 use crate::recv::frame::Received;
@@ -24,34 +24,25 @@ pub(super) fn start(
     stop: Arc<Stop>,
     tell: Tell,
 ) -> io::Result<Output> {
-    Worker::start("output", Limits::FRAMES, move |queue| {
-        match write_frames(&mut pipe, queue, &tell) {
-            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => stop.ask(Reason::Done),
-            Err(e) => tell(Event::Error(format!(
-                "--output - ended: standard output: {e}"
-            ))),
-            Ok(()) => {}
+    Worker::<Arc<Received>>::start("output", Limits::FRAMES, move |queue| {
+        let mut slow = RateLimit::new(1, SLOW_EVERY);
+        while let Ok(frame) = queue.take(None) {
+            match pipe.write_all(&frame.jpeg).and_then(|()| pipe.flush()) {
+                Ok(()) => {}
+                Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return stop.ask(Reason::Done),
+                Err(e) => {
+                    let line = format!("--output - ended: standard output: {e}");
+                    return tell(Event::Error(line));
+                }
+            }
+            if let Some(dropped) = slow.report(queue.dropped(), Instant::now()) {
+                tell(Event::Error(format!(
+                    "standard output is read too slowly: {dropped} frames were left out of --output -; \
+                     a smaller picture or fewer frames a second help"
+                )));
+            }
         }
     })
-}
-
-fn write_frames(
-    pipe: &mut impl Write,
-    queue: &Queue<Arc<Received>>,
-    tell: &Tell,
-) -> io::Result<()> {
-    let mut slow = RateLimit::new(1, SLOW_EVERY);
-    while let Ok(frame) = queue.take(None) {
-        pipe.write_all(&frame.jpeg)?;
-        pipe.flush()?;
-        if let Some(dropped) = slow.report(queue.dropped(), Instant::now()) {
-            tell(Event::Error(format!(
-                "standard output is read too slowly: {dropped} frames were left out of --output -; \
-                 a smaller picture or fewer frames a second help"
-            )));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::{Event, SLOW_EVERY, Tell, files};
 use crate::handoff::lock::lock;
-use crate::handoff::queue::Limits;
+use crate::handoff::queue::{Limits, Queue};
 use crate::handoff::worker::Worker;
 use crate::jpeg::orientation;
 use crate::picture::Turn;
@@ -26,6 +26,9 @@ const LIMITS: Limits = Limits {
     items: 64,
     bytes: 32 << 20,
 };
+
+/// Why one that finds the queue full is not taken.
+const SLOW: &str = "no snapshot: the disk is too slow";
 
 /// Where snapshots go, and how often one is taken by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +43,7 @@ pub struct Config {
 pub struct Snapshots {
     pub(super) worker: Worker<Job>,
     lapse: Option<Mutex<Lapse>>,
-    reporter: Arc<Reporter>,
+    tell: Tell,
 }
 
 /// A snapshot to be written.
@@ -55,24 +58,15 @@ impl Snapshots {
     /// Starts the thread. `tell` is called on it, and where a snapshot finds no room on the thread that
     /// asks for it.
     pub fn start(config: Config, tell: Tell) -> io::Result<Snapshots> {
-        let reporter = Arc::new(Reporter {
-            tell,
-            missed: Mutex::new(RateLimit::new(1, SLOW_EVERY)),
-        });
-        let lapse = config.every.map(|every| Lapse { every, next: None });
-        let worker = Worker::<Job>::start("snapshots", LIMITS, {
-            let reporter = Arc::clone(&reporter);
-            move |queue| {
-                while let Ok(job) = queue.take(None) {
-                    let saved = save(&config.dir, &job.frame, job.turn);
-                    reporter.report(saved, &config.dir, &job);
-                }
-            }
+        let lapse = config.every.map(|every| Lapse { every, last: None });
+        let worker = Worker::start("snapshots", LIMITS, {
+            let tell = Arc::clone(&tell);
+            move |queue: &Queue<_>| write_all(&config, queue, &tell)
         })?;
         Ok(Snapshots {
             worker,
             lapse: lapse.map(Mutex::new),
-            reporter,
+            tell,
         })
     }
 
@@ -86,54 +80,47 @@ impl Snapshots {
 
     /// Keeps this frame; never blocks.
     pub fn snapshot(&self, frame: &Arc<Received>, turn: Turn) {
-        self.keep(frame, turn, true);
+        if !self.keep(frame, turn, true) {
+            (self.tell)(Event::Error(SLOW.into()));
+        }
     }
 
-    fn keep(&self, frame: &Arc<Received>, turn: Turn, asked: bool) {
+    /// Returns whether it was put; the queue counts those that were not.
+    fn keep(&self, frame: &Arc<Received>, turn: Turn, asked: bool) -> bool {
         let job = Job {
             frame: Arc::clone(frame),
             turn,
             asked,
         };
-        if !self.worker.queue.put(job, frame.memory()) {
-            self.reporter
-                .failed("no snapshot: the disk is too slow", asked, frame.arrived);
-        }
+        self.worker.queue.put(job, frame.memory())
     }
 }
 
-/// Says what became of snapshots.
-struct Reporter {
-    tell: Tell,
-    /// How much is said of time lapse's.
-    missed: Mutex<RateLimit>,
-}
-
-impl Reporter {
-    fn report(&self, saved: io::Result<PathBuf>, dir: &Path, job: &Job) {
+/// Writes the snapshots of the queue, and says what became of them: of each that was asked for, and of those
+/// that a time lapse misses now and then.
+fn write_all(config: &Config, queue: &Queue<Job>, tell: &Tell) {
+    let (mut told, mut failed) = (RateLimit::new(1, SLOW_EVERY), 0);
+    while let Ok(job) = queue.take(None) {
+        let saved = save(&config.dir, &job.frame, job.turn).map_err(|e| {
+            let dir = config.dir.display();
+            format!("no snapshot in {dir}: {e}; choose another place with --snapshot-dir")
+        });
+        let mut why = SLOW.to_owned();
         match saved {
-            Ok(path) if job.asked => {
-                (self.tell)(Event::Info(format!("saved {}", path.display())));
-            }
+            Ok(path) if job.asked => tell(Event::Info(format!("saved {}", path.display()))),
+            Err(error) if job.asked => tell(Event::Error(error)),
             Ok(_) => {}
-            Err(e) => {
-                let dir = dir.display();
-                let why =
-                    format!("no snapshot in {dir}: {e}; choose another place with --snapshot-dir");
-                self.failed(&why, job.asked, job.frame.arrived);
+            Err(error) => {
+                failed += 1;
+                why = error;
             }
         }
-    }
-
-    fn failed(&self, why: &str, asked: bool, now: Instant) {
-        if asked {
-            return (self.tell)(Event::Error(why.into()));
-        }
-        let allowed = lock(&self.missed).allow(now);
-        if let Some(left_out) = allowed {
-            let (count, seconds) = (left_out + 1, SLOW_EVERY.as_secs());
-            (self.tell)(Event::Error(format!(
-                "time lapse: {count} missed (told at most every {seconds} s): {why}"
+        // Without time lapse, each that was missed has been told.
+        let missed = config.every.map_or(0, |_| failed + queue.dropped());
+        if let Some(missed) = told.report(missed, job.frame.arrived) {
+            let seconds = SLOW_EVERY.as_secs();
+            tell(Event::Error(format!(
+                "time lapse: {missed} missed (told at most every {seconds} s): {why}"
             )));
         }
     }
@@ -146,7 +133,11 @@ fn save(dir: &Path, frame: &Received, turn: Turn) -> io::Result<PathBuf> {
         jpeg = Cow::Owned(orientation::turned(&jpeg, turn));
     }
     fs::create_dir_all(dir)?;
-    let (path, mut file) = files::create(dir, files::stem(frame), "jpg")?;
+    let (path, mut file) = files::create(
+        dir,
+        files::stem_at(frame.name(), frame.captured_at()),
+        "jpg",
+    )?;
     if let Err(e) = file.write_all(&jpeg) {
         drop(file);
         // Half a picture is none. What stands in the way of deleting it is in `e`, too.
@@ -156,24 +147,22 @@ fn save(dir: &Path, frame: &Received, turn: Turn) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// When the next snapshot of a time lapse is due.
+/// Which step of a time lapse it is.
 #[derive(Debug)]
 struct Lapse {
     every: Duration,
-    next: Option<Instant>,
+    /// When the first frame arrived, and the step of the last one.
+    last: Option<(Instant, u128)>,
 }
 
 impl Lapse {
-    /// Whether the frame that arrived then is to be kept. Intervals stay on the first frame's grid, so
-    /// that a day has as many pictures as it should; those without a frame are left out.
+    /// Whether the frame that arrived then is to be kept. Steps stay on the first frame's grid, so that a
+    /// day has as many pictures as it should; those without a frame are left out.
     fn due(&mut self, arrived: Instant) -> bool {
-        let next = *self.next.get_or_insert(arrived);
-        let Some(late) = arrived.checked_duration_since(next) else {
-            return false;
-        };
-        let beyond = Duration::from_nanos((late.as_nanos() % self.every.as_nanos().max(1)) as u64);
-        self.next = (arrived - beyond).checked_add(self.every);
-        true
+        let first = self.last.map_or(arrived, |(first, _)| first);
+        let since = arrived.saturating_duration_since(first);
+        let step = since.as_nanos() / self.every.as_nanos().max(1);
+        self.last.replace((first, step)) < Some((first, step))
     }
 }
 
@@ -222,7 +211,7 @@ mod tests {
     fn time_lapse_takes_one_a_step_and_leaves_empty_steps_out() {
         let mut lapse = Lapse {
             every: Duration::from_secs(10),
-            next: None,
+            last: None,
         };
         let start = Instant::now();
         let taken: Vec<u64> = [0, 1, 9, 10, 12, 21, 29, 55, 59, 60, 69, 70]
