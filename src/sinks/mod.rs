@@ -16,6 +16,7 @@ pub mod record;
 pub mod snapshot;
 
 use std::fs::File;
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -28,7 +29,7 @@ use crate::recv::cameras::Sink;
 use crate::recv::frame::Received;
 use crate::sinks::output::Output;
 use crate::sinks::record::config::Config;
-use crate::sinks::record::{RecordError, Recorder, Recordings};
+use crate::sinks::record::{Recorder, Recordings};
 use crate::sinks::snapshot::Snapshots;
 
 /// How long the end waits for disks and pipes: a signal ends the program within 1.5 s.
@@ -63,7 +64,7 @@ pub type Tell = Arc<dyn Fn(Event) + Send + Sync>;
 /// All sinks.
 pub struct Sinks {
     recordings: Recordings,
-    snapshots: Snapshots,
+    pub(crate) snapshots: Snapshots,
     output: Option<Output>,
     turn: Turn,
     tell: Tell,
@@ -88,31 +89,24 @@ impl Sinks {
         pipe: Option<(File, Arc<Stop>)>,
         turn: Turn,
         tell: Tell,
-    ) -> Result<Self, RecordError> {
+    ) -> io::Result<Self> {
         let start_recorder = |config: Config| {
             let claim = config.claim()?;
             Recorder::start(config, Some(claim), Arc::clone(&tell))
         };
         let start_output = |(pipe, stop)| output::start(pipe, stop, Arc::clone(&tell));
-        let no_thread = || RecordError::io(|| "no thread for the frames".into());
         Ok(Sinks {
             recordings: Recordings::new(recording.map(start_recorder).transpose()?),
-            snapshots: Snapshots::start(snapshots, Arc::clone(&tell)).map_err(no_thread())?,
-            output: pipe.map(start_output).transpose().map_err(no_thread())?,
+            snapshots: Snapshots::start(snapshots, Arc::clone(&tell))?,
+            output: pipe.map(start_output).transpose()?,
             turn,
             tell,
         })
     }
 
-    /// Keeps this frame, turned by `turn`.
-    pub fn snapshot(&self, frame: &Arc<Received>, turn: Turn) {
-        self.snapshots.snapshot(frame, turn);
-    }
-
     /// Starts a recording, or ends the one that runs. Does not wait for the disk, whose state is reported.
-    pub fn toggle_recording(&self, name: Option<&Name>) -> Result<(), RecordError> {
-        if self.recordings.status().running {
-            self.recordings.stop();
+    pub fn toggle_recording(&self, name: Option<&Name>) -> io::Result<()> {
+        if self.recordings.stop() {
             return Ok(());
         }
         let config = Config::in_videos(name, SystemTime::now());

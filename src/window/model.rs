@@ -179,7 +179,7 @@ impl Model {
     /// Saves the frame as it was sent, with a note of how it is turned. The file's path, or what
     /// failed, becomes a notification.
     pub(super) fn snapshot(&self, frame: &Arc<Received>, turn: Turn) {
-        self.sinks.snapshot(frame, turn);
+        self.sinks.snapshots.snapshot(frame, turn);
     }
 
     /// Starts a recording, or ends the one that runs. Where it goes, or what failed, becomes a

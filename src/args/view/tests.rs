@@ -122,7 +122,7 @@ fn a_ring_of_recordings_is_three_options() {
     assert_eq!(options.recording(), Some(config));
     let options = recording("--record a.mjpg --keep-free 2GB");
     let recording = options.recording().unwrap();
-    assert_eq!(recording.container, Container::Mjpeg);
+    assert_eq!(Container::of(&recording.path), Some(Container::Mjpeg));
     assert_eq!(recording.keep_free, Some(2_000_000_000));
 }
 

@@ -1,13 +1,14 @@
 //! What a recording is asked to be, and whether it can be there.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use fs4::{FileExt, TryLockError};
 
-use super::error::RecordError;
+use super::error::advised;
 use crate::protocol::stamp::Name;
 use crate::sinks::files;
 
@@ -33,13 +34,12 @@ impl Container {
 }
 
 /// Where a recording goes, and when its files end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
-    /// `DIR/STEM.EXTENSION`. Files are `DIR/STEM_2026-11-24_14-00-00.EXTENSION` by their start with
-    /// `segment` or `keep`, from the second file on, and where the path itself is taken.
+    /// `DIR/STEM.EXTENSION`; the extension says what the files are. They are
+    /// `DIR/STEM_2026-11-24_14-00-00.EXTENSION` by their start with `segment` or `keep`, from the second
+    /// file on, and where the path itself is taken.
     pub path: PathBuf,
-    /// What the files are.
-    pub container: Container,
     /// The longest time that one file shows.
     pub segment: Option<Duration>,
     /// How many files by their start are left, the one being written among them; not 0. Shorter ones
@@ -54,46 +54,44 @@ pub struct Config {
 impl Config {
     /// A recording to this path, in one file; `None` where its extension names no container.
     pub fn new(path: PathBuf) -> Option<Config> {
-        Some(Config {
-            container: Container::of(&path)?,
+        Container::of(&path).map(|_| Config {
             path,
-            segment: None,
-            keep: None,
-            keep_free: None,
-            make_dir: false,
+            ..Config::default()
         })
     }
 
     /// A recording into the user's videos folder, `NAME_TIME.mkv`, as the V key starts it.
     pub(crate) fn in_videos(name: Option<&Name>, now: SystemTime) -> Config {
-        let path = files::videos_dir().join(format!("{}.mkv", files::stem_at(name, now)));
         Config {
+            path: files::videos_dir().join(files::stem_at(name, now) + ".mkv"),
             make_dir: true,
-            ..Config::new(path).expect("an .mkv is Matroska")
+            ..Config::default()
         }
     }
 
     /// Makes the directory where there is none, and takes the name: as long as the claim is there, no
     /// other program of ours records by this path, and so deletes what this one writes. Fails where
     /// files cannot be made, or another has the name. Blocks on the disk.
-    pub fn claim(&self) -> Result<Claim, RecordError> {
+    pub fn claim(&self) -> io::Result<Claim> {
         let dir = files::parent(&self.path);
-        let no_place = || RecordError::no_place(dir);
         let mut name = OsString::from(".");
         name.push(self.path.file_name().unwrap_or_default());
         name.push(".lock");
         let path = dir.join(name);
-        fs::create_dir_all(dir).map_err(no_place())?;
         loop {
-            let mut options = OpenOptions::new();
-            let options = options.write(true).create(true).truncate(false);
-            let file = options.open(&path).map_err(no_place())?;
+            let file = fs::create_dir_all(dir).and_then(|()| File::create(&path));
+            let what = || format!("no recording in {}", dir.display());
+            let file = file.map_err(|error| advised(what(), &error))?;
             match FileExt::try_lock(&file) {
                 Err(TryLockError::WouldBlock) => {
-                    return Err(RecordError::Claimed(self.path.clone()));
+                    let path = self.path.display();
+                    let line = format!(
+                        "{path}: another view-recv records there; give another name with --record"
+                    );
+                    return Err(io::Error::new(ErrorKind::AlreadyExists, line));
                 }
                 // Its owner has deleted it since it was opened.
-                Ok(()) if !is_there(&file, &path) => {}
+                Ok(()) if !path.exists() => {}
                 // Ours; or a file system without locks, where nobody can be asked.
                 _ => {
                     return Ok(Claim {
@@ -104,22 +102,6 @@ impl Config {
             }
         }
     }
-}
-
-/// Whether this is the file that the path leads to.
-#[cfg(unix)]
-fn is_there(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let one = |found: fs::Metadata| (found.dev(), found.ino());
-    let same = file
-        .metadata()
-        .and_then(|file| Ok((file, fs::metadata(path)?)));
-    same.is_ok_and(|(file, path)| one(file) == one(path))
-}
-
-#[cfg(not(unix))]
-fn is_there(_: &File, path: &Path) -> bool {
-    path.exists()
 }
 
 /// The right to a recording's name: a locked file beside it, which goes with the claim. A program that

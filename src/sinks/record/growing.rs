@@ -4,7 +4,7 @@
 //! nothing half. Blocks on the disk; knows no format. JPEGs alone, one a piece, are a `.mjpeg` file.
 
 use std::fs::File;
-use std::io::{self, IoSlice, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 
 /// A file, and how long it is.
 #[derive(Debug)]
@@ -26,36 +26,16 @@ impl Growing {
 
     /// Appends the parts as one piece. After an error the file ends with the piece before.
     pub(crate) fn append(&mut self, parts: &[&[u8]]) -> io::Result<()> {
-        let written = self.write_all(parts);
-        match written {
-            Ok(bytes) => self.length += bytes,
-            Err(_) => {
-                // The first error is the one to tell; if cutting fails too, readers meet half a
-                // piece at the end, which they can skip.
-                let _ = self.file.set_len(self.length);
-                let _ = self.file.seek(SeekFrom::Start(self.length));
-            }
+        let written = parts.iter().try_for_each(|part| self.file.write_all(part));
+        if written.is_ok() {
+            self.length += parts.iter().map(|part| part.len() as u64).sum::<u64>();
+        } else {
+            // The first error is the one to tell; if cutting fails too, readers meet half a
+            // piece at the end, which they can skip.
+            let _ = self.file.set_len(self.length);
+            let _ = self.file.seek(SeekFrom::Start(self.length));
         }
-        written.map(|_| ())
-    }
-
-    fn write_all(&mut self, parts: &[&[u8]]) -> io::Result<u64> {
-        let mut slices: Vec<_> = parts.iter().map(|part| IoSlice::new(part)).collect();
-        let mut slices = &mut slices[..];
-        let mut total = 0;
-        IoSlice::advance_slices(&mut slices, 0);
-        while !slices.is_empty() {
-            match self.file.write_vectored(slices) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(bytes) => {
-                    total += bytes as u64;
-                    IoSlice::advance_slices(&mut slices, bytes);
-                }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(total)
+        written
     }
 
     /// Overwrites what was written there before.

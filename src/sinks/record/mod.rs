@@ -23,15 +23,16 @@ mod segments;
 mod timeline;
 
 use std::borrow::Cow;
+use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use self::config::{Claim, Config};
-pub use self::error::RecordError;
+use self::error::{advised, is_full};
 pub(crate) use self::recordings::Recordings;
-use self::segments::{OpenFile, Segments};
+use self::segments::Segments;
 use self::timeline::{Next, Step, Timeline};
 use super::{Event, SLOW_EVERY, Tell};
 use crate::handoff::lock::lock;
@@ -76,11 +77,7 @@ pub struct Recorder {
 impl Recorder {
     /// Starts the thread, on which `tell` is called. The first file is made with the first frame; whether it
     /// can be is known before by [`Config::claim`], which is given back with the last file.
-    pub fn start(
-        config: Config,
-        claim: Option<Claim>,
-        tell: Tell,
-    ) -> Result<Recorder, RecordError> {
+    pub fn start(config: Config, claim: Option<Claim>, tell: Tell) -> io::Result<Recorder> {
         let status = Arc::new(Mutex::new(Status {
             running: true,
             ..Status::default()
@@ -89,16 +86,13 @@ impl Recorder {
             status: Arc::clone(&status),
             tell,
             slow: RateLimit::new(1, SLOW_EVERY),
-            lines: RateLimit::default(),
             timeline: Timeline::new(config.segment),
             segments: Segments::new(config, claim),
-            file: None,
             sync_due: None,
             failure: None,
         };
         let run = move |queue: &Queue<_>| recording.run(queue);
-        let worker = Worker::start("recorder", Limits::FRAMES, run)
-            .map_err(RecordError::io(|| "no thread for the recording".into()))?;
+        let worker = Worker::start("recorder", Limits::FRAMES, run)?;
         Ok(Recorder { worker, status })
     }
 
@@ -133,41 +127,30 @@ struct Run {
     status: Arc<Mutex<Status>>,
     tell: Tell,
     slow: RateLimit,
-    /// For the lines that a sender, or a disk, can cause at will.
-    lines: RateLimit,
     segments: Segments,
     timeline: Timeline,
-    file: Option<OpenFile>,
     /// When to sync next, while something waits for it.
     sync_due: Option<Instant>,
-    /// Set while the disk does not take what comes.
-    failure: Option<Failure>,
-}
-
-/// A disk that failed.
-struct Failure {
-    /// A frame that arrives from then on is tried.
-    retry_at: Instant,
-    why: String,
+    /// Why the disk does not take what comes, if it does not; a frame that arrives from then on is tried.
+    failure: Option<(io::Error, Instant)>,
 }
 
 impl Run {
     fn run(mut self, queue: &Queue<Arc<Received>>) {
         self.record_all(queue);
-        let unfinished = self.close().err().map(|error| error.to_string());
-        let failure = unfinished.or(self.failure.map(|failure| failure.why));
+        let unfinished = self.segments.close().err();
+        let failure = unfinished.or_else(|| self.failure.take().map(|(why, _)| why));
         let status = {
             let mut status = lock(&self.status);
             status.running = false;
             status.failed = failure.is_some();
             status.clone()
         };
-        let frames = status.recorded;
         (self.tell)(match (failure, &status.path) {
-            (Some(why), _) => Event::Error(stopped(&status, &why)),
+            (Some(why), _) => Event::Error(self.stopped(&status, &why)),
             (None, None) => Event::Info("nothing was recorded: no frame came".into()),
             (None, Some(path)) => {
-                let recorded = format!("recorded {frames} frames, {}", path.display());
+                let recorded = format!("recorded {} frames, {}", status.recorded, path.display());
                 Event::Info(match status.record_dropped + queue.dropped() {
                     0 => recorded,
                     dropped => format!(
@@ -186,10 +169,9 @@ impl Run {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             let now = Instant::now();
-            if self.sync_due.is_some_and(|due| now >= due) {
-                self.sync_due = None;
-                if let Some(Err(error)) = self.file.as_mut().map(OpenFile::sync) {
-                    self.fail(&error, now);
+            if self.sync_due.take_if(|due| now >= *due).is_some() {
+                if let Err(error) = self.segments.sync() {
+                    self.fail(error, now);
                 }
             }
             if let Some(dropped) = self.slow.report(queue.dropped(), now) {
@@ -203,141 +185,107 @@ impl Run {
     }
 
     /// Records a frame, or counts it as dropped.
-    fn take(&mut self, frame: &Received) {
-        let waits = |failure: &Failure| frame.arrived < failure.retry_at;
-        let mut recorded = !self.failure.as_ref().is_some_and(waits);
-        if recorded {
-            if let Err(error) = self.record(frame) {
-                self.fail(&error, frame.arrived);
-                recorded = false;
+    fn take(&mut self, frame: &Arc<Received>) {
+        let waits = matches!(&self.failure, Some((_, until)) if frame.arrived < *until);
+        if !waits {
+            match self.record(frame) {
+                Ok(()) => return,
+                Err(error) => self.fail(error, frame.arrived),
             }
         }
-        let mut status = lock(&self.status);
-        if recorded {
-            status.recorded += 1;
-            status.since.get_or_insert(frame.arrived);
-            status.failed = false;
-            self.failure = None;
-        } else {
-            status.record_dropped += 1;
-        }
+        lock(&self.status).record_dropped += 1;
     }
 
-    fn record(&mut self, frame: &Received) -> Result<(), RecordError> {
-        let at = match self.timeline.step(frame) {
+    /// Records a frame; where there is no space for it, a ring's oldest files make room.
+    fn record(&mut self, frame: &Arc<Received>) -> io::Result<()> {
+        let step = self.timeline.step(frame);
+        if let Step::Next(_) = step {
+            // Where the last file's index found no room, it will be seen whether the next one does.
+            let closed = self.segments.close();
+            closed.or_else(|error| if is_full(&error) { Ok(()) } else { Err(error) })?;
+            if let Err(error) = self.segments.ring.advance(frame) {
+                let error = advised("--keep: an old file stays", &error);
+                (self.tell)(Event::Error(error.to_string()));
+            }
+        }
+        while let Err(error) = self.write(frame, step) {
+            let oldest = match is_full(&error) {
+                true => self.segments.ring.give_up_oldest(),
+                false => None,
+            };
+            let path = oldest.ok_or(error)?;
+            (self.tell)(Event::Routine(format!(
+                "the disk is full: deleted the oldest file, {}",
+                path.display()
+            )));
+        }
+        self.failure = None;
+        let due = || Instant::now() + SYNC_EVERY;
+        self.sync_due.get_or_insert_with(due);
+        let mut status = lock(&self.status);
+        status.recorded += 1;
+        status.since.get_or_insert(frame.arrived);
+        status.failed = false;
+        Ok(())
+    }
+
+    /// Writes a frame, in a new file where none is open.
+    fn write(&mut self, frame: &Received, step: Step) -> io::Result<()> {
+        let at = match step {
             Step::Here(at) => at,
             Step::Next(why) => {
-                self.open_next(frame, why)?;
+                if self.segments.open.is_none() {
+                    self.open(frame, why)?;
+                }
                 Duration::ZERO
             }
         };
         let jpeg = stamp::without_ack(&frame.jpeg).map_or(Cow::Borrowed(&**frame.jpeg), Cow::Owned);
-        self.with_room(frame.arrived, |run| {
-            run.segments.room_for(jpeg.len() as u64, frame.arrived)?;
-            let file = run.file.as_mut().expect("the first frame opens a file");
-            file.write(at, &jpeg)
-        })?;
-        self.sync_due
-            .get_or_insert_with(|| Instant::now() + SYNC_EVERY);
-        Ok(())
+        self.segments.write(at, &jpeg)
     }
 
-    fn open_next(&mut self, frame: &Received, why: Next) -> Result<(), RecordError> {
-        // Where the last file's index found no room, it will be seen whether the next one does.
-        self.close()
-            .or_else(|error| if error.is_full() { Ok(()) } else { Err(error) })?;
-        let advanced = self.segments.advance(frame);
-        let file = self.with_room(frame.arrived, |run| run.segments.open(frame))?;
-        let path = file.path.clone();
+    fn open(&mut self, frame: &Received, why: Next) -> io::Result<()> {
+        let path = self.segments.open(frame)?;
         let line = format!("recording to {}", path.display());
-        self.file = Some(file);
         lock(&self.status).path = Some(path);
-        let is_routine = why == Next::Segment && self.failure.is_none();
-        let why = match why {
-            _ if self.failure.is_some() => " (the recording goes on)",
-            Next::First | Next::Segment => "",
-            Next::Sender => " (another sender)",
-            Next::Size => " (another picture size)",
-            Next::Clock => " (the sender's clock was set)",
-        };
-        if is_routine {
-            (self.tell)(Event::Routine(line));
-        } else {
-            self.tell_at(frame.arrived, Event::Info(line + why));
-        }
-        if let Err(error) = advanced {
-            (self.tell)(Event::Error(format!("--keep: {error}")));
-        }
+        // No more of them than the timeline allows, whatever a sender does.
+        (self.tell)(match why {
+            _ if self.failure.is_some() => Event::Info(line + " (the recording goes on)"),
+            Next::First => Event::Info(line),
+            Next::Segment => Event::Routine(line),
+            Next::Sender => Event::Info(line + " (another sender)"),
+            Next::Size => Event::Info(line + " (another picture size)"),
+            Next::Clock => Event::Info(line + " (the sender's clock was set)"),
+        });
         Ok(())
-    }
-
-    /// Does what takes space; where there is none, a ring's oldest files make room.
-    fn with_room<T>(
-        &mut self,
-        now: Instant,
-        mut write: impl FnMut(&mut Self) -> Result<T, RecordError>,
-    ) -> Result<T, RecordError> {
-        loop {
-            let error = match write(self) {
-                Err(error) if error.is_full() => error,
-                done => return done,
-            };
-            let Some(path) = self.segments.give_up_oldest() else {
-                return Err(error);
-            };
-            let path = path.display();
-            let line = format!("the disk is full: deleted the oldest file, {path}");
-            self.tell_at(now, Event::Routine(line));
-        }
     }
 
     /// The disk does not take what comes. That is reported once, until it does again.
-    fn fail(&mut self, error: &RecordError, now: Instant) {
+    fn fail(&mut self, error: io::Error, now: Instant) {
         // What can be completed is; the first error is the one to report.
-        let _ = self.close();
+        let _ = self.segments.close();
         let next_segment = self.timeline.leave().filter(|at| *at > now);
         let retry_at = now + RETRY_EVERY;
-        let failure = Failure {
-            retry_at: next_segment.map_or(retry_at, |at| at.min(retry_at)),
-            why: error.to_string(),
-        };
-        let stopped = {
-            let mut status = lock(&self.status);
-            status.failed = true;
-            stopped(&status, &failure.why)
-        };
-        if self.failure.replace(failure).is_none() {
+        let retry_at = next_segment.map_or(retry_at, |at| at.min(retry_at));
+        let mut status = lock(&self.status);
+        status.failed = true;
+        let stopped = self.stopped(&status, &error);
+        drop(status);
+        if self.failure.replace((error, retry_at)).is_none() {
             let again = RETRY_EVERY.as_secs();
             let line = format!("{stopped}; trying again every {again} s");
-            self.tell_at(now, Event::Error(line));
+            (self.tell)(Event::Error(line));
         }
     }
 
-    /// Reports what a sender, or a disk, can cause at will: within the rate limit.
-    fn tell_at(&mut self, now: Instant, event: Event) {
-        let Some(left_out) = self.lines.allow(now) else {
-            return;
-        };
-        if left_out > 0 {
-            let line = format!("{left_out} lines about the recording were left out");
-            (self.tell)(Event::Info(line));
+    fn stopped(&self, status: &Status, why: &io::Error) -> String {
+        let why = advised(self.segments.dir().display(), why);
+        let frames = status.recorded;
+        let line = format!("the recording stopped after {frames} frames: {why}");
+        match &status.path {
+            Some(path) => format!("{line}; what is there plays: {}", path.display()),
+            None => line,
         }
-        (self.tell)(event);
-    }
-
-    /// Completes the file that is open, if there is one.
-    fn close(&mut self) -> Result<(), RecordError> {
-        self.sync_due = None;
-        self.file.take().map_or(Ok(()), OpenFile::finish)
-    }
-}
-
-fn stopped(status: &Status, why: &str) -> String {
-    let frames = status.recorded;
-    let line = format!("the recording stopped after {frames} frames: {why}");
-    match &status.path {
-        Some(path) => format!("{line}; what is there plays: {}", path.display()),
-        None => line,
     }
 }
 

@@ -8,8 +8,8 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io;
+use std::fs::{self, DirEntry, File};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -26,10 +26,8 @@ const DIGITS: usize = 6;
 /// The files of one name, and those of them that may go.
 #[derive(Debug)]
 pub(crate) struct Ring {
-    path: PathBuf,
-    keep: Option<u32>,
-    segment: Duration,
-    /// The files before the open one, oldest first; `None` until they are looked for.
+    pub(super) config: Config,
+    /// The files of a ring before the open one, oldest first; `None` until they are looked for.
     files: Option<VecDeque<Kept>>,
     /// The open file, and when its first frame arrived.
     open: Option<(PathBuf, Instant)>,
@@ -43,12 +41,10 @@ struct Kept {
 }
 
 impl Ring {
-    /// The files `DIR/STEM_DATE.EXTENSION` of this path, none of which has been looked for yet.
-    pub(crate) fn new(config: &Config) -> Ring {
+    /// None of the files has been looked for yet.
+    pub(crate) fn new(config: Config) -> Ring {
         Ring {
-            path: config.path.clone(),
-            keep: config.keep,
-            segment: config.segment.unwrap_or(UNSEGMENTED),
+            config,
             files: None,
             open: None,
         }
@@ -56,11 +52,24 @@ impl Ring {
 
     /// Makes the file that starts with this frame.
     pub(crate) fn create(&mut self, first: &Received) -> io::Result<(PathBuf, File)> {
-        let mut stem = self.path.file_stem().unwrap_or_default().to_owned();
-        stem.push("_");
-        stem.push(files::date(first.captured_at()));
-        let extension = self.path.extension().unwrap_or_default();
-        let (path, file) = files::create(files::parent(&self.path), &stem, extension)?;
+        let path = &self.config.path;
+        let dir = files::parent(path);
+        // Once: a disk that was unplugged later must not be replaced by a folder of its name.
+        if std::mem::take(&mut self.config.make_dir) {
+            fs::create_dir_all(dir)?;
+        }
+        let is_one = self.config.segment.is_none() && self.config.keep.is_none();
+        let plain = (is_one && self.open.is_none()).then(|| File::create_new(path));
+        let (path, file) = match plain {
+            Some(Err(e)) if e.kind() != ErrorKind::AlreadyExists => return Err(e),
+            Some(Ok(file)) => (path.clone(), file),
+            _ => {
+                let mut stem = path.file_stem().unwrap_or_default().to_owned();
+                stem.push("_");
+                stem.push(files::date(first.captured_at()));
+                files::create(dir, stem, path.extension().unwrap_or_default())?
+            }
+        };
         self.open = Some((path.clone(), first.arrived));
         Ok((path, file))
     }
@@ -68,143 +77,101 @@ impl Ring {
     /// The open file is complete, and what leaves no room for the one that starts with this frame is
     /// deleted.
     pub(crate) fn advance(&mut self, first: &Received) -> io::Result<()> {
-        let Some(keep) = self.keep else {
+        let Some(keep) = self.config.keep else {
             return Ok(());
         };
+        let segment = self.config.segment.unwrap_or(UNSEGMENTED);
         let open = self.open.take();
         let files = match &mut self.files {
             None => {
                 // Ours is among them, where it could not be looked before.
-                let found = existing(&self.path, self.segment, first.arrived_at)?;
+                let found = existing(&self.config.path, segment, first.arrived_at)?;
                 self.files.insert(found)
             }
             Some(files) => {
                 files.extend(open.map(|(path, since)| {
-                    Kept {
-                        path,
-                        covers: first
-                            .arrived
-                            .saturating_duration_since(since)
-                            .min(self.segment),
-                    }
+                    let covers = first.arrived.saturating_duration_since(since).min(segment);
+                    Kept { path, covers }
                 }));
                 files
             }
         };
         // What somebody took away holds no footage any more.
-        files.retain(|file| is_file(&file.path));
-        for _ in 0..surplus(files, keep, self.segment) {
-            delete_oldest(files)?;
+        files.retain(|file| file.path.exists());
+        // Those go behind which the others and the new one cover what is to be kept. Half a segment more
+        // or less is no matter: segments end with a frame, and names know seconds.
+        let wanted = segment.saturating_mul(keep) - segment / 2;
+        let covered = files.iter().map(|file| file.covers);
+        let mut newer = covered.fold(segment, Duration::saturating_add);
+        while let Some(oldest) = files.front() {
+            newer = newer.saturating_sub(oldest.covers);
+            if newer < wanted {
+                break;
+            }
+            fs::remove_file(&oldest.path)?;
+            files.pop_front();
         }
         Ok(())
     }
 
-    /// Deletes the oldest file of a ring, for want of space, and returns it; never the open one.
-    pub(crate) fn give_up_oldest(&mut self) -> io::Result<Option<PathBuf>> {
-        self.files.as_mut().map_or(Ok(None), delete_oldest)
+    /// Makes room at the cost of a ring's oldest file, never the open one. Returns it; `None` where there
+    /// is none to give up, or where doing so brought nothing: another must not go the same way.
+    pub(crate) fn give_up_oldest(&mut self) -> Option<PathBuf> {
+        let dir = files::parent(&self.config.path);
+        let files = self.files.as_mut()?;
+        let before = fs4::available_space(dir).ok()?;
+        fs::remove_file(&files.front()?.path).ok()?;
+        let gone = files.pop_front()?;
+        (fs4::available_space(dir).ok()? > before).then_some(gone.path)
     }
-}
-
-/// How many of the files go, the oldest first, before another is started: those behind which the others
-/// and the new one cover what is to be kept. Half a segment more or less is no matter: segments end
-/// with a frame, and names know seconds.
-fn surplus(files: &VecDeque<Kept>, keep: u32, segment: Duration) -> usize {
-    let wanted = segment.saturating_mul(keep) - segment / 2;
-    let mut newer = segment;
-    for (index, file) in files.iter().enumerate().rev() {
-        if newer >= wanted {
-            return index + 1;
-        }
-        newer = newer.saturating_add(file.covers);
-    }
-    0
 }
 
 /// The files of a path that are there before one starts at `now`, oldest first. Only regular files, and
 /// only names that this pattern itself would give.
 fn existing(path: &Path, segment: Duration, now: SystemTime) -> io::Result<VecDeque<Kept>> {
-    let dir = files::parent(path);
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        if let Some(place) = Place::of(&entry.file_name(), path) {
-            if entry.file_type()?.is_file() {
-                found.push((place, entry.path()));
-            }
-        }
-    }
+    let is_file = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
+    let entries = fs::read_dir(files::parent(path))?.flatten();
+    let mut found: Vec<_> = entries
+        .filter(is_file)
+        .filter_map(|entry| Some((place(&entry.file_name(), path)?, entry.path())))
+        .collect();
     found.sort_unstable();
-    let ends = found.iter().skip(1).map(|(place, _)| place.since);
-    let ends: Vec<_> = ends.chain([Some(now)]).collect();
-    let kept = found.into_iter().zip(ends).map(|((place, path), end)| {
+    let mut files = VecDeque::new();
+    let mut end = Some(now);
+    for ((since, _), path) in found.into_iter().rev() {
         // By a clock that was set back a file covers nothing: it stays.
-        let covers = place.since.zip(end).map_or(segment, |(since, end)| {
-            end.duration_since(since).unwrap_or_default()
+        let covers = since.zip(end).map_or(segment, |(since, end)| {
+            end.duration_since(since).unwrap_or_default().min(segment)
         });
-        Kept {
-            path,
-            covers: covers.min(segment),
-        }
-    });
-    Ok(kept.collect())
-}
-
-/// Where a file stands among those of its name.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    /// Its start; `None`: an earlier version's, which comes before all others.
-    since: Option<SystemTime>,
-    /// Its number, among those of the same second where it has a start.
-    number: u64,
-}
-
-impl Place {
-    fn of(name: &OsStr, path: &Path) -> Option<Place> {
-        let name = Path::new(name);
-        if name.extension()? != path.extension()? {
-            return None;
-        }
-        let rest = name
-            .file_stem()?
-            .as_encoded_bytes()
-            .strip_prefix(path.file_stem()?.as_encoded_bytes())?
-            .strip_prefix(b"_")?;
-        let rest = std::str::from_utf8(rest).ok()?;
-        let (since, number) = if let Ok(number) = rest.parse() {
-            (None, number)
-        } else if let Some(since) = files::parse_date(rest) {
-            (Some(since), 1)
-        } else {
-            let (date, number) = rest.rsplit_once('_')?;
-            (Some(files::parse_date(date)?), number.parse().ok()?)
-        };
-        let place = Place { since, number };
-        // Other spellings of the same are another's files.
-        (place.text() == rest).then_some(place)
+        files.push_front(Kept { path, covers });
+        end = since;
     }
-
-    fn text(&self) -> String {
-        match (self.since, self.number) {
-            (None, number) => format!("{number:0DIGITS$}"),
-            (Some(since), 1) => files::date(since),
-            (Some(since), number) => format!("{}_{number}", files::date(since)),
-        }
-    }
+    Ok(files)
 }
 
-/// Returns which file it was, if there was one.
-fn delete_oldest(files: &mut VecDeque<Kept>) -> io::Result<Option<PathBuf>> {
-    let Some(oldest) = files.front() else {
-        return Ok(None);
+/// Where a file stands among those of its name: by its start (`None`: an earlier version's, which comes
+/// before all others), and by its number, among those of the same second where it has a start.
+fn place(name: &OsStr, path: &Path) -> Option<(Option<SystemTime>, u64)> {
+    let name = Path::new(name);
+    if name.extension()? != path.extension()? {
+        return None;
+    }
+    let stem = path.file_stem()?.as_encoded_bytes();
+    let rest = name.file_stem()?.as_encoded_bytes().strip_prefix(stem)?;
+    let rest = std::str::from_utf8(rest.strip_prefix(b"_")?).ok()?;
+    let (place, own) = if let Ok(number) = rest.parse() {
+        ((None, number), format!("{number:0DIGITS$}"))
+    } else if let Some(since) = files::parse_date(rest) {
+        ((Some(since), 1), files::date(since))
+    } else {
+        let (date, number) = rest.rsplit_once('_')?;
+        let since = files::parse_date(date)?;
+        let number = number.parse::<u64>().ok().filter(|number| *number > 1)?;
+        let own = format!("{}_{number}", files::date(since));
+        ((Some(since), number), own)
     };
-    match fs::remove_file(&oldest.path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-        _ => Ok(files.pop_front().map(|oldest| oldest.path)),
-    }
-}
-
-fn is_file(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
+    // Other spellings of the same are another's files.
+    (own == rest).then_some(place)
 }
 
 #[cfg(test)]
@@ -216,7 +183,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     fn ring(dir: &Path, keep: u32) -> Ring {
-        Ring::new(&Config {
+        Ring::new(Config {
             keep: Some(keep),
             segment: Some(MINUTE),
             ..Config::new(dir.join("cam.mkv")).unwrap()

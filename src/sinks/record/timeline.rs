@@ -4,9 +4,9 @@
 //! arrival where one of the two bears none. Stamps are a stranger's: they may stand still, run
 //! backwards or leap, and must neither make a file that lasts a century nor a thousand files.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::protocol::stamp::Name;
 use crate::recv::frame::Received;
 use crate::report::limit::RateLimit;
 
@@ -61,20 +61,9 @@ pub(crate) struct Timeline {
 /// The open file, as far as its frames tell.
 #[derive(Debug)]
 struct Open {
-    /// When its first frame arrived, of which size and from whom.
-    since: Instant,
-    size: (u32, u32),
-    name: Option<Name>,
-    last: Last,
-}
-
-/// The last frame.
-#[derive(Debug)]
-struct Last {
-    session: u64,
-    captured_unix_us: Option<u64>,
-    arrived: Instant,
-    /// After its file's first frame.
+    first: Arc<Received>,
+    last: Arc<Received>,
+    /// When the last one is shown, after the first.
     at: Duration,
 }
 
@@ -90,31 +79,17 @@ impl Timeline {
     }
 
     /// Takes the next frame in.
-    pub(crate) fn step(&mut self, frame: &Received) -> Step {
-        let step = match &self.open {
-            None => Step::Next(Next::First),
-            Some(open) => open.step(frame, self.limit, &mut self.changes),
+    pub(crate) fn step(&mut self, frame: &Arc<Received>) -> Step {
+        let open = self.open.take();
+        let step = open.as_ref().map_or(Step::Next(Next::First), |open| {
+            open.step(frame, self.limit, &mut self.changes)
+        });
+        let (first, at) = match (open, step) {
+            (Some(open), Step::Here(at)) => (open.first, at),
+            _ => (Arc::clone(frame), Duration::ZERO),
         };
-        let last = Last {
-            session: frame.session,
-            captured_unix_us: captured_unix_us(frame),
-            arrived: frame.arrived,
-            at: match step {
-                Step::Here(at) => at,
-                Step::Next(_) => Duration::ZERO,
-            },
-        };
-        match (&mut self.open, step) {
-            (Some(open), Step::Here(_)) => open.last = last,
-            _ => {
-                self.open = Some(Open {
-                    since: frame.arrived,
-                    size: (frame.width, frame.height),
-                    name: frame.name().cloned(),
-                    last,
-                });
-            }
-        }
+        let last = Arc::clone(frame);
+        self.open = Some(Open { first, last, at });
         step
     }
 
@@ -122,53 +97,50 @@ impl Timeline {
     /// have been left for the next segment.
     pub(crate) fn leave(&mut self) -> Option<Instant> {
         let open = self.open.take()?;
-        open.since.checked_add(self.limit?)
+        open.first.arrived.checked_add(self.limit?)
     }
 }
 
 impl Open {
     fn step(&self, frame: &Received, limit: Option<Duration>, changes: &mut RateLimit) -> Step {
-        let (at, clock) = self.last.follow(frame);
-        let age = frame.arrived.saturating_duration_since(self.since);
-        let change = if frame.name() != self.name.as_ref() {
-            Some(Next::Sender)
-        } else if (frame.width, frame.height) != self.size {
-            Some(Next::Size)
-        } else {
-            clock
-        };
+        let (at, is_set) = self.follow(frame);
+        let first = &self.first;
+        let age = frame.arrived.saturating_duration_since(first.arrived);
         // Half of it by our clock, too: stamps that run fast make no flood of files.
         if limit.is_some_and(|limit| at >= limit && age >= limit / 2) {
             return Step::Next(Next::Segment);
         }
-        match change {
-            Some(why) if age >= YOUNGEST && changes.allow(frame.arrived).is_some() => {
-                Step::Next(why)
-            }
-            _ => Step::Here(at),
-        }
-    }
-}
-
-impl Last {
-    /// When the frame would be shown in the same file, and whether the clock forbids that.
-    fn follow(&self, frame: &Received) -> (Duration, Option<Next>) {
-        let by_arrival = frame.arrived.saturating_duration_since(self.arrived);
-        let Some((before, now)) = self.captured_unix_us.zip(captured_unix_us(frame)) else {
-            return (self.at + by_arrival, None);
+        let change = if frame.name() != first.name() {
+            Next::Sender
+        } else if (frame.width, frame.height) != (first.width, first.height) {
+            Next::Size
+        } else if is_set {
+            Next::Clock
+        } else {
+            return Step::Here(at);
         };
-        let by_stamp = now.checked_sub(before).map(Duration::from_micros);
-        let back = Duration::from_micros(before.saturating_sub(now));
-        match by_stamp {
-            Some(by) if by.abs_diff(by_arrival) <= LEAP => (self.at + by, None),
-            None if frame.session != self.session && back <= SLEWED => (self.at + by_arrival, None),
-            _ => (self.at + by_arrival, Some(Next::Clock)),
+        if age >= YOUNGEST && changes.allow(frame.arrived).is_some() {
+            Step::Next(change)
+        } else {
+            Step::Here(at)
         }
     }
-}
 
-fn captured_unix_us(frame: &Received) -> Option<u64> {
-    Some(frame.stamp.as_ref()?.captured_unix_us)
+    /// When the frame would be shown in the same file, and whether the sender's clock was set before.
+    fn follow(&self, frame: &Received) -> (Duration, bool) {
+        let last = &self.last;
+        let by_arrival = frame.arrived.saturating_duration_since(last.arrived);
+        let Some((before, now)) = last.stamp.as_ref().zip(frame.stamp.as_ref()) else {
+            return (self.at + by_arrival, false);
+        };
+        let (before, now) = (before.captured_unix_us, now.captured_unix_us);
+        let apart = Duration::from_micros(now.abs_diff(before));
+        if now >= before && apart.abs_diff(by_arrival) <= LEAP {
+            return (self.at + apart, false);
+        }
+        let is_slewed = now < before && frame.session != last.session && apart <= SLEWED;
+        (self.at + by_arrival, !is_slewed)
+    }
 }
 
 #[cfg(test)]

@@ -30,11 +30,7 @@ impl Index {
         }
         self.seen += 1;
         if self.entries.len() == MAX_CUES {
-            let mut even = false;
-            self.entries.retain(|_| {
-                even = !even;
-                even
-            });
+            self.entries = self.entries.iter().copied().step_by(2).collect();
             self.halvings += 1;
         }
     }

@@ -29,24 +29,17 @@ const TICK: Duration = Duration::from_micros(100);
 /// The most that a cluster shows.
 const CLUSTER_TICKS: u64 = 10_000;
 
-/// Room for the list of what is where, patched in at the end: four entries of at most 23 bytes.
-const SEEK_HEAD_ROOM: usize = 104;
+/// Room for the list of what is where, patched in at the end: 26 bytes at most, and a void.
+const SEEK_HEAD_ROOM: usize = 32;
 
 /// Room for the duration: an id of two bytes, a size of one, a number of eight.
 const DURATION_ROOM: usize = 11;
 
+/// What the file says of its making.
+const WRITER: &str = concat!("pi-stream ", env!("CARGO_PKG_VERSION"));
+
 /// Matroska counts its dates from the start of 2001, UTC.
 const MILLENNIUM: Duration = Duration::from_secs(978_307_200);
-
-const EBML: u32 = 0x1A45_DFA3;
-const SEGMENT: u32 = 0x1853_8067;
-const SEEK_HEAD: u32 = 0x114D_9B74;
-const INFO: u32 = 0x1549_A966;
-const DURATION: u32 = 0x4489;
-const TRACKS: u32 = 0x1654_AE6B;
-const CLUSTER: u32 = 0x1F43_B675;
-const TIMESTAMP: u32 = 0xE7;
-const SIMPLE_BLOCK: u32 = 0xA3;
 
 /// What is known of a Matroska file that is being written, beside its bytes.
 #[derive(Debug)]
@@ -54,7 +47,6 @@ pub(crate) struct Matroska {
     /// Behind the segment's size: positions in a segment count from here, and its list of what is where
     /// starts here.
     segment: u64,
-    info: u64,
     /// Behind the duration, which comes last in the info.
     tracks: u64,
     cluster: Option<Cluster>,
@@ -63,7 +55,7 @@ pub(crate) struct Matroska {
     last: Option<(u64, u64)>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Cluster {
     /// Where it starts.
     at: u64,
@@ -80,7 +72,8 @@ impl Matroska {
     /// Writes the head of a file that starts with this frame.
     pub(crate) fn create(file: &mut Growing, first: &Received) -> io::Result<Matroska> {
         let mut out = Vec::new();
-        ebml::master(&mut out, EBML, |out| {
+        // EBML
+        ebml::master(&mut out, 0x1A45_DFA3, |out| {
             ebml::uint(out, 0x4286, 1); // EBMLVersion
             ebml::uint(out, 0x42F7, 1); // EBMLReadVersion
             ebml::uint(out, 0x42F2, 4); // EBMLMaxIDLength
@@ -89,18 +82,28 @@ impl Matroska {
             ebml::uint(out, 0x4287, 4); // DocTypeVersion
             ebml::uint(out, 0x4285, 2); // DocTypeReadVersion
         });
-        ebml::id(&mut out, SEGMENT);
+        ebml::id(&mut out, 0x1853_8067); // Segment
         out.extend(ebml::UNKNOWN_SIZE);
         let segment = out.len() as u64;
         ebml::void(&mut out, SEEK_HEAD_ROOM);
-        let info = out.len() as u64;
-        ebml::master(&mut out, INFO, |out| info_body(out, first));
+        let since = first.captured_at().duration_since(UNIX_EPOCH + MILLENNIUM);
+        let date = i64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(i64::MAX);
+        // Info
+        ebml::master(&mut out, 0x1549_A966, |out| {
+            ebml::uint(out, 0x002A_D7B1, TICK.as_nanos() as u64); // TimestampScale
+            if let Some(name) = first.name() {
+                ebml::binary(out, 0x7BA9, name.as_str().as_bytes()); // Title
+            }
+            ebml::binary(out, 0x4461, &date.to_be_bytes()); // DateUTC
+            ebml::binary(out, 0x4D80, WRITER.as_bytes()); // MuxingApp
+            ebml::binary(out, 0x5741, WRITER.as_bytes()); // WritingApp
+            ebml::void(out, DURATION_ROOM);
+        });
         let tracks = out.len() as u64;
-        ebml::master(&mut out, TRACKS, |out| track(out, first));
+        ebml::master(&mut out, 0x1654_AE6B, |out| track(out, first)); // Tracks
         file.append(&[&out])?;
         Ok(Matroska {
             segment,
-            info,
             tracks,
             cluster: None,
             cues: Index::default(),
@@ -119,32 +122,29 @@ impl Matroska {
         let half = TICK / 2;
         let tick = u64::try_from((at + half).as_micros() / TICK.as_micros()).unwrap_or(u64::MAX);
         let tick = self.last.map_or(tick, |(last, _)| tick.max(last + 1));
-        let full = |cluster: &Cluster| tick - cluster.tick >= CLUSTER_TICKS;
-        if self.cluster.as_ref().is_some_and(full) {
+        let is_full = |cluster: Cluster| tick - cluster.tick >= CLUSTER_TICKS;
+        if self.cluster.is_some_and(is_full) {
             self.close_cluster(file)?;
         }
-        let place = file.length();
+        let at = file.length();
+        let cluster = self.cluster.unwrap_or(Cluster { at, tick });
         let mut out = Vec::with_capacity(40);
-        let base = self.cluster.as_ref().map_or_else(
-            || {
-                // The cluster's head is one piece with its first block: none is ever empty.
-                ebml::id(&mut out, CLUSTER);
-                out.extend(ebml::UNKNOWN_SIZE);
-                ebml::uint(&mut out, TIMESTAMP, tick);
-                tick
-            },
-            |cluster| cluster.tick,
-        );
-        let offset = i16::try_from(tick - base).expect("a cluster is shorter than i16 reaches");
-        ebml::id(&mut out, SIMPLE_BLOCK);
+        if self.cluster.is_none() {
+            // The cluster's head is one piece with its first block: none is ever empty.
+            ebml::id(&mut out, 0x1F43_B675); // Cluster
+            out.extend(ebml::UNKNOWN_SIZE);
+            ebml::uint(&mut out, 0xE7, tick); // Timestamp
+        }
+        let offset = tick - cluster.tick;
+        let offset = i16::try_from(offset).expect("a cluster is shorter than i16 reaches");
+        ebml::id(&mut out, 0xA3); // SimpleBlock
         ebml::size(&mut out, 4 + jpeg.len() as u64);
         out.push(0x81); // Track 1.
         out.extend(offset.to_be_bytes());
         out.push(0x80); // A key frame, as every JPEG is.
         file.append(&[&out, jpeg])?;
-        if self.cluster.is_none() {
-            self.cues.put(tick, place - self.segment);
-            self.cluster = Some(Cluster { at: place, tick });
+        if self.cluster.replace(cluster).is_none() {
+            self.cues.put(tick, at - self.segment);
         }
         let lasts = self.last.map_or(0, |(last, _)| tick - last);
         self.last = Some((tick, lasts));
@@ -161,7 +161,7 @@ impl Matroska {
         file.patch(cluster.at + 4, &ebml::long_size(body))?;
         let (tick, lasts) = self.last.unwrap_or_default();
         let mut duration = Vec::with_capacity(DURATION_ROOM);
-        ebml::float(&mut duration, DURATION, (tick + lasts) as f64);
+        ebml::float(&mut duration, 0x4489, (tick + lasts) as f64); // Duration
         file.patch(self.tracks - DURATION_ROOM as u64, &duration)
     }
 
@@ -171,50 +171,30 @@ impl Matroska {
         let closed = self.close_cluster(file);
         let cues_at = file.length();
         let indexed = file.append(&[&self.cues.emit()]);
-        let seek_head = self.seek_head(indexed.is_ok().then_some(cues_at));
-        let found = file.patch(self.segment, &seek_head);
+        let found = match &indexed {
+            Ok(()) => file.patch(self.segment, &self.seek_head(cues_at)),
+            Err(_) => Ok(()),
+        };
         let size = ebml::long_size(file.length() - self.segment);
         let at = self.segment - size.len() as u64;
         let sized = file.patch(at, &size);
         closed.and(indexed).and(found).and(sized)
     }
 
-    fn seek_head(&self, cues_at: Option<u64>) -> Vec<u8> {
-        let entries = [
-            (INFO, Some(self.info)),
-            (TRACKS, Some(self.tracks)),
-            (CUES, cues_at),
-        ];
+    /// Where the index is; all else comes before the first cluster, and needs no search.
+    fn seek_head(&self, cues_at: u64) -> Vec<u8> {
         let mut out = Vec::with_capacity(SEEK_HEAD_ROOM);
-        ebml::master(&mut out, SEEK_HEAD, |out| {
-            for (id, at) in entries.into_iter().filter_map(|(id, at)| Some((id, at?))) {
-                ebml::master(out, 0x4DBB, |out| {
-                    ebml::binary(out, 0x53AB, &id.to_be_bytes()); // SeekID
-                    ebml::uint(out, 0x53AC, at - self.segment); // SeekPosition
-                });
-            }
+        // SeekHead with one Seek
+        ebml::master(&mut out, 0x114D_9B74, |out| {
+            ebml::master(out, 0x4DBB, |out| {
+                ebml::binary(out, 0x53AB, &CUES.to_be_bytes()); // SeekID
+                ebml::uint(out, 0x53AC, cues_at - self.segment); // SeekPosition
+            });
         });
         let rest = SEEK_HEAD_ROOM - out.len();
         ebml::void(&mut out, rest);
         out
     }
-}
-
-fn info_body(out: &mut Vec<u8>, first: &Received) {
-    const WRITER: &str = concat!("pi-stream ", env!("CARGO_PKG_VERSION"));
-    ebml::uint(out, 0x002A_D7B1, TICK.as_nanos() as u64); // TimestampScale
-    if let Some(name) = first.name() {
-        ebml::binary(out, 0x7BA9, name.as_str().as_bytes()); // Title
-    }
-    let captured_at = first.captured_at().duration_since(UNIX_EPOCH);
-    let unix = captured_at.unwrap_or_default();
-    let date = i64::try_from(unix.as_nanos())
-        .unwrap_or(i64::MAX)
-        .saturating_sub(MILLENNIUM.as_nanos() as i64);
-    ebml::binary(out, 0x4461, &date.to_be_bytes()); // DateUTC
-    ebml::binary(out, 0x4D80, WRITER.as_bytes()); // MuxingApp
-    ebml::binary(out, 0x5741, WRITER.as_bytes()); // WritingApp
-    ebml::void(out, DURATION_ROOM);
 }
 
 fn track(out: &mut Vec<u8>, first: &Received) {
