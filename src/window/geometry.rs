@@ -6,19 +6,11 @@ use super::SMALLEST;
 
 /// The largest size in proportion to `size` that fits into `room`; each side is at least 1.
 pub(super) fn within(size: Size, room: Size) -> Size {
-    let one = Size::new_equal(1);
-    let (size, room) = (size.component_max(one), room.component_max(one));
-    let rounded = |a: u32, b: u32, c: u32| {
-        let (a, b, c) = (u64::from(a), u64::from(b), u64::from(c));
-        ((a * b + c / 2) / c).max(1) as u32
-    };
-    let is_wider = u64::from(size.width) * u64::from(room.height)
-        > u64::from(size.height) * u64::from(room.width);
-    if is_wider {
-        Size::new(room.width, rounded(size.height, room.width, size.width))
-    } else {
-        Size::new(rounded(size.width, room.height, size.height), room.height)
-    }
+    let size = size.component_max(Size::new_equal(1));
+    let ratio = |room: u32, side: u32| f64::from(room) / f64::from(side);
+    let scale = ratio(room.width, size.width).min(ratio(room.height, size.height));
+    let scaled = |side: u32| ((f64::from(side) * scale).round() as u32).max(1);
+    Size::new(scaled(size.width), scaled(size.height))
 }
 
 /// The window's size for a picture: the picture's own, so that nothing is scaled; made smaller to fit

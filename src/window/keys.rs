@@ -51,35 +51,25 @@ impl Keys {
 
 impl InputCallback for Keys {
     fn add_char(&mut self, character: u32) {
+        let keyboard = &mut *self.0.borrow_mut();
         if character == u32::from('?') {
-            self.0.borrow_mut().question_mark(Instant::now());
+            let last = keyboard.question.replace(Instant::now());
+            let is_repeated = last.is_some_and(|last| last.elapsed() < REPEATED);
+            keyboard.pressed.extend((!is_repeated).then_some(Key::H));
         }
     }
 
     fn set_key_state(&mut self, key: Key, down: bool) {
-        self.0.borrow_mut().key(key, down);
-    }
-}
-
-impl Keyboard {
-    fn key(&mut self, key: Key, down: bool) {
+        let keyboard = &mut *self.0.borrow_mut();
         if !down {
-            self.down.remove(&key);
+            keyboard.down.remove(&key);
             return;
         }
         // One that is down already is being repeated.
-        let first = self.down.insert(key);
-        let chord = self.down.iter().any(|key| MODIFIERS.contains(key));
-        if first && !chord {
-            self.pressed.push_back(key);
-        }
-    }
-
-    fn question_mark(&mut self, now: Instant) {
-        let last = self.question.replace(now);
-        let repeated = last.is_some_and(|last| now.duration_since(last) < REPEATED);
-        if !repeated {
-            self.pressed.push_back(Key::H);
+        let is_first = keyboard.down.insert(key);
+        let is_chord = MODIFIERS.iter().any(|key| keyboard.down.contains(key));
+        if is_first && !is_chord {
+            keyboard.pressed.push_back(key);
         }
     }
 }
