@@ -23,8 +23,6 @@ mod surface;
 #[cfg_attr(not(target_os = "linux"), path = "no_x11.rs")]
 mod x11;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use minifb::Key;
@@ -33,18 +31,14 @@ use self::model::{Model, State};
 use self::scene::Scene;
 use self::surface::Surface;
 pub use self::surface::WindowError;
-use self::x11::Watch;
 pub use self::x11::bitmap;
 use crate::handoff::slot::Wake;
 use crate::handoff::stop::Reason;
 use crate::picture::Turn;
 use crate::recv::frame::Decoded;
 
-/// How often events are heard where nothing wakes the loop for them.
+/// How often events, the close button and `stop` are looked at while no picture comes.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
-
-/// How often the close button and `stop` are looked at where something does.
-const LOOK_SELDOM: Duration = Duration::from_millis(50);
 
 /// How often the model is asked how things stand, for the title and the words.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
@@ -73,49 +67,32 @@ pub struct WindowConfig {
 /// somebody else asked. To be called on the main thread: macOS and Windows want it so. A slot that
 /// is closed does not end it: the last picture can still be looked at.
 pub fn run(config: &WindowConfig, model: &Model) -> Result<(), WindowError> {
-    let (pictures, stop) = (model.pictures(), model.stop());
-    let mut scene = Scene::default();
-    (scene.turn, scene.status) = (config.turn, model.status());
+    let scene = Scene::new(config.turn, model.status());
     let title = scene.title(config.title.as_deref());
     let mut surface = Surface::open(&title, config.size.map(Into::into), config.on_top)?;
     if config.fullscreen {
-        surface.set_full_screen(true);
+        surface.toggle_full_screen();
     }
-    let uncovered = AtomicBool::new(false);
-    thread::scope(|scope| {
-        let watch = Watch::new(&surface.window).and_then(|watch| {
-            let watching = || watch.run(pictures, &uncovered);
-            thread::Builder::new()
-                .name("window events".into())
-                .spawn_scoped(scope, watching)
-                .ok()
-        });
-        let now = Instant::now();
-        let mut viewer = Viewer {
-            config,
-            model,
-            look_every: watch.map_or(LOOK_EVERY, |_| LOOK_SELDOM),
-            uncovered: &uncovered,
-            surface,
-            scene,
-            title,
-            status_due: now + STATUS_EVERY,
-            redraw_due: now,
-        };
-        while !stop.is_asked() {
-            viewer.turn_once()?;
-        }
-        Ok(())
-        // The surface goes here, and with its window the watch ends.
-    })
+    let now = Instant::now();
+    let mut viewer = Viewer {
+        config,
+        model,
+        surface,
+        scene,
+        title,
+        status_due: now + STATUS_EVERY,
+        redraw_due: now,
+    };
+    while !model.cameras.stop.is_asked() {
+        viewer.turn_once()?;
+    }
+    Ok(())
 }
 
 /// The window and all that it is connected to.
 struct Viewer<'a> {
     config: &'a WindowConfig,
     model: &'a Model,
-    look_every: Duration,
-    uncovered: &'a AtomicBool,
     surface: Surface,
     scene: Scene,
     title: String,
@@ -126,7 +103,7 @@ struct Viewer<'a> {
 impl Viewer<'_> {
     /// One round: a picture, the keys, the words, and then a wait for whatever comes first.
     fn turn_once(&mut self) -> Result<(), WindowError> {
-        if let Some(decoded) = self.model.pictures().take() {
+        if let Some(decoded) = self.model.pictures.take() {
             self.accept(decoded)?;
         }
         self.surface.pump();
@@ -134,23 +111,33 @@ impl Viewer<'_> {
             self.obey(key);
         }
         if !self.surface.window.is_open() {
-            self.model.stop().ask(Reason::Done);
+            self.end();
             return Ok(());
         }
         let now = Instant::now();
         if now >= self.status_due {
             self.ask_status(now);
         }
-        if self.uncovered.swap(false, Ordering::Relaxed) || now >= self.redraw_due {
+        if self.surface.was_resized() || now >= self.redraw_due {
             self.draw(now)?;
         }
-        self.wait();
+        let deadline = Instant::now() + LOOK_EVERY;
+        if self.model.pictures.wait(Some(deadline)) == Wake::Closed {
+            // No picture will come; the slot would not make us wait any more.
+            self.model.cameras.stop.sleep_until(deadline);
+        }
         Ok(())
     }
 
     /// Shows a new picture, or keeps it back while the picture is frozen.
     fn accept(&mut self, mut decoded: Decoded) -> Result<(), WindowError> {
-        if !self.model.is_current(&decoded.frame) {
+        // What was held up with the whole program is old, and something newer is near.
+        if self
+            .model
+            .cameras
+            .stall
+            .held_up_since(decoded.frame.arrived)
+        {
             return Ok(());
         }
         if self.scene.frozen {
@@ -162,11 +149,11 @@ impl Viewer<'_> {
         if self.scene.status.state != State::Receiving {
             self.ask_status(now);
         }
+        let size = self.scene.size_of(&decoded.bitmap);
         let is_first = self.scene.picture.replace(decoded).is_none();
-        let size = self.scene.picture_size().filter(|_| is_first);
         // The first picture sets the window's size, unless the user has.
-        if let (Some(size), None) = (size, self.config.size) {
-            self.surface.suit(size, &self.title)?;
+        if is_first && self.config.size.is_none() {
+            self.surface.suit(size);
         }
         self.draw(now)?;
         if let Some(picture) = &mut self.scene.picture {
@@ -178,7 +165,7 @@ impl Viewer<'_> {
     fn obey(&mut self, key: Key) {
         let scene = &mut self.scene;
         match key {
-            Key::Q => self.model.stop().ask(Reason::Done),
+            Key::Q => self.end(),
             Key::Escape => self.escape(),
             Key::I => scene.overlay = !scene.overlay,
             Key::H => scene.help = !scene.help,
@@ -186,13 +173,16 @@ impl Viewer<'_> {
             Key::R => scene.turn = scene.turn.then(Turn::from_flips(1, false, false)),
             Key::M => scene.turn = scene.turn.then(Turn::from_flips(0, true, false)),
             Key::S => match &scene.picture {
-                Some(picture) => self.model.snapshot(picture.frame.received(), scene.turn),
+                Some(picture) => self
+                    .model
+                    .sinks
+                    .snapshots
+                    .snapshot(picture.frame.received(), scene.turn),
                 None => self.model.notify("No picture to save yet.".into(), true),
             },
             Key::V => self.model.toggle_recording(),
             Key::F => {
-                let full = self.surface.is_full_screen();
-                if !self.surface.set_full_screen(!full) {
+                if !self.surface.toggle_full_screen() {
                     let way = "No full screen here: the window's own button makes it large.";
                     self.model.notify(way.into(), true);
                 }
@@ -205,13 +195,15 @@ impl Viewer<'_> {
 
     /// Leaves the innermost of help, full screen and the program.
     fn escape(&mut self) {
-        if std::mem::take(&mut self.scene.help) {
-            return;
+        if self.scene.help {
+            self.scene.help = false;
+        } else if !(self.surface.is_full_screen() && self.surface.toggle_full_screen()) {
+            self.end();
         }
-        let left = self.surface.is_full_screen() && self.surface.set_full_screen(false);
-        if !left {
-            self.model.stop().ask(Reason::Done);
-        }
+    }
+
+    fn end(&self) {
+        self.model.cameras.stop.ask(Reason::Done);
     }
 
     fn ask_status(&mut self, now: Instant) {
@@ -226,22 +218,7 @@ impl Viewer<'_> {
 
     fn draw(&mut self, now: Instant) -> Result<(), WindowError> {
         self.redraw_due = now + REDRAW_EVERY;
-        let density = self.surface.density;
-        match self.scene.plain(self.surface.size()) {
-            Some(bitmap) => self.surface.show(bitmap),
-            None => self
-                .surface
-                .paint(|canvas| self.scene.draw(canvas, density, now)),
-        }
-    }
-
-    fn wait(&self) {
-        let deadline = (Instant::now() + self.look_every)
-            .min(self.status_due)
-            .min(self.redraw_due);
-        if self.model.pictures().wait(Some(deadline)) == Wake::Closed {
-            // No picture will come; the slot would not make us wait any more.
-            self.model.stop().sleep_until(deadline);
-        }
+        let (size, density) = (self.surface.size(), self.surface.density);
+        self.surface.show(self.scene.render(size, density, now))
     }
 }

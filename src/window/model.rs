@@ -1,21 +1,18 @@
 //! The view model: what the window shows of the program, and what its keys do to it.
 //!
-//! The only file of the window that knows the receiving side. A [`Status`] is plain data, made anew a few
-//! times a second for the title, the overlay and the screens without a live picture. All calls but
-//! [`Model::notify`] come from the window's thread; none of them waits for a disk or a socket, for the
-//! next frame would wait with it.
+//! A [`Status`] is plain data, made anew a few times a second for the title, the overlay and the screens
+//! without a live picture. All calls but [`Model::notify`] come from the window's thread; none of them
+//! waits for a disk or a socket, for the next frame would wait with it.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::handoff::lock::lock;
 use crate::handoff::slot::Slot;
-use crate::handoff::stop::Stop;
 use crate::net::reach::{Hint, Reach};
-use crate::picture::Turn;
-use crate::recv::camera::{self, Camera, Counts, Rates};
+use crate::recv::camera::{self, Counts, Rates};
 use crate::recv::cameras::Cameras;
-use crate::recv::frame::{Decoded, Received};
+use crate::recv::frame::Decoded;
 use crate::recv::session::Session;
 use crate::sinks::Sinks;
 
@@ -86,12 +83,13 @@ pub(crate) struct Status {
 
 /// The program around the window.
 pub struct Model {
-    cameras: Arc<Cameras>,
-    sinks: Arc<Sinks>,
-    pictures: Arc<Slot<Decoded>>,
+    pub(super) cameras: Arc<Cameras>,
+    pub(super) sinks: Arc<Sinks>,
+    /// The pictures to show.
+    pub(super) pictures: Arc<Slot<Decoded>>,
     reach: Reach,
     opened: Instant,
-    rates: Mutex<(Rates, Instant, f64, f64)>,
+    rates: Mutex<(Rates, Instant, (f64, f64))>,
     notification: Mutex<Option<(Instant, Notification)>>,
 }
 
@@ -110,7 +108,7 @@ impl Model {
             pictures,
             reach,
             opened: now,
-            rates: Mutex::new((Rates::new(now), now, 0.0, 0.0)),
+            rates: Mutex::new((Rates::new(now), now, (0.0, 0.0))),
             notification: Mutex::default(),
         }
     }
@@ -121,22 +119,17 @@ impl Model {
         *lock(&self.notification) = Some((until, Notification { text, is_error }));
     }
 
-    /// The pictures to show.
-    pub(super) fn pictures(&self) -> &Slot<Decoded> {
-        &self.pictures
-    }
-
-    pub(super) fn stop(&self) -> &Stop {
-        &self.cameras.stop
-    }
-
     pub(super) fn status(&self) -> Status {
         let now = Instant::now();
         let (camera, session) = self.cameras.first().unwrap_or_default();
-        let (fps, mbit_s) = self.rates(&camera, now);
+        let (rates, taken, last) = &mut *lock(&self.rates);
+        if now >= *taken + RATES_EVERY {
+            (*last, *taken) = (rates.look(&camera, now), now);
+        }
+        let (fps, mbit_s) = *last;
         let counts = camera.counts().clone();
         let (newest, stamp) = (counts.newest.as_ref(), counts.stamp());
-        let waits = newest.is_none() && now.saturating_duration_since(self.opened) >= HINT_AFTER;
+        let waits = newest.is_none() && now >= self.opened + HINT_AFTER;
         let mut notification = lock(&self.notification);
         notification.take_if(|(until, _)| *until <= now);
         Status {
@@ -162,26 +155,6 @@ impl Model {
         }
     }
 
-    fn rates(&self, camera: &Camera, now: Instant) -> (f64, f64) {
-        let (rates, taken, fps, mbit_s) = &mut *lock(&self.rates);
-        if now.saturating_duration_since(*taken) >= RATES_EVERY {
-            (*fps, *mbit_s) = rates.look(camera, now);
-            *taken = now;
-        }
-        (*fps, *mbit_s)
-    }
-
-    /// Whether the frame is worth showing: not where the program was held up since it came.
-    pub(super) fn is_current(&self, frame: &Received) -> bool {
-        !self.cameras.stall.held_up_since(frame.arrived)
-    }
-
-    /// Saves the frame as it was sent, with a note of how it is turned. The file's path, or what
-    /// failed, becomes a notification.
-    pub(super) fn snapshot(&self, frame: &Arc<Received>, turn: Turn) {
-        self.sinks.snapshots.snapshot(frame, turn);
-    }
-
     /// Starts a recording, or ends the one that runs. Where it goes, or what failed, becomes a
     /// notification.
     pub(super) fn toggle_recording(&self) {
@@ -194,19 +167,18 @@ impl Model {
 }
 
 fn state(counts: &Counts, session: Option<&Session>, now: Instant) -> State {
-    let last_frame = counts.newest.as_ref().map(|newest| newest.arrived);
-    let stalled = |why| State::Stalled {
-        since: last_frame.unwrap_or(now),
-        why,
+    let Some(newest) = &counts.newest else {
+        return State::Waiting;
     };
-    match (camera::state(session, now), last_frame) {
-        (camera::State::Receiving, _) => State::Receiving,
-        (_, None) => State::Waiting,
-        (camera::State::Stalled, _) => stalled("no frames come".into()),
-        (camera::State::Waiting, _) => stalled(match (&counts.last_end, counts.name()) {
-            (Some(end), Some(name)) => format!("{name} ({}) {}", end.peer.ip(), end.why),
-            (Some(end), None) => format!("{} {}", end.peer, end.why),
-            (None, _) => "the sender went away".into(),
-        }),
-    }
+    let why = match (camera::state(session, now), &counts.last_end) {
+        (camera::State::Receiving, _) => return State::Receiving,
+        (camera::State::Stalled, _) => "no frames come".into(),
+        (camera::State::Waiting, None) => "the sender went away".into(),
+        (camera::State::Waiting, Some(end)) => match newest.name() {
+            Some(name) => format!("{name} ({}) {}", end.peer.ip(), end.why),
+            None => format!("{} {}", end.peer, end.why),
+        },
+    };
+    let since = newest.arrived;
+    State::Stalled { since, why }
 }

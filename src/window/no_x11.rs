@@ -1,27 +1,21 @@
 //! Where there is no X11, minifb does it all.
 
 use std::convert::Infallible;
-use std::sync::atomic::AtomicBool;
 
 use embedded_graphics::geometry::Size;
 
-use crate::handoff::slot::Slot;
 use crate::picture::Bitmap;
 
 /// What there is not.
-pub(super) enum Nothing {}
-
-pub(super) type Desktop = Nothing;
-pub(super) type Shm = Nothing;
-pub(super) type Watch = Nothing;
+pub(super) enum Desktop {}
 
 pub fn bitmap() -> Bitmap {
     Bitmap::default()
 }
 
-impl Nothing {
-    pub(super) fn new(_: &minifb::Window) -> Option<Self> {
-        None
+impl Desktop {
+    pub(super) fn new(_: &minifb::Window, _on_top: bool) -> Result<Self, ()> {
+        Err(())
     }
 
     pub(super) fn density(&self) -> u32 {
@@ -36,19 +30,11 @@ impl Nothing {
         match *self {}
     }
 
-    pub(super) fn set_full_screen(&mut self, _: bool) -> Result<(), Infallible> {
-        match *self {}
-    }
-
-    pub(super) fn keep_on_top(&self) -> Result<(), Infallible> {
+    pub(super) fn toggle_full_screen(&mut self) -> Result<(), Infallible> {
         match *self {}
     }
 
     pub(super) fn show(&mut self, _: &Bitmap) -> Result<(), Infallible> {
         match *self {}
-    }
-
-    pub(super) fn run<T>(self, _: &Slot<T>, _: &AtomicBool) {
-        match self {}
     }
 }

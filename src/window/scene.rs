@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use embedded_graphics::geometry::{AnchorPoint, Size};
 
+use super::bitmap;
 use super::geometry::within;
 use super::model::{Notification, State, Status};
 use super::paint::panels::Panels;
@@ -16,6 +17,9 @@ use crate::recv::frame::Decoded;
 
 /// Beside a letter-boxed picture.
 const BARS: u32 = 0;
+
+/// Where there is no picture.
+const NIGHT: u32 = 0x14_17_1b;
 
 /// How much of a picture's light is left while no newer one comes, of 256.
 const OLD: u32 = 96;
@@ -34,16 +38,27 @@ pub(super) struct Scene {
     /// Whether the figures are shown.
     pub(super) overlay: bool,
     pub(super) help: bool,
+    /// What is shown where it is not the picture as it is.
+    drawn: Bitmap,
     turned: Bitmap,
     scaler: Scaler,
 }
 
 impl Scene {
-    /// The size of the picture as it lies.
-    pub(super) fn picture_size(&self) -> Option<Size> {
-        let bitmap = &self.picture.as_ref()?.bitmap;
-        let (width, height) = (bitmap.width as u32, bitmap.height as u32);
-        Some(self.turn.size(width, height).into())
+    /// Without a picture yet.
+    pub(super) fn new(turn: Turn, status: Status) -> Self {
+        Scene {
+            turn,
+            status,
+            drawn: bitmap(),
+            ..Scene::default()
+        }
+    }
+
+    /// The size of a picture as it lies.
+    pub(super) fn size_of(&self, picture: &Bitmap) -> Size {
+        let (width, height) = (picture.width as u32, picture.height as u32);
+        self.turn.size(width, height).into()
     }
 
     /// Freezes the picture, or goes on with the newest. Without a picture there is nothing to freeze.
@@ -68,50 +83,68 @@ impl Scene {
         title
     }
 
-    /// The picture, where it can go to a window of that size just as it is.
-    pub(super) fn plain(&self, window: Size) -> Option<&Bitmap> {
-        let status = &self.status;
+    /// What to show in a window of that size, on a screen where `density` pixels make one of a common
+    /// screen's: the picture itself, where it can go there just as it is.
+    pub(super) fn render(&mut self, window: Size, density: u32, now: Instant) -> &Bitmap {
+        let is_plain = self.is_plain(window);
+        if !is_plain {
+            let (width, height) = (window.width as usize, window.height as usize);
+            let mut drawn = std::mem::take(&mut self.drawn);
+            drawn.resize(width, height);
+            let mut canvas = Canvas::new(&mut drawn.pixels, width, height);
+            self.draw_picture(&mut canvas);
+            self.draw_words(&mut canvas, density, now);
+            self.drawn = drawn;
+        }
+        match &self.picture {
+            Some(picture) if is_plain => &picture.bitmap,
+            _ => &self.drawn,
+        }
+    }
+
+    fn is_plain(&self, window: Size) -> bool {
+        let (picture, status) = (self.picture.as_ref(), &self.status);
+        let fits = picture.is_some_and(|picture| self.size_of(&picture.bitmap) == window);
         let words = self.frozen || self.overlay || self.help;
         let news = status.recording_since.is_some() || status.notification.is_some();
         let live = status.state == State::Receiving;
-        let fits = self.turn == Turn::NONE && self.picture_size() == Some(window);
-        let picture = self.picture.as_ref()?;
-        (fits && live && !words && !news).then_some(&*picture.bitmap)
+        self.turn == Turn::NONE && fits && live && !words && !news
     }
 
-    /// Draws everything, on a screen where `density` pixels make one of a common screen's.
-    pub(super) fn draw(&mut self, canvas: &mut Canvas<'_>, density: u32, now: Instant) {
-        self.draw_picture(canvas);
+    fn draw_words(&self, canvas: &mut Canvas<'_>, density: u32, now: Instant) {
         let window = canvas.area().size;
         let mut panels = Panels::new(canvas, density);
         if let Some(Notification { text, is_error }) = &self.status.notification {
-            panels.stack(&[words::notification(text, *is_error)]);
+            let line = words::notification(text, *is_error);
+            panels.put(AnchorPoint::BottomCenter, &[line]);
         }
         if self.frozen {
-            panels.stack(&[words::frozen()]);
+            panels.put(AnchorPoint::BottomCenter, &[words::frozen()]);
         }
-        if self.picture.is_some() {
-            panels.stack(&words::stalled(&self.status, now));
-        } else {
-            panels.waiting(&words::waiting(&self.status));
-        }
+        panels.put(
+            AnchorPoint::BottomCenter,
+            &words::stalled(&self.status, now),
+        );
         if let Some(since) = self.status.recording_since {
             panels.recording(&words::recording_time(since, now));
         }
         if self.help {
             panels.help(&words::help());
-        } else if self.overlay && self.picture.is_some() {
-            panels.overlay(&words::overlay(&self.status, window));
+        } else if self.picture.is_none() {
+            panels.put(AnchorPoint::Center, &words::waiting(&self.status));
+        } else if self.overlay {
+            panels.put(AnchorPoint::TopLeft, &words::overlay(&self.status, window));
         }
     }
 
     fn draw_picture(&mut self, canvas: &mut Canvas<'_>) {
         let whole = canvas.area();
-        let (Some(picture), Some(size)) = (&self.picture, self.picture_size()) else {
-            canvas.fill(whole, BARS);
+        let Some(picture) = &self.picture else {
+            canvas.fill(whole, NIGHT);
             return;
         };
         let bitmap = &*picture.bitmap;
+        let size = self.size_of(bitmap);
         let area = whole.resized(within(size, whole.size), AnchorPoint::Center);
         if self.turn == Turn::NONE {
             self.scaler.draw(bitmap, canvas, area);

@@ -76,14 +76,6 @@ impl Type {
         }
     }
 
-    /// The same, twice as large.
-    pub(super) fn doubled(self) -> Self {
-        Type {
-            scale: self.scale * 2,
-            ..self
-        }
-    }
-
     /// A character's width.
     pub(super) fn column(self) -> u32 {
         self.font.character_size.width * self.scale
@@ -119,35 +111,29 @@ impl Type {
     }
 }
 
-/// Text that does not fit into the columns goes on in the next line, set in by two: from a space where
-/// there is one, else behind a slash, else anywhere.
+/// How far a line is set in that goes on with the one before.
+const INDENT: usize = 2;
+
+/// Text that does not fit into the columns goes on in the next line, set in: from a space where there is
+/// one, else behind a slash, else anywhere.
 pub(super) fn wrap(line: &Line, columns: usize) -> Vec<Line> {
-    let columns = columns.max(4);
+    let columns = columns.max(2 * INDENT);
     let mut wrapped = Vec::new();
     let mut rest: Vec<char> = line.text.chars().collect();
-    let mut indent = "";
-    while indent.len() + rest.len() > columns {
-        let room = columns - indent.len();
-        let tail = rest.split_off(break_at(&rest, room));
-        let head: String = rest.iter().collect();
-        wrapped.push(Line::new(line.colour, format!("{indent}{head}")));
-        rest = tail.into_iter().skip_while(|c| *c == ' ').collect();
-        indent = "  ";
+    while rest.len() > columns {
+        let last = |wanted: char, end: usize| {
+            let at = rest[..end].iter().rposition(|c| *c == wanted);
+            at.filter(|at| *at > INDENT)
+        };
+        // A space right behind the last column is as good a place as one before it.
+        let at = last(' ', columns + 1).or_else(|| last('/', columns).map(|at| at + 1));
+        let tail = rest.split_off(at.unwrap_or(columns));
+        wrapped.push(Line::new(line.colour, String::from_iter(rest)));
+        let words = tail.into_iter().skip_while(|c| *c == ' ');
+        rest = [' '; INDENT].into_iter().chain(words).collect();
     }
-    let tail: String = rest.iter().collect();
-    wrapped.push(Line::new(line.colour, format!("{indent}{tail}")));
+    wrapped.push(Line::new(line.colour, String::from_iter(rest)));
     wrapped
-}
-
-/// How many characters of a text longer than `room` go into the first line; at least 1.
-fn break_at(text: &[char], room: usize) -> usize {
-    // A space right behind the last column is as good a place as one before it.
-    let space = text[..=room].iter().rposition(|c| *c == ' ');
-    let slash = || text[1..room].iter().rposition(|c| *c == '/');
-    space
-        .filter(|at| *at > 0)
-        .or_else(|| slash().map(|at| at + 2))
-        .unwrap_or(room)
 }
 
 /// A canvas whose pixels are squares of `scale`, seen from a corner.

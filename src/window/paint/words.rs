@@ -24,58 +24,42 @@ const KEYS: [(&str, &str); 10] = [
     ("Q", "close the window"),
 ];
 
+/// As many lines to type as leave the smallest window room for a hint.
+const MOST_TYPED: usize = 5;
+
 /// While nobody has sent yet: what to type on the Pi.
-pub(crate) fn waiting(status: &Status) -> Waiting {
-    let mut closing = Vec::new();
+pub(crate) fn waiting(status: &Status) -> Vec<Line> {
+    let ask = match status.typed.len() {
+        _ if status.is_local => "Only this machine can reach it. Here, type:",
+        0 => "Listening. Start pi-send on the Raspberry Pi.",
+        1 => "On the Raspberry Pi, type:",
+        _ => "On the Raspberry Pi, type one of these:",
+    };
+    let mut lines = vec![
+        Line::new(TITLE, "Waiting for a camera"),
+        Line::empty(),
+        Line::new(PLAIN, ask),
+        Line::empty(),
+    ];
+    let typed = status.typed.iter().take(MOST_TYPED);
+    lines.extend(typed.map(|line| Line::new(TYPED, line)));
+    if status.typed.len() > MOST_TYPED {
+        let missing = status.typed.len() - MOST_TYPED;
+        lines.push(Line::new(
+            QUIET,
+            format!("({missing} more in the terminal)"),
+        ));
+    }
     if let Some(hint) = &status.hint {
-        closing.push(Line::empty());
         let colon = if hint.command.is_some() { ":" } else { "" };
         let what = format!("No camera yet. {}{colon}", hint.what);
-        closing.push(Line::new(PLAIN, what));
+        lines.extend([Line::empty(), Line::new(PLAIN, what)]);
         // On a line of its own: it is to be typed, too.
-        closing.extend(hint.command.as_ref().map(|line| Line::new(TYPED, line)));
+        lines.extend(hint.command.as_ref().map(|line| Line::new(TYPED, line)));
     }
-    closing.push(Line::empty());
-    closing.push(Line::new(QUIET, "H: all keys   Esc: close"));
-    let ask = if status.is_local {
-        "Only this machine can reach it. Here, type:"
-    } else if status.typed.is_empty() {
-        "Listening. Start pi-send on the Raspberry Pi."
-    } else if status.typed.len() == 1 {
-        "On the Raspberry Pi, type:"
-    } else {
-        "On the Raspberry Pi, type one of these:"
-    };
-    Waiting {
-        opening: vec![
-            Line::new(TITLE, "Waiting for a camera"),
-            Line::empty(),
-            Line::new(PLAIN, ask),
-            Line::empty(),
-        ],
-        typed: status
-            .typed
-            .iter()
-            .map(|line| Line::new(TYPED, line))
-            .collect(),
-        closing,
-    }
-}
-
-/// The waiting screen's parts; the middle one gives way where there is no room.
-#[derive(Debug)]
-pub(crate) struct Waiting {
-    /// What it waits for.
-    pub(super) opening: Vec<Line>,
-    /// What to type.
-    pub(super) typed: Vec<Line>,
-    /// What else there is to know.
-    pub(super) closing: Vec<Line>,
-}
-
-/// Says that not everything to type is on the screen.
-pub(crate) fn more_typed(missing: usize) -> Line {
-    Line::new(QUIET, format!("({missing} more in the terminal)"))
+    let keys = Line::new(QUIET, "H: all keys   Esc: close");
+    lines.extend([Line::empty(), keys]);
+    lines
 }
 
 /// The help.
@@ -188,11 +172,28 @@ mod tests {
             }),
             ..Status::default()
         };
-        let waiting = waiting(&status);
-        assert_eq!(text(&waiting.typed), "pi-send --host 192.168.1.20");
-        assert!(text(&waiting.opening).contains("On the Raspberry Pi, type:"));
+        let waiting = text(&waiting(&status));
+        let typed = "On the Raspberry Pi, type:\n\npi-send --host 192.168.1.20\n";
+        assert!(waiting.contains(typed), "{waiting}");
         let hint = "No camera yet. Allow it in the firewall:\nsudo ufw allow 8000/tcp\n";
-        assert!(text(&waiting.closing).contains(hint));
+        assert!(waiting.contains(hint), "{waiting}");
+    }
+
+    #[test]
+    fn what_has_no_room_to_be_typed_is_counted() {
+        let commands = |count: usize| Status {
+            typed: (0..count)
+                .map(|i| format!("pi-send --host 10.0.0.{i}"))
+                .collect(),
+            ..Status::default()
+        };
+        let some = text(&waiting(&commands(9)));
+        assert!(
+            some.contains("10.0.0.4\n(4 more in the terminal)"),
+            "{some}"
+        );
+        let all = text(&waiting(&commands(5)));
+        assert!(all.contains("10.0.0.4") && !all.contains("more"), "{all}");
     }
 
     #[test]
@@ -202,7 +203,7 @@ mod tests {
             is_local: true,
             ..Status::default()
         };
-        let opening = text(&waiting(&status).opening);
+        let opening = text(&waiting(&status));
         assert!(opening.contains("Only this machine"), "{opening}");
         assert!(!opening.contains("On the Raspberry Pi"), "{opening}");
     }
