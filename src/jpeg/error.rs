@@ -27,16 +27,15 @@ pub enum DecodeError {
         "the JPEG is {width}x{height}; at most {MAX_SIDE} pixels a side and {limit} in all are decoded"
     )]
     TooLarge { width: u32, height: u32, limit: u64 },
-    /// `image` gave up on it.
+    /// `zune-jpeg` gave up on it.
     #[error("the JPEG does not decode")]
-    Image(#[source] image::ImageError),
-    /// `image` panicked over it; caught.
+    Image(#[from] zune_jpeg::errors::DecodeErrors),
+    /// `zune-jpeg` panicked over it; caught.
     #[error("the JPEG does not decode: the decoder panicked")]
     Panicked,
 }
 
 /// Why a picture was not encoded.
-#[cfg(feature = "send")]
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
     /// A side is 0 or more than a JPEG can have.

@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use super::error::DecodeError;
 use super::markers::{
-    APP0, APP14, APP15, COM, DHT, DQT, DRI, EOI, MAX_SIDE, SOF0, SOF1, SOF2, SOI, SOS, Segment,
-    Stop, Walk, is_frame_header, is_restart, set_height,
+    APP0, APP14, APP15, COM, DHT, DQT, DRI, EOI, MAX_SIDE, SOF0, SOF2, SOI, SOS, Segment, Stop,
+    Walk, is_frame_header, is_restart, set_height,
 };
 use crate::picture::bitmap;
 
@@ -28,12 +28,13 @@ pub const MAX_SCANS: usize = 32;
 /// quantization tables are 2.7 kB; what is more is repetition made to be costly.
 const MAX_TABLE_BYTES: usize = 16 << 10;
 
-/// An application segment as AVI files have it, which tells the decoder that tables left out are the standard's:
-/// MJPEG from webcams and AVI files leaves the Huffman tables out, and means the standard's.
-const STANDARD_TABLES: &[u8] = b"\xFF\xE0\0\x07AVI1\0";
+/// What the decoder's header starts with: behind SOI an application segment as AVI files have it, which tells it
+/// that tables left out are the standard's. MJPEG from webcams and AVI files leaves the Huffman tables out, and
+/// means the standard's.
+const HEAD: &[u8] = b"\xFF\xD8\xFF\xE0\0\x07AVI1\0";
 
 /// What a JPEG's header says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Header {
     /// Pixels in a row, 1 to [`MAX_SIDE`].
     pub width: u32,
@@ -71,13 +72,10 @@ impl Header {
         until(unit_rows.start)..until(unit_rows.end)
     }
 
-    /// Intervals that the restart markers make of a scan of all components.
-    fn intervals(&self) -> u32 {
-        let units = self.units_across() * self.unit_rows();
-        match self.restart_interval {
-            0 => 1,
-            interval => units.div_ceil(interval),
-        }
+    /// Whether all components are in the scan that starts with this segment, and nothing of them elsewhere.
+    fn is_whole_in(&self, scan: &Segment<'_>) -> bool {
+        let components = self.sampling.iter().filter(|f| f.0 > 0).count();
+        !self.is_progressive && scan.body.first() == Some(&(components as u8))
     }
 
     /// The fewest bytes that coded data of this size can have: a block has a DC and an AC code, and
@@ -116,17 +114,16 @@ fn read_header<'a>(
     }
     let damaged = |what| Err(DecodeError::Damaged(what));
     let (mut frame, mut restart_interval, mut table_bytes) = (None, 0, 0);
-    loop {
+    let scan = loop {
         let segment = match walk.step(jpeg) {
             Ok(segment) if segment.marker != EOI => segment,
             _ => return damaged("its header breaks off"),
         };
         match (segment.marker, segment.body) {
             (marker, _) if is_frame_header(marker) => {
-                if frame.is_some() {
+                if frame.replace(frame_header(&segment)?).is_some() {
                     return damaged("it has two frame headers");
                 }
-                frame = Some(frame_header(&segment, max_pixels)?);
             }
             (DRI, [high, low]) => restart_interval = u16::from_be_bytes([*high, *low]).into(),
             (DRI, _) => return damaged("its restart interval is no number"),
@@ -140,27 +137,39 @@ fn read_header<'a>(
         }
         keep(&segment);
         if segment.marker == SOS {
-            let Some(mut header) = frame else {
-                return damaged("it has no frame header");
-            };
-            header.restart_interval = restart_interval;
-            if (jpeg.len() - segment.end) as u64 <= header.least_bytes() {
-                return Err(DecodeError::Truncated);
-            }
-            return Ok((header, segment));
+            break segment;
         }
+    };
+    let Some(mut header) = frame else {
+        return damaged("it has no frame header");
+    };
+    header.restart_interval = restart_interval;
+    let Header { width, height, .. } = header;
+    let limit = match header.is_whole_in(&scan) {
+        true => max_pixels,
+        false => max_pixels.min(MAX_PIXELS_IN_SCANS),
+    };
+    if width.max(height) > MAX_SIDE || u64::from(width) * u64::from(height) > limit {
+        return Err(DecodeError::TooLarge {
+            width,
+            height,
+            limit,
+        });
+    }
+    match (jpeg.len() - scan.end) as u64 > header.least_bytes() {
+        true => Ok((header, scan)),
+        false => Err(DecodeError::Truncated),
     }
 }
 
-/// What a frame header says, if its kind of coding is one of ours and its size within the bounds.
-fn frame_header(segment: &Segment<'_>, max_pixels: u64) -> Result<Header, DecodeError> {
+/// What a frame header says, if its kind of coding is one of ours.
+fn frame_header(segment: &Segment<'_>) -> Result<Header, DecodeError> {
     let unsupported = |what| Err(DecodeError::Unsupported(what));
     let odd = DecodeError::Damaged("its frame header does not add up");
-    let (is_progressive, limit) = match segment.marker {
-        SOF0 | SOF1 => (false, max_pixels),
-        SOF2 => (true, max_pixels.min(MAX_PIXELS_IN_SCANS)),
-        _ => return unsupported("lossless, hierarchical or arithmetic coding"),
-    };
+    // The one between them, extended sequential, differs from baseline in its limits only.
+    if !matches!(segment.marker, SOF0..=SOF2) {
+        return unsupported("lossless, hierarchical or arithmetic coding");
+    }
     let Some((&[precision, h1, h0, w1, w0, components], kinds)) = segment.body.split_first_chunk()
     else {
         return Err(odd);
@@ -169,7 +178,7 @@ fn frame_header(segment: &Segment<'_>, max_pixels: u64) -> Result<Header, Decode
     let height = u16::from_be_bytes([h1, h0]).into();
     let factors = |kind: &[u8]| (kind[1] >> 4, kind[1] & 15);
     let known = |kind| matches!(factors(kind), (1..=4, 1..=4));
-    let counted = components > 0 && kinds.len() == 3 * usize::from(components);
+    let counted = kinds.len() == 3 * usize::from(components);
     if width == 0 || !counted || !kinds.chunks_exact(3).all(known) {
         return Err(odd);
     }
@@ -179,130 +188,111 @@ fn frame_header(segment: &Segment<'_>, max_pixels: u64) -> Result<Header, Decode
         (8, ..) => return unsupported("other colours than gray and YCbCr"),
         _ => return unsupported("more than 8 bits a sample"),
     }
-    bounded(width, height, limit)?;
     let sampling = match components {
         // A single component is never interleaved: its unit is one block, whatever its factors.
         1 => [(1, 1), (0, 0), (0, 0)],
         _ => [0, 3, 6].map(|at| factors(&kinds[at..])),
     };
-    let largest = |of: fn(&(u8, u8)) -> u8| sampling.iter().map(of).fold(1, u8::max).into();
-    let unit: (u32, u32) = (largest(|f| f.0), largest(|f| f.1));
+    let largest = |of: fn(&(u8, u8)) -> u8| 8 * sampling.iter().map(of).fold(1, u8::max);
     Ok(Header {
         width,
         height,
         sampling,
-        is_progressive,
-        unit: (8 * unit.0, 8 * unit.1),
+        is_progressive: segment.marker == SOF2,
+        unit: (largest(|f| f.0).into(), largest(|f| f.1).into()),
         restart_interval: 0,
     })
-}
-
-/// An error where the size is more than the limit.
-fn bounded(width: u32, height: u32, limit: u64) -> Result<(), DecodeError> {
-    let within = width <= MAX_SIDE && height <= MAX_SIDE;
-    match within && u64::from(width) * u64::from(height) <= limit {
-        true => Ok(()),
-        false => Err(DecodeError::TooLarge {
-            width,
-            height,
-            limit,
-        }),
-    }
 }
 
 /// Where everything is in a JPEG whose markers add up from start to end. Buffers are kept.
 #[derive(Debug, Default)]
 pub(super) struct Layout {
+    pub(super) header: Header,
     /// The header as the decoder gets it: what it needs, nothing else, with Huffman tables.
     head: Vec<u8>,
     /// Where each restart interval starts in the JPEG; for a JPEG without restart markers, and for one
     /// of several scans, the start of all coded data alone.
     pub(super) starts: Vec<usize>,
     /// Where the coded data end: EOI.
-    pub(super) end: usize,
+    end: usize,
 }
 
 impl Layout {
-    /// Reads the JPEG and walks it to its end.
-    pub(super) fn read(&mut self, jpeg: &[u8], max_pixels: u64) -> Result<Header, DecodeError> {
+    /// Reads the JPEG and walks it to its end: the rest of the one scan, whose restart markers are to come in
+    /// turn, or scans and the segments between them.
+    pub(super) fn read(&mut self, jpeg: &[u8], max_pixels: u64) -> Result<(), DecodeError> {
+        let damaged = |what| Err(DecodeError::Damaged(what));
         let mut walk = Walk::default();
         self.head.clear();
-        self.head.extend([0xFF, SOI]);
-        self.head.extend(STANDARD_TABLES);
+        self.head.extend(HEAD);
         let (header, scan) = read_header(&mut walk, jpeg, max_pixels, |segment| {
             // Without fill bytes, of which there may be any number.
             let bytes = 4 + segment.body.len();
             self.head.extend(&jpeg[segment.end - bytes..segment.end]);
         })?;
+        self.header = header;
         self.starts.clear();
         self.starts.push(scan.end);
-        let components = header.sampling.iter().filter(|f| f.0 > 0).count();
-        let one_scan = !header.is_progressive && scan.body.first() == Some(&(components as u8));
-        if !one_scan {
-            bounded(header.width, header.height, MAX_PIXELS_IN_SCANS)?;
-        }
-        let intervals = one_scan.then(|| header.intervals() as usize);
-        self.walk_scans(&mut walk, jpeg, intervals)?;
-        if ((self.end - scan.end) as u64) < header.least_bytes() {
-            return Err(DecodeError::Truncated);
-        }
-        Ok(header)
-    }
-
-    /// Replaces `part` by a JPEG of some of the coded data, `height` pixels high.
-    pub(super) fn write(&self, height: u32, coded: &[u8], part: &mut Vec<u8>) {
-        bitmap::clear_for(part, self.head.len() + coded.len() + 2);
-        part.extend_from_slice(&self.head);
-        set_height(part, height);
-        part.extend_from_slice(coded);
-        part.extend_from_slice(&[0xFF, EOI]);
-    }
-
-    /// Walks up to EOI: the rest of the one scan with that many restart intervals, whose markers are to come in
-    /// turn, or scans and the segments between them.
-    fn walk_scans(
-        &mut self,
-        walk: &mut Walk,
-        jpeg: &[u8],
-        intervals: Option<usize>,
-    ) -> Result<(), DecodeError> {
-        let damaged = |what| Err(DecodeError::Damaged(what));
+        let units = header.units_across() * header.unit_rows();
+        let one_scan = header.is_whole_in(&scan);
+        let intervals = match header.restart_interval {
+            1.. if one_scan => units.div_ceil(header.restart_interval) as usize,
+            _ => 1,
+        };
         let mut scans = 1;
         self.end = loop {
-            let segment = walk.step(jpeg).map_err(broken)?;
+            let segment = match walk.step(jpeg) {
+                Ok(segment) => segment,
+                Err(Stop::Unfinished) => return Err(DecodeError::Truncated),
+                Err(Stop::Broken(_)) => return damaged(BROKEN),
+            };
             let restarts = self.starts.len() - 1;
-            match (segment.marker, intervals) {
-                (EOI, _) => break segment.start,
-                (marker, Some(intervals)) if is_restart(marker) => {
+            match segment.marker {
+                EOI => break segment.start,
+                marker if is_restart(marker) && one_scan => {
                     if restarts >= intervals || usize::from(marker & 7) != restarts % 8 {
                         return damaged("its restart markers do not add up");
                     }
                     self.starts.push(segment.end);
                 }
-                (SOS, None) if scans == MAX_SCANS => return damaged("it has too many scans"),
-                (SOS, None) => scans += 1,
-                (DHT | DQT | DRI | COM | APP0..=APP15, None) => {}
-                (marker, None) if is_restart(marker) => {}
-                _ => return Err(broken(Stop::Broken(segment.start))),
+                _ if one_scan => return damaged(BROKEN),
+                SOS if scans == MAX_SCANS => return damaged("it has too many scans"),
+                SOS => scans += 1,
+                DHT | DQT | DRI | COM | APP0..=APP15 => {}
+                marker if is_restart(marker) => {}
+                _ => return damaged(BROKEN),
             }
         };
         // Some encoders end the last interval, too, with a marker.
-        let intervals = intervals.unwrap_or(1);
         if self.starts.len() > intervals && self.starts.last() == Some(&self.end) {
             self.starts.pop();
             self.end -= 2;
         }
-        match self.starts.len() == intervals {
-            true => Ok(()),
-            false => damaged("it lacks restart markers"),
+        if self.starts.len() != intervals {
+            return damaged("it lacks restart markers");
         }
+        match (self.end - scan.end) as u64 >= header.least_bytes() {
+            true => Ok(()),
+            false => Err(DecodeError::Truncated),
+        }
+    }
+
+    /// Replaces `part` by a JPEG of these rows of units, which start with a restart interval.
+    pub(super) fn write(&self, jpeg: &[u8], rows: &Range<u32>, part: &mut Vec<u8>) {
+        let step = self.header.rows_an_interval();
+        let start = self.starts[(rows.start / step) as usize];
+        let end = match self.starts.get(rows.end.div_ceil(step) as usize) {
+            // Without the restart marker itself.
+            Some(next) if rows.end < self.header.unit_rows() => next - 2,
+            _ => self.end,
+        };
+        bitmap::resize(part, self.head.len() + end - start + 2);
+        part.clear();
+        part.extend_from_slice(&self.head);
+        set_height(part, self.header.pixel_rows(rows).len() as u32);
+        part.extend_from_slice(&jpeg[start..end]);
+        part.extend_from_slice(&[0xFF, EOI]);
     }
 }
 
-/// Why a picture's data are not walked to their end.
-fn broken(stop: Stop) -> DecodeError {
-    match stop {
-        Stop::Unfinished => DecodeError::Truncated,
-        Stop::Broken(_) => DecodeError::Damaged("its picture data are broken by a marker"),
-    }
-}
+const BROKEN: &str = "its picture data are broken by a marker";

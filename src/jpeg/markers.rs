@@ -29,8 +29,6 @@ pub(crate) const APP15: u8 = 0xEF;
 pub(crate) const COM: u8 = 0xFE;
 /// Start of a baseline frame (Huffman, 8 bits).
 pub(crate) const SOF0: u8 = 0xC0;
-/// Start of an extended sequential frame, which differs from a baseline one in its limits only.
-pub(crate) const SOF1: u8 = 0xC1;
 /// Start of a progressive frame.
 pub(crate) const SOF2: u8 = 0xC2;
 
@@ -89,11 +87,27 @@ impl Walk {
             };
             self.at = place;
         }
-        let segment = segment_at(jpeg, self.at)?;
-        let restart = is_restart(segment.marker);
-        if restart && !self.in_scan {
-            return Err(Stop::Broken(self.at));
-        }
+        let start = self.at;
+        // Fill bytes (0xFF before a marker) belong to the segment.
+        let fill = jpeg[start..].iter().take_while(|byte| **byte == 0xFF);
+        let at = start + fill.count();
+        let (marker, content) = jpeg[at..].split_first().ok_or(Stop::Unfinished)?;
+        let restart = is_restart(*marker);
+        let length = match (*marker, content) {
+            _ if at == start || restart && !self.in_scan => return Err(Stop::Broken(start)),
+            (EOI, _) => 0,
+            _ if restart => 0,
+            // Reserved, or no marker at all; a length counts its own two bytes.
+            (..SOF0 | SOI, _) | (_, [0, 0 | 1, ..]) => return Err(Stop::Broken(start)),
+            (_, [high, low, ..]) => u16::from_be_bytes([*high, *low]).into(),
+            _ => return Err(Stop::Unfinished),
+        };
+        let segment = Segment {
+            marker: *marker,
+            start,
+            end: at + 1 + length,
+            body: content.get(length.min(2)..length).ok_or(Stop::Unfinished)?,
+        };
         if segment.marker != EOI {
             self.at = segment.end;
             self.in_scan = restart || segment.marker == SOS;
@@ -116,30 +130,6 @@ impl Walk {
             }
         }
     }
-}
-
-/// The segment that starts at `start`; fill bytes (0xFF before a marker) belong to it.
-fn segment_at(jpeg: &[u8], start: usize) -> Result<Segment<'_>, Stop> {
-    let fill = jpeg[start..]
-        .iter()
-        .take_while(|byte| **byte == 0xFF)
-        .count();
-    let at = start + fill;
-    let (marker, content) = jpeg[at..].split_first().ok_or(Stop::Unfinished)?;
-    let length = match (*marker, content) {
-        _ if fill == 0 => return Err(Stop::Broken(start)),
-        (RST0..SOI | EOI, _) => 0,
-        // Reserved, or no marker at all; a length counts its own two bytes.
-        (..SOF0 | SOI, _) | (_, [0, 0 | 1, ..]) => return Err(Stop::Broken(start)),
-        (_, [high, low, ..]) => u16::from_be_bytes([*high, *low]).into(),
-        _ => return Err(Stop::Unfinished),
-    };
-    Ok(Segment {
-        marker: *marker,
-        start,
-        end: at + 1 + length,
-        body: content.get(length.min(2)..length).ok_or(Stop::Unfinished)?,
-    })
 }
 
 /// The segments between SOI and the first scan, that of the scan included. Ends early at anything

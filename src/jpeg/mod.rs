@@ -7,22 +7,22 @@
 //! JPEG ─▶ turner ─▶ JPEG
 //! ```
 //!
-//! Encoding is turbojpeg's, from planes as the source laid them out; decoding is `image`'s, within
+//! Encoding is turbojpeg's, from planes as the source laid them out; decoding is `zune-jpeg`'s, within
 //! limits, since its input is untrusted. Both work in strips on several threads where the picture is worth
 //! it: the encoder sets a restart marker after each row of units, and a JPEG that has such markers,
 //! ours or another's, is decoded in strips.
+
+#![cfg_attr(
+    not(all(feature = "send", feature = "view")),
+    allow(dead_code, unused_imports, reason = "the other side's")
+)]
 
 mod decode;
 #[cfg(feature = "send")]
 mod encode;
 mod error;
 mod header;
-#[cfg_attr(
-    not(feature = "send"),
-    allow(dead_code, reason = "what sends walks to the end")
-)]
 pub mod markers;
-#[cfg(any(feature = "view", test))]
 pub mod orientation;
 #[cfg(all(test, feature = "send"))]
 mod tests;
@@ -32,16 +32,12 @@ mod turbo;
 mod turner;
 mod workers;
 
-#[cfg(feature = "recv")]
 pub(crate) use decode::decode_rgb;
 pub use decode::{Decoder, silence_caught_panics};
 #[cfg(feature = "send")]
 pub use encode::Encoder;
-pub use error::DecodeError;
-#[cfg(feature = "send")]
-pub use error::EncodeError;
+pub use error::{DecodeError, EncodeError};
 pub use header::{Header, MAX_PIXELS, MAX_SCANS, inspect};
-#[cfg(feature = "recv")]
 pub(crate) use header::{MAX_PIXELS_IN_SCANS, inspect_within};
 #[cfg(feature = "send")]
 pub use turner::Turner;

@@ -6,9 +6,11 @@
 
 use std::num::NonZeroUsize;
 
+use turbojpeg::Subsamp;
+
 use super::header::{MAX_PIXELS_IN_SCANS, inspect};
 use super::markers;
-use super::turbo::{Turbo, as_bytes};
+use super::turbo::{Settings, Source, Turbo};
 use super::{DecodeError, Decoder, EncodeError, Encoder, STRIP_PIXELS};
 use crate::picture::{Bitmap, Picture, PixelFormat, Plane, Turn};
 
@@ -48,11 +50,17 @@ impl Turner {
         // A lossless turn holds all coefficients, as the decoder does for a JPEG of several scans.
         if pixels <= MAX_PIXELS_IN_SCANS {
             let length = markers::whole_length(jpeg).ok_or(DecodeError::Truncated)?;
-            let size = (header.width, header.height);
-            let restarts = pixels >= 2 * STRIP_PIXELS as u64;
-            let turbo = &mut self.turbo;
-            let lossless = turbo.transform(&jpeg[..length], size, turn, restarts, turned);
-            if lossless.is_ok() {
+            let settings = Settings {
+                width: header.width as usize,
+                rows: 0..header.height as usize,
+                turn,
+                // Its bound is that of every other sampling, too.
+                sampling: Subsamp::None,
+                quality: 100,
+                restarts: pixels >= 2 * STRIP_PIXELS as u64,
+            };
+            let whole = Source::Jpeg(&jpeg[..length]);
+            if self.turbo.write(whole, &settings, turned).is_ok() {
                 return Ok(());
             }
         }
@@ -61,10 +69,8 @@ impl Turner {
         // B, G, R in memory; nothing to do where the low byte is the first.
         pixels.iter_mut().for_each(|pixel| *pixel = pixel.to_le());
         let mut picture = Picture::blank(PixelFormat::Bgrx, header.width, header.height);
-        picture.planes[0] = Plane {
-            data: as_bytes(pixels),
-            stride: 4 * *width,
-        };
+        let (data, stride) = (bytemuck::cast_slice(pixels), 4 * *width);
+        picture.planes[0] = Plane { data, stride };
         self.encoder.encode(&picture, turn, quality, turned)
     }
 }

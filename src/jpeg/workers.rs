@@ -62,25 +62,20 @@ impl WorkerPool {
                 }
             }
         };
-        self.run(&share);
-        if panicked.into_inner() {
-            panic!("the work on a strip panicked; its own message is above");
-        }
-    }
-
-    /// Does the work, which does not panic, and has the others do it; returns when nobody is in it any more.
-    fn run(&self, work: &(dyn Fn() + Sync)) {
         // SAFETY: only the lifetime changes. A worker calls it only while it holds the lock for reading, and
-        // below the lock is taken for writing, and the work taken back, before `work` ends.
-        let lent = unsafe { std::mem::transmute::<&(dyn Fn() + Sync), Work>(work) };
+        // below, where nothing panics, the lock is taken for writing, and the work taken back, before it ends.
+        let lent = unsafe { std::mem::transmute::<&(dyn Fn() + Sync), Work>(&share) };
         let set = |work| *self.work.write().unwrap_or_else(PoisonError::into_inner) = work;
         set(Some(lent));
         for worker in &self.workers {
             // One that was woken before and has not come yet finds this work, too.
             let _ = worker.try_send(());
         }
-        work();
+        share();
         set(None);
+        if panicked.into_inner() {
+            panic!("the work on a strip panicked; its own message is above");
+        }
     }
 
     /// Starts a worker.

@@ -6,7 +6,7 @@ use std::io;
 use std::ops::DerefMut;
 
 /// What a window shows: one `u32` a pixel, `0x00RRGGBB`, rows without gaps.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Bitmap {
     /// Pixels in a row.
     pub width: usize,
@@ -27,13 +27,9 @@ impl Bitmap {
     }
 }
 
-impl Default for Bitmap {
+impl Default for Box<dyn PixelMemory> {
     fn default() -> Self {
-        Bitmap {
-            width: 0,
-            height: 0,
-            pixels: Box::new(Vec::new()),
-        }
+        Box::new(Vec::new())
     }
 }
 
@@ -72,18 +68,10 @@ pub(crate) fn is_too_large(capacity: usize, length: usize) -> bool {
     capacity / 4 > length
 }
 
-/// Empties `buffer` to take `length` items, and gives memory back where it [`is_too_large`].
-pub(crate) fn clear_for<T>(buffer: &mut Vec<T>, length: usize) {
-    buffer.clear();
-    if is_too_large(buffer.capacity(), length) {
-        buffer.shrink_to(length);
-    }
-}
-
 /// Makes `buffer` that long without clearing it first, and gives memory back where it [`is_too_large`].
 pub(crate) fn resize<T: Clone + Default>(buffer: &mut Vec<T>, length: usize) {
     if is_too_large(buffer.capacity(), length) {
-        clear_for(buffer, length);
+        *buffer = Vec::new();
     }
     buffer.resize(length, T::default());
 }

@@ -78,7 +78,6 @@ impl PixelFormat {
     }
 
     /// Whether its pixels are red, green and blue.
-    #[cfg(feature = "send")]
     pub(crate) fn is_rgb(self) -> bool {
         use PixelFormat::{Bgr, Bgrx, Rgb, Rgb565, Rgbx};
         matches!(self, Rgb | Bgr | Rgbx | Bgrx | Rgb565)

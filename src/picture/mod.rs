@@ -14,28 +14,24 @@
 //! owns its memory in some special way (a camera's buffers) implements [`Pixels`]; everything behind
 //! it reads a [`Picture`] by plane and stride, without a copy.
 
+#![cfg_attr(
+    not(all(feature = "send", feature = "view")),
+    allow(dead_code, unused_imports, reason = "the other side's")
+)]
+
 pub(crate) mod bitmap;
 mod format;
-#[cfg(feature = "send")]
 mod owned;
-#[cfg_attr(
-    not(any(feature = "send", feature = "recv")),
-    allow(dead_code, reason = "the two sides' buffers")
-)]
 mod pool;
-#[cfg(any(feature = "send", feature = "view"))]
 pub(crate) mod transpose;
 mod turn;
 
 use std::time::Instant;
 
 pub use bitmap::{Bitmap, PixelMemory};
-#[cfg(feature = "send")]
 pub(crate) use format::Samples;
 pub use format::{PixelFormat, PlaneSize};
-#[cfg(feature = "send")]
 pub(crate) use owned::OwnedPicture;
-#[cfg(any(feature = "send", feature = "recv"))]
 pub(crate) use pool::Pool;
 pub use pool::Pooled;
 pub use turn::Turn;
@@ -69,6 +65,14 @@ pub struct Plane<'a> {
     pub stride: usize,
 }
 
+impl Plane<'_> {
+    /// Whether it has all rows of a plane of that size.
+    pub(crate) fn holds(&self, size: PlaneSize) -> bool {
+        let span = size.span(self.stride);
+        span.is_some_and(|bytes| bytes <= self.data.len())
+    }
+}
+
 /// A picture in memory, borrowed from its owner.
 #[derive(Debug, Clone, Copy)]
 pub struct Picture<'a> {
@@ -86,7 +90,6 @@ pub struct Picture<'a> {
     pub planes: [Plane<'a>; 3],
 }
 
-#[cfg(feature = "send")]
 impl Picture<'_> {
     /// A picture of that size without its planes, in JPEG's own colours: full range, BT.601.
     pub(crate) fn blank(format: PixelFormat, width: u32, height: u32) -> Picture<'static> {
@@ -107,10 +110,8 @@ impl Picture<'_> {
 
     /// Bytes of all planes without gaps; may be more than memory has.
     pub(crate) fn bytes(&self) -> u64 {
-        let sizes = self.plane_sizes().into_iter();
-        sizes
-            .map(|size| size.row_bytes as u64 * size.rows as u64)
-            .sum()
+        let bytes = |size: PlaneSize| size.row_bytes as u64 * size.rows as u64;
+        self.plane_sizes().into_iter().map(bytes).sum()
     }
 }
 

@@ -30,9 +30,7 @@ impl<T: Send + Default> Pool<T> {
     pub(crate) fn new(limit: usize) -> Self {
         Self::of(limit, T::default, |_| true)
     }
-}
 
-impl<T: Send> Pool<T> {
     /// A pool of buffers that are made in that way, and of which those are kept for which `is_kept` holds.
     pub(crate) fn of(limit: usize, make: fn() -> T, is_kept: fn(&T) -> bool) -> Self {
         Pool(Arc::new(Spare {
@@ -46,29 +44,25 @@ impl<T: Send> Pool<T> {
     /// A used buffer, with whatever was in it, or a new one.
     pub(crate) fn get(&self) -> Pooled<T> {
         let used = lock(&self.0.items).pop();
-        Pooled {
-            item: Some(used.unwrap_or_else(self.0.make)),
-            home: Some(Arc::clone(&self.0)),
-        }
+        let item = Some(used.unwrap_or_else(self.0.make));
+        let home = Some(Arc::clone(&self.0));
+        Pooled { item, home }
     }
-}
 
-#[cfg(any(feature = "send", test))]
-impl<T: Clone> Pool<T> {
     /// Puts in `count` copies of `item`: what will be needed at worst is there from the start.
-    pub(crate) fn stock(&self, count: usize, item: &T) {
-        let copies = vec![item.clone(); count];
-        lock(&self.0.items).extend(copies);
+    pub(crate) fn stock(&self, count: usize, item: &T)
+    where
+        T: Clone,
+    {
+        lock(&self.0.items).extend(vec![item.clone(); count]);
     }
 }
 
 impl<T: Send> From<T> for Pooled<T> {
     /// A buffer that belongs to no pool.
     fn from(item: T) -> Self {
-        Pooled {
-            item: Some(item),
-            home: None,
-        }
+        let item = Some(item);
+        Pooled { item, home: None }
     }
 }
 

@@ -57,9 +57,8 @@ impl<T: Transpose> Tile<T> {
             false => rows,
         };
         self.stride = columns.len().next_multiple_of(WIDEST);
-        if self.samples.len() < self.stride * TILE_ROWS {
-            self.samples.resize(self.stride * TILE_ROWS, T::default());
-        }
+        let room = self.samples.len().max(self.stride * TILE_ROWS);
+        self.samples.resize(room, T::default());
         for column in (0..height).step_by(TILE_ROWS) {
             let count = TILE_ROWS.min(height - column);
             let lines = self.samples.chunks_mut(self.stride);
@@ -67,20 +66,14 @@ impl<T: Transpose> Tile<T> {
                 let line = &mut line[..columns.len()];
                 read(source_row(index), columns.clone(), line);
             }
-            self.write_columns((count, columns.len()), out, stride, column, upwards);
+            self.write_columns((count, columns.len()), &mut out[column..], stride, upwards);
         }
     }
 
-    /// Writes the first `rows` rows of the tile, `width` samples wide, as columns from `column` on
-    /// into `out`; the rows of `out` from bottom to top where `upwards`.
-    fn write_columns(
-        &self,
-        (rows, width): (usize, usize),
-        out: &mut [T],
-        stride: usize,
-        column: usize,
-        upwards: bool,
-    ) {
+    /// Writes the first rows of the tile, so many and so wide, as columns into `out`; the rows of `out` from bottom
+    /// to top where `upwards`.
+    fn write_columns(&self, size: (usize, usize), out: &mut [T], stride: usize, upwards: bool) {
+        let (rows, width) = size;
         for x in (0..width).step_by(T::GROUP) {
             for y in (0..rows).step_by(8) {
                 let lines = T::GROUP.min(width - x);
@@ -90,7 +83,7 @@ impl<T: Transpose> Tile<T> {
                     true => (width - 1 - x, stride.wrapping_neg()),
                     false => (x, stride),
                 };
-                let start = first * stride + column + y;
+                let start = first * stride + y;
                 let place = |index: usize| start.wrapping_add(index.wrapping_mul(step));
                 let from = &self.samples[y * self.stride + x..];
                 if (lines, count) == (T::GROUP, 8) {
@@ -127,10 +120,8 @@ impl Transpose for u8 {
     fn turn_group(from: &[u8], stride: usize, mut give: impl FnMut(usize, [u8; 8])) {
         let mut rows: [[u64; 2]; 8] = std::array::from_fn(|y| {
             let row = &from[y * stride..][..16];
-            std::array::from_fn(|block| {
-                let eight = row[8 * block..][..8].try_into();
-                u64::from_le_bytes(eight.expect("eight bytes are eight bytes"))
-            })
+            let eight = |block: usize| row[8 * block..][..8].try_into();
+            [0, 1].map(|block| u64::from_le_bytes(eight(block).expect("they are eight bytes")))
         });
         for (distance, bits, mask) in [
             (4, 32, 0x0000_0000_FFFF_FFFF),

@@ -12,19 +12,19 @@ pub struct Turn {
 
 impl Turn {
     /// As it is.
-    pub const NONE: Turn = Turn {
-        quarters: 0,
-        mirror: false,
-    };
+    pub const NONE: Turn = Turn::new(0, false);
+
+    /// So many quarter turns, less all whole ones.
+    const fn new(quarters: u8, mirror: bool) -> Turn {
+        let quarters = quarters % 4;
+        Turn { quarters, mirror }
+    }
 
     /// The turn that `--rotation`, `--hflip` and `--vflip` ask for together: flips first, then the
     /// rotation, clockwise.
     pub fn from_flips(quarters: u8, hflip: bool, vflip: bool) -> Turn {
         // A vertical flip is a horizontal one turned by half.
-        Turn {
-            quarters: (quarters + 2 * u8::from(vflip)) % 4,
-            mirror: hflip ^ vflip,
-        }
+        Turn::new(quarters + 2 * u8::from(vflip), hflip ^ vflip)
     }
 
     /// First this, then the next.
@@ -34,10 +34,7 @@ impl Turn {
             true => 4 - self.quarters,
             false => self.quarters,
         };
-        Turn {
-            quarters: (quarters + next.quarters) % 4,
-            mirror: self.mirror ^ next.mirror,
-        }
+        Turn::new(quarters + next.quarters, self.mirror ^ next.mirror)
     }
 
     /// What undoes this one.
@@ -45,10 +42,7 @@ impl Turn {
         match self.mirror {
             // Two mirrorings cancel out what lies between them.
             true => self,
-            false => Turn {
-                quarters: (4 - self.quarters) % 4,
-                ..self
-            },
+            false => Turn::new(4 - self.quarters, false),
         }
     }
 

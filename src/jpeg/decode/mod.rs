@@ -1,27 +1,27 @@
 //! A JPEG into the pixels of a window, on as many threads as it is worth.
 //!
-//! `image` decodes; this room cuts. A JPEG whose restart interval is whole rows of units (MCUs) is cut
+//! `zune-jpeg` decodes; this room cuts. A JPEG whose restart interval is whole rows of units (MCUs) is cut
 //! into strips, each made a JPEG of its own (the same header with another height) and decoded straight
-//! into its rows of the bitmap. `image` smooths chroma vertically, so a strip of a JPEG with halved
+//! into its rows of the bitmap. `zune-jpeg` smooths chroma vertically, so a strip of a JPEG with halved
 //! chroma is decoded with a row of units more on each side, which is thrown away: then it is, pixel for
 //! pixel, what the whole would have been. Any other JPEG is one strip.
 //!
-//! What comes in is hostile: it is walked and bounded before `image` sees it (`header.rs`), and a panic
-//! in `image` ends at the strip. Runs on the caller's thread and its workers'; blocks on nothing but them.
+//! What comes in is hostile: it is walked and bounded before `zune-jpeg` sees it (`header.rs`), and a panic
+//! in it ends at the strip. Runs on the caller's thread and its workers'; blocks on nothing but them.
 //! Keeps its buffers, but for those of a huge picture, and gives back what a much larger one left behind.
 
 mod pack;
 
 use std::cell::Cell;
-use std::io::Cursor;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 
-#[cfg(feature = "recv")]
 use image::RgbImage;
-use image::codecs::jpeg::JpegDecoder;
-use image::{ColorType, ImageDecoder, Limits};
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
 
 use super::error::DecodeError;
 use super::header::{Header, Layout, MAX_PIXELS};
@@ -30,11 +30,11 @@ use super::{MAX_STRIPS, STRIP_PIXELS};
 use crate::picture::bitmap::{self, Bitmap};
 
 thread_local! {
-    /// Whether this thread is in `image`, and catches its panics.
+    /// Whether this thread is in `zune-jpeg`, and catches its panics.
     static TRYING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Keeps panics of `image` off stderr: they are caught and counted as frames that do not decode, and a hostile peer
+/// Keeps panics of `zune-jpeg` off stderr: they are caught and counted as frames that do not decode, and a hostile peer
 /// could cause one with every frame. All other panics are reported as before. To be called once, at program start.
 pub fn silence_caught_panics() {
     let report = panic::take_hook();
@@ -60,7 +60,7 @@ pub struct Decoder {
 struct Buffers {
     /// The strip as a JPEG of its own.
     jpeg: Vec<u8>,
-    /// What `image` makes of it, three bytes a pixel or one.
+    /// What `zune-jpeg` makes of it, three bytes a pixel or one.
     samples: Vec<u8>,
 }
 
@@ -93,16 +93,15 @@ impl Decoder {
     /// Bytes after the JPEG's end are ignored. After an error `into` holds something of its old or its
     /// new size, and the decoder is as good as before.
     pub fn decode(&mut self, jpeg: &[u8], into: &mut Bitmap) -> Result<(), DecodeError> {
-        let header = self.layout.read(jpeg, self.max_pixels)?;
+        self.layout.read(jpeg, self.max_pixels)?;
+        let header = &self.layout.header;
         let (width, height) = (header.width as usize, header.height as usize);
         into.resize(width, height);
 
         let limit = (width * height / self.strip_pixels).min(self.buffers.len());
-        let cuts = cuts(&header, self.layout.starts.len(), limit);
-        let kept = match bitmap::is_huge(width * height) {
-            true => 0,
-            false => cuts.len(),
-        };
+        let cuts = cuts(header, self.layout.starts.len(), limit);
+        let is_huge = bitmap::is_huge(width * height);
+        let kept = if is_huge { 0 } else { cuts.len() };
         let (mut strips, mut rest) = (Vec::with_capacity(cuts.len()), &mut into.pixels[..]);
         for (cut, buffers) in cuts.into_iter().zip(&mut self.buffers) {
             let length = header.pixel_rows(&cut.wanted).len() * width;
@@ -113,7 +112,7 @@ impl Decoder {
         let layout = &self.layout;
         self.workers
             .for_each(&mut strips, |(cut, buffers, pixels, outcome)| {
-                *outcome = buffers.decode_strip(jpeg, layout, &header, cut, pixels);
+                *outcome = buffers.decode_strip(jpeg, layout, cut, pixels);
             });
         let outcome = strips.into_iter().try_for_each(|(.., outcome)| outcome);
         // Those of strips that a larger picture had.
@@ -123,16 +122,12 @@ impl Decoder {
 }
 
 /// Decodes one JPEG to RGB on the caller's thread alone, with the limits and the caught panics of [`Decoder`].
-#[cfg(feature = "recv")]
 pub(crate) fn decode_rgb(jpeg: &[u8]) -> Result<RgbImage, DecodeError> {
-    let mut layout = Layout::default();
-    let header = layout.read(jpeg, MAX_PIXELS)?;
-    let Header { width, height, .. } = header;
-    let (mut buffers, rows) = (Buffers::default(), 0..header.unit_rows());
-    if buffers.decode(jpeg, &layout, &header, &rows)? == ColorType::L8 {
-        let triple = |luma: &u8| [*luma; 3];
-        buffers.samples = buffers.samples.iter().flat_map(triple).collect();
-    }
+    let (mut layout, mut buffers) = (Layout::default(), Buffers::default());
+    layout.read(jpeg, MAX_PIXELS)?;
+    let Header { width, height, .. } = layout.header;
+    let rows = 0..layout.header.unit_rows();
+    buffers.decode(jpeg, &layout, &rows, ColorSpace::RGB)?;
     let picture = RgbImage::from_raw(width, height, buffers.samples);
     picture.ok_or(DecodeError::Damaged(NOT_ITS_SIZE))
 }
@@ -146,7 +141,12 @@ fn cuts(header: &Header, intervals: usize, limit: usize) -> Vec<Cut> {
     };
     let count = limit.min(intervals);
     let whole_rows = header.restart_interval % header.units_across() == 0;
-    if count < 2 || !whole_rows || !known_sampling(header) {
+    // Strips of these are known (and tested) to decode to exactly what the whole does.
+    let known = matches!(
+        header.sampling,
+        [(1, 1), (0, 0), (0, 0)] | [(1 | 2, 1 | 2), (1, 1), (1, 1)]
+    );
+    if count < 2 || !whole_rows || !known {
         return vec![whole];
     }
     let step = header.rows_an_interval();
@@ -169,14 +169,6 @@ fn cuts(header: &Header, intervals: usize, limit: usize) -> Vec<Cut> {
     }
 }
 
-/// Whether strips of this sampling are known (and tested) to decode to exactly what the whole does.
-fn known_sampling(header: &Header) -> bool {
-    matches!(
-        header.sampling,
-        [(1, 1), (0, 0), (0, 0)] | [(1 | 2, 1 | 2), (1, 1), (1, 1)]
-    )
-}
-
 const NOT_ITS_SIZE: &str = "it is not of the size that it says";
 
 impl Buffers {
@@ -185,64 +177,52 @@ impl Buffers {
         &mut self,
         jpeg: &[u8],
         layout: &Layout,
-        header: &Header,
         Cut { wanted, decoded }: &Cut,
         pixels: &mut [u32],
     ) -> Result<(), DecodeError> {
-        let color = self.decode(jpeg, layout, header, decoded)?;
+        let header = &layout.header;
+        let colors = match header.sampling {
+            [_, (0, 0), _] => ColorSpace::Luma,
+            _ => ColorSpace::RGB,
+        };
+        self.decode(jpeg, layout, decoded, colors)?;
         let skipped = header.pixel_rows(&(decoded.start..wanted.start)).len();
-        let bytes = header.width as usize * usize::from(color.bytes_per_pixel());
+        let bytes = header.width as usize * colors.num_components();
         let wanted = &self.samples[skipped * bytes..];
-        match color {
-            ColorType::L8 => pack::gray(wanted, pixels),
+        match colors {
+            ColorSpace::Luma => pack::gray(wanted, pixels),
             _ => pack::rgb(wanted, pixels),
         }
         Ok(())
     }
 
-    /// Decodes these rows of units into `samples`, one byte a pixel (`L8`) or three (`Rgb8`).
+    /// Decodes these rows of units into `samples`.
     fn decode(
         &mut self,
         jpeg: &[u8],
         layout: &Layout,
-        header: &Header,
         rows: &Range<u32>,
-    ) -> Result<ColorType, DecodeError> {
-        let step = header.rows_an_interval();
-        let start = layout.starts[(rows.start / step) as usize];
-        let end = match layout.starts.get(rows.end.div_ceil(step) as usize) {
-            // Without the restart marker itself.
-            Some(next) if rows.end < header.unit_rows() => next - 2,
-            _ => layout.end,
+        colors: ColorSpace,
+    ) -> Result<(), DecodeError> {
+        layout.write(jpeg, rows, &mut self.jpeg);
+        let width = layout.header.width as usize;
+        let height = layout.header.pixel_rows(rows).len();
+        let decode = || {
+            let options = DecoderOptions::default().set_strict_mode(false);
+            let options = options.set_max_width(width).set_max_height(height);
+            let options = options.jpeg_set_out_colorspace(colors);
+            let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&self.jpeg), options);
+            decoder.decode_headers()?;
+            if decoder.dimensions() != Some((width, height)) {
+                return Err(DecodeError::Damaged(NOT_ITS_SIZE));
+            }
+            bitmap::resize(&mut self.samples, width * height * colors.num_components());
+            Ok(decoder.decode_into(&mut self.samples)?)
         };
-        let height = header.pixel_rows(rows).len() as u32;
-        layout.write(height, &jpeg[start..end], &mut self.jpeg);
         TRYING.set(true);
-        let tried = panic::catch_unwind(AssertUnwindSafe(|| self.try_image(header.width, height)));
+        let tried = panic::catch_unwind(AssertUnwindSafe(decode));
         TRYING.set(false);
         tried.unwrap_or(Err(DecodeError::Panicked))
-    }
-
-    /// Has `image` decode `jpeg` into `samples`.
-    fn try_image(&mut self, width: u32, height: u32) -> Result<ColorType, DecodeError> {
-        let jpeg = Cursor::new(&self.jpeg);
-        let mut decoder = JpegDecoder::new(jpeg).map_err(DecodeError::Image)?;
-        let mut limits = Limits::no_limits();
-        limits.max_image_width = Some(width);
-        limits.max_image_height = Some(height);
-        decoder.set_limits(limits).map_err(DecodeError::Image)?;
-        if decoder.dimensions() != (width, height) {
-            return Err(DecodeError::Damaged(NOT_ITS_SIZE));
-        }
-        let color = decoder.color_type();
-        if !matches!(color, ColorType::L8 | ColorType::Rgb8) {
-            return Err(DecodeError::Unsupported("colours with transparency"));
-        }
-        let bytes = width as usize * height as usize * usize::from(color.bytes_per_pixel());
-        bitmap::resize(&mut self.samples, bytes);
-        let read = decoder.read_image(&mut self.samples);
-        read.map_err(DecodeError::Image)?;
-        Ok(color)
     }
 }
 

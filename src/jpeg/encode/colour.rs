@@ -6,9 +6,6 @@
 
 use crate::picture::{Matrix, Range};
 
-/// Red's and blue's share of BT.601's luma.
-const JPEG: (f64, f64) = (0.299, 0.114);
-
 /// What turns a picture's samples of each kind, Y, Cb and Cr, into JPEG's.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Colour([Weights; 3]);
@@ -26,38 +23,23 @@ struct Weights {
 impl Colour {
     /// What there is to do; `None` where the samples are JPEG's already.
     pub(super) fn new(range: Range, matrix: Matrix) -> Option<Self> {
-        let (red, blue) = match matrix {
-            Matrix::Bt601 => JPEG,
-            Matrix::Bt709 => (0.2126, 0.0722),
-            Matrix::Bt2020 => (0.2627, 0.0593),
+        let black = if range == Range::Limited { 16 } else { 0 };
+        // By way of red, green and blue, with the weights of both matrices: what luma adds to itself, what Cb
+        // and Cr add to it, what Cb adds to itself and Cr to Cb, what Cr adds to itself and Cb to Cr.
+        let [luma, luma_cb, luma_cr, cb, cb_cr, cr, cr_cb] = match (range, matrix) {
+            (Range::Full, Matrix::Bt601) => return None,
+            (Range::Full, Matrix::Bt709) => [0, 26, 50, -3, -28, -4, -19],
+            (Range::Full, Matrix::Bt2020) => [0, 30, 27, -1, -15, -6, -22],
+            (Range::Limited, Matrix::Bt601) => [42, 0, 0, 35, 0, 35, 0],
+            (Range::Limited, Matrix::Bt709) => [42, 30, 57, 32, -32, 31, -21],
+            (Range::Limited, Matrix::Bt2020) => [42, 34, 31, 34, -17, 29, -25],
         };
-        let (black, luma_scale, chroma_scale) = match range {
-            Range::Full => (0, 1.0, 1.0),
-            Range::Limited => (16, 255.0 / 219.0, 255.0 / 224.0),
-        };
-        // What becomes of chroma alone, by way of red, green and blue: JPEG's luma, Cb and Cr.
-        let converted = |cb: f64, cr: f64| {
-            let (r, b) = (2.0 * (1.0 - red) * cr, 2.0 * (1.0 - blue) * cb);
-            let g = -(red * r + blue * b) / (1.0 - red - blue);
-            let luma = JPEG.0 * r + (1.0 - JPEG.0 - JPEG.1) * g + JPEG.1 * b;
-            let cb = (b - luma) / (2.0 * (1.0 - JPEG.1));
-            let cr = (r - luma) / (2.0 * (1.0 - JPEG.0));
-            [luma, cb, cr].map(|part| part * chroma_scale)
-        };
-        let (cb, cr) = (converted(1.0, 0.0), converted(0.0, 1.0));
-        let fraction = |factor: f64| (factor * 256.0).round() as i16;
-        let weights = |zero, own: f64, mixed: [f64; 2]| Weights {
-            zero,
-            own: fraction(own - 1.0),
-            mixed: mixed.map(fraction),
-        };
-        let kinds = [
-            weights([black, 0], luma_scale, [cb[0], cr[0]]),
-            weights([128; 2], cb[1], [cr[1], 0.0]),
-            weights([128; 2], cr[2], [cb[2], 0.0]),
-        ];
-        let changes = |kind: &Weights| kind.own != 0 || kind.mixed != [0; 2];
-        (black != 0 || kinds.iter().any(changes)).then_some(Colour(kinds))
+        let weights = |zero, own, mixed| Weights { zero, own, mixed };
+        Some(Colour([
+            weights([black, 0], luma, [luma_cb, luma_cr]),
+            weights([128; 2], cb, [cb_cr, 0]),
+            weights([128; 2], cr, [cr_cb, 0]),
+        ]))
     }
 
     /// Whether luma and chroma mix: what one becomes depends on the others.
@@ -125,7 +107,7 @@ mod tests {
     #[test]
     fn every_range_and_matrix_comes_within_a_step_and_a_half() {
         let weights = [
-            (Matrix::Bt601, JPEG),
+            (Matrix::Bt601, (0.299, 0.114)),
             (Matrix::Bt709, (0.2126, 0.0722)),
             (Matrix::Bt2020, (0.2627, 0.0593)),
         ];

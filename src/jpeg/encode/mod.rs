@@ -25,7 +25,6 @@ use super::turbo::{Settings, Turbo};
 use super::workers::WorkerPool;
 use super::{MAX_STRIPS, STRIP_PIXELS};
 use crate::picture::{Picture, PixelFormat, Turn};
-use planes::PlaneRows;
 
 /// Encodes one picture after the other.
 pub struct Encoder {
@@ -64,7 +63,7 @@ impl Encoder {
     ///
     /// Chroma stays as thin as the picture's own: 4:2:0, 4:2:2, 4:4:4 or none; RGB becomes 4:2:0, and
     /// so does 4:2:2 that is turned by a quarter (the 4:4:0 that it would become is rare enough that
-    /// hardware decoders lack it; two rows of chroma are averaged into one). `quality` is 1 to 100.
+    /// hardware decoders lack it; every second row of chroma is left out). `quality` is 1 to 100.
     /// Pictures large enough for strips bear restart markers, whatever the number of threads here, so
     /// that a viewer with more of them can use them.
     pub fn encode(
@@ -83,7 +82,8 @@ impl Encoder {
         let worth = (width * height / self.strip_pixels).clamp(1, MAX_STRIPS);
         let settings = Settings {
             width,
-            height,
+            rows: 0..height,
+            turn,
             sampling: sampling(picture.format, turn),
             quality,
             restarts: worth > 1,
@@ -99,7 +99,7 @@ impl Encoder {
             strip.rows = border(index)..border(index + 1);
         }
         self.workers.for_each(strips, |strip| {
-            strip.error = strip.encode(picture, turn, &settings).err();
+            strip.error = strip.encode(picture, &settings).err();
         });
         if let Some(error) = strips.iter_mut().find_map(|strip| strip.error.take()) {
             return Err(error);
@@ -110,25 +110,15 @@ impl Encoder {
 }
 
 impl Strip {
-    fn encode(
-        &mut self,
-        picture: &Picture<'_>,
-        turn: Turn,
-        settings: &Settings,
-    ) -> Result<(), EncodeError> {
+    fn encode(&mut self, picture: &Picture<'_>, settings: &Settings) -> Result<(), EncodeError> {
         let rows = self.rows.clone();
-        let first_row = rows.start / settings.sampling.mcu_height();
-        let settings = Settings {
-            height: rows.len(),
-            ..*settings
+        let settings = Settings { rows, ..*settings };
+        let source = match picture.format.is_rgb() {
+            true => self.pixels.source(picture, &settings),
+            false => self.planes.source(picture, &settings),
         };
-        let source = if picture.format.is_rgb() {
-            self.pixels.source(picture, turn, rows)
-        } else {
-            let planes = PlaneRows::of(picture, turn);
-            self.planes.source(&planes, turn, &settings, rows.start)
-        };
-        self.turbo.compress(source, &settings, &mut self.jpeg)?;
+        self.turbo.write(source, &settings, &mut self.jpeg)?;
+        let first_row = self.rows.start / settings.sampling.mcu_height();
         self.coded = number_restarts(&mut self.jpeg, first_row);
         Ok(())
     }
@@ -152,8 +142,7 @@ fn check(picture: &Picture<'_>) -> Result<(), EncodeError> {
     }
     let sizes = picture.plane_sizes();
     for (number, (plane, size)) in picture.planes.iter().zip(sizes).enumerate() {
-        let span = size.span(plane.stride);
-        if size.rows > 0 && span.is_none_or(|bytes| bytes > plane.data.len()) {
+        if size.rows > 0 && !plane.holds(size) {
             return Err(EncodeError::ShortPlane {
                 plane: number,
                 bytes: plane.data.len(),
@@ -202,5 +191,5 @@ fn join(strips: &mut [Strip], settings: &Settings, jpeg: &mut Vec<u8>) {
         }
         jpeg.extend_from_slice(&strip.jpeg[from..]);
     }
-    set_height(jpeg, settings.height as u32);
+    set_height(jpeg, settings.rows.len() as u32);
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use turbojpeg::PixelFormat as Order;
 
-use crate::jpeg::turbo::{Source, as_bytes};
+use crate::jpeg::turbo::{Settings, Source};
 use crate::picture::transpose::Tile;
 use crate::picture::{Picture, PixelFormat, Plane, Turn};
 
@@ -19,13 +19,13 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    /// The turned picture's rows `rows`.
+    /// The turned picture's rows that `settings` names.
     pub(super) fn source<'b>(
         &'b mut self,
         picture: &Picture<'b>,
-        turn: Turn,
-        rows: Range<usize>,
+        settings: &Settings,
     ) -> Source<'b> {
+        let (width, rows) = (settings.width, settings.rows.clone());
         let Plane { data, stride } = picture.planes[0];
         // As they lie, and as 32 bits.
         let (order, padded) = match picture.format {
@@ -35,30 +35,26 @@ impl Buffers {
             _ => (Order::RGBX, Order::RGBX),
         };
         let bytes = picture.format.samples().0[0].step;
-        if turn == Turn::NONE && bytes > 2 {
+        if settings.turn == Turn::NONE && bytes > 2 {
             let data = &data[rows.start * stride..];
             return Source::Packed(Plane { data, stride }, order);
         }
         let size = (picture.width as usize, picture.height as usize);
-        let width = if turn.swaps_sides() { size.1 } else { size.0 };
         self.pixels.resize(width * rows.len(), 0);
         let read = |row: usize, columns: Range<usize>, line: &mut [u32]| {
             let row = &data[row * stride..];
+            let expanded = |pixel| expand(u16::from_le_bytes(pixel));
             match bytes {
-                2 => convert(row, columns, line, |pixel| {
-                    expand(u16::from_le_bytes(pixel))
-                }),
+                2 => convert(row, columns, line, expanded),
                 3 => convert(row, columns, line, |[a, b, c]| [a, b, c, 0]),
                 _ => convert(row, columns, line, |pixel| pixel),
             }
         };
         self.tile
-            .lay_down(turn, size, rows, &mut self.pixels, width, read);
-        let plane = Plane {
-            data: as_bytes(&self.pixels),
-            stride: 4 * width,
-        };
-        Source::Packed(plane, padded)
+            .lay_down(settings.turn, size, rows, &mut self.pixels, width, read);
+        let data = bytemuck::cast_slice(&self.pixels);
+        let stride = 4 * width;
+        Source::Packed(Plane { data, stride }, padded)
     }
 }
 

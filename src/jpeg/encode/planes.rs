@@ -13,15 +13,13 @@ use crate::jpeg::turbo::{Settings, Source};
 use crate::picture::transpose::Tile;
 use crate::picture::{Matrix, Picture, PixelFormat, Plane, Samples, Turn};
 
-/// A picture, read by plane and row.
-pub(super) struct PlaneRows<'a> {
-    picture: &'a Picture<'a>,
-    /// Where Y, Cb and Cr lie.
+/// A picture, read by kind of sample (Y, Cb or Cr) and row.
+struct PlaneRows<'a> {
+    /// In which plane each kind lies, and where in it.
+    planes: [Plane<'a>; 3],
     samples: [Samples; 3],
     /// Luma samples for one of chroma, across and down.
     factors: (usize, usize),
-    /// Two rows of chroma become one.
-    halved: bool,
     colour: Option<Colour>,
 }
 
@@ -29,73 +27,57 @@ pub(super) struct PlaneRows<'a> {
 type Scratch = [Vec<u8>; 3];
 
 impl<'a> PlaneRows<'a> {
-    /// How the rows of a YUV or gray picture that was checked are read, if it is to be laid down as
-    /// `turn` says.
-    pub(super) fn of(picture: &'a Picture<'a>, turn: Turn) -> Self {
-        let (samples, factors) = picture.format.samples();
+    /// How the rows of a YUV or gray picture that was checked are read for a JPEG whose chroma is as thin as
+    /// `factors` says.
+    fn of(picture: &Picture<'a>, factors: (usize, usize)) -> Self {
+        let (samples, (_, down)) = picture.format.samples();
         let matrix = match picture.format {
             // It has no colours to weigh.
             PixelFormat::Gray => Matrix::Bt601,
             _ => picture.matrix,
         };
+        let mut planes = samples.map(|samples| picture.planes[samples.plane]);
+        // 4:2:2 that becomes 4:2:0 has every second row of chroma too many.
+        planes[1].stride *= factors.1 / down;
+        planes[2].stride *= factors.1 / down;
         PlaneRows {
-            picture,
+            planes,
             samples,
             factors,
-            halved: factors == (2, 1) && turn.swaps_sides(),
             colour: Colour::new(picture.range, matrix),
         }
     }
 
-    /// Samples in a row, and rows, of a plane.
-    fn size(&self, plane: usize) -> (usize, usize) {
-        let (width, height) = (self.picture.width as usize, self.picture.height as usize);
-        match plane {
-            0 => (width, height),
-            _ => (
-                width.div_ceil(self.factors.0),
-                height.div_ceil(self.factors.1 * if self.halved { 2 } else { 1 }),
-            ),
-        }
-    }
-
-    /// The plane itself, where its samples lie one after the other in JPEG's colours.
-    fn as_it_lies(&self, plane: usize) -> Option<Plane<'a>> {
-        let samples = self.samples[plane];
-        let right = samples.step == 1 && self.colour.is_none() && !self.halved;
-        right.then(|| self.picture.planes[samples.plane])
-    }
-
-    /// Reads part of a row of a plane, in JPEG's colours.
+    /// Reads part of a row of samples of a kind, in JPEG's colours.
     fn read(
         &self,
-        plane: usize,
+        kind: usize,
         row: usize,
         columns: Range<usize>,
         out: &mut [u8],
-        [spare, cb, cr]: &mut Scratch,
+        [thin, cb, cr]: &mut Scratch,
     ) {
-        self.read_raw(plane, row, columns.clone(), out, spare);
+        self.gather(kind, row, columns.clone(), out);
         let Some(colour) = &self.colour else { return };
         if !colour.mixes() {
-            return colour.convert(plane, out, &[]);
+            return colour.convert(kind, out, &[]);
         }
-        if plane > 0 {
+        if kind > 0 {
             cb.resize(out.len(), 0);
-            self.read_raw(3 - plane, row, columns, cb, spare);
-            return colour.convert(plane, out, &[cb]);
+            self.gather(3 - kind, row, columns, cb);
+            return colour.convert(kind, out, &[cb]);
         }
         // The chroma of each of luma's samples.
         let (across, down) = self.factors;
-        let thin = columns.start / across..columns.end.div_ceil(across);
-        for (plane, chroma) in [(1, &mut *cb), (2, &mut *cr)] {
+        let wanted = columns.start / across..columns.end.div_ceil(across);
+        thin.resize(wanted.len(), 0);
+        for (kind, chroma) in [(1, &mut *cb), (2, &mut *cr)] {
             chroma.resize(out.len() + 2, 0);
-            spare.resize(thin.len(), 0);
-            self.gather(plane, row / down, thin.clone(), spare);
+            self.gather(kind, row / down, wanted.clone(), thin);
             if across == 1 {
-                chroma[..spare.len()].copy_from_slice(spare);
+                chroma[..thin.len()].copy_from_slice(thin);
             } else {
-                for (pair, sample) in chroma.chunks_exact_mut(2).zip(spare.iter()) {
+                for (pair, sample) in chroma.chunks_exact_mut(2).zip(thin.iter()) {
                     pair.fill(*sample);
                 }
             }
@@ -104,31 +86,10 @@ impl<'a> PlaneRows<'a> {
         colour.convert(0, out, &[&cb[first..], &cr[first..]]);
     }
 
-    /// Reads part of a row of a plane as its samples are, halved where they are to be.
-    fn read_raw(
-        &self,
-        plane: usize,
-        row: usize,
-        columns: Range<usize>,
-        out: &mut [u8],
-        spare: &mut Vec<u8>,
-    ) {
-        if plane == 0 || !self.halved {
-            return self.gather(plane, row, columns, out);
-        }
-        let below = (2 * row + 1).min(self.picture.height as usize - 1);
-        spare.resize(out.len(), 0);
-        self.gather(plane, 2 * row, columns.clone(), out);
-        self.gather(plane, below, columns, spare);
-        for (above, below) in out.iter_mut().zip(spare.iter()) {
-            *above = u8::midpoint(*above, *below);
-        }
-    }
-
     /// Takes the samples of a kind out of a row in memory.
-    fn gather(&self, plane: usize, row: usize, columns: Range<usize>, out: &mut [u8]) {
-        let Samples { plane, first, step } = self.samples[plane];
-        let Plane { data, stride } = self.picture.planes[plane];
+    fn gather(&self, kind: usize, row: usize, columns: Range<usize>, out: &mut [u8]) {
+        let Samples { first, step, .. } = self.samples[kind];
+        let Plane { data, stride } = self.planes[kind];
         let from = &data[row * stride + columns.start * step..][..columns.len() * step];
         match (step, first) {
             (2, 0) => every::<2, 0>(from, out),
@@ -158,53 +119,49 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    /// The planes of so many of the turned picture's rows as `settings` says, from `row` on.
+    /// The planes of the turned picture's rows that `settings` names.
     pub(super) fn source<'b>(
         &'b mut self,
-        source: &PlaneRows<'b>,
-        turn: Turn,
+        picture: &Picture<'b>,
         settings: &Settings,
-        row: usize,
     ) -> Source<'b> {
         let factors = settings.sampling.size();
-        let count = match settings.sampling {
-            Subsamp::Gray => 1,
-            _ => 3,
-        };
-        let mut sources = [Plane::default(); 3];
-        let buffers = self.planes.iter_mut().zip(&mut sources);
-        for (plane, (buffer, out)) in buffers.enumerate().take(count) {
+        let source = PlaneRows::of(picture, factors);
+        let is_gray = settings.sampling == Subsamp::Gray;
+        let kinds = if is_gray { 1 } else { 3 };
+        let mut planes = [Plane::default(); 3];
+        let buffers = self.planes.iter_mut().zip(&mut planes);
+        for (kind, (buffer, out)) in buffers.enumerate().take(kinds) {
             // Chroma is thinner than luma, of which the encoder reads whole chroma samples.
-            let (thin, whole) = match plane {
+            let ((across, down), (w, h)) = match kind {
                 0 => ((1, 1), factors),
                 _ => (factors, (1, 1)),
             };
-            let (width, height) = (settings.width, settings.height);
-            let size = (width.div_ceil(thin.0), height.div_ceil(thin.1));
-            let padded = (
-                size.0.next_multiple_of(whole.0),
-                size.1.next_multiple_of(whole.1),
-            );
-            let top = row / thin.1;
-            let as_it_lies = source.as_it_lies(plane);
-            if let Some(lies) = as_it_lies.filter(|_| turn == Turn::NONE && size == padded) {
-                let data = &lies.data[top * lies.stride..];
-                *out = Plane { data, ..lies };
+            let thin = |(w, h): (usize, usize)| (w.div_ceil(across), h.div_ceil(down));
+            let size = thin((settings.width, settings.rows.len()));
+            let padded = (size.0.next_multiple_of(w), size.1.next_multiple_of(h));
+            let top = settings.rows.start / down;
+            let is_right = source.samples[kind].step == 1 && source.colour.is_none();
+            if is_right && settings.turn == Turn::NONE && size == padded {
+                let Plane { data, stride } = source.planes[kind];
+                let data = &data[top * stride..];
+                *out = Plane { data, stride };
                 continue;
             }
             buffer.resize(padded.0 * padded.1, 0);
             let (rows, scratch) = (top..top + size.1, &mut self.scratch);
             let read =
-                |row, columns, line: &mut [u8]| source.read(plane, row, columns, line, scratch);
+                |row, columns, line: &mut [u8]| source.read(kind, row, columns, line, scratch);
+            let from = thin((picture.width as usize, picture.height as usize));
             self.tile
-                .lay_down(turn, source.size(plane), rows, buffer, padded.0, read);
+                .lay_down(settings.turn, from, rows, buffer, padded.0, read);
             pad(size, padded, buffer);
             *out = Plane {
                 data: buffer,
                 stride: padded.0,
             };
         }
-        Source::Planes(sources)
+        Source::Planes(planes)
     }
 }
 
