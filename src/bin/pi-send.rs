@@ -14,7 +14,7 @@ use pi_stream::report::{Program, Statistics, shell};
 use pi_stream::send;
 use pi_stream::send::event::Event;
 use pi_stream::send::source::{self, Failure, Source};
-use pi_stream::send::stats::{Counters, Reporter};
+use pi_stream::send::stats::{self, Counters};
 use pi_stream::source::Feed;
 
 fn main() {
@@ -70,8 +70,8 @@ fn use_tuning_file(plan: &Plan) -> Result<(), Failure> {
 fn run(plan: Plan, program: &mut Program) -> anyhow::Result<()> {
     let feed = Arc::new(Feed::new(plan.delivery));
     let counters = Arc::new(Counters::default());
-    let mut reporter = Reporter::new(Arc::clone(&counters), Arc::clone(&feed), Instant::now());
-    let statistics = Statistics::start(program, move |now, last| reporter.report(now, last))?;
+    let reports = stats::reports(Arc::clone(&counters), Arc::clone(&feed), Instant::now());
+    let statistics = Statistics::start(program, reports)?;
     let console = Arc::clone(&program.console);
     let source = source::start(plan.source, &feed, move |severity, line| {
         console.say(severity, &line);

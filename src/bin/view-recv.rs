@@ -58,7 +58,7 @@ enum Ending {
 
 fn run(options: Options, program: &mut Program) -> anyhow::Result<Ending> {
     let acceptors = listen::listen(options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT }))?;
-    let bound: Vec<SocketAddr> = acceptors.iter().map(|a| a.address()).collect();
+    let bound: Vec<SocketAddr> = acceptors.iter().map(|a| a.address).collect();
 
     let reporter = Reporter {
         console: Arc::clone(&program.console),

@@ -83,15 +83,11 @@ pub(crate) fn network(text: &str) -> Result<IpNet, &'static str> {
 #[derive(Debug)]
 pub struct Acceptor {
     socket: TcpListener,
-    address: SocketAddr,
+    /// The address listened on, with the port that the system chose where 0 was asked for.
+    pub address: SocketAddr,
 }
 
 impl Acceptor {
-    /// The address listened on, with the port that the system chose where 0 was asked for.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     pub(crate) fn accept(&self) -> io::Result<Arc<Link>> {
         let (stream, peer) = self.socket.accept()?;
         // An IPv4 address that came through an IPv6 socket, as itself.
@@ -156,7 +152,7 @@ mod tests {
     #[test]
     fn an_address_in_use_says_what_to_do() {
         let first = listen(Bind::One(([127, 0, 0, 1], 0).into())).unwrap();
-        let address = first[0].address();
+        let address = first[0].address;
         let error = listen(Bind::One(address)).unwrap_err();
         let line = error.to_string();
         assert!(
@@ -170,7 +166,7 @@ mod tests {
         let acceptors = listen(Bind::All { port: 0 }).unwrap();
         let ports: Vec<u16> = acceptors
             .iter()
-            .map(|acceptor| acceptor.address().port())
+            .map(|acceptor| acceptor.address.port())
             .collect();
         assert!(
             ports.iter().all(|port| *port == ports[0] && *port != 0),

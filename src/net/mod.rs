@@ -1,9 +1,9 @@
 //! The network: connections between a sender and a viewer. Nobody above this room sees a socket.
 //!
 //! ```text
-//! dial (race) ─┐            ┌─ link/sending     frames out, acks in
-//!              ├─▶  link  ──┤
-//! listen ──────┘            └─ link/receiving   frames in, acks out
+//! dial ───┐            ┌─ link/sending     frames out, acks in
+//!         ├─▶  link  ──┤
+//! listen ─┘            └─ link/receiving   frames in, acks out
 //!
 //! path    what the kernel knows of a link's path    sliding   the best value of the last while
 //! reach   what to type to connect here

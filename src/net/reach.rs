@@ -2,6 +2,7 @@
 //!
 //! Asks the system once for its addresses and its firewall; no sockets, no waiting.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -85,14 +86,12 @@ fn from_elsewhere(bound: SocketAddr) -> Hint {
 
 /// What to do about this system's firewall; `is_there` says whether a file is.
 fn firewall(port: u16, is_there: impl Fn(&str) -> bool) -> Hint {
-    if cfg!(target_os = "macos") {
+    let mut what = format!("Allow TCP port {port} in this computer's firewall");
+    let command = if cfg!(target_os = "macos") {
         // It knows programs, and no ports.
-        return Hint {
-            what: "Allow view-recv in System Settings, Network, Firewall".into(),
-            command: None,
-        };
-    }
-    let command = if cfg!(windows) {
+        what = "Allow view-recv in System Settings, Network, Firewall".into();
+        None
+    } else if cfg!(windows) {
         Some(format!(
             "netsh advfirewall firewall add rule name=view-recv dir=in action=allow protocol=TCP localport={port}"
         ))
@@ -102,10 +101,7 @@ fn firewall(port: u16, is_there: impl Fn(&str) -> bool) -> Hint {
     } else {
         is_there("/usr/sbin/ufw").then(|| format!("sudo ufw allow {port}/tcp"))
     };
-    Hint {
-        what: format!("Allow TCP port {port} in this computer's firewall"),
-        command,
-    }
+    Hint { what, command }
 }
 
 /// The addresses at which another machine can reach a listener, the likeliest first: those of the
@@ -116,15 +112,13 @@ fn reachable(bound: IpAddr) -> Vec<IpAddr> {
         return vec![bound];
     }
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    let mut found: Vec<(u8, IpAddr)> = interfaces
+    let found: BTreeSet<(u8, IpAddr)> = interfaces
         .iter()
         .filter(|interface| !is_bridge(&interface.name))
         .map(|interface| interface.ip())
         .filter(|ip| ip.is_ipv4() == bound.is_ipv4())
         .filter_map(|ip| Some((rank(ip)?, ip)))
         .collect();
-    found.sort_unstable();
-    found.dedup();
     found.into_iter().map(|(_, ip)| ip).collect()
 }
 

@@ -107,7 +107,7 @@ impl Listener {
     }
 
     fn take(&self, link: &Arc<Link>) -> io::Result<()> {
-        let ip = link.peer().ip();
+        let ip = link.peer.ip();
         if !self.allowed.includes(ip) {
             self.cameras.tell(Event::NotAllowed(ip));
             return Ok(());
@@ -187,7 +187,7 @@ impl Admission {
 
 impl Candidate {
     fn ip(&self) -> IpAddr {
-        self.link.peer().ip()
+        self.link.peer.ip()
     }
 
     fn held(&self) -> usize {
@@ -365,7 +365,7 @@ mod tests {
         }
         let arrival = frames.read(&mut frame, Some(&permit)).unwrap();
         assert_eq!(
-            (arrival, frames.position()),
+            (arrival, frames.reader.position()),
             (Arrival::Nothing, SHARE as u64)
         );
         permit.has_prospects = true;

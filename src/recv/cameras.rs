@@ -229,7 +229,7 @@ impl Cameras {
         stamp: Option<&Stamp>,
         now: Instant,
     ) -> Option<Arc<Session>> {
-        let identity = Identity::new(link.peer(), stamp);
+        let identity = Identity::new(link.peer, stamp);
         let mut guard = lock(&self.places);
         let places = &mut *guard;
         let index = places.room_for(|other| *other == identity, &self.config, now)?;
@@ -440,7 +440,7 @@ mod tests {
         /// A connection of that camera brings a frame.
         fn comes(&self, camera: &Sender, ms: Ms) -> Option<Arc<Session>> {
             let (link, _far) = Link::pair(([10, 0, 0, camera.0], 1000).into());
-            let (identity, now) = (Identity::new(link.peer(), camera.1.as_ref()), self.at(ms));
+            let (identity, now) = (Identity::new(link.peer, camera.1.as_ref()), self.at(ms));
             let has_room = self.cameras.has_room_for(|other| *other == identity, now);
             let begun = self.cameras.begin(&link, camera.1.as_ref(), now);
             assert_eq!(has_room, begun.is_some());

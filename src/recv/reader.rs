@@ -40,7 +40,7 @@ const SPARE_FRAMES: usize = 4;
 pub(super) fn run(cameras: &Cameras, frames: Frames, permit: Permit) {
     let mut reader = Reader {
         cameras,
-        peer: frames.link().peer(),
+        peer: frames.link.peer,
         frames,
         pool: Pool::new(SPARE_FRAMES),
     };
@@ -100,7 +100,7 @@ impl Reader<'_> {
                 .cameras
                 .has_room_for(|other| other.ip == self.ip(), now);
             permit.has_prospects = is_open;
-            let was_at = self.frames.position();
+            let was_at = self.frames.reader.position();
             match self.frames.read(&mut first, Some(&permit)) {
                 Ok(Arrival::Frame) => break,
                 Ok(Arrival::Nothing) => {}
@@ -108,7 +108,7 @@ impl Reader<'_> {
                 Err(error) => return Err(self.broke_off(&permit, error)),
             }
             let now = Instant::now();
-            if self.frames.position() > was_at {
+            if self.frames.reader.position() > was_at {
                 moved = now;
             }
             // Looked at behind the reading: what came while this thread was held up counts.
@@ -134,8 +134,8 @@ impl Reader<'_> {
 
     /// How many bytes have come of the first frame, and how many it has.
     fn progress(&self) -> (u64, u64) {
-        let got = self.frames.position().saturating_sub(4);
-        (got, got + self.frames.missing() as u64)
+        let got = self.frames.reader.position().saturating_sub(4);
+        (got, got + self.frames.reader.missing() as u64)
     }
 
     /// What there is to tell of a first frame that did not come.
@@ -173,7 +173,7 @@ impl Reader<'_> {
             }),
             // Whoever dials two addresses at once closes one of the connections; so do tools that look
             // whether somebody listens.
-            _ if self.frames.position() == 0 && !permit.is_evicted() => None,
+            _ if self.frames.reader.position() == 0 && !permit.is_evicted() => None,
             _ => Some(Event::NoPicture(ip)),
         }
     }
@@ -183,7 +183,7 @@ impl Reader<'_> {
         Some(Event::Busy {
             who: Identity::new(self.peer, stamp),
             shown: self.cameras.anybody()?,
-            port: self.frames.link().local_port()?,
+            port: self.frames.link.local_port()?,
         })
     }
 
@@ -235,7 +235,7 @@ impl Reader<'_> {
             decoder.decode(first, &mut Bitmap::default())
         };
         permit.in_turn(pixels, trial).map_err(refused)?;
-        let (link, now) = (self.frames.link(), Instant::now());
+        let (link, now) = (&self.frames.link, Instant::now());
         let taken = self.cameras.begin(link, stamp, now);
         Ok(taken.map(|session| (session, header)))
     }
@@ -268,7 +268,7 @@ impl Reader<'_> {
                 };
             }
             let before = Instant::now();
-            let was_at = self.frames.position();
+            let was_at = self.frames.reader.position();
             let read = self.frames.read(&mut frame, None);
             if self.cameras.stall.held_up_since(before) {
                 clocks.catch_up.begin(Instant::now());
@@ -288,12 +288,15 @@ impl Reader<'_> {
                 Err(error) => return End::Broken(error),
             }
             let now = Instant::now();
-            if !self.frames.is_within_frame() {
+            if !self.frames.reader.is_within_frame() {
                 began = now;
             }
             // Bytes are a sign of life, as long as they come to a frame in the end.
             let comes_to_it = now.saturating_duration_since(began) < FRAME_PATIENCE;
-            if self.frames.is_within_frame() && self.frames.position() > was_at && comes_to_it {
+            if self.frames.reader.is_within_frame()
+                && self.frames.reader.position() > was_at
+                && comes_to_it
+            {
                 session.bytes(now);
             }
             if session.is_idle(self.cameras.config.idle_timeout, now) {

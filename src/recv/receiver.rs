@@ -80,7 +80,7 @@ impl Receiver {
 
     /// Where it listens (of several addresses, the first).
     pub fn address(&self) -> SocketAddr {
-        self.acceptors[0].address()
+        self.acceptors[0].address
     }
 
     /// The newest frame, waited for until `patience` is over: any, and [`Duration::MAX`] waits for ever.

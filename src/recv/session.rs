@@ -198,8 +198,8 @@ impl Session {
     ) -> Self {
         Session {
             id,
-            peer: link.peer(),
-            identity: Identity::new(link.peer(), stamp),
+            peer: link.peer,
+            identity: Identity::new(link.peer, stamp),
             label,
             camera,
             link: Arc::clone(link),

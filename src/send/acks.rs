@@ -1,15 +1,17 @@
 //! What was sent on a connection and what the receiver has said of it: how many frames are on their way, how old they
 //! were when they were shown, and whether the connection has proven itself.
 //!
-//! One per connection. The sending thread notes each frame, the thread "acks" brings the answers, and
-//! the gate waits here for them. Acks come from the network: one for a frame that is not on its way is
-//! ignored, and nothing here grows beyond `MAX_NOTED`.
+//! One per connection, and all that its two threads say to each other. The sending thread notes each frame, the
+//! thread "acks" brings the answers and, if there is one, the link that takes over; the gate waits here for them. Acks
+//! come from the network: one for a frame that is not on its way is ignored, and nothing here grows beyond
+//! `MAX_NOTED`.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::handoff::lock::{lock, wait_until};
+use crate::net::link::Link;
 use crate::net::path::Path;
 use crate::net::sliding::SlidingBest;
 use crate::protocol::wire::Ack;
@@ -101,7 +103,7 @@ impl Account {
 
     /// Whether a receiver that acknowledges would have done so by now.
     pub(super) fn is_overdue(&self, now: Instant) -> bool {
-        self.last_ack.is_none() && self.arrived.is_some_and(|at| now >= at + ACK)
+        !self.came_to_something() && self.arrived.is_some_and(|at| now >= at + ACK)
     }
 
     /// Whether the receiver did with us what a viewer does that shows another camera, if nothing came of it.
@@ -126,11 +128,16 @@ struct Noted {
 }
 
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     noted: VecDeque<Noted>,
     round_trip: SlidingBest<Duration>,
-    latencies: Latencies,
+    /// Of what was acknowledged since they were last looked at.
+    pub(super) latencies: Latencies,
     account: Account,
+    /// When sending ends by itself: some time after that the link is cut.
+    pub(super) deadline: Option<Instant>,
+    /// The link that takes over, if there is one.
+    pub(super) second: Option<Arc<Link>>,
 }
 
 /// The frames of one connection and what became of them.
@@ -148,6 +155,8 @@ impl Acks {
                 round_trip: SlidingBest::new(ROUND_TRIP_WINDOW, Ord::min),
                 latencies: Latencies::default(),
                 account: Account::new(opened),
+                deadline: None,
+                second: None,
             }),
             changed: Condvar::new(),
         }
@@ -155,7 +164,7 @@ impl Acks {
 
     /// Notes a frame before its first byte is written.
     pub(super) fn note(&self, seq: u64, captured: Instant, bytes: usize, now: Instant) {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         if state.account.written.is_some() {
             state.account.arrived.get_or_insert(now);
         }
@@ -173,7 +182,7 @@ impl Acks {
 
     /// Notes that the last byte of the newest frame was handed to the kernel.
     pub(super) fn written(&self, now: Instant) {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         state.account.written = Some(now);
         if let Some(newest) = state.noted.back_mut() {
             newest.written = now;
@@ -182,7 +191,7 @@ impl Acks {
 
     /// Takes an ack that came at `now`, with what the kernel said of the path then.
     pub(super) fn acked(&self, ack: Ack, path: Option<Path>, now: Instant) {
-        let mut state = lock(&self.state);
+        let mut state = self.state();
         let Some(index) = state.noted.iter().position(|noted| noted.seq == ack.seq) else {
             return;
         };
@@ -197,26 +206,25 @@ impl Acks {
     }
 
     pub(super) fn close(&self, end: End) {
-        lock(&self.state).account.end = Some(end);
+        self.state().account.end = Some(end);
         self.changed.notify_all();
     }
 
     pub(super) fn account(&self) -> Account {
-        lock(&self.state).account
+        self.state().account
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
     }
 
     /// Waits for an ack, the end, or for `patience` to pass.
     pub(super) fn wait(&self, patience: Duration) {
-        let state = lock(&self.state);
+        let state = self.state();
         if state.account.end.is_none() {
             let until = Some(Instant::now() + patience);
             drop(wait_until(&self.changed, state, until));
         }
-    }
-
-    /// The median latency, in milliseconds, of what was acknowledged since the last call.
-    pub(super) fn take_median_latency_ms(&self) -> Option<f64> {
-        lock(&self.state).latencies.take_median_ms()
     }
 }
 
@@ -324,8 +332,8 @@ mod tests {
         // Away for 30 ms, held for 10 of them: a round trip of 20.
         assert_eq!(acks.account().round_trip, Some(20 * MS));
         assert_eq!(acks.account().latency, Some(26 * MS));
-        assert_eq!(acks.take_median_latency_ms(), Some(26.0));
-        assert_eq!(acks.take_median_latency_ms(), None);
+        assert_eq!(acks.state().latencies.take_median_ms(), Some(26.0));
+        assert_eq!(acks.state().latencies.take_median_ms(), None);
     }
 
     #[test]

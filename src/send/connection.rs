@@ -1,7 +1,7 @@
 //! One connection: its link, its acks, its gate and its clock; frames go in whole, with their stamps.
 //!
 //! What is sent, and when, is the outlet's to say. Writing blocks for as long as the kernel takes; a thread
-//! of its own reads the acks, and ends with the connection.
+//! of its own hears the acks, and ends with the connection.
 
 use std::io;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::LOOK;
 use super::acks::{Acks, End, TAKING};
 use super::event::SendError;
-use super::failover::Failover;
+use super::failover;
 use super::gate::Gate;
 use super::stage::Encoded;
 use crate::handoff::stop::Stop;
@@ -31,13 +31,8 @@ const PATIENCE_WHEN_STOPPED: Duration = Duration::from_millis(700);
 pub(super) struct Connection {
     pub(super) link: Arc<Link>,
     pub(super) acks: Arc<Acks>,
-    pub(super) failover: Failover,
     pub(super) gate: Gate,
     clock: Clock,
-    /// Whether it was noted that the receiver takes frames.
-    pub(super) counts: bool,
-    /// Whether it was reported.
-    pub(super) announced: bool,
     /// The number of the last frame.
     seq: u64,
     /// When the last frame was begun, and its bytes.
@@ -51,32 +46,22 @@ impl Connection {
         feed: &Arc<Feed>,
         stop: &Arc<Stop>,
     ) -> io::Result<Connection> {
-        let (acks, mut back) = (Arc::new(Acks::new(Instant::now())), link.acks()?);
-        // Before the thread that ends with the connection only: this one ends when it is dropped, too.
-        let failover = Failover::watch(Arc::clone(&link), Arc::clone(dialer), Arc::clone(stop))?;
+        let (acks, back) = (Arc::new(Acks::new(Instant::now())), link.acks(LOOK)?);
         thread::Builder::new().name("acks".into()).spawn({
-            let (acks, feed) = (Arc::clone(&acks), Arc::clone(feed));
-            // Reads what the receiver says until it closes.
+            let (acks, dialer) = (Arc::clone(&acks), Arc::clone(dialer));
+            let (link, feed, stop) = (Arc::clone(&link), Arc::clone(feed), Arc::clone(stop));
             move || {
-                let end = loop {
-                    match back.read() {
-                        Ok(Some(ack)) => acks.acked(ack, back.link().path(), Instant::now()),
-                        Ok(None) => break End::Closed,
-                        Err(_) => break End::Broken,
-                    }
-                };
-                acks.close(end);
+                acks.close(failover::hear(back, &acks, &dialer, &stop));
+                // Wakes the sending thread out of a write, too.
+                link.cut();
                 feed.slot().nudge();
             }
         })?;
         Ok(Connection {
             link,
             acks,
-            failover,
             gate: Gate::default(),
             clock: Clock::now(),
-            counts: false,
-            announced: false,
             seq: 0,
             last_frame: None,
         })
@@ -101,7 +86,7 @@ impl Connection {
         let bytes = pieces.iter().map(|piece| piece.len()).sum();
         let started = Instant::now();
         self.acks.note(self.seq, picture.captured, bytes, started);
-        let (written, peer) = (self.link.write_frame(&pieces), self.link.peer());
+        let (written, peer) = (self.link.write_frame(&pieces), self.link.peer);
         written.map_err(|error| match error.kind() {
             _ if is_timeout(&error) => SendError::Silent(peer, SILENCE),
             // The receiver closed, and our thread for acks has not come to know of it yet.
@@ -195,10 +180,10 @@ mod tests {
     /// A connection, and the receiver's end of it.
     fn pair() -> (Connection, FarEnd) {
         let (link, far) = Link::pair(([10, 0, 0, 1], 1).into());
-        let dialer = Dialer::new(Target {
+        let dialer = Arc::new(Dialer::new(Target {
             host: "127.0.0.1".to_owned(),
             port: 1,
-        });
+        }));
         let feed = Arc::new(Feed::new(Delivery::NewestWins));
         let opened = Connection::open(link, &dialer, &feed, &Arc::default());
         (opened.unwrap(), far)

@@ -39,9 +39,9 @@ impl Event {
 /// Why sending failed: for good where no retry is wanted, or none would help.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// What is dialled, as the user named it, could not be reached.
-    #[error("{}", .1.told_of(.0))]
-    Unreachable(String, DialError),
+    /// What is dialled could not be reached.
+    #[error(transparent)]
+    Unreachable(DialError),
     /// The receiver closed the connection.
     #[error("lost {0}: view-recv closed the connection")]
     Closed(SocketAddr),
@@ -65,7 +65,7 @@ pub(super) type Kind = (Discriminant<SendError>, Option<Discriminant<DialError>>
 impl SendError {
     pub(super) fn kind(&self) -> Kind {
         let dialling = match self {
-            SendError::Unreachable(_, error) => Some(discriminant(error)),
+            SendError::Unreachable(error) => Some(discriminant(error)),
             _ => None,
         };
         (discriminant(self), dialling)

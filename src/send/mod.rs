@@ -3,7 +3,7 @@
 //! ```text
 //! source ─▶ Feed ─▶ stage ─▶ Arc<Encoded> ─▶ outlet ─▶ gate ─▶ connection ═▶ receiver
 //! (thread)          encodes, when pulled     │   quality         │  ▲
-//!                                            │                   ▼  │ acks, failover (threads)
+//!                                            │                   ▼  │ acks, failover (a thread)
 //!                                            └── event, stats    net::dial: the next connection
 //!
 //! sender   the library's Sender: this, on a thread of its own
@@ -93,6 +93,6 @@ pub fn run(
     report: &(dyn Fn(Event) + Sync),
 ) -> Result<(), SendError> {
     let stage = Stage::new(Arc::clone(feed), config.fps);
-    let (dialer, stop) = (Dialer::new(target), Arc::clone(stop));
+    let (dialer, stop) = (Arc::new(Dialer::new(target)), Arc::clone(stop));
     Outlet::new(config, stage, dialer, counters, stop, report).run()
 }

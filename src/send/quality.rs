@@ -5,6 +5,7 @@
 //! frame may weigh what that rate carries in one interval, less a margin. The quality falls to that at
 //! once and rises to it slowly. Pure arithmetic: no clock of its own, no socket, no encoder.
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 /// Which part of the link's rate the frames may take: the rest is for acknowledgements, others, and
@@ -32,14 +33,15 @@ const WEIGHT: f64 = 0.4;
 pub(super) struct Quality {
     min: u8,
     max: u8,
-    now: u8,
+    /// The quality for the next frame.
+    pub(super) now: u8,
     rate: Option<f64>,
     /// What the frame before went through at, where it had to wait, too.
     last_seen: Option<f64>,
     /// When the rate is next taken for more, and by which part.
     grow_at: Option<Instant>,
     growth: f64,
-    risen: Option<Instant>,
+    changed: Option<Instant>,
 }
 
 /// What became of the frame before: its weight, and how the link took it.
@@ -64,13 +66,8 @@ impl Quality {
             last_seen: None,
             grow_at: None,
             growth: GROWTH,
-            risen: None,
+            changed: None,
         }
-    }
-
-    /// The quality for the next frame.
-    pub(super) fn get(&self) -> u8 {
-        self.now
     }
 
     /// Learns from the frame before; pictures come every `interval`.
@@ -79,43 +76,33 @@ impl Quality {
             return;
         }
         self.learn_rate(carried, now);
-        let Some(rate) = self.rate else {
-            self.rise(self.max, now);
-            return;
-        };
-        let room = rate * interval.as_secs_f64() * SHARE;
-        let fitting = self.fitting(carried.bytes as f64, room);
-        if fitting < self.now {
-            self.now = fitting;
-            self.risen = Some(now);
-        } else {
-            self.rise(fitting, now);
+        let fitting = self.rate.map_or(self.max, |rate| {
+            let room = rate * interval.as_secs_f64() * SHARE;
+            self.fitting(carried.bytes as f64, room)
+        });
+        let may_rise = self.changed.is_none_or(|at| now >= at + RISE);
+        if fitting < self.now || (fitting > self.now && may_rise) {
+            self.now = fitting.min(self.now + 1);
+            self.changed = Some(now);
         }
     }
 
     fn learn_rate(&mut self, carried: Carried, now: Instant) {
         let busy = carried.took.as_secs_f64();
         // Shut for a good part of the time: the link was what it waited for.
-        if busy > 0.0 && carried.waited.as_secs_f64() > busy / 4.0 {
-            let seen = carried.bytes as f64 / busy;
-            // One slow frame is a stall; two in a row are a narrow link, no narrower than the faster of them.
-            let Some(before) = self.last_seen.replace(seen) else {
-                return;
-            };
-            let seen = seen.max(before);
+        let was_narrow = carried.waited.as_secs_f64() > busy / 4.0;
+        let seen = was_narrow.then(|| carried.bytes as f64 / busy.max(1e-9));
+        let before = mem::replace(&mut self.last_seen, seen);
+        // One slow frame is a stall; two in a row are a narrow link, no narrower than the faster of them.
+        if let Some(seen) = seen.zip(before).map(|(a, b)| a.max(b)) {
             let known = self.rate.unwrap_or(seen);
             // Down faster than up: too much in flight is seen by everybody.
             let weight = if seen < known { 2.0 * WEIGHT } else { WEIGHT };
             self.rate = Some(known + weight * (seen - known));
-            self.growth = GROWTH;
-            self.grow_at = Some(now + PROBE);
-            return;
-        }
-        self.last_seen = None;
-        if self.grow_at.is_some_and(|at| now >= at) {
+            (self.growth, self.grow_at) = (GROWTH, Some(now + PROBE));
+        } else if seen.is_none() && self.grow_at.is_some_and(|at| now >= at) {
             self.rate = self.rate.map(|rate| rate * (1.0 + self.growth));
-            self.growth *= 2.0;
-            self.grow_at = Some(now + GROW);
+            (self.growth, self.grow_at) = (2.0 * self.growth, Some(now + GROW));
         }
     }
 
@@ -126,16 +113,6 @@ impl Quality {
             .rev()
             .find(|quality| quantiser_scale(*quality) >= scale)
             .unwrap_or(self.min)
-    }
-
-    fn rise(&mut self, to: u8, now: Instant) {
-        let due = self
-            .risen
-            .is_none_or(|risen| now.saturating_duration_since(risen) >= RISE);
-        if self.now < to && due {
-            self.now += 1;
-            self.risen = Some(now);
-        }
     }
 }
 
@@ -160,7 +137,7 @@ mod tests {
     fn run(quality: &mut Quality, rate: f64, heavy: f64, frames: u32, from: Instant) -> Instant {
         let mut now = from;
         for _ in 0..frames {
-            let bytes = heavy * (quantiser_scale(quality.get()) / 40.0).powf(-0.62);
+            let bytes = heavy * (quantiser_scale(quality.now) / 40.0).powf(-0.62);
             let passing = Duration::from_secs_f64(bytes / rate);
             let took = passing.max(INTERVAL);
             now += took;
@@ -184,23 +161,23 @@ mod tests {
     fn a_narrow_link_brings_the_quality_down_within_a_few_frames() {
         let mut quality = Quality::new(30, 80);
         run(&mut quality, 750_000.0, 40_000.0, 5, Instant::now());
-        let carried = 40_000.0 * (quantiser_scale(quality.get()) / 40.0f64).powf(-0.62);
+        let carried = 40_000.0 * (quantiser_scale(quality.now) / 40.0f64).powf(-0.62);
         assert!(
             carried <= 750_000.0 * 0.033,
             "{} bytes at {}",
             carried,
-            quality.get()
+            quality.now
         );
-        assert!(quality.get() > 30);
+        assert!(quality.now > 30);
     }
 
     #[test]
     fn the_quality_comes_back_when_there_is_room() {
         let mut quality = Quality::new(30, 80);
         let now = run(&mut quality, 300_000.0, 60_000.0, 100, Instant::now());
-        assert_eq!(quality.get(), 30);
+        assert_eq!(quality.now, 30);
         run(&mut quality, 1e9, 60_000.0, 1200, now);
-        assert_eq!(quality.get(), 80);
+        assert_eq!(quality.now, 80);
     }
 
     #[test]
@@ -210,8 +187,8 @@ mod tests {
         let (mut low, mut high) = (u8::MAX, 0);
         for _ in 0..200 {
             now = run(&mut quality, 750_000.0, 40_000.0, 1, now);
-            low = low.min(quality.get());
-            high = high.max(quality.get());
+            low = low.min(quality.now);
+            high = high.max(quality.now);
         }
         assert!(high - low <= 10, "between {low} and {high}");
     }
@@ -227,13 +204,13 @@ mod tests {
         };
         quality.learn(stalled, INTERVAL, now);
         run(&mut quality, 1e9, 40_000.0, 10, now);
-        assert_eq!(quality.get(), 80);
+        assert_eq!(quality.now, 80);
     }
 
     #[test]
     fn equal_bounds_switch_it_off() {
         let mut quality = Quality::new(80, 80);
         run(&mut quality, 1000.0, 60_000.0, 50, Instant::now());
-        assert_eq!(quality.get(), 80);
+        assert_eq!(quality.now, 80);
     }
 }

@@ -21,7 +21,8 @@ use crate::source::{Delivery, Feed};
 /// Pictures on their way at once: in the slot, being encoded, being made.
 const SPARE: usize = 3;
 
-/// How long a dropped sender tries to get its last picture to a receiver that is not there.
+/// How long a dropped sender tries to get its last picture to a receiver that is not there, and how long it then has
+/// to end.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why there is no sender.
@@ -43,7 +44,7 @@ pub struct Sender {
     feed: Arc<Feed>,
     pixels: Pool<Vec<u8>>,
     stop: Arc<Stop>,
-    thread: Option<JoinHandle<()>>,
+    thread: JoinHandle<()>,
 }
 
 impl Sender {
@@ -76,7 +77,7 @@ impl Sender {
             feed,
             pixels: Pool::new(SPARE),
             stop,
-            thread: Some(thread.map_err(SenderError::Thread)?),
+            thread: thread.map_err(SenderError::Thread)?,
         })
     }
 
@@ -87,10 +88,8 @@ impl Sender {
         bytes.clear();
         bytes.extend_from_slice(picture.as_raw());
         let blank = Picture::blank(PixelFormat::Rgb, picture.width(), picture.height());
-        if bytes.is_empty() {
-            return;
-        }
-        if let Some(pixels) = OwnedPicture::new(blank, bytes) {
+        let pixels = OwnedPicture::new(blank, bytes).filter(|_| !picture.is_empty());
+        if let Some(pixels) = pixels {
             self.send_pixels(Box::new(pixels));
         }
     }
@@ -117,11 +116,8 @@ impl Sender {
 impl Drop for Sender {
     fn drop(&mut self) {
         self.feed.slot().close();
-        if let Some(thread) = self.thread.take() {
-            ends_within(&thread, PATIENCE);
-            self.stop.ask(Reason::Done);
-            // A panic in it has been reported by its hook.
-            let _ = thread.join();
-        }
+        ends_within(&self.thread, PATIENCE);
+        self.stop.ask(Reason::Done);
+        ends_within(&self.thread, PATIENCE);
     }
 }

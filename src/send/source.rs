@@ -53,12 +53,8 @@ pub fn start(
     report: impl Fn(Severity, String) + Send + Sync + 'static,
 ) -> io::Result<Running> {
     let feed = Arc::clone(feed);
-    let name = match source {
-        Source::Camera(_) => "camera",
-        Source::Test(_) => "test",
-        Source::Stream(..) => "stream",
-    };
-    let thread = thread::Builder::new().name(name.into()).spawn(move || {
+    let thread = thread::Builder::new().name("source".into());
+    let thread = thread.spawn(move || {
         let end = run(&source, &feed, &report);
         feed.slot().close();
         end

@@ -15,8 +15,11 @@ use std::time::{Duration, Instant};
 use crate::handoff::lock::lock;
 use crate::handoff::slot::Wake;
 use crate::jpeg::{EncodeError, Encoder, Turner};
-use crate::picture::{Captured, Content, Pooled, Turn};
+use crate::picture::{Captured, Content, Pool, Pooled, Turn};
 use crate::source::Feed;
+
+/// JPEGs' buffers that are kept while no outlet holds them.
+const SPARE: usize = 2;
 
 /// A picture ready to go out.
 #[derive(Debug)]
@@ -43,9 +46,8 @@ struct Encoding {
     interval: Interval,
     encoder: Option<Encoder>,
     turner: Option<Turner>,
-    /// The newest is the last; the buffers of those that no outlet holds any more are used again. At most one more than there
-    /// are outlets.
-    pictures: Vec<Arc<Encoded>>,
+    jpegs: Pool<Vec<u8>>,
+    newest: Option<Arc<Encoded>>,
 }
 
 impl Stage {
@@ -55,7 +57,8 @@ impl Stage {
             interval: Interval::new(fps),
             encoder: None,
             turner: None,
-            pictures: Vec::new(),
+            jpegs: Pool::new(SPARE),
+            newest: None,
         };
         Arc::new(Stage {
             feed,
@@ -92,17 +95,16 @@ impl Stage {
             }
         }
         let had = std::mem::replace(seen, newest);
-        let picture = encoding.pictures.last();
-        Ok(picture.filter(|picture| picture.number > had).cloned())
+        let newest = encoding.newest.as_ref();
+        Ok(newest.filter(|picture| picture.number > had).cloned())
     }
 }
 
 impl Encoding {
     fn encode(&mut self, captured: Captured, number: u64, quality: u8) -> Result<(), EncodeError> {
-        let is_free = |picture: &Arc<Encoded>| Arc::strong_count(picture) == 1;
-        let free = self.pictures.iter().position(is_free);
-        let free = free.and_then(|index| Arc::into_inner(self.pictures.remove(index)));
-        let mut jpeg = free.map_or_else(|| Vec::new().into(), |free| free.jpeg);
+        // If no outlet holds it any more, its buffer is the next one's.
+        self.newest = None;
+        let mut jpeg = self.jpegs.get();
         let mut encoded_at = None;
         let turn = captured.turn;
         match captured.content {
@@ -117,7 +119,7 @@ impl Encoding {
                 encoded_at = Some(quality);
             }
         }
-        self.pictures.push(Arc::new(Encoded {
+        self.newest = Some(Arc::new(Encoded {
             jpeg,
             quality: encoded_at,
             captured: captured.at,
@@ -135,49 +137,43 @@ fn cores() -> NonZeroUsize {
 /// How much a new interval counts for the average.
 const WEIGHT: f64 = 0.1;
 
-/// The longest interval that is expected, in seconds.
-const LONGEST: f64 = 3600.0;
+/// The longest interval that is expected.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// How long it is from one of a source's pictures to the next: as asked for at first, then as seen.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Interval {
-    /// The average, in seconds.
-    seconds: f64,
+    pub(super) average: Duration,
     /// That between the last two pictures.
-    newest: f64,
+    newest: Duration,
     last: Option<(Instant, u64)>,
 }
 
 impl Interval {
     /// Starts from the expected pictures a second; zero, negative and NaN stand for one an hour.
     pub(super) fn new(fps: f64) -> Self {
-        let seconds = if fps > 0.0 { 1.0 / fps } else { LONGEST };
+        let average = Duration::try_from_secs_f64(1.0 / fps).unwrap_or(LONGEST);
         Interval {
-            seconds: seconds.min(LONGEST),
-            newest: 0.0,
+            average: average.min(LONGEST),
+            newest: Duration::ZERO,
             last: None,
         }
-    }
-
-    pub(super) fn average(&self) -> Duration {
-        Duration::from_secs_f64(self.seconds)
     }
 
     /// What a receiver should know, so that it does not take a source that has become slow for one that is
     /// gone: the longer of the average and the last.
     pub(super) fn to_declare(self) -> Duration {
-        Duration::from_secs_f64(self.seconds.max(self.newest).min(LONGEST))
+        self.average.max(self.newest).min(LONGEST)
     }
 
     /// Learns from the source's `count`-th picture, captured at `at`. Not every picture has to be given.
     fn learn(&mut self, at: Instant, count: u64) {
         if let Some((last_at, last_count)) = self.last.replace((at, count)) {
-            let pictures = count.saturating_sub(last_count);
-            if pictures > 0 {
-                let seen = at.saturating_duration_since(last_at).as_secs_f64() / pictures as f64;
-                self.seconds += WEIGHT * (seen - self.seconds);
-                self.newest = seen;
-            }
+            let pictures = count.saturating_sub(last_count).max(1);
+            self.newest = at
+                .saturating_duration_since(last_at)
+                .div_f64(pictures as f64);
+            self.average = self.average.mul_f64(1.0 - WEIGHT) + self.newest.mul_f64(WEIGHT);
         }
     }
 }
@@ -237,7 +233,6 @@ mod tests {
             stage.pull(&mut fast, 80).unwrap().unwrap();
         }
         assert_eq!(*held.jpeg, as_it_was);
-        assert_eq!(lock(&stage.encoding).pictures.len(), 2);
         drop(held);
         let newest = stage.pull(&mut slow, 80).unwrap().unwrap();
         assert_eq!((newest.number, slow), (100, fast));
@@ -250,18 +245,20 @@ mod tests {
             let stage = Arc::clone(&stage);
             move || {
                 let mut seen = 1;
-                while stage.wait(seen, soon()) == Wake::Nudged {}
-                stage
-                    .pull(&mut seen, 80)
-                    .unwrap()
-                    .map(|picture| picture.number)
+                loop {
+                    stage.wait(seen, soon());
+                    // It may be the first to take a picture, too.
+                    if let Some(picture) = stage.pull(&mut seen, 80).unwrap() {
+                        return picture.number;
+                    }
+                }
             }
         });
         for shade in 0..2 {
             put(&stage, shade);
             stage.pull(&mut 0, 80).unwrap();
         }
-        assert_eq!(waiting.join().unwrap(), Some(2));
+        assert_eq!(waiting.join().unwrap(), 2);
     }
 
     #[test]
@@ -285,7 +282,7 @@ mod tests {
             // Every third picture of a source that gives 100 a second.
             interval.learn(start + ms(30 * i), 3 * i);
         }
-        assert_eq!(interval.average().as_millis(), 10);
+        assert_eq!(interval.average.as_millis(), 10);
     }
 
     #[test]
@@ -294,14 +291,14 @@ mod tests {
         let mut interval = Interval::new(30.0);
         interval.learn(start, 1);
         interval.learn(start + s(10), 2);
-        assert!(interval.average() < s(2));
+        assert!(interval.average < s(2));
         assert_eq!(interval.to_declare(), s(10));
     }
 
     #[test]
     fn what_is_no_rate_is_no_panic() {
         for fps in [0.0, -1.0, f64::NAN, f64::INFINITY, f64::MIN_POSITIVE] {
-            assert!(Interval::new(fps).average() <= Duration::from_secs(3600));
+            assert!(Interval::new(fps).average <= Duration::from_secs(3600));
         }
     }
 }

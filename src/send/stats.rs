@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use serde::Serialize;
@@ -24,14 +24,13 @@ pub enum State {
     CameraLost,
 }
 
-/// What an outlet has sent so far: it writes, the [`Reporter`] reads.
-#[derive(Debug, Default)]
-pub struct Counters(Mutex<Sent>);
-
+/// What an outlet has sent so far, as far as it counts: it writes, [`reports`] read. What a receiver's kernel took
+/// is not what the receiver took: a viewer that shows another camera leaves frames lying until it closes.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Sent {
-    /// As far as they count.
+pub struct Sent {
     pub(super) frames: u64,
+    /// When the first of them was sent.
+    pub(super) since: Option<Instant>,
     pub(super) bytes: u64,
     /// Connections after the first.
     pub(super) reconnects: u64,
@@ -41,11 +40,8 @@ pub(super) struct Sent {
     pub(super) link: Option<(SocketAddr, Arc<Acks>)>,
 }
 
-impl Counters {
-    pub(super) fn sent(&self) -> MutexGuard<'_, Sent> {
-        lock(&self.0)
-    }
-}
+/// The same, shared by the two.
+pub type Counters = Mutex<Sent>;
 
 /// One report; the fields' names are the contract of `--stats json`.
 #[derive(Debug, Clone, Serialize)]
@@ -79,34 +75,20 @@ pub struct Report {
     pub last: bool,
 }
 
-/// Makes reports out of counters; remembers the last one for the rates.
-pub struct Reporter {
+/// Makes reports out of counters: each is of the time since the last one, the first of that since `start`.
+pub fn reports(
     counters: Arc<Counters>,
     feed: Arc<Feed>,
-    /// Of pictures captured, frames and bytes sent.
-    rates: Rates<3>,
-}
-
-impl Reporter {
-    /// Rates count from `now` on.
-    pub fn new(counters: Arc<Counters>, feed: Arc<Feed>, now: Instant) -> Self {
-        Reporter {
-            counters,
-            feed,
-            rates: Rates::new(now),
-        }
-    }
-
-    /// The figures since the last report.
-    pub fn report(&mut self, now: Instant, last: bool) -> Report {
-        let sent = self.counters.sent().clone();
-        let captured = self.feed.captured();
-        let counted = [captured, sent.frames, sent.bytes];
-        let [pictures, frames, bytes] = self.rates.look(counted, now);
+    start: Instant,
+) -> impl FnMut(Instant, bool) -> Report {
+    let mut rates = Rates::new(start);
+    move |now, last| {
+        let (sent, captured) = (lock(&counters).clone(), feed.captured());
+        let [pictures, frames, bytes] = rates.look([captured, sent.frames, sent.bytes], now);
         let link = sent.link.as_ref();
-        let latency_ms = link.and_then(|(_, acks)| acks.take_median_latency_ms());
+        let latency_ms = link.and_then(|(_, acks)| acks.state().latencies.take_median_ms());
         Report {
-            state: match (&sent.link, self.feed.lost()) {
+            state: match (&sent.link, feed.lost()) {
                 (_, Some(_)) => State::CameraLost,
                 (Some(_), None) => State::Sending,
                 (None, None) => State::Connecting,
@@ -120,7 +102,7 @@ impl Reporter {
             quality: sent.quality,
             latency_ms,
             reconnects: sent.reconnects,
-            shot: self.feed.shot().unwrap_or_default(),
+            shot: feed.shot().unwrap_or_default(),
             last,
         }
     }

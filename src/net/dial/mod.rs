@@ -1,45 +1,49 @@
 //! Dialling: from a host's name to a link, stoppable at any time.
 //!
 //! ```text
-//! Dialer (a sender's) ──────▶ Search ──a thread each──▶ resolve, connect ──reports──▶ the first Link
-//!   └ Memory: which addresses were good    └ Race: which address next, and when
+//! Dialer (a sender's) ──▶ Search ──a thread each──▶ attempt: resolve, connect ──reports──▶ the first Link
+//!   └ Memory: which addresses were good
 //! ```
 //!
 //! Resolving and connecting can block for minutes, so each attempt runs on a thread of its own and reports
 //! through a channel; their number is bounded. Attempts overlap: a new one starts while older ones are still
 //! unanswered, since TCP repeats its first packet ever more rarely, and a path that has just come back must not
-//! wait for that.
+//! wait for that. An attempt dials a host's addresses one after the other, and each attempt begins with another: so the
+//! next address joins in after a moment, as RFC 8305 has it, and a host that answers sees one connection, not one for
+//! each of its addresses.
 
-mod race;
+mod memory;
 mod target;
 
 pub use self::target::Target;
 
-use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use self::race::{HEAD_START, MAX_ADDRESSES, Memory, Race};
+use self::memory::Memory;
 use super::link::Link;
 use crate::handoff::lock::lock;
 
-/// How long one attempt waits for an answer: longer than any round trip on Earth or by satellite.
-const ATTEMPT: Duration = Duration::from_secs(3);
+/// How long an address may take to answer: longer than any round trip on Earth or by satellite.
+const ANSWER: Duration = Duration::from_secs(3);
 
 /// How long a name server may take, all its repetitions included.
 const RESOLVER: Duration = Duration::from_secs(30);
 
-/// How many connections one search may have without an answer: two addresses' worth of attempts every
-/// quarter of a second.
-const MAX_CONNECTING: usize = 24;
+/// How many attempts one search may have without an answer: as many as begin within two addresses' time, at four a
+/// second.
+const MAX_ATTEMPTS: usize = 24;
 
-/// How many questions a sender may have open with its name server: each blocks for as long as the system's
-/// resolver wants, whether or not anybody still waits for the answer.
-const MAX_RESOLVING: usize = 4;
+/// How many addresses of one name are tried at most: enough for hosts with many interfaces, and a
+/// bound for a name server that lists hundreds.
+const MAX_ADDRESSES: usize = 8;
+
+/// The shortest pause from one attempt to the next: a viewer that is being restarted is back within moments.
+const SHORTEST: Duration = Duration::from_millis(200);
 
 /// Why a connection did not come about. A retry makes sense for each of them: hosts boot, names
 /// appear, networks come back.
@@ -47,9 +51,9 @@ const MAX_RESOLVING: usize = 4;
 pub enum DialError {
     /// The name has no address (yet).
     #[error(
-        "the name does not resolve ({0}): check its spelling, or give the IP address that view-recv prints"
+        "the name {0} does not resolve ({1}): check its spelling, or give the IP address that view-recv prints"
     )]
-    Unresolved(#[source] io::Error),
+    Unresolved(String, #[source] io::Error),
     /// The host answered that nobody listens there.
     #[error("{0} refused the connection: is view-recv running there, and on this port?")]
     Refused(SocketAddr),
@@ -61,27 +65,17 @@ pub enum DialError {
     NoAnswer(SocketAddr),
     /// Anything else.
     #[error("cannot reach {0}: {1}")]
-    Failed(SocketAddr, #[source] io::Error),
+    Failed(String, #[source] io::Error),
 }
 
 impl DialError {
     /// Which of several addresses' errors tells most.
     fn weight(&self) -> u8 {
         match self {
-            DialError::Unresolved(_) => 0,
+            DialError::Unresolved(..) => 0,
             DialError::Failed(..) => 1,
             DialError::NoAnswer(_) => 2,
             DialError::Refused(_) => 3,
-        }
-    }
-
-    /// The error in a line that begins with what was dialled, which the error may name already.
-    pub fn told_of(&self, target: &dyn fmt::Display) -> String {
-        let (error, target) = (self.to_string(), target.to_string());
-        if error.contains(&target) {
-            error
-        } else {
-            format!("{target}: {error}")
         }
     }
 }
@@ -92,54 +86,39 @@ type Resolve = dyn Fn(&Target) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 /// How an address becomes a link. Blocks.
 type Connect = dyn Fn(SocketAddr) -> Result<Arc<Link>, DialError> + Send + Sync;
 
-/// A sender's way to its receiver, over as many links as that takes. It remembers what came of them. `Display` is
-/// how a user knows it.
+/// A sender's way to its receiver, over as many links as that takes. It remembers what came of them.
 pub(crate) struct Dialer {
     target: Target,
-    resolve: Box<Resolve>,
-    connect: Box<Connect>,
-    /// Each question under way holds a clone.
-    questions: Arc<()>,
+    pub(crate) resolve: Box<Resolve>,
+    pub(crate) connect: Box<Connect>,
     memory: Mutex<Memory>,
 }
 
 impl Dialer {
     /// A dialler that knows nothing of the host but its name.
-    pub(crate) fn new(target: Target) -> Arc<Dialer> {
-        Dialer::with(target, Box::new(resolve), Box::new(connect))
-    }
-
-    pub(crate) fn with(
-        target: Target,
-        resolve: Box<Resolve>,
-        connect: Box<Connect>,
-    ) -> Arc<Dialer> {
-        Arc::new(Dialer {
+    pub(crate) fn new(target: Target) -> Dialer {
+        Dialer {
             target,
-            resolve,
-            connect,
-            questions: Arc::default(),
+            resolve: Box::new(resolve),
+            connect: Box::new(connect),
             memory: Mutex::default(),
-        })
-    }
-
-    /// Begins a search for a link; nothing is tried yet.
-    pub(crate) fn search(self: &Arc<Self>) -> Search {
-        let (report, reports) = mpsc::channel();
-        Search {
-            dialer: Arc::clone(self),
-            race: Race::default(),
-            asked: None,
-            unresolved: None,
-            connecting: 0,
-            report,
-            reports,
         }
     }
 
-    /// Pictures were taken at that address: it is the first to be dialled from now on.
-    pub(crate) fn took(&self, peer: SocketAddr) {
-        lock(&self.memory).took(peer);
+    /// Begins a search for a link, after so many failures in a row; nothing is tried yet. The pauses between its
+    /// attempts grow, to the `longest`.
+    pub(crate) fn search(self: &Arc<Self>, failures: u32, longest: Duration) -> Search {
+        let (report, reports) = mpsc::channel();
+        Search {
+            dialer: Arc::clone(self),
+            failures,
+            longest,
+            attempts: 0,
+            next: Instant::now() + pause(failures, longest),
+            wanted: Arc::default(),
+            report,
+            reports,
+        }
     }
 
     /// A link to that address came to nothing: it is the last to be dialled from now on.
@@ -152,33 +131,61 @@ impl Dialer {
         let answer = &lock(&self.memory).answer;
         answer.iter().any(|other| *other != peer)
     }
-}
 
-impl fmt::Display for Dialer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.target.fmt(f)
+    /// Resolves the name and dials its addresses in turn, as long as that is wanted. Of several errors, the one that
+    /// tells most; `None` where there is nothing to tell.
+    fn attempt(&self, number: u32, wanted: &Weak<()>) -> Option<Outcome> {
+        let unresolved = |error| DialError::Unresolved(self.target.host.clone(), error);
+        let mut errors = Vec::from_iter(self.ask().map_err(unresolved).err());
+        let addresses = lock(&self.memory).order(number);
+        for address in addresses {
+            if wanted.strong_count() == 0 {
+                return None;
+            }
+            match (self.connect)(address) {
+                Ok(link) => return Some(Ok(link)),
+                Err(error) => errors.push(error),
+            }
+        }
+        errors.into_iter().max_by_key(DialError::weight).map(Err)
+    }
+
+    /// Asks what addresses the name has. While an earlier question has no answer, what is known stands in: a name
+    /// server behind a path that was dark may take seconds longer to answer than the host itself, and each question
+    /// blocks for as long as the system's resolver wants.
+    fn ask(&self) -> io::Result<()> {
+        let mut memory = lock(&self.memory);
+        if let Some(asked) = memory.asked {
+            return match asked.elapsed() < RESOLVER {
+                true => Ok(()),
+                false => Err(io::ErrorKind::TimedOut.into()),
+            };
+        }
+        memory.asked = Some(Instant::now());
+        drop(memory);
+        let answer = (self.resolve)(&self.target);
+        let mut memory = lock(&self.memory);
+        memory.asked = None;
+        memory.answer = answer?;
+        Ok(())
     }
 }
 
 fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
-    let mut addresses: Vec<SocketAddr> = Vec::new();
-    for address in (target.host.as_str(), target.port).to_socket_addrs()? {
-        if !addresses.contains(&address) && addresses.len() < MAX_ADDRESSES {
-            addresses.push(address);
-        }
+    let addresses = (target.host.as_str(), target.port).to_socket_addrs()?;
+    let addresses: Vec<SocketAddr> = addresses.take(MAX_ADDRESSES).collect();
+    match addresses.is_empty() {
+        true => Err(io::Error::other("it has no address")),
+        false => Ok(addresses),
     }
-    if addresses.is_empty() {
-        return Err(io::Error::other("it has no address"));
-    }
-    Ok(addresses)
 }
 
 fn connect(address: SocketAddr) -> Result<Arc<Link>, DialError> {
     let stream =
-        TcpStream::connect_timeout(&address, ATTEMPT).map_err(|source| match source.kind() {
+        TcpStream::connect_timeout(&address, ANSWER).map_err(|source| match source.kind() {
             io::ErrorKind::ConnectionRefused => DialError::Refused(address),
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => DialError::NoAnswer(address),
-            _ => DialError::Failed(address, source),
+            _ => DialError::Failed(address.to_string(), source),
         })?;
     // TCP lets a socket connect to itself on a port of its own choice; nobody listens there.
     if stream.local_addr().ok() == Some(address) {
@@ -187,67 +194,39 @@ fn connect(address: SocketAddr) -> Result<Arc<Link>, DialError> {
     Ok(Link::new(stream, address))
 }
 
-/// What a thread came to.
-enum Report {
-    Answer(io::Result<Vec<SocketAddr>>),
-    Outcome(SocketAddr, Result<Arc<Link>, DialError>),
-}
+/// What an attempt has come to.
+type Outcome = Result<Arc<Link>, DialError>;
 
 /// A search: the first connection that is established is the link. Any others are closed at once. Dropped, it gives
 /// up what is under way.
 pub(crate) struct Search {
     dialer: Arc<Dialer>,
-    race: Race,
-    /// When the name server was asked, while its answer is awaited.
-    asked: Option<Instant>,
-    unresolved: Option<io::Error>,
-    connecting: usize,
-    report: Sender<Report>,
-    reports: Receiver<Report>,
+    failures: u32,
+    longest: Duration,
+    attempts: u32,
+    /// When the next attempt is due.
+    next: Instant,
+    /// Each attempt under way can tell by it whether it is still wanted.
+    wanted: Arc<()>,
+    report: Sender<Outcome>,
+    reports: Receiver<Outcome>,
 }
 
 impl Search {
-    /// Starts another attempt, beside those that are under way: resolves the name anew, and dials the addresses
-    /// already in the race once more.
-    pub(crate) fn attempt(&mut self, now: Instant) {
-        let Target { host, port } = &self.dialer.target;
-        match host.parse::<IpAddr>() {
-            Ok(ip) => self.answered(Ok(vec![SocketAddr::new(ip, *port)])),
-            Err(_) if self.asked.is_none() => self.ask(now),
-            Err(_) => {}
-        }
-        for address in self.race.opened() {
-            self.connect(address);
-        }
-        self.go_on(now);
-    }
-
-    /// Whether nothing is under way.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.connecting == 0 && self.asked.is_none()
-    }
-
-    /// Waits until then for a link, or for an error that all attempts have come to; `None` if neither came.
-    pub(crate) fn wait(&mut self, until: Instant) -> Option<Result<Arc<Link>, DialError>> {
+    /// Waits until then for a link, or for an error that an attempt has come to; `None` if neither came.
+    pub(crate) fn wait(&mut self, until: Instant) -> Option<Outcome> {
         loop {
             let now = Instant::now();
-            self.go_on(now);
-            if let Some(error) = self.failure(now) {
-                return Some(Err(error));
+            if now >= self.next {
+                self.attempt(now);
             }
-            let due = self.stand_in_due().or_else(|| self.race.next_due());
-            let due = due.map_or(until, |due| due.min(until));
-            let left = due.saturating_duration_since(now);
+            let left = until.min(self.next).saturating_duration_since(now);
             match self.reports.recv_timeout(left) {
-                Ok(Report::Answer(answer)) => self.answered(answer),
-                Ok(Report::Outcome(address, outcome)) => {
-                    self.connecting -= 1;
-                    match outcome {
-                        // The name has lost this address meanwhile.
-                        Ok(_) if !self.race.includes(address) => {}
-                        Ok(link) => return Some(Ok(link)),
-                        Err(error) => self.race.fail(address, error),
+                Ok(outcome) => {
+                    if let Ok(link) = &outcome {
+                        lock(&self.dialer.memory).reached(link.peer);
                     }
+                    return Some(outcome);
                 }
                 Err(_) if Instant::now() >= until => return None,
                 Err(_) => {}
@@ -255,85 +234,32 @@ impl Search {
         }
     }
 
-    /// Dials the addresses whose turn it is.
-    fn go_on(&mut self, now: Instant) {
-        if self.stand_in_due().is_some_and(|due| now >= due) {
-            self.race.enter(&[], &lock(&self.dialer.memory));
-        }
-        while let Some(address) = self.race.open(now) {
-            self.connect(address);
-        }
-    }
-
-    /// When the known address stands in for the name: a name server behind a path that was dark may take
-    /// seconds longer to answer than the host itself.
-    fn stand_in_due(&self) -> Option<Instant> {
-        let asked = self.asked.filter(|_| self.race.is_empty())?;
-        lock(&self.dialer.memory).known.map(|_| asked + HEAD_START)
-    }
-
-    fn answered(&mut self, answer: io::Result<Vec<SocketAddr>>) {
-        self.asked = None;
-        let mut memory = lock(&self.dialer.memory);
-        match answer {
-            Ok(addresses) => {
-                self.race.enter(&addresses, &memory);
-                memory.answer = addresses;
-                self.unresolved = None;
-            }
-            Err(error) => {
-                self.unresolved = Some(error);
-                if self.race.is_empty() {
-                    self.race.enter(&[], &memory);
-                }
-            }
-        }
-    }
-
-    fn failure(&mut self, now: Instant) -> Option<DialError> {
-        if !self.race.is_empty() {
-            return self.race.take_failure();
-        }
-        if self.asked.is_some_and(|asked| now >= asked + RESOLVER) {
-            self.asked = None;
-            self.unresolved = Some(io::ErrorKind::TimedOut.into());
-        }
-        self.unresolved.take().map(DialError::Unresolved)
-    }
-
-    /// Resolves the name, which blocks for as long as the system's resolver wants.
-    fn ask(&mut self, now: Instant) {
-        let dialer = Arc::clone(&self.dialer);
-        let question = Arc::clone(&dialer.questions);
-        if Arc::strong_count(&question) > MAX_RESOLVING + 1 {
+    /// Starts another attempt, beside those that are under way.
+    fn attempt(&mut self, now: Instant) {
+        let number = self.attempts;
+        self.attempts += 1;
+        self.next = now + pause(self.failures + self.attempts, self.longest);
+        if Arc::weak_count(&self.wanted) >= MAX_ATTEMPTS {
             return;
         }
-        self.asked = Some(now);
-        let asked = self.spawn(move || {
-            let _question = question;
-            Report::Answer((dialer.resolve)(&dialer.target))
-        });
-        if let Err(error) = asked {
-            self.answered(Err(error));
-        }
-    }
-
-    fn connect(&mut self, address: SocketAddr) {
-        if self.connecting >= MAX_CONNECTING {
-            return;
-        }
-        let dialer = Arc::clone(&self.dialer);
-        match self.spawn(move || Report::Outcome(address, (dialer.connect)(address))) {
-            Ok(()) => self.connecting += 1,
-            Err(error) => self.race.fail(address, DialError::Failed(address, error)),
-        }
-    }
-
-    /// Starts a thread that reports what the attempt comes to.
-    fn spawn(&self, attempt: impl FnOnce() -> Report + Send + 'static) -> io::Result<()> {
+        let (dialer, wanted) = (Arc::clone(&self.dialer), Arc::downgrade(&self.wanted));
         let report = self.report.clone();
-        let thread = thread::Builder::new().name("dial".into());
-        thread.spawn(move || report.send(attempt())).map(drop)
+        let thread = thread::Builder::new().name("dial".into()).spawn(move || {
+            let outcome = dialer.attempt(number, &wanted);
+            outcome.map(|outcome| report.send(outcome))
+        });
+        if let Err(error) = thread {
+            let error = DialError::Failed(self.dialer.target.host.clone(), error);
+            let _ = self.report.send(Err(error));
+        }
+    }
+}
+
+/// The pause after so many failures in a row.
+fn pause(failures: u32, longest: Duration) -> Duration {
+    match failures.checked_sub(1) {
+        Some(doublings) => longest.min(SHORTEST * 2u32.pow(doublings.min(8))),
+        None => Duration::ZERO,
     }
 }
 
@@ -343,16 +269,37 @@ mod tests {
     use std::net::TcpListener;
     use std::sync::mpsc::channel;
 
-    const PATIENCE: Duration = Duration::from_secs(20);
-
-    fn named(host: &str, port: u16) -> Target {
+    fn target(host: &str, port: u16) -> Target {
         let host = host.to_owned();
         Target { host, port }
     }
 
+    fn dialling(target: Target) -> Arc<Dialer> {
+        Arc::new(Dialer::new(target))
+    }
+
+    #[test]
+    fn there_is_no_pause_without_a_failure_and_with_more_of_them_it_grows_to_a_second() {
+        const LONGEST: Duration = Duration::from_secs(1);
+        assert_eq!(pause(0, LONGEST), Duration::ZERO);
+        for (failures, longest) in [
+            (1, SHORTEST),
+            (2, 2 * SHORTEST),
+            (10, LONGEST),
+            (99, LONGEST),
+        ] {
+            let pause = pause(failures, LONGEST);
+            assert!(
+                pause <= longest && pause >= longest.mul_f64(0.8),
+                "{pause:?}"
+            );
+        }
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
     fn first(dialer: &Arc<Dialer>) -> Result<Arc<Link>, DialError> {
-        let mut search = dialer.search();
-        search.attempt(Instant::now());
+        let mut search = dialer.search(0, PATIENCE);
         search
             .wait(Instant::now() + PATIENCE)
             .expect("an attempt ends")
@@ -362,8 +309,9 @@ mod tests {
     fn resolving(
         resolve: impl Fn() -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
     ) -> Arc<Dialer> {
-        let resolve = Box::new(move |_: &_| resolve());
-        Dialer::with(named("viewer", 1), resolve, Box::new(connect))
+        let mut dialer = Dialer::new(target("viewer", 1));
+        dialer.resolve = Box::new(move |_| resolve());
+        Arc::new(dialer)
     }
 
     fn listening() -> (TcpListener, SocketAddr) {
@@ -375,15 +323,15 @@ mod tests {
     #[test]
     fn a_listening_host_is_reached_by_name() {
         let (_listener, address) = listening();
-        assert!(first(&Dialer::new(named("localhost", address.port()))).is_ok());
+        assert!(first(&dialling(target("localhost", address.port()))).is_ok());
     }
 
     #[test]
     fn a_host_that_was_found_before_is_reached_while_its_name_does_not_resolve() {
         let (_listener, address) = listening();
-        let dialer = Dialer::new(named("no-such-host.invalid", address.port()));
-        dialer.took(address);
-        assert_eq!(first(&dialer).unwrap().peer(), address);
+        let dialer = dialling(target("no-such-host.invalid", address.port()));
+        lock(&dialer.memory).reached(address);
+        assert_eq!(first(&dialer).unwrap().peer, address);
     }
 
     #[test]
@@ -395,18 +343,18 @@ mod tests {
             let _ = answers.lock().unwrap().recv();
             Ok(Vec::new())
         });
-        dialer.took(address);
-        assert_eq!(first(&dialer).unwrap().peer(), address);
+        lock(&dialer.memory).reached(address);
+        assert_eq!(first(&dialer).unwrap().peer, address);
     }
 
     #[test]
     fn a_closed_port_is_refused_and_a_wrong_name_does_not_resolve() {
         let port = listening().1.port();
-        let refused = first(&Dialer::new(named("127.0.0.1", port))).unwrap_err();
+        let refused = first(&dialling(target("127.0.0.1", port))).unwrap_err();
         assert!(matches!(refused, DialError::Refused(_)), "{refused}");
-        let unresolved = first(&Dialer::new(named("no-such-host.invalid", port))).unwrap_err();
+        let unresolved = first(&dialling(target("no-such-host.invalid", port))).unwrap_err();
         assert!(
-            matches!(unresolved, DialError::Unresolved(_)),
+            matches!(unresolved, DialError::Unresolved(..)),
             "{unresolved}"
         );
     }
@@ -416,18 +364,47 @@ mod tests {
         let (busy, busy_at) = listening();
         let (_free, free_at) = listening();
         let dialer = resolving(move || Ok(vec![busy_at, free_at]));
-        assert_eq!(first(&dialer).unwrap().peer(), busy_at);
+        assert_eq!(first(&dialer).unwrap().peer, busy_at);
         assert!(dialer.has_another(busy_at));
         dialer.took_none(busy_at);
         busy.accept().unwrap();
-        assert_eq!(first(&dialer).unwrap().peer(), free_at);
+        assert_eq!(first(&dialer).unwrap().peer, free_at);
         // Not even for a moment.
         busy.set_nonblocking(true).unwrap();
         assert!(busy.accept().is_err());
     }
 
     #[test]
-    fn a_name_server_that_does_not_answer_holds_few_threads_however_often_it_is_asked() {
+    fn the_next_address_joins_in_while_the_first_does_not_answer() {
+        let (_listener, address) = listening();
+        let mut dialer = Dialer::new(target("viewer", 1));
+        dialer.resolve = Box::new(move |_| Ok(vec![([192, 0, 2, 1], 1).into(), address]));
+        let (_silent, answers) = channel::<()>();
+        let answers = Mutex::new(answers);
+        dialer.connect = Box::new(move |to| {
+            if to != address {
+                let _ = answers.lock().unwrap().recv();
+            }
+            connect(to)
+        });
+        assert_eq!(first(&Arc::new(dialer)).unwrap().peer, address);
+    }
+
+    #[test]
+    fn the_error_that_tells_most_is_told_once_all_addresses_have_failed() {
+        let mut dialer = Dialer::new(target("viewer", 1));
+        let two = [([192, 0, 2, 1], 1).into(), ([192, 0, 2, 2], 1).into()];
+        dialer.resolve = Box::new(move |_| Ok(two.to_vec()));
+        dialer.connect = Box::new(move |address| match address == two[0] {
+            true => Err(DialError::Refused(address)),
+            false => Err(DialError::NoAnswer(address)),
+        });
+        let told = first(&Arc::new(dialer)).unwrap_err();
+        assert!(matches!(told, DialError::Refused(_)), "{told}");
+    }
+
+    #[test]
+    fn a_name_server_that_does_not_answer_holds_one_thread_however_often_it_is_asked() {
         let (asked, questions) = channel();
         let (answer, answers) = channel::<()>();
         let answers = Mutex::new(answers);
@@ -437,17 +414,22 @@ mod tests {
             Err(io::ErrorKind::TimedOut.into())
         });
         // Two searches, as when a connection has just been made anew, and attempts four times a second.
-        let mut searches: Vec<Search> = (0..MAX_RESOLVING + 2).map(|_| dialer.search()).collect();
+        let mut searches = [dialer.search(0, PATIENCE), dialer.search(0, PATIENCE)];
         for _ in 0..20 {
             for search in &mut searches {
                 search.attempt(Instant::now());
             }
         }
-        for _ in 0..MAX_RESOLVING {
-            questions.recv_timeout(PATIENCE).unwrap();
+        questions.recv_timeout(PATIENCE).unwrap();
+        let under_way = || {
+            searches
+                .iter()
+                .map(|search| Arc::weak_count(&search.wanted))
+                .sum::<usize>()
+        };
+        while under_way() > 1 {
+            thread::yield_now();
         }
-        let under_way = || Arc::strong_count(&dialer.questions) - 1;
-        assert_eq!(under_way(), MAX_RESOLVING);
         assert!(questions.try_recv().is_err());
         drop(answer);
         while under_way() > 0 {
@@ -457,14 +439,21 @@ mod tests {
 
     #[test]
     fn attempts_without_an_answer_are_bounded() {
-        let (_listener, address) = listening();
-        let dialer = resolving(move || Ok(vec![address]));
-        let mut search = dialer.search();
-        search.race.enter(&[address], &Memory::default());
+        let mut dialer = Dialer::new(target("127.0.0.1", 1));
+        let (answer, answers) = channel::<()>();
+        let answers = Mutex::new(answers);
+        dialer.connect = Box::new(move |address| {
+            let _ = answers.lock().unwrap().recv();
+            Err(DialError::NoAnswer(address))
+        });
+        let mut search = Arc::new(dialer).search(0, PATIENCE);
         for _ in 0..100 {
-            // None of the reports is read.
             search.attempt(Instant::now());
         }
-        assert_eq!(search.connecting, MAX_CONNECTING);
+        assert_eq!(Arc::weak_count(&search.wanted), MAX_ATTEMPTS);
+        drop(answer);
+        while Arc::weak_count(&search.wanted) > 0 {
+            thread::yield_now();
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! Where to dial, and how people write it.
 
-use std::fmt;
 use std::net::Ipv6Addr;
 use std::num::NonZeroU16;
 
@@ -11,16 +10,6 @@ pub struct Target {
     pub host: String,
     /// The TCP port.
     pub port: u16,
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
-    }
 }
 
 impl Target {

@@ -29,7 +29,7 @@ const KEEPALIVE_PROBES: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct Link {
     socket: TcpStream,
-    peer: SocketAddr,
+    pub(crate) peer: SocketAddr,
     /// Held by whoever writes: the tail of an ack of which only the head did fit.
     unwritten: Mutex<Vec<u8>>,
 }
@@ -42,10 +42,6 @@ impl Link {
             peer,
             unwritten: Mutex::default(),
         })
-    }
-
-    pub(crate) fn peer(&self) -> SocketAddr {
-        self.peer
     }
 
     pub(crate) fn local_port(&self) -> Option<u16> {

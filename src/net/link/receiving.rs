@@ -85,9 +85,10 @@ impl Link {
 /// The half of a link that reads frames.
 #[derive(Debug)]
 pub(crate) struct Frames {
-    link: Arc<Link>,
+    pub(crate) link: Arc<Link>,
     look: Duration,
-    reader: FrameReader,
+    /// Knows where in the stream reading is.
+    pub(crate) reader: FrameReader,
 }
 
 impl Frames {
@@ -123,25 +124,6 @@ impl Frames {
             }
             _ => false,
         }
-    }
-
-    pub(crate) fn link(&self) -> &Arc<Link> {
-        &self.link
-    }
-
-    /// Bytes read so far.
-    pub(crate) fn position(&self) -> u64 {
-        self.reader.position()
-    }
-
-    /// Whether a frame has begun and is not whole.
-    pub(crate) fn is_within_frame(&self) -> bool {
-        self.reader.is_within_frame()
-    }
-
-    /// Bytes that the frame which has begun still lacks; 0 between frames.
-    pub(crate) fn missing(&self) -> usize {
-        self.reader.missing()
     }
 }
 

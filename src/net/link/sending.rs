@@ -1,9 +1,9 @@
 //! The sending side of a link: frames out, acks in.
 //!
 //! Writing blocks for as long as the kernel takes, [`SILENCE`] at most; the thread that owns [`Acks`] blocks on
-//! reading. A cut wakes both.
+//! reading, for as long as it was told it may. A cut wakes both.
 
-use std::io;
+use std::io::{self, Read};
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::Link;
 use crate::handoff::lock::lock;
 pub(crate) use crate::protocol::wire::is_timeout;
-use crate::protocol::wire::{self, Ack};
+use crate::protocol::wire::{self, ACK_BYTES, Ack};
 
 /// How long sent bytes may stay unacknowledged before the kernel gives the connection up (Linux;
 /// elsewhere the write time-out serves). Longer than any hiccup of a radio link, shorter than patience.
@@ -23,9 +23,10 @@ pub(crate) const SILENCE: Duration = Duration::from_secs(10);
 const NOT_SENT_LOW_WATER: u32 = 128 * 1024;
 
 impl Link {
-    /// Prepares it for sending and returns the half that reads. Call it once.
-    pub(crate) fn acks(self: &Arc<Self>) -> io::Result<Acks> {
+    /// Prepares it for sending and returns the half that reads, which returns after `look` without a byte. Call it once.
+    pub(crate) fn acks(self: &Arc<Self>, look: Duration) -> io::Result<Acks> {
         self.tune()?;
+        self.socket.set_read_timeout(Some(look))?;
         self.socket.set_write_timeout(Some(SILENCE))?;
         #[cfg(target_os = "linux")]
         {
@@ -33,7 +34,11 @@ impl Link {
             socket.set_tcp_user_timeout(Some(SILENCE))?;
             socket.set_tcp_notsent_lowat(NOT_SENT_LOW_WATER)?;
         }
-        Ok(Acks(Arc::clone(self)))
+        Ok(Acks {
+            link: Arc::clone(self),
+            bytes: [0; ACK_BYTES],
+            got: 0,
+        })
     }
 
     /// Writes a frame, made of pieces, whole. After an error the link is of no use: part of it may be out.
@@ -59,16 +64,24 @@ impl Link {
 
 /// The half of a link that reads acks.
 #[derive(Debug)]
-pub(crate) struct Acks(Arc<Link>);
+pub(crate) struct Acks {
+    pub(crate) link: Arc<Link>,
+    bytes: [u8; ACK_BYTES],
+    /// Bytes of the next ack that came.
+    got: usize,
+}
 
 impl Acks {
-    /// Waits for the next ack; `None` once the peer has closed.
+    /// Waits for the next ack; `None` once the peer has closed. After a time-out, or a signal, read again.
     pub(crate) fn read(&mut self) -> io::Result<Option<Ack>> {
-        Ack::read(&mut &self.0.socket)
-    }
-
-    pub(crate) fn link(&self) -> &Link {
-        &self.0
+        while self.got < ACK_BYTES {
+            match (&self.link.socket).read(&mut self.bytes[self.got..])? {
+                0 => return Ok(None),
+                came => self.got += came,
+            }
+        }
+        self.got = 0;
+        Ack::read(&mut &self.bytes[..])
     }
 }
 
@@ -85,10 +98,29 @@ mod tests {
         let fill = || (&link.socket).write(&[0; 65536]);
         while fill().is_ok() {}
         link.socket.set_nonblocking(false).unwrap();
-        let _acks = link.acks().unwrap();
+        let _acks = link.acks(SILENCE).unwrap();
         let began = Instant::now();
         assert!(!link.end(Duration::from_millis(100)));
         // As long as a frame's write, it was.
         assert!(began.elapsed() < SILENCE / 2);
+    }
+
+    #[test]
+    fn an_ack_that_comes_in_pieces_is_whole_however_long_they_take() {
+        let (link, mut far) = Link::pair(([10, 0, 0, 1], 1).into());
+        let mut acks = link.acks(Duration::from_millis(1)).unwrap();
+        let ack = Ack {
+            seq: 1,
+            held_us: 70_000,
+        };
+        for byte in ack.emit() {
+            assert!(is_timeout(&acks.read().unwrap_err()));
+            far.write_all(&[byte]).unwrap();
+            while link.socket.peek(&mut [0]).is_err() {}
+        }
+        assert_eq!(acks.read().unwrap(), Some(ack));
+        drop(far);
+        let end = std::iter::repeat_with(|| acks.read()).find_map(Result::ok);
+        assert_eq!(end, Some(None));
     }
 }

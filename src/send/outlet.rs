@@ -7,23 +7,23 @@
 //!    └──────── redial, or the second link ────────────┘
 //! ```
 //!
-//! One thread does all of it, and comes back when the stream is over. It blocks on the source's slot, on the gate, on
-//! writing and, while another outlet has a picture encoded, on the stage; acks, the failover and a wish to stop wake
+//! One thread does all of it, and comes back when the stream is over. It blocks on dialling, on the source's slot, on the
+//! gate, on writing and, while another outlet has a picture encoded, on the stage; acks, the failover and a wish to stop wake
 //! it. It knows neither a camera nor how a link is made.
 
-mod connect;
-mod outcome;
-
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::acks::Account;
 use super::connection::Connection;
 use super::event::{self, Event, SendError};
 use super::gate::{self, Verdict};
 use super::quality::{Carried, Quality};
 use super::stage::{Encoded, Interval, Stage};
-use super::stats::Counters;
+use super::stats::{Counters, Sent};
 use super::{Config, LOOK};
+use crate::handoff::lock::lock;
 use crate::handoff::slot::Wake;
 use crate::handoff::stop::Stop;
 use crate::net::dial::Dialer;
@@ -32,6 +32,10 @@ use crate::source::Delivery;
 
 /// So many pictures in a row that cannot be encoded are no accident.
 pub(super) const MAX_UNENCODABLE: u32 = 100;
+
+/// The longest pause from one attempt to connect to the next: a host that boots shall be found at once when it is
+/// there.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Sends a stage's pictures to one receiver, over as many connections as that takes.
 pub(super) struct Outlet<'a> {
@@ -47,21 +51,11 @@ pub(super) struct Outlet<'a> {
     quality: Quality,
     /// Connections in a row that did not last.
     failures: u32,
-    tally: Tally,
     unencodable: u32,
     /// Whether a receiver has acknowledged a frame: one that does not is another then.
     expects_acks: bool,
     /// The kinds of failure that were reported since a connection last was.
-    reported: Vec<event::Kind>,
-}
-
-/// What was sent, as far as it counts for `--frames`, `--duration` and the figures. What a receiver's kernel took is
-/// not what the receiver took: a viewer that shows another camera leaves frames lying until it closes.
-#[derive(Debug, Clone, Copy, Default)]
-struct Tally {
-    frames: u64,
-    /// When the first of them was sent.
-    since: Option<Instant>,
+    reported: HashSet<event::Kind>,
 }
 
 impl<'a> Outlet<'a> {
@@ -90,10 +84,9 @@ impl<'a> Outlet<'a> {
             report,
             seen: 0,
             failures: 0,
-            tally: Tally::default(),
             unencodable: 0,
             expects_acks: false,
-            reported: Vec::new(),
+            reported: HashSet::new(),
         }
     }
 
@@ -104,7 +97,7 @@ impl<'a> Outlet<'a> {
             Some(link) => Some(link),
             None => self.connect()?,
         } {
-            self.counters.sent().reconnects = connections;
+            lock(&self.counters).reconnects = connections;
             connections += 1;
             self.stage.feed.link_stands();
             second = self.stream(link)?;
@@ -114,18 +107,40 @@ impl<'a> Outlet<'a> {
 
     fn is_over(&self) -> bool {
         let is_past = |deadline: Instant| Instant::now() >= deadline;
+        let is_enough = |frames: u64| lock(&self.counters).frames >= frames;
         self.stop.is_asked()
-            || self.config.frames.is_some_and(|n| self.tally.frames >= n)
+            || self.config.frames.is_some_and(is_enough)
             || self.deadline().is_some_and(is_past)
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.tally.since?.checked_add(self.config.duration?)
+        let since = lock(&self.counters).since;
+        since?.checked_add(self.config.duration?)
+    }
+
+    /// Tries until a link stands; `None` when it is over before that.
+    fn connect(&mut self) -> Result<Option<Arc<Link>>, SendError> {
+        let mut search = self.dialer.search(self.failures, LONGEST_PAUSE);
+        loop {
+            let source = self.stage.wait(self.seen, Instant::now() + LOOK);
+            if self.is_over() || source == Wake::Closed {
+                return Ok(None);
+            }
+            // view-recv gives a connection a few seconds to bring a picture: one that has none yet, of a
+            // camera that exposes for longer or is lost, would come and go.
+            if source == Wake::Full || self.stage.feed.is_waiting_for_link() {
+                match search.wait(Instant::now() + LOOK) {
+                    None => {}
+                    Some(Ok(link)) => return Ok(Some(link)),
+                    Some(Err(error)) => self.retry(SendError::Unreachable(error))?,
+                }
+            }
+        }
     }
 
     /// Sends on one connection until it, or everything, is over. Returns the second link, if there is one.
     fn stream(&mut self, link: Arc<Link>) -> Result<Option<Arc<Link>>, SendError> {
-        let (peer, before) = (link.peer(), self.tally);
+        let (peer, before) = (link.peer, lock(&self.counters).clone());
         let opened = Connection::open(link, &self.dialer, &self.stage.feed, &self.stop);
         let mut connection = match opened {
             Ok(connection) => connection,
@@ -136,74 +151,71 @@ impl<'a> Outlet<'a> {
                 return Ok(None);
             }
         };
-        connection.failover.end_at(self.deadline());
+        connection.acks.state().deadline = self.deadline();
         // After one that did not last the next is reported once it lasts: a viewer that shows another camera
         // would be connected to, and lost, every few seconds.
         if self.failures == 0 {
-            self.show_link(&connection);
-            self.announce(&mut connection);
+            self.announce(&connection);
         }
-        let outcome = self.pump(&mut connection);
-        self.judge(&mut connection);
-        self.counters.sent().link = None;
-        let is_over = outcome.is_err() && self.is_over();
-        let loss = match outcome {
-            Ok(()) if self.end(&mut connection) => return Ok(None),
-            Ok(()) => SendError::Closed(peer),
+        let pumped = self.pump(&mut connection);
+        let is_over = pumped.is_err() && self.is_over();
+        let outcome = pumped.and_then(|()| self.end(&connection));
+        lock(&self.counters).link = None;
+        match outcome {
+            Ok(()) => Ok(None),
             Err(error @ SendError::Unencodable(_)) => {
                 connection.finish(false, &self.stop);
-                return Err(error);
+                Err(error)
             }
-            Err(loss) => loss,
-        };
-        self.lost(&connection, loss, before, is_over)
+            Err(loss) => self.lost(&connection, loss, &before, is_over),
+        }
     }
 
     /// Pulls and writes; `Ok` when nothing more is to be sent.
     fn pump(&mut self, connection: &mut Connection) -> Result<(), SendError> {
         loop {
-            match self.stage.wait(self.seen, Instant::now() + LOOK) {
-                Wake::Full => {}
-                Wake::Closed => return Ok(()),
-                Wake::Nudged | Wake::TimedOut => {
-                    // In this order: once enough was sent, a receiver may close.
-                    if self.is_over() {
-                        return Ok(());
-                    }
-                    self.check(connection)?;
-                    continue;
-                }
-            }
-            if !self.pass_gate(connection)? {
+            let wake = self.stage.wait(self.seen, Instant::now() + LOOK);
+            // In this order: once enough was sent, a receiver may close.
+            if wake == Wake::Closed || self.is_over() {
                 return Ok(());
             }
-            match self.stage.pull(&mut self.seen, self.quality.get()) {
+            self.check(connection)?;
+            if wake != Wake::Full || !self.pass_gate(connection)? {
+                continue;
+            }
+            match self.stage.pull(&mut self.seen, self.quality.now) {
                 Ok(Some(picture)) => self.send(connection, &picture)?,
                 Ok(None) => {}
-                Err(error) => self.skip(error.to_string())?,
+                Err(error) => {
+                    self.unencodable += 1;
+                    match self.unencodable {
+                        1 => (self.report)(Event::Unencodable(error.to_string())),
+                        MAX_UNENCODABLE.. => return Err(SendError::Unencodable(error.to_string())),
+                        _ => {}
+                    }
+                }
             }
         }
     }
 
     /// Waits until the connection can take a frame; `false` when it is over before that.
     fn pass_gate(&mut self, connection: &mut Connection) -> Result<bool, SendError> {
-        let interval = self.interval.average();
-        let came = Instant::now();
-        let mut frames_out_at = None;
-        let mut frames_out = Duration::ZERO;
+        let interval = self.interval.average;
+        let (came, mut frames_out) = (Instant::now(), Duration::ZERO);
         let (acks, opened) = loop {
             if self.is_over() {
                 return Ok(false);
             }
             let acks = self.check(connection)?;
             let (path, now) = (connection.link.path(), Instant::now());
-            frames_out += frames_out_at.map_or(Duration::ZERO, |at| now.duration_since(at));
             let verdict = connection.gate.look(path, acks, interval, now);
             if verdict == Verdict::Open {
                 break (acks, now);
             }
-            frames_out_at = (verdict == Verdict::FramesAreOut).then_some(now);
             connection.acks.wait(gate::POLL);
+            if verdict == Verdict::FramesAreOut {
+                frames_out += now.elapsed();
+            }
         };
         if let Some((started, bytes)) = connection.last_frame.take() {
             // A receiver that is slow to decode is no narrow link, and smaller pictures are no help to it.
@@ -223,26 +235,106 @@ impl<'a> Outlet<'a> {
     fn send(&mut self, connection: &mut Connection, picture: &Encoded) -> Result<(), SendError> {
         (self.unencodable, self.interval) = (0, picture.interval);
         let bytes = connection.write(picture, &self.config.name)?;
-        self.tally.frames += 1;
-        self.tally.since.get_or_insert_with(Instant::now);
-        let mut sent = self.counters.sent();
-        sent.frames = self.tally.frames;
+        let mut sent = lock(&self.counters);
+        sent.frames += 1;
+        sent.since.get_or_insert_with(Instant::now);
         sent.bytes += bytes as u64;
         sent.quality = picture.quality;
         drop(sent);
-        connection.failover.end_at(self.deadline());
+        connection.acks.state().deadline = self.deadline();
         Ok(())
     }
 
-    fn skip(&mut self, why: String) -> Result<(), SendError> {
-        self.unencodable += 1;
-        if self.unencodable >= MAX_UNENCODABLE {
-            return Err(SendError::Unencodable(why));
+    /// Reports the connection, unless that was done.
+    fn announce(&mut self, connection: &Connection) {
+        let (peer, acks) = (connection.link.peer, Arc::clone(&connection.acks));
+        if lock(&self.counters).link.replace((peer, acks)).is_none() {
+            self.reported.clear();
+            (self.report)(Event::Connected(peer));
         }
-        if self.unencodable == 1 {
-            (self.report)(Event::Unencodable(why));
+    }
+
+    /// Enough was sent; an error where it does not count.
+    fn end(&mut self, connection: &Connection) -> Result<(), SendError> {
+        let counts = connection.acks.account().came_to_something();
+        if counts {
+            self.announce(connection);
+        }
+        // What is not there any more cannot be sent again.
+        let source_is_over = self.stage.wait(self.seen, Instant::now()) == Wake::Closed;
+        let doubtful = !counts && !self.stop.is_asked() && !source_is_over;
+        if doubtful {
+            connection.acks.state().deadline = None;
+        }
+        match connection.finish(doubtful, &self.stop) || !doubtful {
+            true => Ok(()),
+            false => Err(SendError::Closed(connection.link.peer)),
+        }
+    }
+
+    /// The connection is lost, before which `before` was sent; by itself, unless the time `is_over`. Returns the
+    /// second link, if there is one.
+    fn lost(
+        &mut self,
+        connection: &Connection,
+        loss: SendError,
+        before: &Sent,
+        is_over: bool,
+    ) -> Result<Option<Arc<Link>>, SendError> {
+        let (peer, acks) = (connection.link.peer, connection.acks.account());
+        connection.link.abort();
+        self.failures = if acks.lasted() { 0 } else { self.failures + 1 };
+        self.expects_acks |= acks.last_ack.is_some();
+        let counts = acks.came_to_something();
+        if !counts && !is_over {
+            self.dialer.took_none(peer);
+            let mut sent = lock(&self.counters);
+            (sent.frames, sent.since) = (before.frames, before.since);
+        }
+        let second = connection.acks.state().second.take();
+        if second.is_some() {
+            (self.report)(Event::Moved(peer));
+            return Ok(second);
+        }
+        self.retry(match loss {
+            SendError::Closed(_) if !counts && acks.was_kept_waiting(Instant::now()) => {
+                SendError::NoPicture(peer)
+            }
+            loss => loss,
+        })?;
+        Ok(None)
+    }
+
+    /// Goes on after `error` where a retry is wanted.
+    fn retry(&mut self, error: SendError) -> Result<(), SendError> {
+        if self.is_over() {
+            return Ok(());
+        }
+        if !self.config.retry {
+            return Err(error);
+        }
+        if self.reported.insert(error.kind()) {
+            (self.report)(Event::Retrying(error));
         }
         Ok(())
+    }
+
+    /// How the connection stands, if it still does and is worth it.
+    fn check(&mut self, connection: &Connection) -> Result<Account, SendError> {
+        let (acks, peer) = (connection.acks.account(), connection.link.peer);
+        if acks.lasted() {
+            self.announce(connection);
+        }
+        if acks.end.is_some() {
+            return Err(SendError::Closed(peer));
+        }
+        // Something else may listen where the viewer was. Where there is no other address, it has the benefit of
+        // the doubt.
+        let is_elsewhere = self.expects_acks && acks.is_overdue(Instant::now());
+        if is_elsewhere && self.dialer.has_another(peer) {
+            return Err(SendError::NoPicture(peer));
+        }
+        Ok(acks)
     }
 }
 
@@ -265,8 +357,9 @@ mod tests {
             host: "10.0.0.1".to_owned(),
             port: 8000,
         };
-        let resolve = Box::new(|_: &_| Ok(Vec::new()));
-        Dialer::with(target, resolve, Box::new(move |_| Ok(make())))
+        let mut dialer = Dialer::new(target);
+        dialer.connect = Box::new(move |_| Ok(make()));
+        Arc::new(dialer)
     }
 
     fn put(feed: &Feed, jpeg: Vec<u8>) {
