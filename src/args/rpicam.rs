@@ -9,8 +9,8 @@ use clap::Args;
 pub(crate) struct RpicamArgs {
     #[arg(short = 't', long, hide = true, allow_hyphen_values = true)]
     timeout: Option<String>,
-    #[arg(short = 'n', long, hide = true)]
-    nopreview: bool,
+    #[arg(short = 'n', long, hide = true, num_args = 0..=1, default_missing_value = "(-n)")]
+    nopreview: Option<String>,
     #[arg(short = 'o', long, hide = true, allow_hyphen_values = true)]
     output: Option<String>,
     #[arg(long, hide = true)]
@@ -33,8 +33,7 @@ impl RpicamArgs {
             Ok(_) => format!("here it is --duration {time}ms"),
             Err(_) => format!("here it is --duration {time}"),
         };
-        let preview = "--nopreview (-n): there is no preview on the Pi, view-recv shows the picture: \
-                       leave it out";
+        let preview = "there is no preview on the Pi, view-recv shows the picture: leave it out";
         let output = "pictures go to view-recv, by --host; its own --record FILE.mkv and --output - \
                       write them to a file and a pipe";
         let codec = "each picture is a JPEG here, as good as --quality says: leave it out";
@@ -42,12 +41,12 @@ impl RpicamArgs {
             "the quality follows the link, between --min-quality and --quality: leave it out";
         let answers = [
             answer("--timeout", &self.timeout, &timeout),
-            self.nopreview.then(|| preview.into()),
+            answer("--nopreview", &self.nopreview, preview),
             answer("--output (-o)", &self.output, output),
             answer("--codec", &self.codec, codec),
             answer("--bitrate", &self.bitrate, bitrate),
         ];
-        let answers: Vec<String> = answers.into_iter().flatten().collect();
+        let answers = Vec::from_iter(answers.into_iter().flatten());
         (!answers.is_empty()).then(|| answers.join("\n       "))
     }
 }

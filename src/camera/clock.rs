@@ -13,11 +13,8 @@ const OLDEST: Duration = Duration::from_secs(3600);
 /// When a picture with this stamp (nanoseconds) was taken; now, for a stamp that makes no sense.
 pub(super) fn taken_at(stamp_ns: u64) -> Instant {
     let now = Instant::now();
-    let age = age(
-        Duration::from_nanos(stamp_ns),
-        read(ClockId::Monotonic),
-        read(ClockId::Boottime),
-    );
+    let (monotonic, boottime) = (read(ClockId::Monotonic), read(ClockId::Boottime));
+    let age = age(Duration::from_nanos(stamp_ns), monotonic, boottime);
     age.and_then(|age| now.checked_sub(age)).unwrap_or(now)
 }
 
@@ -27,10 +24,8 @@ pub(super) fn taken_at(stamp_ns: u64) -> Instant {
 /// two differ by the time that the machine slept. A stamp that lies ahead of the monotonic clock can only be of the
 /// other one.
 fn age(stamp: Duration, monotonic: Duration, boottime: Duration) -> Option<Duration> {
-    let age = match monotonic.checked_sub(stamp) {
-        Some(age) => age,
-        None => boottime.checked_sub(stamp)?,
-    };
+    let age = monotonic.checked_sub(stamp);
+    let age = age.or_else(|| boottime.checked_sub(stamp))?;
     (age <= OLDEST && !stamp.is_zero()).then_some(age)
 }
 
@@ -39,7 +34,6 @@ fn read(clock: ClockId) -> Duration {
 }
 
 /// Thins out the pictures of a camera that is faster than asked.
-#[derive(Debug)]
 pub(super) struct Thinner {
     interval: Duration,
     /// The camera's own interval, smoothed; at first, what was asked for.

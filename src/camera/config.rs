@@ -12,21 +12,12 @@ pub struct CameraConfig {
     pub(crate) size: (u32, u32),
     pub(crate) fps: f64,
     pub(crate) turn: Turn,
-    /// `None`: chosen for field of view and rate.
-    pub(crate) mode: Option<Mode>,
+    /// The sensor mode, `W:H` or `W:H:BITS`; `None`: chosen for field of view and rate.
+    pub(crate) mode: Option<String>,
     /// See [`use_tuning_file`](super::use_tuning_file).
     pub tuning_file: Option<PathBuf>,
     /// Where a control is named twice, the last one counts.
     pub(crate) settings: Vec<Setting>,
-}
-
-/// A sensor mode, as `--mode` names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mode {
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-    /// Bits per sample; `None`: the most that the sensor has.
-    pub(crate) bits: Option<u32>,
 }
 
 /// A control to set.
@@ -37,20 +28,9 @@ pub(crate) struct Setting {
     pub(crate) asked: Option<String>,
     /// libcamera's name.
     pub(crate) control: String,
-    pub(crate) value: Value,
-}
-
-/// A control's value, before it is known what the camera takes.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
-    /// One or more; a switch is 0 or 1, a named choice its number.
-    Numbers(Vec<f64>),
-    /// A part of the sensor's field: x, y, width and height, as fractions of the whole.
-    Window([f64; 4]),
-    /// The camera's own default.
-    Default,
-    /// Parsed as the control's type requires.
-    Text(String),
+    /// Numbers, switches or names of choices, with commas between them, or `default`; an area may be a share of the
+    /// sensor's field.
+    pub(crate) value: String,
 }
 
 /// How cameras are listed.
@@ -63,29 +43,17 @@ pub enum ListFormat {
 }
 
 impl Setting {
-    pub(crate) fn asked(typed: String, control: &str, value: Value) -> Setting {
+    pub(crate) fn new(asked: Option<String>, control: &str, value: impl Into<String>) -> Setting {
         Setting {
-            asked: Some(typed),
+            asked,
             control: control.into(),
-            value,
+            value: value.into(),
         }
     }
 
     /// Left out where the camera does not take it.
-    pub(crate) fn optional(control: &str, numbers: &[f64]) -> Setting {
-        Setting {
-            asked: None,
-            control: control.into(),
-            value: Value::Numbers(numbers.into()),
-        }
-    }
-
-    /// The first number; `None` for values of another kind.
-    pub(crate) fn number(&self) -> Option<f64> {
-        match &self.value {
-            Value::Numbers(numbers) => numbers.first().copied(),
-            _ => None,
-        }
+    pub(crate) fn optional(control: &str, value: impl Into<String>) -> Setting {
+        Setting::new(None, control, value)
     }
 }
 

@@ -39,32 +39,33 @@ pub(super) fn with_log<T>(
     }
     thread::scope(|scope| {
         // Closes libcamera's end, with which the thread ends, even after a panic.
-        let _silence = SilenceAtDrop;
-        let read = |lines| {
-            let reader = thread::Builder::new().name("camera log".into());
-            let read = || report_log(BufReader::new(lines), report, pictures_come);
-            reader.spawn_scoped(scope, read)
-        };
-        if log_into_pipe().and_then(read).is_err() {
-            silence();
+        let _silence = Silence;
+        let reader = thread::Builder::new().name("camera log".into());
+        let reading = log_into_pipe().and_then(|lines| {
+            reader.spawn_scoped(scope, || report_log(lines, report, pictures_come))
+        });
+        if reading.is_err() {
+            drop(Silence);
         }
         work()
     })
 }
 
-struct SilenceAtDrop;
+/// Silences libcamera when it is dropped.
+struct Silence;
 
-impl Drop for SilenceAtDrop {
+impl Drop for Silence {
     fn drop(&mut self) {
-        silence();
+        // Refused only for targets that do not exist.
+        let _ = logging::log_set_target(LoggingTarget::None);
     }
 }
 
 /// Makes libcamera write its messages into a pipe; returns the end to read them from.
-fn log_into_pipe() -> io::Result<File> {
+fn log_into_pipe() -> io::Result<BufReader<File>> {
     let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
     logging::log_set_file(&format!("/proc/self/fd/{}", write.as_raw_fd()), false)?;
-    Ok(File::from(read))
+    Ok(BufReader::new(File::from(read)))
 }
 
 /// Reports what libcamera warns of while pictures come, each line once. (While a camera is opened it warns of much
@@ -79,13 +80,11 @@ fn report_log(
     for line in lines.split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);
         let (severity, line) = logged(&line);
-        let mut is_news = || {
-            severity < Severity::Info
-                && pictures_come()
-                && reported.len() < MAX_LOGGED
-                && reported.insert(line.to_owned())
-        };
-        if all || is_news() {
+        let is_news = severity < Severity::Info
+            && pictures_come()
+            && reported.len() < MAX_LOGGED
+            && reported.insert(line.to_owned());
+        if all || is_news {
             report(severity, format!("libcamera: {line}"));
         }
     }
@@ -108,13 +107,8 @@ fn logged(line: &str) -> (Severity, &str) {
 /// level cannot be set for all of its categories at once.
 pub(super) fn silence_unless_asked() {
     if env::var_os(LOG_LEVELS).is_none() && env::var_os(LOG_FILE).is_none() {
-        silence();
+        drop(Silence);
     }
-}
-
-fn silence() {
-    // Refused only for targets that do not exist.
-    let _ = logging::log_set_target(LoggingTarget::None);
 }
 
 /// Read by libcamera's pipelines for the Raspberry Pi.
@@ -129,23 +123,19 @@ const FOLDERS: [&str; 2] = [
 /// Makes libcamera use the tuning file, by setting the variable that it reads. A bare name that is no file here is
 /// looked for among libcamera's own.
 ///
-/// To be called before the program starts a thread; an error later.
+/// To be called before the program starts a thread; panics later.
 pub fn use_tuning_file(asked: &Path) -> Result<(), CameraError> {
+    let (typed, [packaged, _]) = (asked.display(), FOLDERS);
     let path = find(asked, &FOLDERS, pipeline()).map_err(|source| {
-        CameraError::Usage(format!(
-            "--tuning-file {}: {source}; expected a JSON file, as in {}",
-            asked.display(),
-            FOLDERS[0]
-        ))
+        let expected = format!("expected a JSON file, as in {packaged}");
+        CameraError::Usage(format!("--tuning-file {typed}: {source}; {expected}"))
     })?;
     // Another thread might be reading the environment.
-    let threads = fs::read_dir("/proc/self/task").map(Iterator::count);
-    if !matches!(threads, Ok(1)) {
-        return Err(CameraError::Failed(format!(
-            "--tuning-file comes too late, other threads run already: start with {TUNING_FILE}={}",
-            path.display()
-        )));
-    }
+    let threads = fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
+    assert_eq!(
+        threads, 1,
+        "the tuning file is named before there are threads"
+    );
     // SAFETY: no other thread reads the environment, for there is none.
     unsafe { env::set_var(TUNING_FILE, path) };
     Ok(())
@@ -167,10 +157,8 @@ fn find(asked: &Path, folders: &[&str], pipeline: &str) -> io::Result<PathBuf> {
 /// This Raspberry Pi's pipeline, as libcamera's folders name it: the Pi 5's, or that of the Pis before it.
 fn pipeline() -> &'static str {
     let compatible = fs::read("/sys/firmware/devicetree/base/compatible").unwrap_or_default();
-    match String::from_utf8_lossy(&compatible).contains("bcm2712") {
-        true => "pisp",
-        false => "vc4",
-    }
+    let is_pi_5 = String::from_utf8_lossy(&compatible).contains("bcm2712");
+    if is_pi_5 { "pisp" } else { "vc4" }
 }
 
 #[cfg(test)]

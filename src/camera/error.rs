@@ -19,15 +19,9 @@ pub enum CameraError {
     /// The camera gives no frames, or none that can be sent.
     #[error("{0}")]
     Failed(String),
-    /// libcamera, or the kernel below it, refused.
-    #[error(
-        "libcamera failed to {doing}: {source}; LIBCAMERA_LOG_LEVELS='*:INFO' shows what it says"
-    )]
-    Library {
-        /// What was attempted, as a verb: "start the camera".
-        doing: &'static str,
-        source: io::Error,
-    },
+    /// libcamera, or the kernel below it, refused: what was attempted, as a verb ("start the camera"), and why.
+    #[error("libcamera failed to {0}: {1}; LIBCAMERA_LOG_LEVELS='*:INFO' shows what it says")]
+    Library(&'static str, #[source] io::Error),
 }
 
 impl CameraError {
@@ -43,40 +37,31 @@ impl CameraError {
 
 /// Adds what was attempted, as a verb, to libcamera's error.
 pub(super) fn library(doing: &'static str) -> impl Fn(io::Error) -> CameraError {
-    move |source| CameraError::Library { doing, source }
+    move |source| CameraError::Library(doing, source)
 }
 
-/// Why no camera was found: the kernel's `/dev/media*` tell a missing camera from a missing permission.
+/// Why no camera was found: the kernel's `/dev/media*` tell a missing permission from a missing camera.
 pub(super) fn no_camera() -> CameraError {
-    let entries = fs::read_dir("/dev").into_iter().flatten().flatten();
-    let mut media: Vec<_> = entries
-        .map(|entry| entry.path().display().to_string())
-        .filter(|path| path.starts_with("/dev/media"))
-        .collect();
-    media.sort();
-    let is_forbidden = |path: &&String| {
-        let opened = OpenOptions::new().read(true).write(true).open(path);
-        opened.is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    let devices = fs::read_dir("/dev").into_iter().flatten().flatten();
+    let mut devices = devices.map(|entry| entry.path().display().to_string());
+    let is_forbidden = |path: &String| {
+        let opened = || OpenOptions::new().read(true).write(true).open(path);
+        let is_denied = |error: io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+        path.starts_with("/dev/media") && opened().is_err_and(is_denied)
     };
-    let cable = "check the cable with the power off, then try `rpicam-hello --list-cameras`";
-    let reason = match media.iter().find(is_forbidden) {
+    let reason = match devices.find(is_forbidden) {
         Some(path) => format!(
             "{path} may not be opened; cameras belong to the group video: \
              `sudo usermod -aG video $USER`, then log in again"
         ),
-        None if media.is_empty() => {
-            format!("there is no /dev/media*, so the kernel sees none either; {cable}")
-        }
-        None => format!("the devices can be opened, but no camera answers; {cable}"),
+        None => "check the cable with the power off, then try `rpicam-hello --list-cameras`".into(),
     };
     CameraError::Absent(format!("no camera found: {reason}"))
 }
 
 /// The items in a line; "none" without any.
 pub(super) fn listed(items: impl IntoIterator<Item = String>) -> String {
-    let items: Vec<String> = items.into_iter().collect();
-    match items.is_empty() {
-        true => "none".into(),
-        false => items.join(", "),
-    }
+    let items = Vec::from_iter(items).join(", ");
+    let listed = Some(items).filter(|items| !items.is_empty());
+    listed.unwrap_or("none".into())
 }

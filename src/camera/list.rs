@@ -5,16 +5,16 @@
 
 use std::fmt;
 
-use libcamera::camera::{ActiveCamera, Camera};
+use libcamera::camera::ActiveCamera;
 use libcamera::camera_manager::CameraManager;
-use libcamera::geometry::{Size, SizeRange};
+use libcamera::geometry::Size;
 use libcamera::properties;
 use serde::Serialize;
 
 use super::ListFormat;
 use super::controls::{Entry, Table};
 use super::environment;
-use super::error::CameraError;
+use super::error::{CameraError, listed};
 use super::negotiate::mode::{self, SensorMode};
 use super::negotiate::{self, Offered, ROLES, rate};
 use super::select::{self, Names};
@@ -24,7 +24,7 @@ use super::select::{self, Names};
 struct Listed {
     #[serde(flatten)]
     names: Names,
-    /// Width and height of the sensor, in pixels; null where the camera does not say.
+    /// Width and height of the sensor's active area, in pixels; null where the camera does not say.
     sensor_size: Option<[u32; 2]>,
     /// Whether another program has it; its modes and formats are not known then.
     busy: bool,
@@ -49,9 +49,6 @@ struct FrameSize {
     fps: Option<[f64; 2]>,
 }
 
-/// Rates are looked up for this many sizes of a camera at most: each costs a configuration of the device.
-const LOOKED_UP: usize = 64;
-
 /// All cameras, in the order in which `--camera` counts them: a table, or one JSON array.
 ///
 /// Must not be called while [`run`](super::run) is at work in the same process.
@@ -71,33 +68,26 @@ pub fn list(format: ListFormat) -> Result<String, CameraError> {
 
 fn look(manager: &CameraManager, names: Names) -> Result<Listed, CameraError> {
     let camera = manager.get(&names.id).ok_or_else(CameraError::unplugged)?;
-    let mut listed = Listed {
-        names,
-        sensor_size: sensor_size(&camera).map(|size| [size.width, size.height]),
-        busy: false,
-        modes: Vec::new(),
-        formats: Vec::new(),
-        controls: Vec::new(),
-    };
-    match select::acquire(&camera) {
-        Ok(mut active) => {
-            listed.modes = mode::modes(&mut active);
-            listed.formats = formats(&mut active, !listed.modes.is_empty());
-        }
-        Err(CameraError::Busy(_)) => listed.busy = true,
-        Err(error) => return Err(error),
-    }
-    listed.controls = Table::read(camera.controls()).0;
-    Ok(listed)
-}
-
-fn sensor_size(camera: &Camera<'_>) -> Option<Size> {
     let properties = camera.properties();
-    if let Ok(size) = properties.get::<properties::PixelArraySize>() {
-        return Some(size.0);
-    }
     let areas = properties.get::<properties::PixelArrayActiveAreas>();
-    Some(areas.ok()?.0.first()?.size())
+    let area = areas.ok().and_then(|areas| areas.0.first().copied());
+    let (modes, formats, busy) = match select::acquire(&camera) {
+        Ok(mut active) => {
+            let modes = mode::modes(&mut active);
+            let formats = formats(&mut active, !modes.is_empty());
+            (modes, formats, false)
+        }
+        Err(CameraError::Busy(_)) => (Vec::new(), Vec::new(), true),
+        Err(error) => return Err(error),
+    };
+    Ok(Listed {
+        names,
+        sensor_size: area.map(|area| [area.width, area.height]),
+        busy,
+        modes,
+        formats,
+        controls: Table::read(camera.controls()).0,
+    })
 }
 
 /// The camera's formats. One with sensor modes scales to any size within a range, and its rates are those of
@@ -107,38 +97,25 @@ fn formats(camera: &mut ActiveCamera<'_>, scales: bool) -> Vec<Format> {
     let Some((mut config, _)) = camera.generate_first_supported_configuration(&ROLES) else {
         return Vec::new();
     };
-    let mut looked_up = 0;
-    let mut formats = Vec::new();
-    for Offered {
-        fourcc,
-        sizes,
-        range,
-    } in negotiate::offered(&config)
-    {
-        let SizeRange { min, max, .. } = range;
-        let mut format = Format {
+    let offered = negotiate::offered(&config);
+    let mut look = |fourcc, Size { width, height }| {
+        let size = Size::new(width, height);
+        let given = negotiate::try_out(camera, &mut config, fourcc, size)?;
+        let fps = rate::frame_durations(camera);
+        let fps = fps.map(|(shortest, longest)| [longest, shortest].map(rate::fps));
+        let fits = (given.width, given.height) == (width, height);
+        fits.then_some(FrameSize { width, height, fps })
+    };
+    let format = |(fourcc, sizes, range): Offered| {
+        let (min, max) = (range.min, range.max);
+        let sizes = sizes.into_iter().filter(|_| !scales);
+        Format {
             name: fourcc.to_string(),
-            sizes: Vec::new(),
+            sizes: sizes.filter_map(|size| look(fourcc, size)).collect(),
             range: scales.then_some([[min.width, min.height], [max.width, max.height]]),
-        };
-        for Size { width, height } in sizes.into_iter().filter(|_| !scales) {
-            let mut fps = None;
-            if looked_up < LOOKED_UP {
-                looked_up += 1;
-                let size = Size::new(width, height);
-                let given = negotiate::try_out(camera, &mut config, fourcc, size);
-                if given.is_none_or(|given| (given.width, given.height) != (width, height)) {
-                    continue;
-                }
-                let durations = rate::frame_durations(camera);
-                fps =
-                    durations.map(|(shortest, longest)| [rate::fps(longest), rate::fps(shortest)]);
-            }
-            format.sizes.push(FrameSize { width, height, fps });
         }
-        formats.push(format);
-    }
-    formats
+    };
+    offered.into_iter().map(format).collect()
 }
 
 impl fmt::Display for Listed {
@@ -148,8 +125,7 @@ impl fmt::Display for Listed {
             writeln!(f, "    sensor: {width}x{height}")?;
         }
         if self.busy {
-            let unknown = "modes and frame rates are not known";
-            writeln!(f, "    another program uses it: {unknown}")?;
+            writeln!(f, "    another program uses it: its modes are not known")?;
         }
         for mode in &self.modes {
             let [x, y, width, height] = mode.crop;
@@ -157,27 +133,20 @@ impl fmt::Display for Listed {
             let fps = fps.unwrap_or_default();
             writeln!(f, "    mode {mode}{fps}, shows {width}x{height} at {x},{y}")?;
         }
-        for Format { name, sizes, range } in &self.formats {
-            write!(f, "    format {name}:")?;
-            if let Some([[min_w, min_h], [max_w, max_h]]) = range {
-                write!(f, " any from {min_w}x{min_h} to {max_w}x{max_h};")?;
-            }
-            let sizes = Vec::from_iter(sizes.iter().map(FrameSize::to_string));
-            writeln!(f, " {}", sizes.join(", "))?;
+        for format in &self.formats {
+            let range = format.range.map(|[[min_w, min_h], [max_w, max_h]]| {
+                format!("any from {min_w}x{min_h} to {max_w}x{max_h}")
+            });
+            let sizes = format.sizes.iter().map(|FrameSize { width, height, fps }| {
+                let fps = fps.map(|[low, high]| format!(" ({low:.0} to {high:.0} fps)"));
+                format!("{width}x{height}{}", fps.unwrap_or_default())
+            });
+            let sizes = listed(range.into_iter().chain(sizes));
+            writeln!(f, "    format {}: {sizes}", format.name)?;
         }
         for control in &self.controls {
             writeln!(f, "    control {}: {}", control.name, control.expected())?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for FrameSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}x{}", self.width, self.height)?;
-        match self.fps {
-            Some([slowest, fastest]) => write!(f, " ({slowest:.0} to {fastest:.0} fps)"),
-            None => Ok(()),
-        }
     }
 }

@@ -4,8 +4,8 @@ mod config;
 
 use std::path::Path;
 
+pub(crate) use self::config::Setting;
 pub use self::config::{CameraConfig, ListFormat};
-pub(crate) use self::config::{Mode, Setting, Value};
 use crate::report::Severity;
 use crate::source::Feed;
 
@@ -26,13 +26,12 @@ impl CameraError {
     }
 }
 
-/// Fails, and closes the feed.
+/// Fails.
 pub fn run(
     _: &CameraConfig,
-    feed: &Feed,
+    _: &Feed,
     _: &(dyn Fn(Severity, String) + Sync),
 ) -> Result<(), CameraError> {
-    feed.slot().close();
     Err(CameraError)
 }
 

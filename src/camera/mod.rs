@@ -32,12 +32,12 @@ mod session;
 
 use std::time::Duration;
 
-use self::buffers::Memory;
+pub(crate) use self::config::Setting;
 pub use self::config::{CameraConfig, ListFormat};
-pub(crate) use self::config::{Mode, Setting, Value};
 pub use self::environment::use_tuning_file;
 pub use self::error::CameraError;
 pub use self::list::list;
+use self::select::Names;
 use self::session::Session;
 use crate::report::Severity;
 use crate::source::Feed;
@@ -67,63 +67,43 @@ fn keep(
     feed: &Feed,
     report: &dyn Fn(Severity, String),
 ) -> Result<(), CameraError> {
-    let mut memory = Memory::Heaps;
-    let mut session = match Session::open(config, None, memory) {
-        // It may not take buffers from a heap.
-        Err(CameraError::Library { .. }) => {
-            memory = Memory::Allocator;
-            Session::open(config, None, memory)?
-        }
-        opened => opened?,
-    };
-    for (severity, line) in session.remarks.drain(..) {
-        report(severity, line);
-    }
-    let names = session.names.clone();
-    let (mut pictures, mut waiting) = (false, false);
+    let mut heaps = true;
+    let mut known: Option<Names> = None;
+    let (mut pause, mut waiting) = (PAUSES.0, false);
     loop {
-        let mut first = || {
-            (pictures, waiting) = (true, false);
-            if feed.lost().is_some() {
-                feed.report_lost(None);
-                report(Severity::Info, "the camera is back".into());
+        match (Session::open(config, &mut known, heaps, report), &known) {
+            (Ok(mut session), _) => {
+                (pause, waiting) = (PAUSES.0, false);
+                let Err(why) = session.serve(feed, report) else {
+                    return Ok(());
+                };
+                // A camera that fails again before its first picture has been reported already.
+                if feed.lost().is_none() {
+                    feed.report_lost(Some(why.to_string()));
+                    report(Severity::Error, format!("{why}; trying again"));
+                }
+                // Some devices take a heap's buffers and fail to fill them.
+                heaps &= feed.captured() > 0;
+                // Only now is the camera let go: a device that hangs may keep this thread in the kernel for good.
             }
-        };
-        let Err(why) = session.serve(feed, &mut first) else {
-            return Ok(());
-        };
-        // A camera that fails again before its first picture has been reported already.
-        if feed.lost().is_none() {
-            feed.report_lost(Some(why.to_string()));
-            report(Severity::Error, format!("{why}; trying again"));
+            // It may not take buffers from a heap.
+            (Err(CameraError::Library(..)), None) if heaps => heaps = false,
+            (Err(error), None) => return Err(error),
+            (Err(CameraError::Absent(_)), Some(Names { model, id, .. })) if !waiting => {
+                waiting = true;
+                let line = format!(
+                    "waiting for the camera {model} ({id}) to be back in its socket; no other is taken in its place"
+                );
+                report(Severity::Error, line);
+            }
+            // Still absent, busy, or not all there yet.
+            (Err(_), Some(_)) => {}
         }
-        // Only now: a device that hangs may keep this thread in the kernel for good.
-        drop(session);
-        if !pictures {
-            // Some devices take a heap's buffers and fail to fill them.
-            memory = Memory::Allocator;
-        }
-        let (mut pause, longest) = PAUSES;
         // Each attempt starts libcamera anew, which makes it look for devices again. A camera keeps its id in the same
         // socket.
-        session = loop {
-            if feed.stop().sleep(pause) {
-                return Ok(());
-            }
-            pause = (pause * 2).min(longest);
-            match Session::open(config, Some(&names.id), memory) {
-                Ok(session) => break session,
-                Err(CameraError::Absent(_)) if !waiting => {
-                    waiting = true;
-                    let line = format!(
-                        "waiting for the camera {} ({}) to be back in its socket; no other is taken in its place",
-                        names.model, names.id
-                    );
-                    report(Severity::Error, line);
-                }
-                // Still absent, busy, or not all there yet.
-                Err(_) => {}
-            }
-        };
+        if feed.stop().sleep(pause) {
+            return Ok(());
+        }
+        pause = (pause * 2).min(PAUSES.1);
     }
 }

@@ -39,10 +39,9 @@ pub(super) fn cameras() -> Result<(CameraManager, Vec<Names>), CameraError> {
         let model = model.map_or_else(|_| id.clone(), |model| model.0);
         (id, model)
     });
-    let cameras = Vec::from_iter(cameras);
-    match cameras.is_empty() {
-        true => Err(no_camera()),
-        false => Ok((manager, count(cameras))),
+    match count(cameras.collect()) {
+        cameras if cameras.is_empty() => Err(no_camera()),
+        cameras => Ok((manager, cameras)),
     }
 }
 

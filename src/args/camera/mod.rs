@@ -11,9 +11,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::camera::{CameraConfig, ListFormat, Mode, Setting};
+use crate::camera::{CameraConfig, ListFormat, Setting};
 use crate::picture::Turn;
-use parse::{AF_AUTO, AF_CONTINUOUS, AF_MANUAL, DENOISE_FAST};
 use parse::{factor, gains, lens, micros, mode, named, number, sets, window};
 
 /// The camera's options.
@@ -31,7 +30,7 @@ pub struct CameraArgs {
 
     /// Sensor mode, from --list-cameras [default: the widest view that reaches --fps]
     #[arg(long, value_name = "W:H[:BITS]", value_parser = mode)]
-    mode: Option<Mode>,
+    mode: Option<String>,
 
     /// Tuning file of a Raspberry Pi's sensor, for instance imx219_noir.json
     #[arg(long, value_name = "FILE")]
@@ -128,14 +127,12 @@ impl CameraArgs {
     pub(crate) fn first_given(&self) -> Option<String> {
         let camera = self.camera.as_ref();
         let camera = camera.map(|camera| format!("--camera {camera}"));
-        let mode = self.mode;
-        let mode = mode.map(|mode| format!("--mode {}:{}", mode.width, mode.height));
+        let mode = self.mode.as_ref().map(|mode| format!("--mode {mode}"));
         let file = self.tuning_file.as_ref();
         let file = file.map(|file| format!("--tuning-file {}", file.display()));
-        let settings = self.settings().into_iter();
-        let settings = settings.filter_map(|setting| setting.asked);
-        let options = camera.into_iter().chain(mode).chain(file);
-        options.chain(settings).next()
+        let settings = self.settings().into_iter().map(|setting| setting.asked);
+        let options = [camera, mode, file].into_iter().chain(settings);
+        options.flatten().next()
     }
 
     /// The camera's configuration for a picture of this size in pixels, rate and turn.
@@ -145,7 +142,7 @@ impl CameraArgs {
             size: (width, height),
             fps,
             turn,
-            mode: self.mode,
+            mode: self.mode.clone(),
             tuning_file: self.tuning_file.clone(),
             settings: self.settings(),
         }
@@ -180,26 +177,25 @@ impl CameraArgs {
 
     /// What the given options need besides, and rpicam-vid's defaults for those that were not given.
     fn companions(&self) -> Vec<Setting> {
-        let af_mode = self.autofocus_mode.as_ref().and_then(Setting::number);
-        // A lens that can move follows the scene unless it was given a position.
-        let focus = match self.lens_position {
-            Some(_) => AF_MANUAL,
-            None => AF_CONTINUOUS,
-        };
+        let focus = self.autofocus_mode.as_ref().map(|mode| &mode.value[..]);
+        let is_fixed = self.lens_position.is_some();
+        let [manual, auto, continuous] = ["0", "1", "2"];
         let companions = [
             // libcamera before 0.5 has no modes of time and gain: there the value alone fixes them.
-            (self.shutter.is_some(), "ExposureTimeMode", 1.0),
-            (self.gain.is_some(), "AnalogueGainMode", 1.0),
-            (self.flicker_period.is_some(), "AeFlickerMode", 1.0),
-            (self.denoise.is_none(), "NoiseReductionMode", DENOISE_FAST),
-            (af_mode.is_none(), "AfMode", focus),
-            (af_mode == Some(AF_AUTO), "AfTrigger", 0.0),
-            (self.autofocus_window.is_some(), "AfMetering", 1.0),
+            (self.shutter.is_some(), "ExposureTimeMode", "1"),
+            (self.gain.is_some(), "AnalogueGainMode", "1"),
+            (self.flicker_period.is_some(), "AeFlickerMode", "1"),
+            // cdn_fast
+            (self.denoise.is_none(), "NoiseReductionMode", "1"),
+            // A lens that can move follows the scene unless it was given a position.
+            (focus.is_none() && is_fixed, "AfMode", manual),
+            (focus.is_none() && !is_fixed, "AfMode", continuous),
+            (focus == Some(auto), "AfTrigger", "0"),
+            (self.autofocus_window.is_some(), "AfMetering", "1"),
         ];
         let needed = companions.into_iter().filter(|(needed, ..)| *needed);
-        needed
-            .map(|(_, control, number)| Setting::optional(control, &[number]))
-            .collect()
+        let settings = needed.map(|(_, control, value)| Setting::optional(control, value));
+        settings.collect()
     }
 }
 

@@ -3,7 +3,6 @@
 use clap::Parser;
 
 use super::*;
-use crate::camera::Value;
 
 #[derive(Parser)]
 struct Line {
@@ -26,10 +25,9 @@ fn given(args: &[&str], control: &str) -> Option<(Vec<f64>, bool)> {
     let setting = settings(args)
         .into_iter()
         .find(|setting| setting.control == control)?;
-    match setting.value {
-        Value::Numbers(numbers) => Some((numbers, setting.asked.is_some())),
-        other => panic!("{control} is {other:?}"),
-    }
+    let numbers = setting.value.split(',').map(|number| number.parse());
+    let numbers = numbers.collect::<Result<_, _>>();
+    Some((numbers.expect(&setting.value), setting.asked.is_some()))
 }
 
 #[test]
@@ -124,22 +122,24 @@ fn any_control_goes_through_by_name() {
     .pop();
     let last = last.unwrap();
     assert_eq!(last.control, "ExposureValue");
-    assert_eq!(last.value, Value::Text("-1".into()));
+    assert_eq!(last.value, "-1");
     assert_eq!(last.asked.as_deref(), Some("--control ExposureValue=-1"));
 }
 
 #[test]
 fn a_mode_is_a_size_with_or_without_bits() {
     let mode = |text| parse(&["--mode", text]).unwrap().mode.unwrap();
-    assert_eq!(mode("1640:1232").bits, None);
-    assert_eq!(
-        mode("1640:1232:10:P"),
-        Mode {
-            width: 1640,
-            height: 1232,
-            bits: Some(10)
-        }
-    );
+    assert_eq!(mode("1640:1232"), "1640:1232");
+    assert_eq!(mode("1640:1232:10:P"), "1640:1232:10");
+    for wrong in [
+        "1640",
+        "1640:0",
+        "1640:1232:x",
+        "1640:1232:10:P:P",
+        "1640:1232:",
+    ] {
+        assert!(parse(&["--mode", wrong]).is_err(), "{wrong}");
+    }
 }
 
 #[test]

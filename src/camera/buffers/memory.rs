@@ -105,7 +105,6 @@ pub(super) fn keep(fd: RawFd) -> io::Result<OwnedFd> {
 }
 
 /// A buffer, mapped for reading. It stays readable for as long as this lives, whatever becomes of the camera.
-#[derive(Debug)]
 pub(super) struct Mapping {
     map: Mmap,
     file: File,
@@ -120,10 +119,8 @@ impl Mapping {
         // A dma-buf may not tell its size here (0). One that does must be long enough: reading beyond it is a bus error.
         let size = file.metadata()?.len();
         if length == 0 || (size != 0 && size < length as u64) {
-            return Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                format!("a buffer of {size} bytes where {length} were expected"),
-            ));
+            let line = format!("a buffer of {size} bytes where {length} were expected");
+            return Err(io::Error::other(line));
         }
         // SAFETY: it is read through `bytes` alone, whose caller knows of no writer.
         let map = unsafe { MmapOptions::new().len(length).map(&file) }?;
@@ -159,12 +156,10 @@ impl Mapping {
             // SAFETY: the kernel reads one u64 (`struct dma_buf_sync`), which outlives the call.
             let answer =
                 unsafe { libc::ioctl(self.file.as_raw_fd(), BUF_SYNC as _, &raw const flags) };
-            if answer == 0 {
-                return true;
-            }
-            let error = io::Error::last_os_error().raw_os_error();
-            if error != Some(libc::EINTR) && error != Some(libc::EAGAIN) {
-                return false;
+            match io::Error::last_os_error().raw_os_error() {
+                _ if answer == 0 => return true,
+                Some(libc::EINTR | libc::EAGAIN) => {}
+                _ => return false,
             }
         }
     }

@@ -32,47 +32,32 @@ use super::session::Event;
 use crate::picture::{Picture, Pixels, Plane};
 
 /// A buffer that the CPU has: the camera does not write it.
-#[derive(Debug)]
 pub(super) struct Buffer {
     /// Of the request that it belongs to.
-    cookie: u64,
+    pub(super) cookie: u64,
     memory: Mapping,
     planes: [PlaneAt; 3],
 }
 
-/// Where a plane lies in its buffer.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct PlaneAt {
-    /// All rows, the last one only as far as its pixels go.
-    bytes: Range<usize>,
-    stride: usize,
-}
+/// Where a plane lies in its buffer (all rows, the last one only as far as its pixels go), and its stride.
+type PlaneAt = (Range<usize>, usize);
 
-/// A buffer that the camera has: it may be writing it.
-#[derive(Debug)]
-pub(super) struct Queued(Buffer);
+/// A buffer that the camera has: it may be writing it. To be taken out once its request is complete.
+pub(super) struct Queued(pub(super) Buffer);
 
-/// Where buffers may come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Memory {
-    /// A dma-heap where there is one and the camera gains by it.
-    Heaps,
-    /// libcamera's allocator only.
-    Allocator,
-}
-
-/// Allocates the camera's buffers, each with the request that it is queued with; their cookies count from 0.
+/// Allocates the camera's buffers, each with the request that it is queued with; their cookies count from 0. They come
+/// from a dma-heap, if `heaps` allows it and there is one, else from libcamera's allocator.
 pub(super) fn allocate(
     camera: &mut ActiveCamera<'_>,
     stream: &Stream,
     agreed: &Agreed,
-    memory: Memory,
+    heaps: bool,
 ) -> Result<Vec<(Request, Buffer)>, CameraError> {
     let import = library("import a buffer");
     let map = library("map a buffer");
     let mut buffers = Vec::with_capacity(agreed.buffers);
     let from_heaps = || memory::from_heaps(agreed.buffers, agreed.frame_size);
-    if let Some(heap) = (memory == Memory::Heaps).then(from_heaps).flatten() {
+    if let Some(heap) = heaps.then(from_heaps).flatten() {
         let planes = imported_planes(agreed);
         for (cookie, fd) in (0..).zip(heap) {
             let frame = memory::import(fd.as_fd(), &planes, cookie).map_err(&import)?;
@@ -108,11 +93,10 @@ fn request(
 /// take the frame as one plane, as rpicam-apps gives it; the virtual one writes NV12 plane by plane.
 fn imported_planes(agreed: &Agreed) -> Vec<(u32, u32)> {
     let end = agreed.frame_size as u32;
-    let [_, chroma, _] = planes_of(agreed);
-    let chroma = chroma.bytes.start as u32;
-    match agreed.is_virtual {
-        true => vec![(0, chroma), (chroma, end.saturating_sub(chroma))],
-        false => vec![(0, end)],
+    let [_, (chroma, _), _] = planes_of(agreed);
+    match (agreed.is_virtual, chroma.start as u32) {
+        (true, chroma) => vec![(0, chroma), (chroma, end.saturating_sub(chroma))],
+        (false, _) => vec![(0, end)],
     }
 }
 
@@ -138,10 +122,7 @@ fn planes_of(agreed: &Agreed) -> [PlaneAt; 3] {
     std::array::from_fn(|i| {
         let (start, stride) = places[i];
         let length = sizes[i].span(stride).unwrap_or(0);
-        PlaneAt {
-            bytes: start..start + length,
-            stride,
-        }
+        (start..start + length, stride)
     })
 }
 
@@ -150,9 +131,8 @@ impl Buffer {
     fn map(cookie: u64, fd: OwnedFd, length: usize, agreed: &Agreed) -> io::Result<Buffer> {
         let memory = Mapping::new(fd, length)?;
         let planes = planes_of(agreed);
-        if planes.iter().any(|plane| plane.bytes.end > length) {
-            let line = "the picture does not fit into its buffer";
-            return Err(io::Error::new(io::ErrorKind::InvalidData, line));
+        if planes.iter().any(|(bytes, _)| bytes.end > length) {
+            return Err(io::Error::other("the picture does not fit into its buffer"));
         }
         Ok(Buffer {
             cookie,
@@ -163,9 +143,9 @@ impl Buffer {
 
     fn planes(&self) -> [Plane<'_>; 3] {
         let bytes = self.bytes();
-        self.planes.each_ref().map(|plane| Plane {
-            data: &bytes[plane.bytes.clone()],
-            stride: plane.stride,
+        self.planes.clone().map(|(place, stride)| Plane {
+            data: &bytes[place],
+            stride,
         })
     }
 
@@ -173,10 +153,6 @@ impl Buffer {
         // SAFETY: the camera writes a buffer only while its request is queued, and `queue` alone queues it and takes
         // the buffer itself: one that can be borrowed here is not queued.
         unsafe { self.memory.bytes() }
-    }
-
-    pub(super) fn cookie(&self) -> u64 {
-        self.cookie
     }
 
     /// Gives it to the camera with its request.
@@ -192,26 +168,10 @@ impl Buffer {
         Ok(Queued(self))
     }
 
-    /// The first plane row by row, `width` bytes of each: the luma of a planar picture.
-    pub(super) fn luma(&self, width: usize) -> impl Iterator<Item = &u8> {
-        let [plane, ..] = self.planes();
-        let rows = plane.data.chunks(plane.stride.max(1));
-        rows.flat_map(move |row| &row[..width.min(row.len())])
-    }
-
-    /// Copies the first `length` bytes: a JPEG.
-    pub(super) fn copy_to(&self, length: usize, out: &mut Vec<u8>) {
+    /// The first `length` bytes: a JPEG, or a row of luma.
+    pub(super) fn first(&self, length: usize) -> &[u8] {
         let bytes = self.bytes();
-        out.clear();
-        out.extend_from_slice(&bytes[..length.min(bytes.len())]);
-    }
-}
-
-impl Queued {
-    /// The buffer, once its request is complete.
-    pub(super) fn completed(self, request: &Request) -> Buffer {
-        debug_assert_eq!(request.cookie(), self.0.cookie);
-        self.0
+        &bytes[..length.min(bytes.len())]
     }
 }
 
@@ -261,8 +221,7 @@ mod tests {
 
     fn planes(format: PixelFormat, width: u32, height: u32, stride: usize) -> [PlaneAt; 3] {
         planes_of(&Agreed {
-            width,
-            height,
+            size: (width, height),
             format: String::new(),
             blank: Some(Picture::blank(format, width, height)),
             stride,
@@ -276,7 +235,7 @@ mod tests {
     #[test]
     fn planes_follow_each_other_with_the_cameras_stride() {
         let places = |format, width, height, stride| {
-            planes(format, width, height, stride).map(|at| (at.bytes.start, at.stride))
+            planes(format, width, height, stride).map(|(bytes, stride)| (bytes.start, stride))
         };
         // The Pi pads 1000 pixels to 1024.
         let i420 = places(PixelFormat::I420, 1000, 500, 1024);
@@ -290,7 +249,7 @@ mod tests {
     #[test]
     fn the_last_row_ends_with_its_pixels() {
         let lengths = |format, width, height, stride| {
-            planes(format, width, height, stride).map(|at| at.bytes.len())
+            planes(format, width, height, stride).map(|(bytes, _)| bytes.len())
         };
         assert_eq!(
             lengths(PixelFormat::I420, 1000, 500, 1024),

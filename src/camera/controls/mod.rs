@@ -11,9 +11,9 @@ use libcamera::control_value::{ControlType, ControlValue};
 use libcamera::controls::ControlId;
 use serde::{Serialize, Serializer};
 
-use self::value::{NONE, json, make, numbers, parse, text};
+use self::value::{json, make, numbers, parse, text};
+use super::Setting;
 use super::error::{CameraError, listed};
-use super::{Setting, Value};
 
 /// One control of the camera. Its values are text, as [`value`] says.
 #[derive(Debug, Serialize)]
@@ -23,8 +23,9 @@ pub(super) struct Entry {
     pub(super) name: String,
     #[serde(skip)]
     kind: ControlType,
+    /// How many values a list takes, 0 or `usize::MAX` for any number; `None`: it is no list.
     #[serde(skip)]
-    shape: Shape,
+    size: Option<usize>,
     #[serde(serialize_with = "json")]
     min: String,
     #[serde(serialize_with = "json")]
@@ -43,19 +44,10 @@ fn names<S: Serializer>(choices: &[(i32, String)], serializer: S) -> Result<S::O
     serializer.collect_seq(choices.iter().map(|(_, name)| name))
 }
 
-/// How many values a control takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    Single,
-    Fixed(usize),
-    Any,
-}
-
-/// The control that says which part of the sensor's field is shown.
+/// The control that says which part of the sensor's field is shown; the Raspberry Pi's ScalerCrops begin so, too.
 const CROP: &str = "ScalerCrop";
 
 /// The camera's controls, by name.
-#[derive(Debug)]
 pub(super) struct Table(pub(super) Vec<Entry>);
 
 /// A control's number and value, as libcamera takes them.
@@ -68,9 +60,7 @@ impl Table {
         let list = ControlList::from_info_map(map);
         let ids = list.as_ref().and_then(|list| list.id_map()?.iter());
         let entries = ids.into_iter().flatten();
-        let mut entries: Vec<Entry> = entries
-            .filter_map(|(key, id)| entry(key, id, map))
-            .collect();
+        let mut entries = Vec::from_iter(entries.filter_map(|(key, id)| entry(key, id, map)));
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Table(entries)
     }
@@ -85,27 +75,25 @@ impl Table {
 
     /// What to set for these settings. The first that was asked for and that the camera does not take is the error.
     pub(super) fn resolve(&self, settings: &[Setting]) -> Result<Vec<Given>, CameraError> {
-        let mut given = Vec::with_capacity(settings.len());
-        for setting in settings {
+        let resolved = settings.iter().filter_map(|setting| {
             match (self.resolve_one(setting), &setting.asked) {
-                (Ok(value), _) => given.push(value),
-                (Err(_), None) => {}
-                (Err(why), Some(asked)) => {
-                    return Err(CameraError::Usage(format!("{asked}: {why}")));
-                }
+                (Ok(given), _) => Some(Ok(given)),
+                (Err(_), None) => None,
+                (Err(why), Some(asked)) => Some(Err(CameraError::Usage(format!("{asked}: {why}")))),
             }
-        }
-        Ok(given)
+        });
+        resolved.collect()
     }
 
     fn resolve_one(&self, setting: &Setting) -> Result<Given, String> {
         let entry = self.find(&setting.control)?;
-        let given = match &setting.value {
-            Value::Numbers(numbers) => numbers.clone(),
-            Value::Text(typed) => parse(entry, typed)?,
-            Value::Window(window) => self.rectangle(*window)?.into(),
-            Value::Default => numbers(&entry.default),
-        };
+        let mut given = parse(entry, &setting.value)?;
+        if let (ControlType::Rectangle, &[x, y, w, h]) = (&entry.kind, &given[..]) {
+            // No area has less than a pixel: sides of at most 1 are a share of the field.
+            if w > 0.0 && h > 0.0 && w <= 1.0 && h <= 1.0 {
+                given = self.rectangle([x, y, w, h])?.into();
+            }
+        }
         let value = make(entry, &given)?;
         entry.check(&given)?;
         Ok((entry.id, value))
@@ -129,30 +117,21 @@ impl Table {
 fn entry(key: u32, id: ControlIdRef, map: &ControlInfoMap) -> Option<Entry> {
     let info = map.find(key).ok()?;
     // The binding cannot read values of a type that it does not know; nothing could be set either.
-    if matches!(id.ty(), ControlType::None) {
-        return None;
-    }
+    let kind = Some(id.ty()).filter(|kind| !matches!(kind, ControlType::None))?;
     let known = ControlId::from_id(key).map(|known| known.enumerators_map());
     let mut choices: Vec<(i32, String)> = known.into_iter().flatten().collect();
     choices.sort_unstable();
-    let values = info.values();
+    let values = Vec::from_iter(info.values().iter().map(text)).join(",");
     Some(Entry {
         id: key,
         name: id.name().into(),
-        kind: id.ty(),
-        shape: match (id.is_array(), id.size()) {
-            (false, _) => Shape::Single,
-            (true, 0 | usize::MAX) => Shape::Any,
-            (true, size) => Shape::Fixed(size),
-        },
+        kind,
+        size: id.is_array().then(|| id.size()),
         min: text(&info.min()),
         max: text(&info.max()),
         default: text(&info.def()),
         choices,
-        values: values
-            .iter()
-            .flat_map(|value| numbers(&text(value)))
-            .collect(),
+        values: numbers(&values),
     })
 }
 
@@ -167,28 +146,23 @@ impl Entry {
             (Some(min), Some(max)) if min < max => (min..=max).contains(number),
             _ => true,
         };
-        let (fits, expected) = match (&self.kind, &max[..]) {
-            (ControlType::Rectangle, &[left, top, width, height]) if self.is_crop() => {
-                let within = |start: f64, length: f64, first: f64, all: f64| {
-                    first <= start && length > 0.0 && start + length <= first + all
+        let (fits, expected) = match self.kind {
+            ControlType::Rectangle if self.name.starts_with(CROP) && max.len() == 4 => {
+                let within = |area: &[f64], side: usize| {
+                    let (start, length) = (area[side], area[side + 2]);
+                    let end = max[side] + max[side + 2];
+                    max[side] <= start && length > 0.0 && start + length <= end
                 };
-                let fits = |area: &[f64]| {
-                    within(area[0], area[2], left, width) && within(area[1], area[3], top, height)
-                };
-                let areas = format!("areas within {}", self.max);
-                (given.chunks_exact(4).all(fits), areas)
+                let mut areas = given.chunks_exact(4);
+                let fits = areas.all(|area| within(area, 0) && within(area, 1));
+                (fits, format!("areas within {}", self.max))
             }
             // The limits of other areas are no areas: a Pi's autofocus has 65535,65535,65535,65535.
-            (ControlType::Rectangle, _) => return Ok(()),
+            ControlType::Rectangle => return Ok(()),
             _ => (given.iter().enumerate().all(takes), self.expected()),
         };
         let message = || format!("this camera takes {expected}");
         fits.then_some(()).ok_or_else(message)
-    }
-
-    /// Whether it is a part of the sensor's field: ScalerCrop, or the Raspberry Pi's ScalerCrops.
-    fn is_crop(&self) -> bool {
-        self.name.starts_with(CROP)
     }
 
     /// What would be right, in words.
@@ -196,21 +170,14 @@ impl Entry {
         let name = |number: &f64| {
             let named = |(value, _): &&(i32, String)| f64::from(*value) == *number;
             let choice = self.choices.iter().find(named);
-            choice.map_or(format!("{number}"), |(value, name)| {
-                format!("{name} ({value})")
-            })
+            let choice = choice.map(|(value, name)| format!("{name} ({value})"));
+            choice.unwrap_or(number.to_string())
         };
         if !self.values.is_empty() {
             return listed(self.values.iter().map(name));
         }
-        let default = match &self.default[..] {
-            NONE => String::new(),
-            default => format!(" (default {default})"),
-        };
-        match self.kind {
-            ControlType::Bool => format!("true or false{default}"),
-            _ => format!("{} to {}{default}", self.min, self.max),
-        }
+        let (min, max, default) = (&self.min, &self.max, &self.default);
+        format!("{min} to {max} (default {default})")
     }
 }
 

@@ -17,7 +17,7 @@
 pub(super) mod mode;
 pub(super) mod rate;
 
-use libcamera::camera::{ActiveCamera, Camera, CameraConfiguration, Orientation};
+use libcamera::camera::{ActiveCamera, CameraConfiguration, Orientation};
 use libcamera::color_space::{self, ColorSpace, YcbcrEncoding};
 use libcamera::geometry::{Size, SizeRange};
 use libcamera::pixel_format::PixelFormat as Fourcc;
@@ -30,11 +30,10 @@ use super::error::{CameraError, library, listed};
 use crate::picture::{Matrix, Picture, PixelFormat, Range, Turn};
 
 /// What a camera will give.
-#[derive(Debug)]
 pub(super) struct Agreed {
-    pub(super) width: u32,
-    pub(super) height: u32,
-    /// libcamera's name of the format.
+    /// Width and height.
+    pub(super) size: (u32, u32),
+    /// The size, and libcamera's name of the format.
     pub(super) format: String,
     /// What its pictures are like, without their planes; `None`: JPEGs, which are passed through.
     pub(super) blank: Option<Picture<'static>>,
@@ -79,12 +78,8 @@ pub(super) const ROLES: [StreamRole; 2] = [StreamRole::VideoRecording, StreamRol
 /// never waits for us.
 const BUFFERS: u32 = 6;
 
-/// A format that a camera offers.
-pub(super) struct Offered {
-    pub(super) fourcc: Fourcc,
-    pub(super) sizes: Vec<Size>,
-    pub(super) range: SizeRange,
-}
+/// A format that a camera offers, its sizes, and the range of them.
+pub(super) type Offered = (Fourcc, Vec<Size>, SizeRange);
 
 /// The formats of the configuration's stream.
 pub(super) fn offered(config: &CameraConfiguration) -> Vec<Offered> {
@@ -93,12 +88,8 @@ pub(super) fn offered(config: &CameraConfiguration) -> Vec<Offered> {
     };
     let formats = stream.formats();
     let known = formats.pixel_formats();
-    let offered = known.into_iter().map(|fourcc| Offered {
-        fourcc,
-        sizes: formats.sizes(fourcc),
-        range: formats.range(fourcc),
-    });
-    offered.collect()
+    let offered = |fourcc| (fourcc, formats.sizes(fourcc), formats.range(fourcc));
+    known.into_iter().map(offered).collect()
 }
 
 /// Configures the camera; returns what it came to, and its stream.
@@ -107,7 +98,9 @@ pub(super) fn configure(
     wanted: &CameraConfig,
     sensor: Option<SensorMode>,
 ) -> Result<(Agreed, Stream), CameraError> {
-    let is_virtual = is_virtual(camera);
+    // The kernel has no device of it; see the head of this file.
+    let devices = camera.properties().get::<properties::SystemDevices>();
+    let is_virtual = devices.map_or(true, |devices| devices.0.is_empty());
     let size = Size::new(wanted.size.0, wanted.size.1);
     let mut formats = Vec::new();
     if let Some((mut config, _)) = camera.generate_first_supported_configuration(&ROLES) {
@@ -134,7 +127,7 @@ pub(super) fn configure(
     Err(CameraError::Failed(format!(
         "the camera {} offers no format that can be sent: it has {}; expected MJPEG, YUV or RGB",
         camera.id(),
-        listed(formats.iter().map(|format| format.fourcc.to_string()))
+        listed(formats.iter().map(|(fourcc, ..)| fourcc.to_string()))
     )))
 }
 
@@ -159,24 +152,17 @@ pub(super) fn try_out(
     Some(config.get(0)?.get_size())
 }
 
-/// Whether the kernel has no device of this camera; see the head of this file.
-fn is_virtual(camera: &Camera<'_>) -> bool {
-    let devices = camera.properties().get::<properties::SystemDevices>();
-    devices.map_or(true, |devices| devices.0.is_empty())
-}
-
 /// The formats that are understood, best first: those that come in the wanted size, then the cheapest.
 fn candidates(offered: &[Offered], size: Size) -> Vec<Fourcc> {
-    let comes_in_size = |Offered { sizes, range, .. }: &&Offered| {
+    let comes_in_size = |(_, sizes, range): &Offered| {
         let is_wanted = |listed: &Size| (listed.width, listed.height) == (size.width, size.height);
         let steps = range.h_step != 0 && range.v_step != 0;
         sizes.iter().any(is_wanted) || (steps && range.contains(size))
     };
-    let find = |(known, _)| offered.iter().find(|format| format.fourcc == known);
-    let known = FORMATS.into_iter().filter_map(find);
-    let (fitting, others): (Vec<_>, Vec<_>) = known.partition(comes_in_size);
-    let all = fitting.into_iter().chain(others);
-    all.map(|format| format.fourcc).collect()
+    let cost = |offered: &Offered| FORMATS.iter().position(|(known, _)| *known == offered.0);
+    let mut known = Vec::from_iter(offered.iter().filter(|offered| cost(offered).is_some()));
+    known.sort_by_key(|offered| (!comes_in_size(offered), cost(offered)));
+    known.into_iter().map(|offered| offered.0).collect()
 }
 
 /// What a valid configuration comes to; `None` where its format is not understood.
@@ -186,14 +172,10 @@ fn agreed(config: &CameraConfiguration, turn: Turn, is_virtual: bool) -> Option<
     let (_, pixels) = FORMATS.into_iter().find(|(known, _)| *known == fourcc)?;
     let Size { width, height } = stream.get_size();
     let (range, matrix) = colours(stream.get_color_space().filter(|_| !is_virtual));
-    let done = match is_virtual {
-        true => Turn::NONE,
-        false => turned(config.orientation()),
-    };
+    let done = turned(config.orientation());
     Some(Agreed {
-        width,
-        height,
-        format: fourcc.to_string(),
+        size: (width, height),
+        format: format!("{width}x{height} {fourcc}"),
         blank: pixels.map(|format| Picture {
             range,
             matrix,
@@ -209,19 +191,15 @@ fn agreed(config: &CameraConfiguration, turn: Turn, is_virtual: bool) -> Option<
 
 /// Range and matrix of a stream's YUV samples. Where the stream does not say, they are what webcams send.
 fn colours(space: Option<ColorSpace>) -> (Range, Matrix) {
-    let Some(space) = space else {
-        return (Range::Limited, Matrix::Bt601);
+    let matrix = match space.map(|space| space.ycbcr_encoding) {
+        Some(YcbcrEncoding::Rec709) => Matrix::Bt709,
+        Some(YcbcrEncoding::Rec2020) => Matrix::Bt2020,
+        Some(YcbcrEncoding::None | YcbcrEncoding::Rec601) | None => Matrix::Bt601,
     };
-    let range = match space.range {
-        color_space::Range::Full => Range::Full,
-        color_space::Range::Limited => Range::Limited,
-    };
-    let matrix = match space.ycbcr_encoding {
-        YcbcrEncoding::None | YcbcrEncoding::Rec601 => Matrix::Bt601,
-        YcbcrEncoding::Rec709 => Matrix::Bt709,
-        YcbcrEncoding::Rec2020 => Matrix::Bt2020,
-    };
-    (range, matrix)
+    match space.map(|space| space.range) {
+        Some(color_space::Range::Full) => (Range::Full, matrix),
+        Some(color_space::Range::Limited) | None => (Range::Limited, matrix),
+    }
 }
 
 /// The range of the virtual pipeline's pixels, by the luma of a picture.
@@ -241,10 +219,8 @@ pub(super) fn virtual_range<'a>(mut luma: impl Iterator<Item = &'a u8>) -> Range
 /// The part of a turn that a camera can do. Quarter turns are left to software, which then does all of the turn in
 /// one pass.
 fn asked_of_camera(turn: Turn, is_virtual: bool) -> Turn {
-    match is_virtual || turn.swaps_sides() {
-        true => Turn::NONE,
-        false => turn,
-    }
+    let is_able = !is_virtual && !turn.swaps_sides();
+    if is_able { turn } else { Turn::NONE }
 }
 
 /// libcamera's names of our turns: by 0 to 3 quarters, then the same with a mirror before. libcamera turns first and

@@ -8,15 +8,13 @@
 use std::fmt;
 
 use libcamera::camera::{ActiveCamera, SensorConfiguration};
-use libcamera::controls::ControlId;
-use libcamera::geometry::{Rectangle, Size};
+use libcamera::geometry::Size;
 use libcamera::properties;
 use libcamera::stream::StreamRole;
 use serde::Serialize;
 
 use super::rate::{fps, frame_durations};
-use super::{Offered, offered, try_out};
-use crate::camera::Mode;
+use super::{offered, try_out};
 use crate::camera::error::{CameraError, listed};
 
 /// A way to read out the sensor.
@@ -58,7 +56,7 @@ pub(crate) fn modes(camera: &mut ActiveCamera<'_>) -> Vec<SensorMode> {
         return Vec::new();
     };
     let mut modes = Vec::new();
-    for Offered { fourcc, sizes, .. } in offered(&config) {
+    for (fourcc, sizes, _) in offered(&config) {
         let Some(bits) = bits_of(&fourcc.to_string()) else {
             continue;
         };
@@ -92,12 +90,12 @@ impl SensorMode {
     }
 }
 
-/// The part of the sensor that the configured mode shows: the largest crop that the scaler can take from it.
+/// The part of the sensor that the configured mode shows.
+///
+/// Not by the limits of the control ScalerCrop: while a raw stream alone is configured, a Pi 5's libcamera has none.
 fn field(camera: &ActiveCamera<'_>) -> Option<[u32; 4]> {
-    let limits = camera.controls().find(ControlId::ScalerCrop.id()).ok();
-    let crop = limits.and_then(|limits| limits.max().try_into().ok());
-    let maximum = || camera.properties().get::<properties::ScalerCropMaximum>();
-    let area: Rectangle = crop.or_else(|| Some(maximum().ok()?.0))?;
+    let maximum = camera.properties().get::<properties::ScalerCropMaximum>();
+    let area = maximum.ok()?.0;
     let (x, y) = (area.x.unsigned_abs(), area.y.unsigned_abs());
     Some([x, y, area.width, area.height])
 }
@@ -113,34 +111,30 @@ fn bits_of(format: &str) -> Option<u32> {
 /// The best mode for a picture of this size and rate; `Ok(None)` where the camera has no modes.
 pub(crate) fn choose(
     modes: &[SensorMode],
-    asked: Option<Mode>,
+    asked: Option<&str>,
     size: (u32, u32),
     fps: f64,
 ) -> Result<Option<Choice>, CameraError> {
     let area = |(width, height): &(f64, f64)| width * height;
     let fields = modes.iter().map(|mode| seen(mode, size));
     let widest = fields.max_by(|a, b| area(a).total_cmp(&area(b)));
-    let share = |mode: &SensorMode| {
-        let (width, height) = seen(mode, size);
-        widest.map_or(1.0, |widest| (width / widest.0).min(height / widest.1))
+    let choices = modes.iter().map(|mode| {
+        let (mode, (width, height)) = (*mode, seen(mode, size));
+        let share = widest.map_or(1.0, |widest| (width / widest.0).min(height / widest.1));
+        Choice { mode, share }
+    });
+    // Whatever was not asked for, the bits too, is chosen.
+    let is_asked = |Choice { mode, .. }: &Choice| {
+        asked.is_none_or(|asked| format!("{mode}:").starts_with(&format!("{asked}:")))
     };
-    let chosen = match asked {
-        Some(asked) => Some(
-            modes
-                .iter()
-                .filter(|mode| (mode.width, mode.height) == (asked.width, asked.height))
-                .filter(|mode| asked.bits.is_none_or(|bits| bits == mode.bits))
-                .max_by_key(|mode| mode.bits)
-                .ok_or_else(|| no_such_mode(asked, modes))?,
-        ),
-        None => modes
-            .iter()
-            .max_by_key(|mode| rank(mode, share(mode), size, fps)),
-    };
-    Ok(chosen.map(|mode| Choice {
-        mode: *mode,
-        share: share(mode),
-    }))
+    let chosen = choices.filter(is_asked);
+    let chosen = chosen.max_by_key(|choice| rank(choice, size, fps));
+    if let (None, Some(asked)) = (chosen, asked) {
+        let modes = listed(modes.iter().map(SensorMode::to_string));
+        let line = format!("--mode {asked}: the sensor has no such mode; it has {modes}");
+        return Err(CameraError::Usage(line));
+    }
+    Ok(chosen)
 }
 
 impl Choice {
@@ -159,7 +153,7 @@ fn seen(mode: &SensorMode, size: (u32, u32)) -> (f64, f64) {
 
 /// Higher is better: first the rate (the fastest, where none reaches it), then the field, then enough pixels, then
 /// the fewest of those that are enough (faster to read out, with less power), then the most bits.
-fn rank(mode: &SensorMode, share: f64, size: (u32, u32), fps: f64) -> impl Ord + use<> {
+fn rank(Choice { mode, share }: &Choice, size: (u32, u32), fps: f64) -> impl Ord + use<> {
     let rate = mode.fps.unwrap_or(f64::INFINITY) * ABOUT;
     let enough = mode.width >= size.0 && mode.height >= size.1;
     let pixels = i64::from(mode.width) * i64::from(mode.height);
@@ -172,16 +166,6 @@ fn rank(mode: &SensorMode, share: f64, size: (u32, u32), fps: f64) -> impl Ord +
         if enough { -pixels } else { pixels },
         mode.bits,
     )
-}
-
-fn no_such_mode(asked: Mode, modes: &[SensorMode]) -> CameraError {
-    let bits = asked.bits.map_or(String::new(), |bits| format!(":{bits}"));
-    CameraError::Usage(format!(
-        "--mode {}:{}{bits}: the sensor has no such mode; it has {}",
-        asked.width,
-        asked.height,
-        listed(modes.iter().map(SensorMode::to_string))
-    ))
 }
 
 #[cfg(test)]
@@ -242,21 +226,16 @@ mod tests {
 
     #[test]
     fn a_mode_that_was_asked_for_is_taken_or_refused_with_the_others() {
-        let asked = |bits| Mode {
-            width: 1920,
-            height: 1080,
-            bits,
-        };
-        let choice = choose(&IMX219, Some(asked(None)), (640, 480), 30.0)
+        let choice = choose(&IMX219, Some("1920:1080"), (640, 480), 30.0)
             .unwrap()
             .unwrap();
         assert_eq!((choice.mode.width, choice.mode.bits), (1920, 10));
         assert!(choice.is_cropped());
-        let choice = choose(&IMX219, Some(asked(Some(8))), (640, 480), 30.0)
+        let choice = choose(&IMX219, Some("1920:1080:8"), (640, 480), 30.0)
             .unwrap()
             .unwrap();
         assert_eq!(choice.mode.bits, 8);
-        let error = choose(&IMX219, Some(asked(Some(12))), (640, 480), 30.0).unwrap_err();
+        let error = choose(&IMX219, Some("1920:1080:12"), (640, 480), 30.0).unwrap_err();
         assert!(error.is_usage());
         assert!(error.to_string().contains("1640:1232:10"), "{error}");
     }
@@ -264,12 +243,7 @@ mod tests {
     #[test]
     fn a_camera_without_modes_refuses_only_a_mode() {
         assert_eq!(choose(&[], None, (640, 480), 30.0).unwrap(), None);
-        let asked = Mode {
-            width: 1,
-            height: 1,
-            bits: None,
-        };
-        assert!(choose(&[], Some(asked), (640, 480), 30.0).is_err());
+        assert!(choose(&[], Some("1:1"), (640, 480), 30.0).is_err());
     }
 
     #[test]

@@ -28,22 +28,17 @@ pub(crate) fn fps(duration_us: i64) -> f64 {
 
 /// The limits of a frame's duration that `--fps` sets, and the longest that a frame may take. A longer exposure
 /// stretches the frame: it was asked for, too.
-pub(crate) fn rate(
-    config: &CameraConfig,
-    durations: Option<(i64, i64)>,
-) -> (Option<Setting>, Duration) {
+pub(crate) fn rate(config: &CameraConfig, durations: Option<(i64, i64)>) -> (Setting, Duration) {
     let shutter = |setting: &&Setting| setting.control == "ExposureTime";
-    let shutter_us = config.settings.iter().find(shutter);
-    let shutter_us = shutter_us.and_then(Setting::number).unwrap_or(0.0);
+    let shutter_us = config.settings.iter().rfind(shutter);
+    let shutter_us = shutter_us.and_then(|setting| setting.value.parse().ok());
     let wanted = 1e6 / config.fps;
     // The sensor reads out a few rows longer than it exposes.
-    let longest = wanted.max(shutter_us * 1.01 + 1000.0);
-    let within = |us: f64| match durations {
-        Some((shortest, longest)) => us.clamp(shortest as f64, longest.max(shortest) as f64),
-        None => us,
-    };
-    let limits = [within(wanted).round(), within(longest).round()];
-    let setting = durations.map(|_| Setting::optional("FrameDurationLimits", &limits));
+    let longest = wanted.max(shutter_us.unwrap_or(0.0) * 1.01 + 1000.0);
+    let (shortest_us, longest_us) = durations.unwrap_or((1, i64::MAX));
+    let within = |us: f64| us.clamp(shortest_us as f64, longest_us.max(shortest_us) as f64);
+    let limits = format!("{},{}", within(wanted).round(), within(longest).round());
+    let setting = Setting::optional("FrameDurationLimits", limits);
     (setting, Duration::from_secs_f64(within(longest) / 1e6))
 }
 
@@ -54,37 +49,37 @@ pub(crate) fn remarks(
     choice: Option<Choice>,
     durations: Option<(i64, i64)>,
 ) -> Vec<String> {
-    let mut remarks = Vec::new();
-    let (width, height) = config.size;
-    if (width, height) != (agreed.width, agreed.height) {
-        remarks.push(format!(
-            "the camera gives {}x{} where {width}x{height} was asked for (--list-cameras shows its sizes)",
-            agreed.width, agreed.height
-        ));
-    }
-    if let Some(Choice { mode, share }) = choice.filter(Choice::is_cropped) {
-        remarks.push(format!(
-            "the picture shows the middle {:.0} % of the field, a side, in sensor mode {mode}; a lower \
+    let (asked_fps, (width, height)) = (config.fps, config.size);
+    let (given_width, given_height) = agreed.size;
+    let size = (config.size != agreed.size).then(|| {
+        format!(
+            "the camera gives {given_width}x{given_height} where {width}x{height} was asked for \
+             (--list-cameras shows its sizes)"
+        )
+    });
+    let crop = choice.filter(Choice::is_cropped).map(|choice| {
+        format!(
+            "the picture shows the middle {:.0} % of the field, a side, in sensor mode {}; a lower \
              --fps or another --mode shows more (--list-cameras shows them)",
-            share * 100.0
-        ));
-    }
+            choice.share * 100.0,
+            choice.mode
+        )
+    });
     let possible = durations.map(|(shortest, longest)| (fps(longest), fps(shortest)));
     // Lower rates than the camera has are reached by leaving pictures out.
-    if let Some((slowest, fastest)) = possible.filter(|(_, fastest)| config.fps > fastest * 1.005) {
-        remarks.push(format!(
-            "the camera gives {slowest:.1} to {fastest:.1} frames a second in this mode where --fps {} was \
-             asked for",
-            config.fps
-        ));
-    }
-    remarks
+    let too_high = possible.filter(|(_, fastest)| asked_fps > fastest * 1.005);
+    let rate = too_high.map(|(slowest, fastest)| {
+        format!(
+            "the camera gives {slowest:.1} to {fastest:.1} frames a second in this mode where --fps \
+             {asked_fps} was asked for"
+        )
+    });
+    [size, crop, rate].into_iter().flatten().collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::camera::Value;
     use crate::picture::Turn;
 
     /// What a sensor mode of 10 to 60 frames a second does: the limits in microseconds.
@@ -97,18 +92,15 @@ mod tests {
             mode: None,
             tuning_file: None,
             settings: shutter_us
-                .map(|us| Setting::optional("ExposureTime", &[us]))
+                .map(|us| Setting::optional("ExposureTime", us.to_string()))
                 .into_iter()
                 .collect(),
         };
         let (setting, longest) = rate(&config, Some((16_667, 100_000)));
-        match setting.unwrap().value {
-            Value::Numbers(numbers) => {
-                assert_eq!(longest.as_micros() as f64, numbers[1].round());
-                numbers
-            }
-            other => panic!("{other:?}"),
-        }
+        let numbers = setting.value.split(',').map(|us| us.parse().unwrap());
+        let numbers: Vec<f64> = numbers.collect();
+        assert_eq!(longest.as_micros() as f64, numbers[1].round());
+        numbers
     }
 
     #[test]
