@@ -18,7 +18,7 @@ use pi_stream::net::reach::{Hint, Reach};
 use pi_stream::picture::Bitmap;
 use pi_stream::recv::admission;
 use pi_stream::recv::camera::{Rates, report};
-use pi_stream::recv::cameras::{Cameras, Config, Sink};
+use pi_stream::recv::cameras::{Cameras, Config};
 use pi_stream::recv::decoder;
 use pi_stream::recv::event::Event;
 use pi_stream::recv::frame::Decoded;
@@ -69,18 +69,24 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<Ending> {
     let tell = {
         let reporter = reporter.clone();
         move |event: Event| {
-            reporter.report(event.severity(), event.to_string(), event.is_for_window());
+            let is_for_window = event.is_for_window();
+            reporter.report(event.severity, event.line, is_for_window);
         }
     };
     let config = Config {
         max_cameras: 1,
+        allowed: Allowed(options.allow.clone()),
         idle_timeout: options.idle_timeout.unwrap_or(IdleTimeout::ByPace),
+        max_frame_bytes: options.max_frame_bytes,
         max_pixels: options.max_pixels,
         frames: options.frames,
         once: options.once,
         samples: options.headless,
     };
-    let sink: Arc<dyn Sink> = Arc::clone(&sinks) as _;
+    let sink = Box::new({
+        let sinks = Arc::clone(&sinks);
+        move |frame: &_| sinks.put(frame)
+    });
     let stop = Arc::clone(&program.stop);
     let cameras = Arc::new(Cameras::new(config, Some(sink), stop, tell));
 
@@ -97,7 +103,7 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<Ending> {
         let (cameras, sinks) = (Arc::clone(&cameras), Arc::clone(&sinks));
         Model::new(cameras, sinks, Arc::clone(&pictures), reach.clone())
     });
-    start(&program.stop, &cameras, &pictures, &acceptors, &options)?;
+    start(program, &cameras, &pictures, &acceptors, options.headless)?;
     let statistics = start_statistics(program, &cameras, &sinks, reach.hint)?;
     let stop = &program.stop;
     let deadline = match options.duration {
@@ -133,7 +139,7 @@ fn ending(
     }
     // With `--once`, a sender that went away without an end marker.
     let vanished = options.once && cameras.has_vanished() && reason == Some(Reason::Done);
-    let not_recorded = sinks.recorded().is_recording == Some(false);
+    let not_recorded = sinks.recorded().recording == Some(false);
     let is_failure = vanished || (not_recorded && reason != Some(Reason::Interrupted));
     Ok(match is_failure {
         true => Ending::Failed,
@@ -187,15 +193,14 @@ fn make_sinks(
 
 /// Starts the threads that bring and decode frames.
 fn start(
-    stop: &Arc<Stop>,
+    program: &Program,
     cameras: &Arc<Cameras>,
     pictures: &Arc<Slot<Decoded>>,
     acceptors: &[Arc<Acceptor>],
-    options: &Options,
+    headless: bool,
 ) -> io::Result<()> {
     thread::Builder::new().name("decoder".into()).spawn({
-        let (cameras, headless) = (Arc::clone(cameras), options.headless);
-        let pictures = Arc::clone(pictures);
+        let (cameras, pictures) = (Arc::clone(cameras), Arc::clone(pictures));
         move || {
             match headless {
                 true => decoder::run(&cameras, None, Bitmap::default),
@@ -205,11 +210,10 @@ fn start(
         }
     })?;
     thread::Builder::new().name("stalls".into()).spawn({
-        let (cameras, stop) = (Arc::clone(cameras), Arc::clone(stop));
+        let (cameras, stop) = (Arc::clone(cameras), Arc::clone(&program.stop));
         move || cameras.stall.run(&stop)
     })?;
-    let allowed = Allowed(options.allow.clone());
-    admission::start(acceptors, cameras, &allowed, options.max_frame_bytes)
+    admission::start(acceptors, cameras)
 }
 
 /// Starts the figures, and says what to try where no sender comes.
@@ -226,7 +230,7 @@ fn start_statistics(
     let mut hint = Some(hint);
     Statistics::start(program, move |now, last| {
         if let Some(hint) = hint.take_if(|_| now >= start + model::HINT_AFTER) {
-            if cameras.sessions() == 0 {
+            if cameras.received() == 0 {
                 let line = format!("No camera yet. {hint}");
                 console.say(Severity::Warning, &line);
             }
@@ -254,7 +258,7 @@ fn end(stop: &Stop, cameras: &Cameras, pictures: &Slot<Decoded>, sinks: &Sinks) 
             Some(Reason::Done) => PATIENCE_AT_END,
             _ => PATIENCE_WHEN_STOPPED,
         };
-    while cameras.wait(until) && Instant::now() < until {}
+    cameras.wait(until);
     cameras.frames.close();
     // Nobody is there any more who could show them.
     while pictures.next(Some(until)).is_some() {}

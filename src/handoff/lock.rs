@@ -12,20 +12,18 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect(CALM)
 }
 
-/// Waits until the condition variable is notified; may return without, so the caller looks again.
-pub(crate) fn wait<'a, T>(changed: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-    changed.wait(guard).expect(CALM)
-}
-
-/// The same, until then at the latest; `None` where that has passed. Without a deadline as [`wait`].
-pub(crate) fn wait_until<'a, T>(
+/// Waits on the condition variable for as long as `is_waiting` holds, until the deadline at the latest (`None`: for as
+/// long as it takes).
+pub(crate) fn wait_while<'a, T>(
     changed: &Condvar,
     guard: MutexGuard<'a, T>,
     deadline: Option<Instant>,
-) -> Option<MutexGuard<'a, T>> {
+    is_waiting: impl FnMut(&mut T) -> bool,
+) -> MutexGuard<'a, T> {
     let Some(deadline) = deadline else {
-        return Some(wait(changed, guard));
+        return changed.wait_while(guard, is_waiting).expect(CALM);
     };
     let left = deadline.saturating_duration_since(Instant::now());
-    (!left.is_zero()).then(|| changed.wait_timeout(guard, left).expect(CALM).0)
+    let waited = changed.wait_timeout_while(guard, left, is_waiting);
+    waited.expect(CALM).0
 }

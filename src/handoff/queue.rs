@@ -1,16 +1,16 @@
 //! The queue: how a sink that must have every frame takes them from the reader.
 //!
 //! Bounded by a count and by bytes. Putting never blocks: what does not fit is dropped and counted,
-//! so that a slow disk or a stalled pipe costs its own frames and never the live picture. One taker
-//! blocks on a condition variable; a put, a close or its deadline wakes it. The queue knows nothing
-//! of what it carries. (std's channels bound the count only, and cannot drop what waits in them.)
+//! so that a slow disk or a stalled pipe costs its own frames and never the live picture. Beneath, it is a slot
+//! that displaces nothing: taking and waiting are the same. (std's channels bound the count only, and cannot drop
+//! what waits in them.)
 
-use std::collections::VecDeque;
+use std::iter;
 use std::sync::mpsc::RecvTimeoutError;
-use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
-use crate::handoff::lock::{lock, wait_until};
+use super::slot::Slot;
+use crate::handoff::lock::lock;
 
 /// How much a queue holds at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,92 +33,58 @@ impl Limits {
 /// A bounded first-in, first-out hand-over between threads.
 #[derive(Debug)]
 pub struct Queue<T> {
-    state: Mutex<State<T>>,
-    changed: Condvar,
+    /// Which displaces nothing: each item is put beside the others.
+    slot: Slot<T>,
     limits: Limits,
-}
-
-#[derive(Debug)]
-struct State<T> {
-    items: VecDeque<(T, usize)>,
-    bytes: usize,
-    dropped: u64,
-    closed: bool,
 }
 
 impl<T> Queue<T> {
     pub fn new(limits: Limits) -> Self {
-        Queue {
-            state: Mutex::new(State {
-                items: VecDeque::new(),
-                bytes: 0,
-                dropped: 0,
-                closed: false,
-            }),
-            changed: Condvar::new(),
-            limits,
-        }
+        let slot = Slot::new();
+        Queue { slot, limits }
     }
 
     /// Puts an item of `bytes`, and never blocks; returns whether it is in. One that does not fit is
     /// dropped and counted; one that comes after the end is only dropped.
     pub fn put(&self, item: T, bytes: usize) -> bool {
-        let mut state = lock(&self.state);
+        let mut state = lock(&self.slot.state);
         if state.closed {
             return false;
         }
-        let full = state.items.len() >= self.limits.items
-            || state.bytes.saturating_add(bytes) > self.limits.bytes;
-        if full && !state.items.is_empty() {
+        let held: usize = state.items.iter().map(|(bytes, _)| bytes).sum();
+        let is_full = state.items.len() >= self.limits.items
+            || held.saturating_add(bytes) > self.limits.bytes;
+        if is_full && !state.items.is_empty() {
             state.dropped += 1;
             return false;
         }
-        state.items.push_back((item, bytes));
-        state.bytes = state.bytes.saturating_add(bytes);
+        state.items.push_back((bytes, item));
         drop(state);
-        self.changed.notify_one();
+        self.slot.changed.notify_all();
         true
     }
 
     /// Takes the oldest item, and waits for one until the deadline (`None`: for as long as it takes). A
     /// closed queue still hands out what is in it, and is then `Disconnected`.
     pub fn take(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
-        let mut state = lock(&self.state);
-        loop {
-            if let Some((item, bytes)) = state.items.pop_front() {
-                state.bytes = state.bytes.saturating_sub(bytes);
-                return Ok(item);
-            }
-            if state.closed {
-                return Err(RecvTimeoutError::Disconnected);
-            }
-            let Some(changed) = wait_until(&self.changed, state, deadline) else {
-                return Err(RecvTimeoutError::Timeout);
-            };
-            state = changed;
-        }
+        self.slot.take_until(deadline)
     }
 
     /// Nothing more can be put; what is in it can still be taken.
     pub fn close(&self) {
-        lock(&self.state).closed = true;
-        self.changed.notify_all();
+        self.slot.close();
     }
 
     /// Closes, and drops and counts what is still in it.
     pub fn abandon(&self) {
-        let mut state = lock(&self.state);
-        state.closed = true;
-        let left = std::mem::take(&mut state.items);
-        state.bytes = 0;
-        state.dropped += left.len() as u64;
-        drop(state);
-        self.changed.notify_all();
+        self.close();
+        let left = iter::from_fn(|| self.slot.take()).count();
+        lock(&self.slot.state).dropped += left as u64;
     }
 
     /// How many items did not fit, or were left when the queue was abandoned.
     pub fn dropped(&self) -> u64 {
-        lock(&self.state).dropped
+        self.slot.dropped()
     }
 }
 
@@ -130,7 +96,7 @@ mod tests {
 
     impl<T> Queue<T> {
         pub(crate) fn is_empty(&self) -> bool {
-            lock(&self.state).items.is_empty()
+            lock(&self.slot.state).items.is_empty()
         }
     }
 

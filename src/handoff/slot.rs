@@ -7,25 +7,26 @@
 //! it. The slot knows nothing of what it carries.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex};
+use std::sync::mpsc::RecvTimeoutError;
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
-use crate::handoff::lock::{lock, wait, wait_until};
+use crate::handoff::lock::{lock, wait_while};
 
 /// Holds at most one item of each source; the newest wins.
 #[derive(Debug)]
 pub struct Slot<T> {
-    state: Mutex<State<T>>,
-    changed: Condvar,
+    pub(super) state: Mutex<State<T>>,
+    pub(super) changed: Condvar,
 }
 
 #[derive(Debug)]
-struct State<T> {
-    /// By source; the one that has waited longest first.
-    items: VecDeque<(usize, T)>,
-    dropped: u64,
+pub(super) struct State<T> {
+    /// By source; the one that has waited longest first. (A queue's are by their sizes.)
+    pub(super) items: VecDeque<(usize, T)>,
+    pub(super) dropped: u64,
     nudged: bool,
-    closed: bool,
+    pub(super) closed: bool,
 }
 
 /// Why [`Slot::wait`] returned.
@@ -90,10 +91,9 @@ impl<T> Slot<T> {
     /// Puts an item once the slot is empty: for a source that must not lose any. Gives the item
     /// back where the slot was closed meanwhile.
     pub fn put_when_empty(&self, item: T) -> Result<(), T> {
-        let mut state = lock(&self.state);
-        while !state.items.is_empty() && !state.closed {
-            state = wait(&self.changed, state);
-        }
+        let mut state = wait_while(&self.changed, lock(&self.state), None, |state| {
+            !state.items.is_empty() && !state.closed
+        });
         if state.closed {
             return Err(item);
         }
@@ -105,11 +105,34 @@ impl<T> Slot<T> {
 
     /// Takes the item, if there is one; never blocks. A closed slot still gives its last item.
     pub fn take(&self) -> Option<T> {
-        let item = lock(&self.state).items.pop_front().map(|(_, item)| item);
-        if item.is_some() {
-            self.changed.notify_all();
+        self.pop(lock(&self.state)).ok()
+    }
+
+    /// Waits for the next item and takes it, nudged or not; `None` once the slot is closed and empty, or the
+    /// deadline has passed.
+    pub fn next(&self, deadline: Option<Instant>) -> Option<T> {
+        self.take_until(deadline).ok()
+    }
+
+    /// The same, where it matters why there is none.
+    pub(super) fn take_until(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        let state = wait_while(&self.changed, lock(&self.state), deadline, |state| {
+            state.nudged = false;
+            state.items.is_empty() && !state.closed
+        });
+        self.pop(state)
+    }
+
+    fn pop(&self, mut state: MutexGuard<'_, State<T>>) -> Result<T, RecvTimeoutError> {
+        match state.items.pop_front() {
+            Some((_, item)) => {
+                drop(state);
+                self.changed.notify_all();
+                Ok(item)
+            }
+            None if state.closed => Err(RecvTimeoutError::Disconnected),
+            None => Err(RecvTimeoutError::Timeout),
         }
-        item
     }
 
     /// Waits until an item is there, and leaves it there. `None` waits without a deadline.
@@ -120,37 +143,24 @@ impl<T> Slot<T> {
     /// The same, or until something `is_ready` that is as good as an item; a nudge has it looked at again. It is called
     /// with the slot locked.
     pub(crate) fn wait_or(&self, deadline: Option<Instant>, is_ready: impl Fn() -> bool) -> Wake {
-        let mut state = lock(&self.state);
-        loop {
+        let mut wake = Wake::TimedOut;
+        let is_waiting = |state: &mut State<T>| {
             if !state.items.is_empty() || is_ready() {
-                return Wake::Full;
+                wake = Wake::Full;
+            } else if state.closed {
+                wake = Wake::Closed;
+            } else if std::mem::take(&mut state.nudged) {
+                wake = Wake::Nudged;
             }
-            if state.closed {
-                return Wake::Closed;
-            }
-            if std::mem::take(&mut state.nudged) {
-                return Wake::Nudged;
-            }
-            let Some(changed) = wait_until(&self.changed, state, deadline) else {
-                return Wake::TimedOut;
-            };
-            state = changed;
-        }
-    }
-
-    /// Waits for the next item and takes it, nudged or not; `None` once the slot is closed and empty, or the
-    /// deadline has passed.
-    pub fn next(&self, deadline: Option<Instant>) -> Option<T> {
-        loop {
-            match self.wait(deadline) {
-                Wake::Full => {}
-                Wake::Nudged => continue,
-                Wake::Closed | Wake::TimedOut => return None,
-            }
-            if let Some(item) = self.take() {
-                return Some(item);
-            }
-        }
+            wake == Wake::TimedOut
+        };
+        drop(wait_while(
+            &self.changed,
+            lock(&self.state),
+            deadline,
+            is_waiting,
+        ));
+        wake
     }
 
     /// Makes a waiting (or the next waiting) taker return with [`Wake::Nudged`].

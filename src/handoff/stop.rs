@@ -8,7 +8,7 @@ use std::sync::{Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::handoff::lock::{lock, wait_until};
+use crate::handoff::lock::{lock, wait_while};
 
 /// How often a wait for a thread's end looks at it.
 const LOOK: Duration = Duration::from_millis(2);
@@ -65,14 +65,8 @@ impl Stop {
     }
 
     fn wait(&self, until: Option<Instant>) -> bool {
-        let mut reason = lock(&self.reason);
-        while reason.is_none() {
-            let Some(asked) = wait_until(&self.asked, reason, until) else {
-                return false;
-            };
-            reason = asked;
-        }
-        true
+        let reason = lock(&self.reason);
+        wait_while(&self.asked, reason, until, |reason| reason.is_none()).is_some()
     }
 }
 

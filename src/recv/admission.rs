@@ -10,18 +10,20 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::cameras::Cameras;
-use super::event::Event;
+use super::event::{Event, Kind};
 use super::reader;
 use crate::handoff::lock::lock;
 use crate::net::link::Link;
-use crate::net::link::receiving::Meter;
-use crate::net::listen::{Acceptor, Allowed};
+use crate::net::link::receiving::{Arrival, Frames};
+use crate::net::listen::Acceptor;
+use crate::protocol::wire::ReadError;
+use crate::report::Severity;
 
 /// How long to wait when there is no descriptor or thread for another connection.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -51,76 +53,20 @@ const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// pictures are smaller, and shall not wait for a candidate's 64 megapixels.
 const LARGE_PICTURE: u64 = 8 << 20;
 
-/// Takes connections there, and reads frames of at most `max_frame_bytes` from those that are `allowed`, until the
-/// program ends.
-pub fn start(
-    acceptors: &[Arc<Acceptor>],
-    cameras: &Arc<Cameras>,
-    allowed: &Allowed,
-    max_frame_bytes: u32,
-) -> io::Result<()> {
-    let admission = Arc::new(Admission::new(max_frame_bytes));
+/// Takes connections there until the program ends.
+pub fn start(acceptors: &[Arc<Acceptor>], cameras: &Arc<Cameras>) -> io::Result<()> {
+    let admission = Arc::new(Admission::new(cameras.config.max_frame_bytes));
     for acceptor in acceptors {
-        let listener = Listener {
-            acceptor: Arc::clone(acceptor),
-            cameras: Arc::clone(cameras),
-            admission: Arc::clone(&admission),
-            allowed: allowed.clone(),
-            max_frame_bytes,
-        };
+        let (acceptor, cameras) = (Arc::clone(acceptor), Arc::clone(cameras));
+        let admission = Arc::clone(&admission);
         let thread = thread::Builder::new().name("listener".into());
-        thread.spawn(move || listener.run())?;
+        thread.spawn(move || {
+            while !cameras.stop.is_asked() {
+                admission.take_next(&acceptor, &cameras);
+            }
+        })?;
     }
     Ok(())
-}
-
-struct Listener {
-    acceptor: Arc<Acceptor>,
-    cameras: Arc<Cameras>,
-    admission: Arc<Admission>,
-    allowed: Allowed,
-    max_frame_bytes: u32,
-}
-
-impl Listener {
-    fn run(&self) {
-        while !self.cameras.stop.is_asked() {
-            let taken = self.acceptor.accept().and_then(|link| self.take(&link));
-            let Err(error) = taken else { continue };
-            // A connection that was gone before it was taken is nobody's business; no descriptors, or no
-            // threads, is the user's. Either way the next one may have more luck, a little later.
-            let gone = matches!(
-                error.kind(),
-                io::ErrorKind::ConnectionAborted
-                    | io::ErrorKind::ConnectionReset
-                    | io::ErrorKind::NotConnected
-                    | io::ErrorKind::InvalidInput
-                    | io::ErrorKind::Interrupted
-            );
-            if !gone {
-                self.cameras.tell(Event::Exhausted(error.to_string()));
-                // Those that wait must not keep a sender out by what they take up.
-                self.admission.make_place();
-                self.cameras.stop.sleep(PAUSE);
-            }
-        }
-    }
-
-    fn take(&self, link: &Arc<Link>) -> io::Result<()> {
-        let ip = link.peer.ip();
-        if !self.allowed.includes(ip) {
-            self.cameras.tell(Event::NotAllowed(ip));
-            return Ok(());
-        }
-        let frames = link.frames(self.max_frame_bytes, reader::LOOK)?;
-        let permit = self.admission.admit(link);
-        let cameras = Arc::clone(&self.cameras);
-        thread::Builder::new()
-            .name("reader".into())
-            .stack_size(READER_STACK)
-            .spawn(move || reader::run(&cameras, frames, permit))?;
-        Ok(())
-    }
 }
 
 /// All candidates.
@@ -134,11 +80,10 @@ pub(super) struct Admission {
 
 /// A connection that has not brought a picture yet.
 #[derive(Debug)]
-struct Candidate {
+pub(super) struct Candidate {
     link: Arc<Link>,
-    since: Instant,
+    pub(super) since: Instant,
     bytes: AtomicUsize,
-    is_evicted: AtomicBool,
 }
 
 impl Admission {
@@ -151,21 +96,63 @@ impl Admission {
         }
     }
 
+    /// Takes the next connection, and waits for one.
+    fn take_next(self: &Arc<Self>, acceptor: &Acceptor, cameras: &Arc<Cameras>) {
+        let taken = acceptor.accept();
+        let Err(error) = taken.and_then(|link| self.take(&link, cameras)) else {
+            return;
+        };
+        // A connection that was gone before it was taken is nobody's business; no descriptors, or no
+        // threads, is the user's. Either way the next one may have more luck, a little later.
+        let gone = matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::NotConnected
+                | io::ErrorKind::InvalidInput
+                | io::ErrorKind::Interrupted
+        );
+        if !gone {
+            let line = format!("cannot take another connection yet: {error}");
+            cameras.tell(Event::new(Kind::Exhausted, Severity::Warning, line));
+            // Those that wait must not keep a sender out by what they take up.
+            self.make_place();
+            cameras.stop.sleep(PAUSE);
+        }
+    }
+
+    fn take(self: &Arc<Self>, link: &Arc<Link>, cameras: &Arc<Cameras>) -> io::Result<()> {
+        let (ip, config) = (link.peer.ip(), &cameras.config);
+        if !config.allowed.includes(ip) {
+            let line = format!(
+                "turned away {ip}: --allow does not include it; to let it in: --allow {ip}"
+            );
+            cameras.tell(Event::new(Kind::NotAllowed, Severity::Warning, line));
+            return Ok(());
+        }
+        let frames = link.frames(config.max_frame_bytes, reader::LOOK)?;
+        let (permit, cameras) = (self.admit(link), Arc::clone(cameras));
+        thread::Builder::new()
+            .name("reader".into())
+            .stack_size(READER_STACK)
+            .spawn(move || reader::run(&cameras, frames, permit))?;
+        Ok(())
+    }
+
     /// Makes a connection a candidate; another may have to go for it.
     pub(super) fn admit(self: &Arc<Self>, link: &Arc<Link>) -> Permit {
         let candidate = Arc::new(Candidate {
             link: Arc::clone(link),
             since: Instant::now(),
             bytes: AtomicUsize::new(0),
-            is_evicted: AtomicBool::new(false),
         });
         let ip = candidate.ip();
         let mut waiting = self.waiting();
         let of_one: usize = waiting.iter().filter(|other| other.ip() == ip).count();
         if of_one >= MAX_OF_ONE_ADDRESS {
-            evict_least(&mut waiting, |other| other.ip() == ip);
+            evict(&mut waiting, |other| other.ip() == ip, Candidate::brought);
         } else if waiting.len() >= MAX_WAITING {
-            evict_least(&mut waiting, |_| true);
+            evict(&mut waiting, |_| true, Candidate::brought);
         }
         waiting.push(Arc::clone(&candidate));
         Permit {
@@ -177,7 +164,7 @@ impl Admission {
 
     /// Lets one go so that another can come: whoever has brought least.
     pub(super) fn make_place(&self) {
-        evict_least(&mut self.waiting(), |_| true);
+        evict(&mut self.waiting(), |_| true, Candidate::brought);
     }
 
     fn waiting(&self) -> MutexGuard<'_, Vec<Arc<Candidate>>> {
@@ -193,39 +180,35 @@ impl Candidate {
     fn held(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
+
+    /// Whoever has brought least comes first; of several, who has waited longest.
+    fn brought(&self) -> (usize, Instant) {
+        (self.held(), self.since)
+    }
 }
 
-/// Takes its place from one; its thread finds itself evicted, and its link cut.
-fn evict(waiting: &mut Vec<Arc<Candidate>>, index: Option<usize>) {
-    let Some(index) = index else { return };
-    let candidate = waiting.remove(index);
-    candidate.is_evicted.store(true, Ordering::Relaxed);
-    candidate.link.cut();
-}
-
-/// Evicts, of those, the one that has brought least; of several, the one that has waited longest.
-fn evict_least(waiting: &mut Vec<Arc<Candidate>>, of: impl Fn(&Candidate) -> bool) {
-    let least = (0..waiting.len())
-        .filter(|index| of(&waiting[*index]))
-        .min_by_key(|index| (waiting[*index].held(), waiting[*index].since));
-    evict(waiting, least);
+/// Takes its place from the first of those, in that order; its thread finds itself evicted, and its link cut.
+fn evict<K: Ord>(
+    waiting: &mut Vec<Arc<Candidate>>,
+    of: impl Fn(&Candidate) -> bool,
+    order: impl Fn(&Candidate) -> K,
+) {
+    let those = (0..waiting.len()).filter(|index| of(&waiting[*index]));
+    if let Some(first) = those.min_by_key(|index| order(&waiting[*index])) {
+        waiting.remove(first).link.cut();
+    }
 }
 
 /// A candidate's place; given back when dropped.
 #[derive(Debug)]
 pub(super) struct Permit {
     admission: Arc<Admission>,
-    candidate: Arc<Candidate>,
+    pub(super) candidate: Arc<Candidate>,
     /// Whether it could have a session, if it brought a frame now.
     pub(super) has_prospects: bool,
 }
 
 impl Permit {
-    /// Since when it waits.
-    pub(super) fn since(&self) -> Instant {
-        self.candidate.since
-    }
-
     /// Whether it has brought as much as is read without a prospect of the session.
     pub(super) fn has_its_share(&self) -> bool {
         self.candidate.held() >= SHARE
@@ -233,28 +216,38 @@ impl Permit {
 
     /// Whether its place was given to another.
     pub(super) fn is_evicted(&self) -> bool {
-        self.candidate.is_evicted.load(Ordering::Relaxed)
+        let waiting = self.admission.waiting();
+        !waiting
+            .iter()
+            .any(|other| Arc::ptr_eq(other, &self.candidate))
     }
 
-    /// Does `trial`, the decoding of a first frame of so many pixels, when it is its turn: one at a
-    /// time, so that many candidates' pictures take no more memory than one's.
-    pub(super) fn in_turn<T>(&self, pixels: u64, trial: impl FnOnce() -> T) -> T {
+    /// Its turn to have a first frame of so many pixels decoded: one at a time has it, so that many candidates'
+    /// pictures take no more memory than one's.
+    pub(super) fn turn(&self, pixels: u64) -> MutexGuard<'_, ()> {
         let turn = self.admission.trials[usize::from(pixels > LARGE_PICTURE)].lock();
         // Whoever panicked in its turn left nothing behind.
-        let _turn = turn.unwrap_or_else(PoisonError::into_inner);
-        trial()
+        turn.unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl Meter for Permit {
-    fn room(&self) -> io::Result<usize> {
-        if self.is_evicted() {
-            return Err(io::ErrorKind::ConnectionAborted.into());
+    /// Reads on, as far as it may by now: a share at most, so that what it holds is known as it comes.
+    pub(super) fn read(
+        &self,
+        frames: &mut Frames,
+        frame: &mut Vec<u8>,
+    ) -> Result<Arrival, ReadError> {
+        let share = match self.has_prospects {
+            true => SHARE,
+            false => SHARE.saturating_sub(self.candidate.held()),
+        };
+        if share == 0 {
+            thread::sleep(reader::LOOK);
+            return Ok(Arrival::Nothing);
         }
-        if self.has_prospects {
-            return Ok(usize::MAX);
-        }
-        Ok(SHARE.saturating_sub(self.candidate.held()))
+        let was_at = frames.reader.position();
+        let arrival = frames.read(frame, Some(share));
+        self.charge((frames.reader.position() - was_at) as usize);
+        arrival
     }
 
     /// Where all candidates hold more than they may now, whoever has waited longest of those that hold more than
@@ -264,10 +257,11 @@ impl Meter for Permit {
         self.candidate.bytes.fetch_add(bytes, Ordering::Relaxed);
         let held: usize = waiting.iter().map(|candidate| candidate.held()).sum();
         if held > self.admission.limit {
-            let oldest = (0..waiting.len())
-                .filter(|index| waiting[*index].held() > SHARE)
-                .min_by_key(|index| waiting[*index].since);
-            evict(&mut waiting, oldest);
+            evict(
+                &mut waiting,
+                |other| other.held() > SHARE,
+                |other| other.since,
+            );
         }
     }
 }
@@ -284,7 +278,6 @@ impl Drop for Permit {
 mod tests {
     use super::*;
     use crate::net::link::FarEnd;
-    use crate::net::link::receiving::Arrival;
     use crate::protocol::wire::write_frame;
     use std::io::Read;
     use std::thread;
@@ -360,16 +353,16 @@ mod tests {
         });
         let mut frame = Vec::new();
         while !permit.has_its_share() {
-            let arrival = frames.read(&mut frame, Some(&permit)).unwrap();
+            let arrival = permit.read(&mut frames, &mut frame).unwrap();
             assert_eq!(arrival, Arrival::Nothing);
         }
-        let arrival = frames.read(&mut frame, Some(&permit)).unwrap();
+        let arrival = permit.read(&mut frames, &mut frame).unwrap();
         assert_eq!(
             (arrival, frames.reader.position()),
             (Arrival::Nothing, SHARE as u64)
         );
         permit.has_prospects = true;
-        while frames.read(&mut frame, Some(&permit)).unwrap() == Arrival::Nothing {}
+        while permit.read(&mut frames, &mut frame).unwrap() == Arrival::Nothing {}
         assert_eq!(frame, [7; 2 * SHARE]);
         drop(sent.join().unwrap());
     }

@@ -1,10 +1,9 @@
 //! A camera: one place among those that are received, what came to it, and its figures.
 //!
 //! A place is one sender's, over as many connections as it makes; who has it, [`Cameras`] says. Its counters are moved
-//! by the reader and by the tickets of its frames, and put together when somebody asks for figures.
+//! by the reader and by what becomes of its frames, and put together when somebody asks for figures.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -26,20 +25,21 @@ pub(crate) struct Camera {
     latencies: Mutex<Latencies>,
 }
 
-/// What came so far.
-#[derive(Debug, Clone, Default)]
+/// What came so far; the names of what is serialized belong to the contract of `--stats json`.
+#[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Counts {
     pub(crate) frames: u64,
+    #[serde(skip)]
     pub(crate) bytes: u64,
     /// Frames that were shown; where nobody looks, frames that every sink has.
     pub(crate) shown: u64,
     /// Frames that were not shown, since a newer one was there.
+    #[serde(rename = "dropped")]
     pub(crate) skipped: u64,
     /// Frames that could not be decoded, of those that were tried.
     pub(crate) corrupt: u64,
+    #[serde(skip)]
     pub(crate) newest: Option<Arc<Received>>,
-    /// How the last session ended, if one did.
-    pub(crate) last_end: Option<LastEnd>,
 }
 
 impl Counts {
@@ -52,16 +52,6 @@ impl Counts {
     pub(crate) fn name(&self) -> Option<&Name> {
         self.newest.as_ref()?.name()
     }
-}
-
-/// How a session ended.
-#[derive(Debug, Clone)]
-pub(crate) struct LastEnd {
-    pub(crate) peer: SocketAddr,
-    /// In words.
-    pub(crate) why: String,
-    /// Whether with an end marker.
-    pub(crate) proper: bool,
 }
 
 impl Camera {
@@ -104,14 +94,14 @@ pub enum State {
 }
 
 /// What the recordings came to.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Recorded {
-    /// Whether what is to be recorded is; `None` where no recording is asked for.
-    pub is_recording: Option<bool>,
-    /// Frames recorded.
-    pub frames: u64,
-    /// Frames that the disk was too slow for.
-    pub dropped: u64,
+    /// Whether what is to be recorded is; null where no recording is asked for.
+    pub recording: Option<bool>,
+    /// Frames recorded so far.
+    pub recorded: u64,
+    /// Frames so far that the disk was too slow for.
+    pub record_dropped: u64,
 }
 
 /// One report; the fields' names are the contract of `--stats json`.
@@ -131,24 +121,16 @@ pub struct Report {
     pub fps: f64,
     /// Megabits received a second.
     pub mbit_s: f64,
-    /// Frames received so far.
-    pub frames: u64,
-    /// Frames shown so far.
-    pub shown: u64,
-    /// Frames received and not shown so far, since a newer one was there.
-    pub dropped: u64,
-    /// Frames so far that did not decode.
-    pub corrupt: u64,
+    /// What came so far, and what became of it.
+    #[serde(flatten)]
+    pub(crate) counts: Counts,
     /// The JPEG quality; null while unknown.
     pub quality: Option<u8>,
     /// Capture to shown, the median since the last report, in milliseconds; null while unknown.
     pub latency_ms: Option<f64>,
-    /// Whether what is to be recorded is; null where no recording is asked for.
-    pub recording: Option<bool>,
-    /// Frames recorded so far.
-    pub recorded: u64,
-    /// Frames so far that the disk was too slow for.
-    pub record_dropped: u64,
+    /// What the recordings came to.
+    #[serde(flatten)]
+    pub recorded: Recorded,
     /// Whether this is the last report.
     #[serde(rename = "final")]
     pub last: bool,
@@ -174,7 +156,7 @@ impl Rates {
 
 /// How things stand with a session, if there is one.
 pub(crate) fn state(session: Option<&Session>, now: Instant) -> State {
-    let Some(session) = session else {
+    let Some(session) = session.filter(|session| !session.is_over()) else {
         return State::Waiting;
     };
     let patience = STALLED_AFTER.max(session.interval().unwrap_or_default() * 3);
@@ -193,27 +175,24 @@ pub fn report(
     now: Instant,
     last: bool,
 ) -> Report {
-    let (camera, session) = cameras.first().unwrap_or_default();
+    let (camera, session) = cameras.first();
     let (fps, mbit_s) = rates.look(&camera, now);
     let latency_ms = lock(&camera.latencies).take_median_ms();
     let counts = camera.counts().clone();
     Report {
         state: state(session.as_deref(), now),
-        peer: session.map(|session| session.peer.to_string()),
+        peer: session
+            .filter(|session| !session.is_over())
+            .map(|session| session.peer.to_string()),
         name: counts.name().map(ToString::to_string),
         width: counts.newest.as_ref().map(|newest| newest.width),
         height: counts.newest.as_ref().map(|newest| newest.height),
         fps: round(fps, 2),
         mbit_s: round(mbit_s, 3),
-        frames: counts.frames,
-        shown: counts.shown,
-        dropped: counts.skipped,
-        corrupt: counts.corrupt,
         quality: counts.stamp().and_then(|stamp| stamp.quality),
+        counts,
         latency_ms,
-        recording: recorded.is_recording,
-        recorded: recorded.frames,
-        record_dropped: recorded.dropped,
+        recorded,
         last,
     }
 }
@@ -232,13 +211,19 @@ impl fmt::Display for Report {
         if let Some(latency) = self.latency_ms {
             write!(f, ", camera to screen {latency:.0} ms")?;
         }
-        let (frames, shown, dropped) = (self.frames, self.shown, self.dropped);
+        let counts = &self.counts;
+        let (frames, shown, dropped) = (counts.frames, counts.shown, counts.skipped);
         write!(f, ", {frames} frames, {shown} shown, {dropped} dropped")?;
-        if self.corrupt > 0 {
-            write!(f, ", {} corrupt", self.corrupt)?;
+        if counts.corrupt > 0 {
+            write!(f, ", {} corrupt", counts.corrupt)?;
         }
-        if self.recorded + self.record_dropped > 0 {
-            write!(f, ", {} recorded", self.recorded)?;
+        let Recorded {
+            recorded,
+            record_dropped,
+            ..
+        } = self.recorded;
+        if recorded + record_dropped > 0 {
+            write!(f, ", {recorded} recorded")?;
         }
         Ok(())
     }

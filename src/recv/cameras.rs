@@ -5,43 +5,44 @@
 //! next connection. With several places each is kept for its sender for ten minutes; the only one is given to
 //! whoever comes, once it is silent for too long, and whoever lost it by a bad link gets it back from whom it
 //! went to meanwhile, if that one has had it for less time. State behind one lock; clocks are passed in. Nothing
-//! here blocks but [`Cameras::wait`]: slots and bounded queues take what comes.
+//! here blocks but what waits for room, or for the end: slots and bounded queues take what comes.
 
 use std::collections::HashMap;
+use std::iter;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::camera::{Camera, LastEnd};
+use super::camera::Camera;
 use super::event::{End, Event, Kind};
-use super::frame::Frame;
-use super::frame::Received;
-use super::session::{Identity, IdleTimeout, Session};
+use super::frame::{Frame, Received};
+use super::session::{Identity, IdleTimeout, Pace, Session};
 use super::stall::StallDetector;
-use crate::handoff::lock::{lock, wait_until};
+use crate::handoff::lock::{lock, wait_while};
 use crate::handoff::slot::Slot;
 use crate::handoff::stop::{Reason, Stop};
 use crate::jpeg;
 use crate::net::link::Link;
+use crate::net::listen::Allowed;
 use crate::protocol::stamp::Stamp;
+use crate::protocol::wire::DEFAULT_MAX_FRAME_BYTES;
+use crate::report::Severity;
 use crate::report::limit::RateLimit;
 
-/// For so long a camera that was lost may have its place back: a Pi that reboots, a router that is restarted.
-const KEPT_FOR: Duration = Duration::from_secs(600);
-
-/// What takes every frame, whatever becomes of its pixels. Putting never blocks.
-pub trait Sink: Send + Sync {
-    /// Takes a frame.
-    fn put(&self, frame: &Arc<Received>);
-}
+/// What takes every frame, whatever becomes of its pixels. Never blocks.
+pub type Sink = Box<dyn Fn(&Arc<Received>) + Send + Sync>;
 
 /// What is asked of the receiving side.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// How many cameras are received at once; at least 1.
     pub max_cameras: usize,
+    /// Who may connect.
+    pub allowed: Allowed,
     /// When a session is given up for silence.
     pub idle_timeout: IdleTimeout,
+    /// Frames of more bytes are refused.
+    pub max_frame_bytes: u32,
     /// Pictures of more pixels are refused.
     pub max_pixels: u64,
     /// Ends after so many frames, of all cameras together.
@@ -56,7 +57,9 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             max_cameras: 1,
+            allowed: Allowed::default(),
             idle_timeout: IdleTimeout::ByPace,
+            max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
             max_pixels: jpeg::MAX_PIXELS,
             frames: None,
             once: false,
@@ -75,7 +78,7 @@ pub struct Cameras {
     pub(crate) stop: Arc<Stop>,
     places: Mutex<Places>,
     left: Condvar,
-    sink: Option<Arc<dyn Sink>>,
+    sink: Option<Sink>,
     /// Frames of all of them.
     received: AtomicU64,
     tell: Box<dyn Fn(Event) + Send + Sync>,
@@ -84,34 +87,11 @@ pub struct Cameras {
 
 #[derive(Debug, Default)]
 struct Places {
-    all: Vec<Place>,
+    /// Who has each of them; of an empty one, who had it last.
+    all: Vec<Arc<Session>>,
     sessions: u64,
-    /// Of the only place.
-    former: Option<Former>,
-}
-
-/// Room for one camera.
-#[derive(Debug)]
-struct Place {
-    camera: Arc<Camera>,
-    identity: Identity,
-    label: Arc<str>,
-    session: Option<Arc<Session>>,
-    empty_since: Instant,
-}
-
-/// A sender that lost the only place and may have it back.
-#[derive(Debug)]
-struct Former {
-    identity: Identity,
-    received_for: Duration,
-    lost: Instant,
-}
-
-impl Former {
-    fn may_come_back(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.lost) < KEPT_FOR
-    }
+    /// Who lost the only place and may have it back.
+    former: Option<Arc<Session>>,
 }
 
 impl Places {
@@ -123,11 +103,11 @@ impl Places {
         config: &Config,
         now: Instant,
     ) -> Option<usize> {
-        let gives_way = |place: &Place| match &place.session {
-            None => true,
-            Some(session) => session.is_half_open(now),
-        };
-        let own = |place: &Place| is(&place.identity) && gives_way(place);
+        // The program ends with its first session.
+        if config.once && self.all.iter().any(|session| session.is_over()) {
+            return None;
+        }
+        let own = |session: &Arc<Session>| is(&session.identity) && session.gives_way(now);
         if let Some(own) = self.all.iter().position(own) {
             return Some(own);
         }
@@ -135,35 +115,29 @@ impl Places {
             return Some(self.all.len());
         }
         let is_only = config.max_cameras == 1;
-        self.all.iter().position(|place| match &place.session {
-            None => is_only || now.saturating_duration_since(place.empty_since) >= KEPT_FOR,
-            Some(session) => {
-                let comes_back = |former: &Former| {
-                    is(&former.identity)
-                        && former.may_come_back(now)
-                        && session.received_for() < former.received_for
-                };
-                is_only
-                    && (session.is_idle(config.idle_timeout, now)
-                        || self.former.as_ref().is_some_and(comes_back))
+        self.all.iter().position(|session| {
+            if session.is_over() {
+                return is_only || !session.is_kept(now);
             }
+            let comes_back = |former: &Arc<Session>| {
+                is(&former.identity)
+                    && former.is_kept(now)
+                    && session.received_for() < former.received_for()
+            };
+            let is_idle = session.is_idle(config.idle_timeout, now);
+            is_only && (is_idle || self.former.as_ref().is_some_and(comes_back))
         })
     }
 
     /// Keeps the only place for a sender that lost it, but for the one that had it longest.
-    fn keep_for(&mut self, old: &Session, now: Instant) {
-        let received_for = old.received_for();
-        let goes_before = |former: &Former| {
+    fn keep_for(&mut self, old: &Arc<Session>, now: Instant) {
+        let goes_before = |former: &Arc<Session>| {
             former.identity != old.identity
-                && former.received_for > received_for
-                && former.may_come_back(now)
+                && former.received_for() > old.received_for()
+                && former.is_kept(now)
         };
         if !self.former.as_ref().is_some_and(goes_before) {
-            self.former = Some(Former {
-                identity: old.identity.clone(),
-                received_for,
-                lost: now,
-            });
+            self.former = Some(Arc::clone(old));
         }
     }
 
@@ -171,15 +145,10 @@ impl Places {
     fn label(&self, identity: &Identity) -> Arc<str> {
         let name = identity.name.as_ref();
         let plain = name.map_or_else(|| identity.ip.to_string(), ToString::to_string);
-        let is_taken = |label: &str| self.all.iter().any(|place| *place.label == *label);
-        let mut label = plain.clone();
-        for number in 2.. {
-            if !is_taken(&label) {
-                break;
-            }
-            label = format!("{plain}-{number}");
-        }
-        label.into()
+        let is_free = |label: &String| self.all.iter().all(|session| *session.label != **label);
+        let numbered = (2..).map(|number| format!("{plain}-{number}"));
+        let mut labels = iter::once(plain.clone()).chain(numbered);
+        labels.find(is_free).unwrap_or_default().into()
     }
 }
 
@@ -187,7 +156,7 @@ impl Cameras {
     /// No camera yet. Every frame goes to `sink`, what happens to `tell`.
     pub fn new(
         config: Config,
-        sink: Option<Arc<dyn Sink>>,
+        sink: Option<Sink>,
         stop: Arc<Stop>,
         tell: impl Fn(Event) + Send + Sync + 'static,
     ) -> Self {
@@ -210,16 +179,15 @@ impl Cameras {
         lock(&self.places).room_for(is, &self.config, now).is_some()
     }
 
-    /// Waits until a session is over, `until` then at the latest; not where this sender would get a place.
-    pub(super) fn wait_for_room(&self, who: &Identity, until: Instant) {
+    /// Waits until this sender would get a place, `until` then at the latest; returns whether it would.
+    pub(super) fn wait_for_room(&self, who: &Identity, until: Instant) -> bool {
+        let has_none = |places: &mut Places| {
+            let room = places.room_for(|other| other == who, &self.config, Instant::now());
+            room.is_none()
+        };
         let places = lock(&self.places);
-        let now = Instant::now();
-        if places
-            .room_for(|other| other == who, &self.config, now)
-            .is_none()
-        {
-            drop(wait_until(&self.left, places, Some(until)));
-        }
+        let mut places = wait_while(&self.left, places, Some(until), has_none);
+        !has_none(&mut places)
     }
 
     /// Begins a session, if there is a place for whoever sent a frame with that stamp.
@@ -230,50 +198,51 @@ impl Cameras {
         now: Instant,
     ) -> Option<Arc<Session>> {
         let identity = Identity::new(link.peer, stamp);
-        let mut guard = lock(&self.places);
-        let places = &mut *guard;
+        let mut places = lock(&self.places);
         let index = places.room_for(|other| *other == identity, &self.config, now)?;
-        let own = |former: &mut Former| former.identity == identity && former.may_come_back(now);
-        let mut received_before = places.former.take_if(own).map(|former| former.received_for);
-        if index == places.all.len() {
-            places.all.push(Place {
-                label: places.label(&identity),
-                camera: Arc::new(Camera::new(index)),
-                identity: identity.clone(),
-                session: None,
-                empty_since: now,
-            });
-        }
-        if let Some(old) = places.all[index].session.take() {
-            if old.identity == identity {
-                received_before = Some(old.received_for());
-            } else {
-                places.keep_for(&old, now);
+        let own = |former: &mut Arc<Session>| former.identity == identity && former.is_kept(now);
+        let mut before = places.former.take_if(own);
+        let old = places.all.get(index).cloned();
+        let is_own = old.as_ref().is_some_and(|old| old.identity == identity);
+        let why = match is_own {
+            true => End::Reconnected,
+            false => End::TakenOver(identity.clone()),
+        };
+        if let Some(old) = old.as_ref().filter(|old| old.end(why, now)) {
+            match is_own {
+                true => before = Some(Arc::clone(old)),
+                false => places.keep_for(old, now),
             }
-            old.succeed(identity.clone());
         }
-        if places.all[index].identity != identity {
+        let (camera, label) = match &old {
+            Some(old) if is_own => (Arc::clone(&old.camera), Arc::clone(&old.label)),
             // The figures of the place go on.
-            places.all[index].label = places.label(&identity);
-            places.all[index].identity = identity;
-        }
+            Some(old) => (Arc::clone(&old.camera), places.label(&identity)),
+            None => (Arc::new(Camera::new(index)), places.label(&identity)),
+        };
+        let before = before.map_or(Duration::ZERO, |before| before.received_for());
         places.sessions += 1;
-        let place = &mut places.all[index];
-        let session = Arc::new(Session::new(
-            places.sessions,
-            Arc::clone(&place.camera),
-            Arc::clone(&place.label),
-            link,
-            stamp,
-            received_before.unwrap_or_default(),
-            now,
-        ));
-        place.session = Some(Arc::clone(&session));
+        let session = Arc::new(Session {
+            id: places.sessions,
+            peer: link.peer,
+            identity,
+            label,
+            camera,
+            link: Arc::downgrade(link),
+            pace: Mutex::new(Pace::new(now, stamp)),
+            since: now.checked_sub(before).unwrap_or(now),
+            over: OnceLock::new(),
+            bad: Default::default(),
+        });
+        match places.all.get_mut(index) {
+            Some(place) => *place = Arc::clone(&session),
+            None => places.all.push(Arc::clone(&session)),
+        }
         Some(session)
     }
 
-    /// Takes a frame of a session. `is_newest` says whether nothing newer is known to be there already. Returns
-    /// whether more are wanted.
+    /// Takes a frame of a session. `is_newest` says whether nothing newer is known to be there already, or, of samples,
+    /// whether one is due. Returns whether more are wanted.
     pub(super) fn frame(
         &self,
         session: &Arc<Session>,
@@ -288,59 +257,44 @@ impl Cameras {
         session.camera.count(&received);
         let is_last = enough(self.received.fetch_add(1, Ordering::Relaxed) + 1);
         if let Some(sink) = &self.sink {
-            sink.put(&received);
+            sink(&received);
         }
         let mut frame = Frame::new(received, session);
-        if is_last {
-            frame.is_last(&self.stop);
+        frame.stop = is_last.then(|| Arc::clone(&self.stop));
+        if self.config.samples {
+            frame.shown(Instant::now());
         }
-        let now = Instant::now();
-        let is_decoded = if self.config.samples {
-            frame.sample(now);
-            session.is_sample_due(now)
-        } else {
-            is_newest || is_last
-        };
-        if is_decoded {
+        if is_newest || is_last {
             drop(self.frames.put_from(session.camera.index, frame));
         }
         !is_last
     }
 
-    /// A session is over.
-    pub(super) fn end(&self, session: &Session, why: End) {
-        session.end();
-        self.leave(session, why.may_come_back(), Instant::now());
-        let succeeded = why.is_succeeded();
-        if !succeeded {
-            session.camera.counts().last_end = Some(LastEnd {
-                peer: session.peer,
-                why: why.to_string(),
-                proper: matches!(why, End::Marker),
-            });
+    /// A session is over: for this reason, unless there was one before.
+    pub(super) fn end(&self, session: &Arc<Session>, why: End) {
+        self.leave(session, why, Instant::now());
+        let Some(why) = session.why_over() else {
+            return;
+        };
+        if !matches!(why, End::Stopped) {
+            let severity = match why {
+                End::Marker => Severity::Info,
+                _ => Severity::Warning,
+            };
+            let line = format!("{} {why}", session.peer);
+            self.tell(Event::new(Kind::Session, severity, line));
         }
-        let by_us = matches!(why, End::Stopped);
-        if !by_us {
-            self.tell(Event::Over {
-                peer: session.peer,
-                why,
-            });
-        }
-        if self.config.once && !succeeded {
+        if self.config.once && !matches!(why, End::Reconnected | End::TakenOver(_)) {
             self.stop.ask(Reason::Done);
         }
     }
 
     /// Leaves its place, unless another session has it already.
-    fn leave(&self, session: &Session, may_come_back: bool, now: Instant) {
+    fn leave(&self, session: &Arc<Session>, why: End, now: Instant) {
         let mut places = lock(&self.places);
-        let place = &mut places.all[session.camera.index];
-        if place
-            .session
-            .take_if(|live| live.id == session.id)
-            .is_some()
-        {
-            place.empty_since = now;
+        // Else the sender does not mean to send, or cannot.
+        let may_come_back = !matches!(why, End::Marker | End::Garbage(_));
+        if session.end(why, now) {
             if may_come_back && self.config.max_cameras == 1 {
                 places.keep_for(session, now);
             }
@@ -348,29 +302,25 @@ impl Cameras {
         }
     }
 
-    /// Waits until a session is over, `until` then at the latest; does not wait where there is none. Returns
-    /// whether there is one still.
-    pub fn wait(&self, until: Instant) -> bool {
+    /// Waits until no session is on, `until` then at the latest.
+    pub fn wait(&self, until: Instant) {
+        let is_any = |places: &mut Places| places.all.iter().any(|session| !session.is_over());
         let places = lock(&self.places);
-        let is_any = |places: &Places| places.all.iter().any(|place| place.session.is_some());
-        if !is_any(&places) {
-            return false;
-        }
-        wait_until(&self.left, places, Some(until)).is_none_or(|places| is_any(&places))
+        drop(wait_while(&self.left, places, Some(until), is_any));
     }
 
-    /// The first camera, if one has come, and its session, if one is on.
-    pub(crate) fn first(&self) -> Option<(Arc<Camera>, Option<Arc<Session>>)> {
-        let places = lock(&self.places);
-        let first = places.all.first()?;
-        Some((Arc::clone(&first.camera), first.session.clone()))
+    /// The first camera, and its session, or the last one that it had.
+    pub(crate) fn first(&self) -> (Arc<Camera>, Option<Arc<Session>>) {
+        let session = lock(&self.places).all.first().cloned();
+        let camera = session.as_ref().map(|session| Arc::clone(&session.camera));
+        (camera.unwrap_or_default(), session)
     }
 
     /// Who is received, to tell one who is not.
     pub(super) fn anybody(&self) -> Option<Identity> {
         let places = lock(&self.places);
-        let mut live = places.all.iter().filter(|place| place.session.is_some());
-        live.next().map(|place| place.identity.clone())
+        let live = places.all.iter().find(|session| !session.is_over())?;
+        Some(live.identity.clone())
     }
 
     /// How many frames have come, of all cameras.
@@ -378,33 +328,27 @@ impl Cameras {
         self.received.load(Ordering::Relaxed)
     }
 
-    /// How many sessions there have been.
-    pub fn sessions(&self) -> u64 {
-        lock(&self.places).sessions
-    }
-
     /// Whether the last session of the first camera ended without an end marker.
     pub fn has_vanished(&self) -> bool {
-        let (camera, _) = self.first().unwrap_or_default();
-        let counts = camera.counts();
-        counts.last_end.as_ref().is_some_and(|end| !end.proper)
+        let (_, session) = self.first();
+        let why = session.as_ref().and_then(|session| session.why_over());
+        why.is_some_and(|why| !matches!(why, End::Marker | End::Stopped))
     }
 
     /// Tells the user, if that is not too much of the same.
-    pub(super) fn tell(&self, event: Event) {
-        let kind = event.kind();
+    pub(super) fn tell(&self, mut event: Event) {
         let mut limits = lock(&self.limits);
+        let kind = event.kind;
         let limit = limits.entry(kind).or_insert_with(|| kind.limit());
-        let left_out = limit.allow(Instant::now());
+        let allowed = limit.allow(Instant::now());
         drop(limits);
-        match left_out {
-            None => {}
-            Some(0) => (self.tell)(event),
-            Some(left_out) => (self.tell)(Event::Repeated {
-                latest: Box::new(event),
-                left_out,
-            }),
+        let Some(left_out) = allowed else { return };
+        if left_out > 0 {
+            let more =
+                format!(" (and {left_out} lines like this before it; --allow keeps others out)");
+            event.line.push_str(&more);
         }
+        (self.tell)(event);
     }
 }
 
@@ -413,6 +357,17 @@ mod tests {
     use super::*;
     use crate::protocol::wire::Ack;
     use crate::recv::frame::fixture;
+
+    impl Session {
+        /// Who has its place now.
+        fn successor(&self) -> Option<&Identity> {
+            match self.why_over()? {
+                End::Reconnected => Some(&self.identity),
+                End::TakenOver(by) => Some(by),
+                _ => None,
+            }
+        }
+    }
 
     /// Milliseconds since the start.
     type Ms = u64;
@@ -445,6 +400,14 @@ mod tests {
             let begun = self.cameras.begin(&link, camera.1.as_ref(), now);
             assert_eq!(has_room, begun.is_some());
             begun
+        }
+
+        fn leaves(&self, session: &Arc<Session>, may_come_back: bool, ms: Ms) {
+            let why = match may_come_back {
+                true => End::Idle(Duration::ZERO),
+                false => End::Marker,
+            };
+            self.cameras.leave(session, why, self.at(ms));
         }
 
         fn acks(&self, session: &Session, camera: &Sender, ms: Ms) {
@@ -512,8 +475,8 @@ mod tests {
         let second = scene.comes(&garden, 600).unwrap();
         assert_eq!(first.successor(), Some(&second.identity));
         // The old one leaving does not free the new one's place.
-        scene.cameras.leave(&first, true, scene.at(601));
-        assert_eq!(scene.cameras.first().unwrap().1.unwrap().id, second.id);
+        scene.leaves(&first, true, 601);
+        assert_eq!(scene.cameras.first().1.unwrap().id, second.id);
         scene.frames(&second, &garden, [633]);
         assert!(scene.comes(&named(1, "porch"), 6000).is_some());
         assert!(second.successor().is_some());
@@ -587,7 +550,7 @@ mod tests {
         assert!(scene.comes(&squatter, 37_600).is_none());
         // And once more, by an end of the connection; both times count.
         scene.frames(&again, &garden, [38_000]);
-        scene.cameras.leave(&again, true, scene.at(38_100));
+        scene.leaves(&again, true, 38_100);
         let between = scene.comes(&squatter, 38_200).unwrap();
         scene.frames(&between, &squatter, (39..65).map(|n| n * 1000));
         assert!(scene.comes(&garden, 64_500).is_some());
@@ -604,7 +567,7 @@ mod tests {
             let garden = named(1, "garden");
             let first = scene.comes(&garden, 0).unwrap();
             scene.frames(&first, &garden, [30_000]);
-            scene.cameras.leave(&first, may_come_back, scene.at(30_000));
+            scene.leaves(&first, may_come_back, 30_000);
             let porch = scene.comes(&named(2, "porch"), at - 2_000).unwrap();
             scene.frames(&porch, &named(2, "porch"), [at - 100]);
             assert_eq!(scene.comes(&garden, at).is_some(), gets_it);
@@ -636,12 +599,12 @@ mod tests {
         assert_eq!(places, [0, 1, 2]);
         assert!(scene.comes(&late, 30).is_none());
         // Whoever is silent for long gives way to its own sender, and to nobody else.
-        scene.cameras.leave(&second, true, scene.at(1_000));
+        scene.leaves(&second, true, 1_000);
         assert!(scene.comes(&late, 500_000).is_none());
         let again = scene.comes(&porch, 500_100).unwrap();
         assert_eq!((again.camera.index, &*again.label), (1, "porch"));
         assert_eq!(second.successor(), None);
-        scene.cameras.leave(&again, true, scene.at(501_000));
+        scene.leaves(&again, true, 501_000);
         assert!(scene.comes(&late, 501_000 + 599_000).is_none());
         let late = scene.comes(&late, 501_000 + 600_000).unwrap();
         assert_eq!((late.camera.index, &*late.label), (1, "late"));
@@ -712,7 +675,7 @@ mod tests {
         assert_eq!(session.camera.counts().shown, 10);
         assert!(cameras.frames.take().is_none(), "the first one was decoded");
         let mut sample = Frame::new(fixture::Frame::default().build(), &session);
-        sample.sample(Instant::now());
+        sample.shown(Instant::now());
         for _ in 0..5 {
             assert_eq!(session.garbage(), None);
             sample.decoded(false);

@@ -1,7 +1,7 @@
 //! The receiving side: who may send, and what comes.
 //!
 //! ```text
-//! listener ─▶ admission ─▶ reader ─▶ cameras ─┬▶ Slot (frame + ticket) ─▶ decoder ─▶ window
+//! listener ─▶ admission ─▶ reader ─▶ cameras ─┬▶ Slot (newest of each) ─▶ decoder ─▶ window
 //! a thread    candidates   a thread   places,  │                        └▶ or a program: receiver
 //! an address               a link     sessions └▶ sink (every frame)
 //! ```

@@ -11,16 +11,16 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::admission::{PATIENCE, Permit};
 use super::cameras::Cameras;
-use super::event::{End, Event, Refusal};
-use super::frame::Ticket;
-use super::frame::{ClockOff, Received};
+use super::event::{End, Event, Kind, no_picture, too_long};
+use super::frame::{self, ClockOff, Outcome, Received};
 use super::session::{HICCUP, Identity, Session};
 use super::stall::CatchUp;
-use crate::jpeg::{self, Decoder};
+use crate::jpeg::{self, DecodeError, Decoder};
 use crate::net::link::receiving::{Arrival, Frames};
 use crate::picture::{Bitmap, Pool, Pooled};
 use crate::protocol::stamp::Stamp;
 use crate::protocol::wire::ReadError;
+use crate::report::Severity;
 
 /// How long a read lasts at most before the wish to stop and the clock are looked at.
 pub(super) const LOOK: Duration = Duration::from_millis(100);
@@ -36,6 +36,9 @@ const OFF_FOR: Duration = Duration::from_secs(10);
 /// Buffers of frames that are kept: in the reader, at the decoder, in the window, one to spare.
 const SPARE_FRAMES: usize = 4;
 
+/// How often a frame is decoded where nobody looks at the pixels, so that garbage is noticed.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+
 /// Runs one connection until it is over.
 pub(super) fn run(cameras: &Cameras, frames: Frames, permit: Permit) {
     let mut reader = Reader {
@@ -47,6 +50,8 @@ pub(super) fn run(cameras: &Cameras, frames: Frames, permit: Permit) {
     match reader.first_frame(permit) {
         Ok((session, first)) => {
             let why = reader.read_session(&session, first);
+            // Nothing more goes either way.
+            reader.frames.link.cut();
             cameras.end(&session, why);
         }
         Err(Some(event)) if !cameras.stop.is_asked() => cameras.tell(event),
@@ -60,6 +65,7 @@ struct Clocks {
     catch_up: CatchUp,
     off_since: Option<Instant>,
     told_off: bool,
+    next_sample: Option<Instant>,
 }
 
 impl Clocks {
@@ -73,7 +79,19 @@ impl Clocks {
         let lasts = frame.arrived.saturating_duration_since(since) >= OFF_FOR;
         (lasts && !std::mem::replace(&mut self.told_off, true)).then_some(off)
     }
+
+    /// Whether a frame is to be decoded where not all of them are; the first one of a session has been.
+    fn is_sample_due(&mut self, now: Instant) -> bool {
+        let due = *self.next_sample.get_or_insert(now + SAMPLE_EVERY);
+        if now >= due {
+            self.next_sample = Some(now + SAMPLE_EVERY);
+        }
+        now >= due
+    }
 }
+
+/// A session and its first frame.
+type Begun = (Arc<Session>, Pooled<Vec<u8>>);
 
 struct Reader<'a> {
     cameras: &'a Cameras,
@@ -84,188 +102,154 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Reads the first frame and begins a session with it; else there may be something to tell.
-    fn first_frame(
-        &mut self,
-        mut permit: Permit,
-    ) -> Result<(Arc<Session>, Received), Option<Event>> {
-        let since = permit.since();
+    fn first_frame(&mut self, mut permit: Permit) -> Result<Begun, Option<Event>> {
         let mut first = self.pool.get();
-        let mut moved = since;
+        let mut moved = permit.candidate.since;
         loop {
-            let now = Instant::now();
-            if self.cameras.stop.is_asked() {
-                return Err(None);
+            let (now, ip) = (Instant::now(), self.ip());
+            permit.has_prospects = self.cameras.has_room_for(|other| other.ip == ip, now);
+            if self.cameras.stop.is_asked() || permit.is_evicted() {
+                return Err(Some(self.sent_nothing()));
             }
-            let is_open = self
-                .cameras
-                .has_room_for(|other| other.ip == self.ip(), now);
-            permit.has_prospects = is_open;
             let was_at = self.frames.reader.position();
-            match self.frames.read(&mut first, Some(&permit)) {
-                Ok(Arrival::Frame) => break,
+            match permit.read(&mut self.frames, &mut first) {
+                Ok(Arrival::Frame) => return self.begin(&permit, first),
                 Ok(Arrival::Nothing) => {}
-                Ok(Arrival::End) => return Err(Some(Event::NoPicture(self.ip()))),
+                Ok(Arrival::End) => return Err(Some(self.sent_nothing())),
                 Err(error) => return Err(self.broke_off(&permit, error)),
             }
-            let now = Instant::now();
-            if self.frames.reader.position() > was_at {
-                moved = now;
-            }
             // Looked at behind the reading: what came while this thread was held up counts.
-            let waited = now.saturating_duration_since(since);
-            let pauses = now.saturating_duration_since(moved) >= HICCUP;
-            if waited >= PATIENCE && (pauses || !is_open || !self.is_in_time(waited)) {
-                return Err(self.gave_up(&permit, &first, waited, pauses));
+            if self.frames.reader.position() > was_at {
+                moved = Instant::now();
             }
+            self.is_worth_waiting_for(&permit, &first, moved)?;
         }
-        self.wait_for_room(&permit, first)
     }
 
     fn ip(&self) -> IpAddr {
         self.peer.ip()
     }
 
-    /// Whether the first frame will be there in time, if its bytes go on to come as they did.
-    fn is_in_time(&self, waited: Duration) -> bool {
-        let (got, of) = self.progress();
-        let expected = waited.mul_f64(of as f64 / got.max(1) as f64);
-        got > 0 && expected <= FRAME_PATIENCE
-    }
-
-    /// How many bytes have come of the first frame, and how many it has.
-    fn progress(&self) -> (u64, u64) {
-        let got = self.frames.reader.position().saturating_sub(4);
-        (got, got + self.frames.reader.missing() as u64)
-    }
-
-    /// What there is to tell of a first frame that did not come.
-    fn gave_up(
+    /// Whether a first frame of which bytes came last at `moved` has more time; else what there is to tell.
+    fn is_worth_waiting_for(
         &self,
         permit: &Permit,
         first: &[u8],
-        waited: Duration,
-        pauses: bool,
-    ) -> Option<Event> {
-        let ip = self.ip();
-        let (got, of) = self.progress();
-        if !permit.has_prospects && (permit.has_its_share() || got > 0 && !pauses) {
+        moved: Instant,
+    ) -> Result<(), Option<Event>> {
+        let waited = permit.candidate.since.elapsed();
+        let got = self.frames.reader.position().saturating_sub(4);
+        let of = got + self.frames.reader.missing() as u64;
+        let comes = got > 0 && moved.elapsed() < HICCUP;
+        // If its bytes go on to come as they did.
+        let expected = waited.mul_f64(of as f64 / got.max(1) as f64);
+        let is_in_time = comes && expected <= FRAME_PATIENCE;
+        if waited < PATIENCE || permit.has_prospects && is_in_time {
+            return Ok(());
+        }
+        if !permit.has_prospects && (permit.has_its_share() || comes) {
             let begun = &first[..first.len().min(got as usize)];
-            return self.busy(Stamp::find(begun).as_ref());
+            return Err(self.busy(Stamp::find(begun).as_ref()));
         }
-        if got == 0 || pauses {
-            return Some(Event::NoPicture(ip));
+        if !comes {
+            return Err(Some(self.sent_nothing()));
         }
-        let why = Refusal::TooSlow {
-            got,
-            of,
-            within: waited,
-        };
-        Some(Event::Refused { ip, why })
+        let seconds = waited.as_secs_f64();
+        Err(Some(self.refused(&format!(
+            "its first frame came too slowly, {got} of {of} bytes in {seconds:.0} s; \
+             smaller pictures or a lower quality get through"
+        ))))
     }
 
     /// What there is to tell of a connection that ended before its first frame did.
     fn broke_off(&self, permit: &Permit, error: ReadError) -> Option<Event> {
-        let ip = self.ip();
         match error {
-            ReadError::TooLong { length, max, .. } => Some(Event::Refused {
-                ip,
-                why: Refusal::TooLong { length, max },
-            }),
+            ReadError::TooLong { length, max, .. } => Some(self.refused(&too_long(length, max))),
             // Whoever dials two addresses at once closes one of the connections; so do tools that look
             // whether somebody listens.
             _ if self.frames.reader.position() == 0 && !permit.is_evicted() => None,
-            _ => Some(Event::NoPicture(ip)),
+            _ => Some(self.sent_nothing()),
         }
+    }
+
+    fn sent_nothing(&self) -> Event {
+        let line = format!("{} connected but sent no picture", self.ip());
+        Event::new(Kind::NoPicture, Severity::Warning, line)
+    }
+
+    fn refused(&self, why: &str) -> Event {
+        let line = format!("turned away {}: {why}", self.ip());
+        Event::new(Kind::Refused, Severity::Warning, line)
     }
 
     /// That another camera is shown; nothing, where that one has just gone.
     fn busy(&self, stamp: Option<&Stamp>) -> Option<Event> {
-        Some(Event::Busy {
-            who: Identity::new(self.peer, stamp),
-            shown: self.cameras.anybody()?,
-            port: self.frames.link.local_port()?,
-        })
+        let who = Identity::new(self.peer, stamp);
+        let shown = self.cameras.anybody()?;
+        // Two of one name are told apart by their addresses.
+        let name = shown.name.as_ref().filter(|_| shown.name != who.name);
+        let shown = name.map_or_else(|| shown.to_string(), ToString::to_string);
+        let next = self.frames.link.local_port()?.wrapping_add(1).max(1024);
+        let line = format!(
+            "turned away {who}: already showing {shown}; second camera: view-recv --bind :{next}"
+        );
+        Some(Event::new(Kind::Busy, Severity::Warning, line))
     }
 
-    fn wait_for_room(
-        &self,
-        permit: &Permit,
-        first: Pooled<Vec<u8>>,
-    ) -> Result<(Arc<Session>, Received), Option<Event>> {
-        let (stamp, deadline) = (Stamp::find(&first), permit.since() + PATIENCE);
+    /// Decodes a first frame of so many pixels, when it is its turn, to see whether it is a picture.
+    fn try_out(&self, permit: &Permit, first: &[u8], pixels: u64) -> Result<(), DecodeError> {
+        let _turn = permit.turn(pixels);
+        let mut decoder = Decoder::within(NonZeroUsize::MIN, self.cameras.config.max_pixels);
+        decoder.decode(first, &mut Bitmap::default())
+    }
+
+    /// Begins a session with the first frame, once there is room for it, if it decodes; decodes nothing while there
+    /// is none.
+    fn begin(&self, permit: &Permit, first: Pooled<Vec<u8>>) -> Result<Begun, Option<Event>> {
+        let refused = |error: DecodeError| Some(self.refused(&no_picture(&error)));
+        let header = jpeg::inspect_within(&first, self.cameras.config.max_pixels);
+        let header = header.map_err(refused)?;
+        let pixels = u64::from(header.width) * u64::from(header.height);
+        let stamp = Stamp::find(&first);
         let identity = Identity::new(self.peer, stamp.as_ref());
         loop {
-            let taken = self.begin_session(permit, &first, stamp.as_ref());
-            if let Some((session, header)) = taken.map_err(Some)? {
-                let first = self.received(first, stamp, &session, header);
-                return Ok((session, first));
+            if self.cameras.wait_for_room(&identity, Instant::now() + LOOK) {
+                self.try_out(permit, &first, pixels).map_err(refused)?;
+                let (link, now) = (&self.frames.link, Instant::now());
+                if let Some(session) = self.cameras.begin(link, stamp.as_ref(), now) {
+                    let who = match &identity.name {
+                        Some(name) => format!("{name} ({})", self.peer),
+                        None => self.peer.to_string(),
+                    };
+                    let (width, height) = (header.width, header.height);
+                    let line = format!("receiving {width}x{height} from {who}");
+                    self.cameras
+                        .tell(Event::new(Kind::Session, Severity::Info, line));
+                    return Ok((session, first));
+                }
             }
-            if self.cameras.stop.is_asked() || permit.is_evicted() || Instant::now() >= deadline {
+            let is_over = permit.candidate.since + PATIENCE <= Instant::now();
+            if is_over || self.cameras.stop.is_asked() || permit.is_evicted() {
                 return Err(self.busy(stamp.as_ref()));
             }
-            let until = Instant::now() + LOOK;
-            self.cameras.wait_for_room(&identity, until);
         }
-    }
-
-    /// Begins a session if there is room for it and the frame decodes; decodes nothing for a candidate while there
-    /// is none.
-    fn begin_session(
-        &self,
-        permit: &Permit,
-        first: &[u8],
-        stamp: Option<&Stamp>,
-    ) -> Result<Option<(Arc<Session>, jpeg::Header)>, Event> {
-        let refused = |error| Event::Refused {
-            ip: self.ip(),
-            why: Refusal::Picture(error),
-        };
-        let header =
-            jpeg::inspect_within(first, self.cameras.config.max_pixels).map_err(refused)?;
-        let identity = Identity::new(self.peer, stamp);
-        if !self
-            .cameras
-            .has_room_for(|other| *other == identity, Instant::now())
-        {
-            return Ok(None);
-        }
-        let pixels = u64::from(header.width) * u64::from(header.height);
-        let trial = || {
-            let mut decoder = Decoder::within(NonZeroUsize::MIN, self.cameras.config.max_pixels);
-            decoder.decode(first, &mut Bitmap::default())
-        };
-        permit.in_turn(pixels, trial).map_err(refused)?;
-        let (link, now) = (&self.frames.link, Instant::now());
-        let taken = self.cameras.begin(link, stamp, now);
-        Ok(taken.map(|session| (session, header)))
     }
 
     /// Reads frames until the session is over.
-    fn read_session(&mut self, session: &Arc<Session>, first: Received) -> End {
-        self.cameras.tell(Event::Session {
-            peer: self.peer,
-            name: first.stamp.as_ref().and_then(|stamp| stamp.name.clone()),
-            size: (first.width, first.height),
-        });
+    fn read_session(&mut self, session: &Arc<Session>, first: Pooled<Vec<u8>>) -> End {
         let mut clocks = Clocks::default();
-        clocks.catch_up.is_current(&first);
         // From here on this thread's questions are ticks.
         self.cameras.stall.held_up_since(Instant::now());
-        let is_newest = !self.frames.newer_is_here();
-        if !self.cameras.frame(session, Arc::new(first), is_newest) {
+        let stamp = Stamp::find(&first);
+        if !self.take_frame(session, first, stamp, &mut clocks) {
             return End::Stopped;
         }
         let mut frame = self.pool.get();
         let mut began = Instant::now();
         loop {
-            if self.cameras.stop.is_asked() {
+            // Whoever has its place now said why.
+            if self.cameras.stop.is_asked() || session.is_over() {
                 return End::Stopped;
-            }
-            if let Some(successor) = session.successor() {
-                return match *successor == session.identity {
-                    true => End::Reconnected,
-                    false => End::TakenOver(successor.clone()),
-                };
             }
             let before = Instant::now();
             let was_at = self.frames.reader.position();
@@ -276,7 +260,9 @@ impl Reader<'_> {
             match read {
                 Ok(Arrival::Frame) => {
                     let jpeg = std::mem::replace(&mut frame, self.pool.get());
-                    if !self.take_frame(session, jpeg, &mut clocks) {
+                    let stamp = Stamp::find(&jpeg);
+                    session.frame(stamp.as_ref(), Instant::now());
+                    if !self.take_frame(session, jpeg, stamp, &mut clocks) {
                         return End::Stopped;
                     }
                     if let Some(frames) = session.garbage() {
@@ -310,43 +296,39 @@ impl Reader<'_> {
         &mut self,
         session: &Arc<Session>,
         jpeg: Pooled<Vec<u8>>,
+        stamp: Option<Stamp>,
         clocks: &mut Clocks,
     ) -> bool {
-        let stamp = Stamp::find(&jpeg);
-        session.frame(stamp.as_ref(), Instant::now());
-        let Ok(header) = jpeg::inspect_within(&jpeg, self.cameras.config.max_pixels) else {
-            Ticket::new(session, stamp.as_ref(), Instant::now()).decoded(false);
+        let (config, arrived) = (&self.cameras.config, Instant::now());
+        let Ok(header) = jpeg::inspect_within(&jpeg, config.max_pixels) else {
+            session.decoded(false, false);
+            frame::answer(session, Outcome::Corrupt, stamp.as_ref(), Duration::ZERO);
             return true;
         };
-        let frame = self.received(jpeg, stamp, session, header);
-        // Both have to be asked: the one remembers, the other knows what the kernel holds.
-        let is_current = clocks.catch_up.is_current(&frame);
-        if let Some(off) = clocks.is_off(&frame) {
-            self.cameras.tell(Event::ClockOff {
-                peer: self.peer,
-                off,
-            });
-        }
-        let is_newest = is_current && !self.frames.newer_is_here();
-        self.cameras.frame(session, Arc::new(frame), is_newest)
-    }
-
-    fn received(
-        &self,
-        jpeg: Pooled<Vec<u8>>,
-        stamp: Option<Stamp>,
-        session: &Session,
-        header: jpeg::Header,
-    ) -> Received {
-        Received {
+        let frame = Received {
             stamp,
             jpeg,
-            arrived: Instant::now(),
+            arrived,
             arrived_at: SystemTime::now(),
             session: session.id,
             width: header.width,
             height: header.height,
+        };
+        // Both have to be asked: the one remembers, the other knows what the kernel holds.
+        let is_current = clocks.catch_up.is_current(&frame);
+        if let Some(off) = clocks.is_off(&frame) {
+            let line = format!(
+                "{}: its clock is {off}; names and dates of files are by this computer's",
+                self.peer
+            );
+            self.cameras
+                .tell(Event::new(Kind::Session, Severity::Warning, line));
         }
+        let is_newest = match config.samples {
+            true => clocks.is_sample_due(arrived),
+            false => is_current && !self.frames.newer_is_here(),
+        };
+        self.cameras.frame(session, Arc::new(frame), is_newest)
     }
 }
 

@@ -13,8 +13,7 @@ use super::admission;
 use super::cameras::{Cameras, Config};
 use super::frame::Frame;
 use crate::handoff::stop::{Reason, Stop};
-use crate::net::listen::{self, Acceptor, Allowed, Bind, ListenError};
-use crate::protocol::wire::DEFAULT_MAX_FRAME_BYTES;
+use crate::net::listen::{self, Acceptor, Bind, ListenError};
 
 /// Why nothing can be received.
 #[derive(Debug, thiserror::Error)]
@@ -67,14 +66,8 @@ impl Receiver {
         };
         let cameras = Arc::new(Cameras::new(config, None, Arc::new(Stop::new()), |_| ()));
         let receiver = Receiver { cameras, acceptors };
-        let (cameras, allowed) = (&receiver.cameras, Allowed::default());
-        admission::start(
-            &receiver.acceptors,
-            cameras,
-            &allowed,
-            DEFAULT_MAX_FRAME_BYTES,
-        )
-        .map_err(ReceiveError::Thread)?;
+        let started = admission::start(&receiver.acceptors, &receiver.cameras);
+        started.map_err(ReceiveError::Thread)?;
         Ok(receiver)
     }
 
@@ -85,10 +78,7 @@ impl Receiver {
 
     /// The newest frame, waited for until `patience` is over: any, and [`Duration::MAX`] waits for ever.
     pub fn next_within(&mut self, patience: Duration) -> Option<Frame> {
-        self.next_until(Instant::now().checked_add(patience))
-    }
-
-    fn next_until(&mut self, deadline: Option<Instant>) -> Option<Frame> {
+        let deadline = Instant::now().checked_add(patience);
         let mut frame = self.cameras.frames.next(deadline)?;
         frame.hand_over();
         Some(frame)
@@ -100,7 +90,7 @@ impl Iterator for Receiver {
 
     /// Waits for the next frame, for ever.
     fn next(&mut self) -> Option<Frame> {
-        self.next_until(None)
+        self.next_within(Duration::MAX)
     }
 }
 

@@ -3,16 +3,17 @@
 //! A session is silent, and so gives its place up, by its own pace: to its own sender's next connection soon
 //! (the Pi that came back while its old connection is half open), to others after the idle time-out. What makes
 //! a connection the same camera's is its name together with its address; whoever is at that address can have
-//! both, so that only a key could prove more. Shared by its reader, by the tickets of its frames and by whoever
-//! asks for figures; clocks are passed in.
+//! both, so that only a key could prove more. Shared by its reader, by its frames and by whoever asks for figures;
+//! its link is its reader's. It is over once, by the first who says so. Clocks are passed in.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use super::camera::Camera;
+use super::event::End;
 use crate::handoff::lock::lock;
 use crate::net::link::Link;
 use crate::protocol::stamp::{Name, Stamp};
@@ -41,14 +42,12 @@ const LONGEST_LEARNT: Duration = Duration::from_secs(20);
 /// For so long a link that carries a frame slowly may carry nothing: a radio that changes its channel.
 pub(crate) const HICCUP: Duration = Duration::from_secs(2);
 
-/// Frames in a row that do not decode, of those that all are decoded.
-pub(super) const MAX_BAD_FRAMES: u32 = 100;
+/// So many in a row that do not decode are too many to be an accident: of frames that all are decoded, and of
+/// samples, where one frame a second is.
+const MAX_BAD: [u32; 2] = [100, 5];
 
-/// Samples in a row that do not decode, where one frame a second is decoded.
-pub(super) const MAX_BAD_SAMPLES: u32 = 5;
-
-/// How often a frame is decoded where nobody looks at the pixels, so that garbage is noticed.
-const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+/// For so long a camera that was lost may have its place back: a Pi that reboots, a router that is restarted.
+const KEPT_FOR: Duration = Duration::from_secs(600);
 
 /// When a session is given up for silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +90,7 @@ impl fmt::Display for Identity {
 
 /// When its frames come.
 #[derive(Debug)]
-struct Pace {
+pub(super) struct Pace {
     last_frame: Instant,
     /// The last byte of a frame that is on its way.
     last_byte: Option<Instant>,
@@ -103,12 +102,11 @@ struct Pace {
     awaits: Option<u32>,
     /// When it got that.
     acked_at: Option<Instant>,
-    /// When the next frame is to be decoded, where not all of them are.
-    next_sample: Instant,
 }
 
 impl Pace {
-    fn new(now: Instant, stamp: Option<&Stamp>) -> Self {
+    /// Its first frame has come now.
+    pub(super) fn new(now: Instant, stamp: Option<&Stamp>) -> Self {
         let mut pace = Pace {
             last_frame: now,
             last_byte: None,
@@ -116,8 +114,6 @@ impl Pace {
             declared: None,
             awaits: None,
             acked_at: None,
-            // The first frame has been decoded.
-            next_sample: now + SAMPLE_EVERY,
         };
         pace.stamped(stamp);
         pace
@@ -165,7 +161,7 @@ impl Pace {
     }
 }
 
-/// A sender that is received.
+/// A sender that is received, or was.
 #[derive(Debug)]
 pub(crate) struct Session {
     /// Counted from 1.
@@ -176,42 +172,18 @@ pub(crate) struct Session {
     pub(super) label: Arc<str>,
     /// The place that it has.
     pub(crate) camera: Arc<Camera>,
-    link: Arc<Link>,
-    pace: Mutex<Pace>,
-    since: Instant,
-    /// For how long its sender had been received before.
-    received_before: Duration,
-    successor: OnceLock<Identity>,
-    bad_frames: AtomicU32,
-    bad_samples: AtomicU32,
+    /// Its reader's: a session that is remembered keeps no connection open.
+    pub(super) link: Weak<Link>,
+    pub(super) pace: Mutex<Pace>,
+    /// When it began, or would have without the gaps before it.
+    pub(super) since: Instant,
+    /// When it was over, and why.
+    pub(super) over: OnceLock<(Instant, End)>,
+    /// In a row: frames that did not decode, and samples.
+    pub(super) bad: [AtomicU32; 2],
 }
 
 impl Session {
-    pub(super) fn new(
-        id: u64,
-        camera: Arc<Camera>,
-        label: Arc<str>,
-        link: &Arc<Link>,
-        stamp: Option<&Stamp>,
-        received_before: Duration,
-        now: Instant,
-    ) -> Self {
-        Session {
-            id,
-            peer: link.peer,
-            identity: Identity::new(link.peer, stamp),
-            label,
-            camera,
-            link: Arc::clone(link),
-            pace: Mutex::new(Pace::new(now, stamp)),
-            since: now,
-            received_before,
-            successor: OnceLock::new(),
-            bad_frames: AtomicU32::new(0),
-            bad_samples: AtomicU32::new(0),
-        }
-    }
-
     /// A frame was finished.
     pub(super) fn frame(&self, stamp: Option<&Stamp>, now: Instant) {
         let mut pace = lock(&self.pace);
@@ -238,7 +210,9 @@ impl Session {
         }
         // Its next frame may be here before this is over.
         drop(pace);
-        self.link.ack(ack);
+        if let Some(link) = self.link.upgrade() {
+            link.ack(ack);
+        }
     }
 
     /// For how long no frame has been finished.
@@ -253,8 +227,11 @@ impl Session {
         idle.is_some_and(|idle| pace.is_silent(idle, HICCUP, now))
     }
 
-    /// Whether it is silent for long enough to give way to its own sender.
-    pub(super) fn is_half_open(&self, now: Instant) -> bool {
+    /// Whether it gives way to its own sender: it is over, or silent for long enough.
+    pub(super) fn gives_way(&self, now: Instant) -> bool {
+        if self.is_over() {
+            return true;
+        }
         let pace = lock(&self.pace);
         let own = pace.overdue().unwrap_or_default();
         let frames = HALF_OPEN_AFTER.max(own.mul_f64(HALF_OPEN_INTERVALS));
@@ -266,56 +243,47 @@ impl Session {
         lock(&self.pace).interval()
     }
 
-    /// Whether this frame is to be decoded, where not all of them are.
-    pub(super) fn is_sample_due(&self, now: Instant) -> bool {
-        let mut pace = lock(&self.pace);
-        let due = now >= pace.next_sample;
-        if due {
-            pace.next_sample = now + SAMPLE_EVERY;
-        }
-        due
+    /// It is over, if it is not yet; returns whether that is news.
+    pub(super) fn end(&self, why: End, now: Instant) -> bool {
+        self.over.set((now, why)).is_ok()
     }
 
-    /// Another session has its place now.
-    pub(super) fn succeed(&self, by: Identity) {
-        // It had none: it was in its place until now.
-        let _ = self.successor.set(by);
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.get().is_some()
     }
 
-    /// Who has its place now.
-    pub(super) fn successor(&self) -> Option<&Identity> {
-        self.successor.get()
+    /// Why it is over.
+    pub(crate) fn why_over(&self) -> Option<&End> {
+        self.over.get().map(|(_, why)| why)
+    }
+
+    /// Whether it was over so recently that its camera may have its place back.
+    pub(super) fn is_kept(&self, now: Instant) -> bool {
+        let over = self.over.get();
+        over.is_some_and(|(then, _)| now.saturating_duration_since(*then) < KEPT_FOR)
     }
 
     /// Notes whether a frame could be decoded.
     pub(super) fn decoded(&self, is_good: bool, is_sample: bool) {
         if is_good {
-            self.bad_frames.store(0, Ordering::Relaxed);
-            self.bad_samples.store(0, Ordering::Relaxed);
-        } else if is_sample {
-            self.bad_samples.fetch_add(1, Ordering::Relaxed);
+            for bad in &self.bad {
+                bad.store(0, Ordering::Relaxed);
+            }
         } else {
-            self.bad_frames.fetch_add(1, Ordering::Relaxed);
+            self.bad[usize::from(is_sample)].fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// How many frames in a row could not be decoded, where they are too many to be an accident.
+    /// How many in a row could not be decoded, where they are too many.
     pub(super) fn garbage(&self) -> Option<u32> {
-        let bad = self.bad_frames.load(Ordering::Relaxed);
-        let samples = self.bad_samples.load(Ordering::Relaxed);
-        (bad >= MAX_BAD_FRAMES)
-            .then_some(bad)
-            .or((samples >= MAX_BAD_SAMPLES).then_some(samples))
+        let bad = self.bad.each_ref().map(|bad| bad.load(Ordering::Relaxed));
+        let mut too_many = bad.into_iter().zip(MAX_BAD).filter(|(bad, max)| bad >= max);
+        too_many.next().map(|(bad, _)| bad)
     }
 
     /// For how long its sender has been received, up to its last frame.
     pub(super) fn received_for(&self) -> Duration {
         let last = lock(&self.pace).last_frame;
-        self.received_before + last.saturating_duration_since(self.since)
-    }
-
-    /// It is over: nothing more goes either way.
-    pub(super) fn end(&self) {
-        self.link.cut();
+        last.saturating_duration_since(self.since)
     }
 }

@@ -101,15 +101,8 @@ impl CatchUp {
 
     /// Whether the frame is worth showing; learns from it.
     pub(super) fn is_current(&mut self, frame: &Received) -> bool {
-        let Some(stamp) = &frame.stamp else {
-            return true;
-        };
-        let arrived = frame
-            .arrived_at
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let way = arrived.as_micros() as i128 - i128::from(stamp.captured_unix_us);
-        self.judge(way, frame.arrived)
+        let way = frame.way_us();
+        way.is_none_or(|way| self.judge(way, frame.arrived))
     }
 
     fn judge(&mut self, way_us: i128, now: Instant) -> bool {

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use crate::handoff::lock::{lock, wait_until};
+use crate::handoff::lock::{lock, wait_while};
 use crate::net::link::Link;
 use crate::net::path::Path;
 use crate::net::sliding::SlidingBest;
@@ -221,10 +221,10 @@ impl Acks {
     /// Waits for an ack, the end, or for `patience` to pass.
     pub(super) fn wait(&self, patience: Duration) {
         let state = self.state();
-        if state.account.end.is_none() {
-            let until = Some(Instant::now() + patience);
-            drop(wait_until(&self.changed, state, until));
-        }
+        let (until, before) = (Instant::now() + patience, state.account.last_ack);
+        drop(wait_while(&self.changed, state, Some(until), |state| {
+            state.account.end.is_none() && state.account.last_ack == before
+        }));
     }
 }
 

@@ -25,7 +25,6 @@ use crate::handoff::worker::Worker;
 use crate::picture::Turn;
 use crate::protocol::stamp::Name;
 use crate::recv::camera::Recorded;
-use crate::recv::cameras::Sink;
 use crate::recv::frame::Received;
 use crate::sinks::output::Output;
 use crate::sinks::record::config::Config;
@@ -70,16 +69,6 @@ pub struct Sinks {
     tell: Tell,
 }
 
-impl Sink for Sinks {
-    fn put(&self, frame: &Arc<Received>) {
-        self.recordings.put(frame);
-        self.snapshots.put(frame, self.turn);
-        if let Some(output) = &self.output {
-            put(output, frame);
-        }
-    }
-}
-
 impl Sinks {
     /// Starts the sinks that are asked for. Time lapse's snapshots are turned by `turn`; a reader of the `pipe` who
     /// goes away asks its `Stop` for the end.
@@ -104,6 +93,15 @@ impl Sinks {
         })
     }
 
+    /// Takes a frame. Never blocks.
+    pub fn put(&self, frame: &Arc<Received>) {
+        self.recordings.put(frame);
+        self.snapshots.put(frame, self.turn);
+        if let Some(output) = &self.output {
+            put(output, frame);
+        }
+    }
+
     /// Starts a recording, or ends the one that runs. Does not wait for the disk, whose state is reported.
     pub fn toggle_recording(&self, name: Option<&Name>) -> io::Result<()> {
         if self.recordings.stop() {
@@ -119,14 +117,14 @@ impl Sinks {
         (status.running && !status.failed).then(|| status.since.unwrap_or_else(Instant::now))
     }
 
-    /// What the recordings came to. After [`Sinks::finish`], `is_recording` is whether the last one was
+    /// What the recordings came to. After [`Sinks::finish`], `recording` is whether the last one was
     /// whole.
     pub fn recorded(&self) -> Recorded {
         let status = self.recordings.status();
         Recorded {
-            is_recording: self.recordings.is_recording(),
-            frames: status.recorded,
-            dropped: status.record_dropped,
+            recording: self.recordings.is_recording(),
+            recorded: status.recorded,
+            record_dropped: status.record_dropped,
         }
     }
 

@@ -121,7 +121,7 @@ impl Model {
 
     pub(super) fn status(&self) -> Status {
         let now = Instant::now();
-        let (camera, session) = self.cameras.first().unwrap_or_default();
+        let (camera, session) = self.cameras.first();
         let (rates, taken, last) = &mut *lock(&self.rates);
         if now >= *taken + RATES_EVERY {
             (*last, *taken) = (rates.look(&camera, now), now);
@@ -134,10 +134,7 @@ impl Model {
         notification.take_if(|(until, _)| *until <= now);
         Status {
             state: state(&counts, session.as_deref(), now),
-            peer: session
-                .map(|session| session.peer)
-                .or_else(|| counts.last_end.as_ref().map(|end| end.peer))
-                .map(|peer| peer.to_string()),
+            peer: session.map(|session| session.peer.to_string()),
             name: counts.name().map(ToString::to_string),
             width: newest.map_or(0, |newest| newest.width),
             height: newest.map_or(0, |newest| newest.height),
@@ -158,7 +155,7 @@ impl Model {
     /// Starts a recording, or ends the one that runs. Where it goes, or what failed, becomes a
     /// notification.
     pub(super) fn toggle_recording(&self) {
-        let (camera, _) = self.cameras.first().unwrap_or_default();
+        let (camera, _) = self.cameras.first();
         let name = camera.counts().name().cloned();
         if let Err(error) = self.sinks.toggle_recording(name.as_ref()) {
             self.notify(error.to_string(), true);
@@ -170,13 +167,14 @@ fn state(counts: &Counts, session: Option<&Session>, now: Instant) -> State {
     let Some(newest) = &counts.newest else {
         return State::Waiting;
     };
-    let why = match (camera::state(session, now), &counts.last_end) {
+    let over = session.and_then(|session| Some((session.peer, session.why_over()?)));
+    let why = match (camera::state(session, now), over) {
         (camera::State::Receiving, _) => return State::Receiving,
         (camera::State::Stalled, _) => "no frames come".into(),
         (camera::State::Waiting, None) => "the sender went away".into(),
-        (camera::State::Waiting, Some(end)) => match newest.name() {
-            Some(name) => format!("{name} ({}) {}", end.peer.ip(), end.why),
-            None => format!("{} {}", end.peer, end.why),
+        (camera::State::Waiting, Some((peer, why))) => match newest.name() {
+            Some(name) => format!("{name} ({}) {why}", peer.ip()),
+            None => format!("{peer} {why}"),
         },
     };
     let since = newest.arrived;

@@ -6,22 +6,12 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Link;
 use crate::handoff::lock::lock;
 use crate::net::path;
 use crate::protocol::wire::{ACK_BYTES, Ack, FrameReader, ReadError};
-
-/// Limits the reading from a peer that has proven nothing yet. Asked before each piece, charged after it.
-pub(crate) trait Meter {
-    /// How many bytes may be read now; 0 is none until [`Frames::read`] has returned. An error ends the reading.
-    fn room(&self) -> io::Result<usize>;
-
-    /// Counts bytes that were read.
-    fn charge(&self, bytes: usize);
-}
 
 /// What reading for a while came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,15 +83,15 @@ pub(crate) struct Frames {
 
 impl Frames {
     /// Reads on, into the same `frame` until that is whole; returns after `look` at the latest, even while bytes
-    /// come without a pause.
+    /// come without a pause, and after that many bytes.
     pub(crate) fn read(
         &mut self,
         frame: &mut Vec<u8>,
-        meter: Option<&dyn Meter>,
+        at_most: Option<usize>,
     ) -> Result<Arrival, ReadError> {
         let bytes = Bytes {
             link: &self.link,
-            meter,
+            left: at_most.unwrap_or(usize::MAX),
             until: Instant::now() + self.look,
         };
         match self.reader.read(bytes, frame) {
@@ -127,30 +117,21 @@ impl Frames {
     }
 }
 
-/// A link's bytes, until a time, metered or not.
+/// A link's next bytes, so many of them, until a time.
 struct Bytes<'a> {
     link: &'a Link,
-    meter: Option<&'a dyn Meter>,
+    left: usize,
     until: Instant,
 }
 
 impl Read for Bytes<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let left = self.until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if self.left == 0 || Instant::now() >= self.until {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let mut socket = &self.link.socket;
-        let Some(meter) = self.meter else {
-            return socket.read(buf);
-        };
-        let room = meter.room()?.min(buf.len());
-        if room == 0 {
-            thread::sleep(left);
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let got = socket.read(&mut buf[..room])?;
-        meter.charge(got);
+        let room = self.left.min(buf.len());
+        let got = (&self.link.socket).read(&mut buf[..room])?;
+        self.left -= got;
         Ok(got)
     }
 }
@@ -160,6 +141,7 @@ mod tests {
     use super::*;
     use crate::protocol::wire::write_frame;
     use std::io::Write;
+    use std::thread;
 
     #[test]
     fn a_sender_that_reads_no_acks_blocks_nobody_and_gets_whole_ones() {

@@ -1,9 +1,8 @@
-//! A frame: what came, and its ticket.
+//! A frame: what came, and the answer that its sender is owed.
 //!
-//! Whoever has a frame owes its sender an answer, and gives it by what becomes of the frame: shown, skipped or
-//! found to be no picture. Each is counted once and acknowledged once, by type; a frame that is dropped was skipped
-//! (a newer one was there, or the program ends). What came is shared, without the ticket, by all that keep it.
-//! Nothing here blocks.
+//! Whoever has a frame gives the answer by what becomes of it: shown, skipped or found to be no picture. Each is
+//! counted once and acknowledged once; a frame that is dropped was skipped (a newer one was there, or the program
+//! ends). What came is shared, and owes nothing, by all that keep it. Nothing here blocks.
 
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -64,17 +63,21 @@ impl Received {
     /// How far, and which way, the sender's clock is off, if that is too far for names and dates. A frame
     /// should arrive as long after its capture as the sender says that its pictures take.
     pub fn clock_is_off(&self) -> Option<ClockOff> {
-        let stamp = self.stamp.as_ref()?;
-        let latency = Duration::from_micros(stamp.latency_us.unwrap_or(0)).min(MAX_LATENCY);
-        let arrived = self.arrived_at.duration_since(SystemTime::UNIX_EPOCH);
-        let expected = arrived.unwrap_or_default().saturating_sub(latency);
-        let captured = Duration::from_micros(stamp.captured_unix_us);
-        let apart = captured.abs_diff(expected);
-        (apart > MAX_CLOCK_ERROR).then_some(if captured < expected {
-            ClockOff::Behind(apart)
-        } else {
-            ClockOff::Ahead(apart)
+        let latency = self.stamp.as_ref()?.latency_us.map(Duration::from_micros);
+        let latency = latency.unwrap_or_default().min(MAX_LATENCY);
+        let behind = self.way_us()? - latency.as_micros() as i128;
+        let apart = Duration::from_micros(behind.unsigned_abs() as u64);
+        (apart > MAX_CLOCK_ERROR).then_some(match behind > 0 {
+            true => ClockOff::Behind(apart),
+            false => ClockOff::Ahead(apart),
         })
+    }
+
+    /// From its capture by the sender's clock to its arrival by ours, in microseconds.
+    pub(super) fn way_us(&self) -> Option<i128> {
+        let captured = self.stamp.as_ref()?.captured_unix_us;
+        let arrived = self.arrived_at.duration_since(SystemTime::UNIX_EPOCH);
+        Some(arrived.unwrap_or_default().as_micros() as i128 - i128::from(captured))
     }
 
     /// Bytes of memory that the frame holds: its buffer's capacity counts, which a pool may have grown for
@@ -99,9 +102,11 @@ pub enum ClockOff {
 #[derive(Debug)]
 pub struct Frame {
     received: Arc<Received>,
-    camera: Arc<str>,
-    peer: SocketAddr,
-    ticket: Option<Ticket>,
+    session: Arc<Session>,
+    /// What has become of it if it is dropped now; `None` once it is answered.
+    outcome: Option<Outcome>,
+    /// Of the last frame: asked to end the program once it is known what became of it.
+    pub(super) stop: Option<Arc<Stop>>,
 }
 
 /// A frame and its pixels.
@@ -121,65 +126,58 @@ impl Frame {
     /// Which camera it is from: its name, or its address where it gives none. Where several have the same,
     /// `garden-2` and so on; it stays the same over reconnects.
     pub fn camera(&self) -> &str {
-        &self.camera
+        &self.session.label
     }
 
     /// The address of the connection that brought it.
     pub fn peer(&self) -> SocketAddr {
-        self.peer
+        self.session.peer
     }
 
     pub(super) fn new(received: Arc<Received>, session: &Arc<Session>) -> Self {
         Frame {
-            camera: Arc::clone(&session.label),
-            peer: session.peer,
-            ticket: Some(Ticket::new(
-                session,
-                received.stamp.as_ref(),
-                received.arrived,
-            )),
             received,
-        }
-    }
-
-    /// `stop` is asked to end the program once it is known what became of this frame.
-    pub(super) fn is_last(&mut self, stop: &Arc<Stop>) {
-        if let Some(ticket) = &mut self.ticket {
-            ticket.last = Some(Arc::clone(stop));
+            session: Arc::clone(session),
+            outcome: Some(Outcome::Skipped),
+            stop: None,
         }
     }
 
     /// It is a program's, which has seen it when it drops it.
     pub(super) fn hand_over(&mut self) {
-        if let Some(ticket) = &mut self.ticket {
-            ticket.outcome = Outcome::Shown(None);
-        }
+        self.outcome = Some(Outcome::Shown);
     }
 
-    /// Its answer is given: what is decoded of it is a sample.
-    pub(super) fn sample(&mut self, at: Instant) {
-        if let Some(ticket) = &mut self.ticket {
-            ticket.settle(Outcome::Shown(Some(at)));
-        }
-    }
-
-    /// Notes whether it could be decoded.
+    /// Notes whether it could be decoded; where it could not, that is the answer. One that is decoded after its
+    /// answer is a sample.
     pub(super) fn decoded(&mut self, is_good: bool) {
-        if let Some(ticket) = &mut self.ticket {
-            ticket.decoded(is_good);
+        let is_sample = self.outcome.is_none();
+        self.session.decoded(is_good, is_sample);
+        if is_sample && !is_good {
+            self.session.camera.counts().corrupt += 1;
+        } else if !is_good {
+            self.answer(Outcome::Corrupt, Instant::now());
         }
     }
 
-    /// It is on the screen since `at`.
+    /// It is on the screen since `at`, or need not be.
     pub(crate) fn shown(&mut self, at: Instant) {
-        if let Some(mut ticket) = self.ticket.take() {
-            ticket.settle(Outcome::Shown(Some(at)));
-        }
+        self.answer(Outcome::Shown, at);
     }
 
     /// It will not be shown, though it is kept.
     pub(crate) fn skip(&mut self) {
-        self.ticket = None;
+        self.answer(Outcome::Skipped, Instant::now());
+    }
+
+    fn answer(&mut self, outcome: Outcome, at: Instant) {
+        if self.outcome.take().is_some() {
+            let held = at.saturating_duration_since(self.arrived);
+            answer(&self.session, outcome, self.stamp.as_ref(), held);
+        }
+        if let Some(stop) = self.stop.take() {
+            stop.ask(Reason::Done);
+        }
     }
 
     /// What came, for whoever keeps it.
@@ -195,80 +193,35 @@ impl Deref for Frame {
     }
 }
 
+impl Drop for Frame {
+    fn drop(&mut self) {
+        if let Some(outcome) = self.outcome {
+            self.answer(outcome, Instant::now());
+        }
+    }
+}
+
 /// What became of a frame.
 #[derive(Debug, Clone, Copy)]
-enum Outcome {
-    /// Shown then; `None`: when the ticket goes.
-    Shown(Option<Instant>),
+pub(super) enum Outcome {
+    Shown,
     Skipped,
     Corrupt,
-    /// The answer was given.
-    Settled,
 }
 
-/// The answer that a frame's sender is owed.
-#[derive(Debug)]
-pub(super) struct Ticket {
-    session: Arc<Session>,
-    /// The frame's number, where its sender waits for an ack.
-    seq: Option<u32>,
-    arrived: Instant,
-    outcome: Outcome,
-    last: Option<Arc<Stop>>,
-}
-
-impl Ticket {
-    pub(super) fn new(session: &Arc<Session>, stamp: Option<&Stamp>, arrived: Instant) -> Self {
-        let wants_ack = stamp.filter(|stamp| stamp.ack);
-        Ticket {
-            session: Arc::clone(session),
-            seq: wants_ack.map(|stamp| stamp.seq as u32),
-            arrived,
-            outcome: Outcome::Skipped,
-            last: None,
-        }
-    }
-
-    /// Notes whether the frame could be decoded; where it could not, that is the answer.
-    pub(super) fn decoded(&mut self, is_good: bool) {
-        let is_sample = matches!(self.outcome, Outcome::Settled);
-        self.session.decoded(is_good, is_sample);
-        if is_good {
-            return;
-        }
-        if is_sample {
-            self.session.camera.counts().corrupt += 1;
-        } else {
-            self.outcome = Outcome::Corrupt;
-        }
-    }
-
-    fn settle(&mut self, outcome: Outcome) {
-        let now = Instant::now();
-        let mut counts = self.session.camera.counts();
-        let (count, at) = match outcome {
-            Outcome::Settled => return,
-            Outcome::Shown(at) => (&mut counts.shown, at.unwrap_or(now)),
-            Outcome::Skipped => (&mut counts.skipped, now),
-            Outcome::Corrupt => (&mut counts.corrupt, now),
-        };
-        *count += 1;
-        drop(counts);
-        if let Some(seq) = self.seq {
-            let held = at.saturating_duration_since(self.arrived);
-            let held_us = held.as_micros().try_into().unwrap_or(u32::MAX);
-            self.session.ack(Ack { seq, held_us }, now);
-        }
-        self.outcome = Outcome::Settled;
-        if let Some(stop) = self.last.take() {
-            stop.ask(Reason::Done);
-        }
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.settle(self.outcome);
+/// Counts what became of a frame that was held for so long, and acknowledges it.
+pub(super) fn answer(session: &Session, outcome: Outcome, stamp: Option<&Stamp>, held: Duration) {
+    let mut counts = session.camera.counts();
+    *match outcome {
+        Outcome::Shown => &mut counts.shown,
+        Outcome::Skipped => &mut counts.skipped,
+        Outcome::Corrupt => &mut counts.corrupt,
+    } += 1;
+    drop(counts);
+    if let Some(stamp) = stamp.filter(|stamp| stamp.ack) {
+        let held_us = held.as_micros().try_into().unwrap_or(u32::MAX);
+        let seq = stamp.seq as u32;
+        session.ack(Ack { seq, held_us }, Instant::now());
     }
 }
 
