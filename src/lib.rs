@@ -17,6 +17,11 @@
     rustdoc::private_intra_doc_links,
     reason = "the rooms' documentation is for who reads the code"
 )]
+// A build of one program leaves unused what the other alone needs of their common rooms.
+#![cfg_attr(
+    not(all(feature = "send", feature = "view")),
+    allow(dead_code, unused_imports, reason = "the other program's")
+)]
 
 // What the two programs are made of; to other programs it promises nothing. `docs/contributing.md` shows the way
 // through it.
@@ -35,11 +40,6 @@ pub mod camera;
 pub mod handoff;
 #[doc(hidden)]
 pub mod jpeg;
-// A build of one side leaves the other's half of a link unused.
-#[cfg_attr(
-    not(all(feature = "send", feature = "recv")),
-    allow(dead_code, reason = "the other side's")
-)]
 #[doc(hidden)]
 pub mod net;
 #[doc(hidden)]
@@ -47,10 +47,6 @@ pub mod picture;
 #[doc(hidden)]
 pub mod protocol;
 #[cfg(feature = "recv")]
-#[cfg_attr(
-    not(feature = "view"),
-    allow(dead_code, reason = "what sinks and the window ask")
-)]
 #[doc(hidden)]
 pub mod recv;
 #[doc(hidden)]

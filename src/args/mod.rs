@@ -15,11 +15,6 @@ pub mod camera;
 mod rpicam;
 #[cfg(feature = "send")]
 pub mod send;
-// A build of one program leaves the other's units unused.
-#[cfg_attr(
-    not(all(feature = "send", feature = "view")),
-    allow(dead_code, reason = "the other program's")
-)]
 mod units;
 #[cfg(feature = "view")]
 pub mod view;

@@ -13,22 +13,17 @@ use clap::{CommandFactory, Parser};
 use crate::args::camera::CameraArgs;
 use crate::args::rpicam::RpicamArgs;
 use crate::args::{StatisticsArgs, units};
+use crate::jpeg::markers::MAX_SIDE;
 use crate::net::DEFAULT_PORT;
 use crate::net::dial::Target;
 use crate::picture::Turn;
-use crate::protocol::stamp::Name;
+use crate::protocol::stamp::{FPS, Name};
 use crate::send::source::Source;
 use crate::send::{self, Config};
 use crate::source::{Delivery, stream, test_picture};
 
-/// The longest side of a picture: JPEG's own limit in libjpeg-turbo.
-const MAX_SIDE: u32 = 65_500;
-
-/// Bounds of `--res`.
-const SIZES: RangeInclusive<(u32, u32)> = (1, 1)..=(MAX_SIDE, MAX_SIDE);
-
-/// Bounds of `--fps`: a picture every hundred seconds, and more than any sensor gives.
-const FPS: RangeInclusive<f64> = 0.01..=1000.0;
+/// Bounds of `--width` and `--height`.
+const SIDE: RangeInclusive<u32> = 1..=MAX_SIDE;
 
 /// Send a camera's pictures, live, to view-recv on another computer.
 #[derive(Debug, Parser)]
@@ -74,19 +69,19 @@ pub struct Options {
     pub every_frame: bool,
 
     /// Picture size: WIDTHxHEIGHT in pixels, vga, 720p or 1080p [default: 640x480]
-    #[arg(long, alias = "resolution", value_name = "WxH", value_parser = units::size(SIZES), help_heading = "Picture")]
+    #[arg(long, alias = "resolution", value_name = "WxH", value_parser = units::size(SIDE, SIDE), help_heading = "Picture")]
     pub res: Option<(u32, u32)>,
 
     /// Picture width in pixels, together with --height
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", requires = "height", conflicts_with = "res", value_parser = side, help_heading = "Picture")]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", requires = "height", conflicts_with = "res", value_parser = units::number(SIDE, "pixels"), help_heading = "Picture")]
     pub width: Option<u32>,
 
     /// Picture height in pixels, together with --width
-    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", requires = "width", conflicts_with = "res", value_parser = side, help_heading = "Picture")]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", requires = "width", conflicts_with = "res", value_parser = units::number(SIDE, "pixels"), help_heading = "Picture")]
     pub height: Option<u32>,
 
     /// Pictures a second, 0.01 to 1000 [default: 30, or what a YUV4MPEG2 FILE says]
-    #[arg(long, allow_negative_numbers = true, alias = "framerate", value_name = "N", value_parser = fps, help_heading = "Picture")]
+    #[arg(long, allow_negative_numbers = true, alias = "framerate", value_name = "N", value_parser = units::number(FPS, "pictures a second"), help_heading = "Picture")]
     pub fps: Option<f64>,
 
     /// Mirror left to right
@@ -113,7 +108,7 @@ pub struct Options {
     pub camera: CameraArgs,
 
     /// Exit this long after the first picture was sent (to a viewer that takes it): seconds, or with a unit (500ms, 10min, 1h); 0: never
-    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::seconds(Duration::ZERO..=units::LONGEST), help_heading = "Stopping")]
+    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::seconds("0"..=units::LONGEST), help_heading = "Stopping")]
     pub duration: Duration,
 
     /// Exit after this many pictures (those that a viewer busy with another camera did not take are not counted)
@@ -156,10 +151,12 @@ impl Options {
             return Err(answer);
         }
         let target = self.target()?;
-        let quality = self.quality;
-        if let Some(min) = self.min_quality.filter(|min| *min > quality) {
+        let (quality, defaults) = (self.quality, Config::default());
+        let lowest = defaults.min_quality.min(quality);
+        let min_quality = self.min_quality.unwrap_or(lowest);
+        if min_quality > quality {
             return Err(format!(
-                "--min-quality {min} is above --quality {quality}: give at most {quality} (equal keeps \
+                "--min-quality {min_quality} is above --quality {quality}: give at most {quality} (equal keeps \
                  the quality fixed)"
             ));
         }
@@ -170,22 +167,16 @@ impl Options {
                 false => Delivery::NewestWins,
             },
             target,
-            sending: self.sending(),
+            sending: Config {
+                retry: !self.no_retry,
+                name: self.name.clone().unwrap_or(defaults.name),
+                fps: self.fps.unwrap_or(defaults.fps),
+                quality,
+                min_quality,
+                duration: (!self.duration.is_zero()).then_some(self.duration),
+                frames: self.frames,
+            },
         })
-    }
-
-    fn sending(&self) -> Config {
-        let defaults = Config::default();
-        let min_quality = self.min_quality.unwrap_or(defaults.min_quality);
-        Config {
-            retry: !self.no_retry,
-            name: self.name.clone().unwrap_or(defaults.name),
-            fps: self.fps.unwrap_or(defaults.fps),
-            quality: self.quality,
-            min_quality: min_quality.min(self.quality),
-            duration: (!self.duration.is_zero()).then_some(self.duration),
-            frames: self.frames,
-        }
     }
 
     fn target(&self) -> Result<Target, String> {
@@ -220,21 +211,17 @@ impl Options {
                 "{option} is for the camera, and the source is '{source}': leave one of them out"
             ));
         }
-        let for_streams = [
-            ("--loop", "FILE", self.repeat),
-            ("--every-frame", "FILE or -", self.every_frame),
-        ];
-        let given = for_streams.iter().find(|(_, _, given)| *given);
-        if let (Some((option, what, _)), "camera" | "test") = (given, &source[..]) {
-            return Err(format!(
-                "{option} is for --source {what}, and the source is '{source}'"
-            ));
-        }
         let turn = Turn::from_flips(self.rotation, self.hflip, self.vflip);
         let fps = self.fps.unwrap_or(send::DEFAULT_FPS);
         let asked = self.res.or(self.width.zip(self.height));
-        let (width, height) = asked.unwrap_or((640, 480));
+        let size @ (width, height) = asked.unwrap_or((640, 480));
         match &source[..] {
+            "camera" | "test" if self.repeat => Err(format!(
+                "--loop is for --source FILE, and the source is '{source}'"
+            )),
+            "camera" | "test" if self.every_frame => Err(format!(
+                "--every-frame is for --source FILE or -, and the source is '{source}'"
+            )),
             "camera" => {
                 let config = self.camera.config(width, height, fps, turn);
                 Ok(Source::Camera(Box::new(config)))
@@ -243,12 +230,7 @@ impl Options {
                 "a test picture of {width}x{height} was asked for; each side can have 1 to {} pixels",
                 test_picture::MAX_SIDE
             )),
-            "test" => Ok(Source::Test(test_picture::Options {
-                width,
-                height,
-                fps,
-                turn,
-            })),
+            "test" => Ok(Source::Test(test_picture::Options { size, fps, turn })),
             "" => Err(
                 "--source is empty: give camera, test, a file's name, or - for standard input"
                     .into(),
@@ -267,23 +249,6 @@ impl Options {
             })),
         }
     }
-}
-
-fn side(text: &str) -> Result<u32, String> {
-    let side = text.parse().ok();
-    side.filter(|side| (1..=MAX_SIDE).contains(side))
-        .ok_or_else(|| format!("expected 1 to {MAX_SIDE} pixels"))
-}
-
-fn fps(text: &str) -> Result<f64, String> {
-    let fps = text.parse().ok().filter(|fps| FPS.contains(fps));
-    fps.ok_or_else(|| {
-        format!(
-            "expected {} to {} pictures a second",
-            FPS.start(),
-            FPS.end()
-        )
-    })
 }
 
 #[cfg(test)]

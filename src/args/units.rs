@@ -3,13 +3,15 @@
 //! Text in, a plain value out, or what was expected, which clap shows beside the option and the value. All options of
 //! both programs that take one of these parse it here.
 
+use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// The longest time where nothing else bounds an option: a century, by which any clock can be moved.
-pub(crate) const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
+pub(crate) const LONGEST: &str = "36500d";
 
-/// Units of time, in seconds: rpicam's, and the short ones of other tools.
+/// Units of time, in seconds: rpicam's, the short ones of other tools, and those of bare numbers.
 const TIMES: &[(&str, f64)] = &[
     ("d", 86_400.0),
     ("h", 3600.0),
@@ -20,10 +22,13 @@ const TIMES: &[(&str, f64)] = &[
     ("ms", 1e-3),
     ("us", 1e-6),
     ("ns", 1e-9),
+    ("seconds", 1.0),
+    ("microseconds", 1e-6),
 ];
 
 /// Multiples of one, in lower case: `M` is a million, as disks and networks count, and `Mi` is 2^20.
 const MULTIPLES: &[(&str, f64)] = &[
+    ("", 1.0),
     ("k", 1e3),
     ("m", 1e6),
     ("g", 1e9),
@@ -35,61 +40,76 @@ const MULTIPLES: &[(&str, f64)] = &[
 ];
 
 /// Sizes of pictures that have names.
-const SIZES: [(&str, (u32, u32)); 3] = [
-    ("vga", (640, 480)),
-    ("720p", (1280, 720)),
-    ("1080p", (1920, 1080)),
+const SIZES: [(&str, &str); 3] = [
+    ("vga", "640x480"),
+    ("720p", "1280x720"),
+    ("1080p", "1920x1080"),
 ];
 
 /// A parser for times of which a bare number is seconds.
 pub(crate) fn seconds(
-    range: RangeInclusive<Duration>,
+    range: RangeInclusive<&'static str>,
 ) -> impl Fn(&str) -> Result<Duration, String> + Clone {
-    time(range, "seconds", 1.0)
+    time(range, "seconds")
 }
 
-/// A parser for times of which a bare number is microseconds.
-pub(crate) fn microseconds(
-    range: RangeInclusive<Duration>,
+/// A parser for times; `bare` is the unit of a bare number, and the bounds are typed as any time is.
+pub(crate) fn time(
+    range: RangeInclusive<&'static str>,
+    bare: &'static str,
 ) -> impl Fn(&str) -> Result<Duration, String> + Clone {
-    time(range, "microseconds", 1e-6)
+    let parse = move |text: &str| Duration::try_from_secs_f64(scaled(text, TIMES, bare)?).ok();
+    move |text| {
+        let (least, most) = (*range.start(), *range.end());
+        let bounds = parse(least)..=parse(most);
+        let time = parse(text).filter(|time| bounds.contains(&Some(*time)));
+        time.ok_or_else(|| {
+            format!(
+                "expected a time from {least} to {most}: {bare}, or with a unit, as in 500ms, 2s, 10min, 1h"
+            )
+        })
+    }
 }
 
 /// A parser for sizes in bytes: `4096`, `500k`, `64M`, `2GB`, `16MiB`.
 pub(crate) fn bytes(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<u64, String> + Clone {
-    amount(
-        range,
-        &['b', 'B'],
-        " bytes, or with a unit",
-        "500k, 64M, 2GB",
-    )
+    let words = " bytes, or with a unit, as in 500k, 64M, 2GB";
+    amount(range, &['b', 'B'], words)
 }
 
 /// A parser for large numbers of anything: `4096`, `64M`.
 pub(crate) fn count(range: RangeInclusive<u64>) -> impl Fn(&str) -> Result<u64, String> + Clone {
-    amount(range, &[], "", "500k, 64M")
+    amount(range, &[], ", as in 500k, 64M")
+}
+
+/// A parser for numbers of something that has no units.
+pub(crate) fn number<T: FromStr + PartialOrd + Display + Clone>(
+    range: RangeInclusive<T>,
+    of: &'static str,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("expected {} to {} {of}", range.start(), range.end()))
+    }
 }
 
 /// A parser for the width and height of a picture or a window: `1280x720`, or one of [`SIZES`] by name.
 pub(crate) fn size(
-    range: RangeInclusive<(u32, u32)>,
+    widths: RangeInclusive<u32>,
+    heights: RangeInclusive<u32>,
 ) -> impl Fn(&str) -> Result<(u32, u32), String> + Clone {
     move |text| {
-        let (least, most) = (range.start(), range.end());
         let named = SIZES.iter().find(|(name, _)| *name == text);
-        let typed = || {
-            let (width, height) = text.split_once(['x', 'X'])?;
-            width.parse().ok().zip(height.parse().ok())
-        };
-        let fits = |(width, height): &(u32, u32)| {
-            (least.0..=most.0).contains(width) && (least.1..=most.1).contains(height)
-        };
-        let size = named.map(|(_, size)| *size).or_else(typed).filter(fits);
+        let typed = named.map_or(text, |(_, size)| size);
+        let sides = typed.split_once(['x', 'X']);
+        let size = sides.and_then(|(width, height)| {
+            let size = (width.parse().ok()?, height.parse().ok()?);
+            (widths.contains(&size.0) && heights.contains(&size.1)).then_some(size)
+        });
         size.ok_or_else(|| {
-            let ((min_w, min_h), (max_w, max_h)) = (least, most);
-            format!(
-                "expected WIDTHxHEIGHT from {min_w}x{min_h} to {max_w}x{max_h}, vga, 720p or 1080p"
-            )
+            let least = format!("{}x{}", widths.start(), heights.start());
+            let most = format!("{}x{}", widths.end(), heights.end());
+            format!("expected WIDTHxHEIGHT from {least} to {most}, vga, 720p or 1080p")
         })
     }
 }
@@ -102,72 +122,40 @@ pub(crate) fn quarters(text: &str) -> Result<u8, String> {
     quarters.ok_or_else(|| "expected 0, 90, 180 or 270 degrees, clockwise".into())
 }
 
-fn time(
-    range: RangeInclusive<Duration>,
-    bare: &'static str,
-    in_seconds: f64,
-) -> impl Fn(&str) -> Result<Duration, String> + Clone {
-    move |text| {
-        scaled(text, TIMES, in_seconds)
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-            .filter(|time| range.contains(time))
-            .ok_or_else(|| {
-                let (least, most) = (typed(*range.start()), typed(*range.end()));
-                format!(
-                    "expected a time from {least} to {most}: {bare}, or with a unit, as in 500ms, 2s, 10min, 1h"
-                )
-            })
-    }
-}
-
 /// Whole numbers with a multiple, of which one of the `suffixes` is taken off first.
 fn amount(
     range: RangeInclusive<u64>,
     suffixes: &'static [char],
-    bare: &'static str,
-    examples: &'static str,
+    words: &'static str,
 ) -> impl Fn(&str) -> Result<u64, String> + Clone {
     move |text| {
         let number = text.strip_suffix(suffixes).unwrap_or(text);
-        let number = scaled(&number.to_ascii_lowercase(), MULTIPLES, 1.0).map(f64::round);
+        let number = scaled(&number.to_ascii_lowercase(), MULTIPLES, "").map(f64::round);
         // A float that is too large for it, or below 0, becomes the nearest u64: in no range that is less.
         let whole = number.filter(|number| *number >= 0.0).map(|n| n as u64);
-        whole.filter(|whole| range.contains(whole)).ok_or_else(|| {
-            let (least, most) = (range.start(), range.end());
-            format!("expected {least} to {most}{bare}, as in {examples}")
-        })
+        whole
+            .filter(|whole| range.contains(whole))
+            .ok_or_else(|| format!("expected {} to {}{words}", range.start(), range.end()))
     }
 }
 
 /// The number, times its unit or, without one, times `bare`.
-fn scaled(text: &str, units: &[(&str, f64)], bare: f64) -> Option<f64> {
+fn scaled(text: &str, units: &[(&str, f64)], bare: &str) -> Option<f64> {
     let number = text.trim_end_matches(char::is_alphabetic);
     let unit = match &text[number.len()..] {
         "" => bare,
-        unit => units.iter().find(|(name, _)| *name == unit)?.1,
+        unit => unit,
     };
+    let (_, unit) = units.iter().find(|(name, _)| *name == unit)?;
     let number: f64 = number.trim_end().parse().ok()?;
     Some(number * unit)
-}
-
-/// A time as it can be typed, in the largest unit that makes it a whole number.
-fn typed(time: Duration) -> String {
-    let whole = |unit: f64| {
-        let nanos = (unit * 1e9) as u128;
-        (time.as_nanos() % nanos == 0).then(|| time.as_nanos() / nanos)
-    };
-    TIMES
-        .iter()
-        .find_map(|(name, unit)| whole(*unit).map(|number| format!("{number}{name}")))
-        .filter(|_| !time.is_zero())
-        .unwrap_or_else(|| "0".into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ANY: RangeInclusive<Duration> = Duration::ZERO..=LONGEST;
+    const ANY: RangeInclusive<&str> = "0"..=LONGEST;
 
     #[test]
     fn a_time_is_a_number_with_a_unit_or_in_the_options_own() {
@@ -185,7 +173,7 @@ mod tests {
         ] {
             assert_eq!(seconds(ANY)(text), Ok(Duration::from_millis(ms)), "{text}");
         }
-        let micros = microseconds(ANY);
+        let micros = time(ANY, "microseconds");
         assert_eq!(micros("8333"), Ok(Duration::from_micros(8333)));
         assert_eq!(micros("10ms"), seconds(ANY)("0.01"));
         assert_eq!(micros("250ns"), Ok(Duration::from_nanos(250)));
@@ -211,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_is_none_or_out_of_bounds_is_answered_with_what_was_expected() {
-        let between = seconds(Duration::from_millis(100)..=Duration::from_secs(31_622_400));
+        let between = seconds("100ms"..="366d");
         for text in [
             "", "s", "soon", "NaN", "inf", "-1", "1e300", "1e", "2 hours", "1h30", "0", "99ms",
             "367d",
@@ -219,7 +207,7 @@ mod tests {
             let error = between(text).expect_err(text);
             assert!(error.contains("from 100ms to 366d: seconds"), "{error}");
         }
-        let error = microseconds(Duration::from_micros(1)..=LONGEST)("0").unwrap_err();
+        let error = time("1us"..=LONGEST, "microseconds")("0").unwrap_err();
         assert!(
             error.contains("from 1us to 36500d: microseconds"),
             "{error}"

@@ -19,13 +19,8 @@ use pi_stream::source::Feed;
 
 fn main() {
     let options = Options::parse();
-    let start = || {
-        Program::start(
-            "pi-send",
-            options.statistics.quiet,
-            options.statistics.stats,
-        )
-    };
+    let (quiet, stats) = (options.statistics.quiet, options.statistics.stats);
+    let start = || Program::start("pi-send", quiet, stats);
     if let Some(format) = options.camera.list_cameras {
         match list(format) {
             Ok(()) => shell::end(0),
@@ -35,10 +30,7 @@ fn main() {
     let plan = options.check().unwrap_or_else(|error| error.exit());
     let tuned = use_tuning_file(&plan);
     let mut program = start();
-    let sent = tuned
-        .map_err(anyhow::Error::from)
-        .and_then(|()| run(plan, &mut program));
-    match sent {
+    match tuned.and_then(|()| run(plan, &mut program)) {
         Ok(()) => program.exit(),
         Err(error) => fail(&program, &error),
     }
@@ -57,10 +49,10 @@ fn list(format: ListFormat) -> anyhow::Result<()> {
 }
 
 /// `--tuning-file`, before there is any thread.
-fn use_tuning_file(plan: &Plan) -> Result<(), Failure> {
+fn use_tuning_file(plan: &Plan) -> anyhow::Result<()> {
     if let Source::Camera(config) = &plan.source {
         if let Some(file) = &config.tuning_file {
-            return camera::use_tuning_file(file).map_err(Failure::Camera);
+            camera::use_tuning_file(file).map_err(Failure::Camera)?;
         }
     }
     Ok(())

@@ -5,7 +5,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -23,10 +23,10 @@ use pi_stream::recv::decoder;
 use pi_stream::recv::event::Event;
 use pi_stream::recv::frame::Decoded;
 use pi_stream::recv::session::IdleTimeout;
-use pi_stream::report::{Console, Program, Severity, Statistics};
+use pi_stream::report::{Program, Severity, Statistics};
 use pi_stream::sinks::{self, Sinks};
+use pi_stream::window;
 use pi_stream::window::model::{self, Model};
-use pi_stream::window::{self, WindowConfig};
 
 /// How long the last frames have to be decoded at the end: a large one takes its time on a small machine.
 const PATIENCE_AT_END: Duration = Duration::from_secs(1);
@@ -43,35 +43,32 @@ fn main() {
     let mut program = Program::start("view-recv", statistics.quiet, statistics.stats);
     pi_stream::jpeg::silence_caught_panics();
     match run(options, &mut program) {
-        Ok(Ending::AsAsked) => program.exit(),
-        Ok(Ending::Failed) => program.fail(1, None),
+        Ok(true) => program.exit(),
+        Ok(false) => program.fail(1, None),
         Err(error) => program.fail(1, Some(error.as_ref())),
     }
 }
 
-/// How it ended.
-enum Ending {
-    AsAsked,
-    /// What failed has been said.
-    Failed,
-}
-
-fn run(options: Options, program: &mut Program) -> anyhow::Result<Ending> {
+/// Runs to the end; `false` where that is not as it was asked for, and what failed has been said.
+fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let acceptors = listen::listen(options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT }))?;
     let bound: Vec<SocketAddr> = acceptors.iter().map(|a| a.address).collect();
 
-    let reporter = Reporter {
-        console: Arc::clone(&program.console),
-        model: Arc::default(),
-    };
-    let window = WindowConfig::from(options.window.clone());
-    let sinks = Arc::new(make_sinks(&options, &window, program, &reporter)?);
-    let tell = {
-        let reporter = reporter.clone();
-        move |event: Event| {
-            let is_for_window = event.is_for_window();
-            reporter.report(event.severity, event.line, is_for_window);
+    let model = Arc::new(OnceLock::<Model>::new());
+    // What happens is said on the console, and what matters there in the window, once there is its model.
+    let report = {
+        let (console, model) = (Arc::clone(&program.console), Arc::clone(&model));
+        move |severity, line: String, is_for_window| {
+            console.say(severity, &line);
+            if let Some(model) = model.get().filter(|_| is_for_window) {
+                model.notify(line, severity == Severity::Error);
+            }
         }
+    };
+    let sinks = Arc::new(make_sinks(&options, program, report.clone())?);
+    let tell = move |event: Event| {
+        let is_for_window = event.is_for_window();
+        report(event.severity, event.line, is_for_window);
     };
     let config = Config {
         max_cameras: 1,
@@ -99,40 +96,27 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<Ending> {
         program.console.say(Severity::Info, &line);
     }
     let pictures = Arc::new(Slot::new());
-    let model = reporter.model.get_or_init(|| {
+    let model = model.get_or_init(|| {
         let (cameras, sinks) = (Arc::clone(&cameras), Arc::clone(&sinks));
         Model::new(cameras, sinks, Arc::clone(&pictures), reach.clone())
     });
-    start(program, &cameras, &pictures, &acceptors, options.headless)?;
+    let started = Instant::now();
+    start(program, &cameras, &pictures, &acceptors, &options)?;
     let statistics = start_statistics(program, &cameras, &sinks, reach.hint)?;
     let stop = &program.stop;
-    let deadline = match options.duration {
-        Duration::ZERO => None,
-        duration => Some(start_deadline(duration, stop)?),
-    };
-
     let shown = if options.headless {
         while !stop.sleep(Duration::from_secs(3600)) {}
         Ok(())
     } else {
-        window::run(&window, model)
+        window::run(&options.window, model)
     };
+    let time_was_up = !options.duration.is_zero() && started.elapsed() >= options.duration;
     stop.ask(Reason::Done);
     end(stop, &cameras, &pictures, &sinks);
     statistics.finish();
     shown?;
-    let time_was_up = deadline.is_some_and(|deadline| deadline.join().unwrap_or(false));
-    ending(&options, &cameras, &sinks, stop.reason(), time_was_up)
-}
-
-fn ending(
-    options: &Options,
-    cameras: &Cameras,
-    sinks: &Sinks,
-    reason: Option<Reason>,
-    time_was_up: bool,
-) -> anyhow::Result<Ending> {
-    let waited_for = options.once || options.frames.is_some();
+    let reason = stop.reason();
+    let waited_for = reason == Some(Reason::Done) && (options.once || options.frames.is_some());
     if time_was_up && waited_for && cameras.received() == 0 {
         let seconds = options.duration.as_secs_f64();
         anyhow::bail!("nothing came in {seconds} s (--duration)");
@@ -140,69 +124,45 @@ fn ending(
     // With `--once`, a sender that went away without an end marker.
     let vanished = options.once && cameras.has_vanished() && reason == Some(Reason::Done);
     let not_recorded = sinks.recorded().recording == Some(false);
-    let is_failure = vanished || (not_recorded && reason != Some(Reason::Interrupted));
-    Ok(match is_failure {
-        true => Ending::Failed,
-        false => Ending::AsAsked,
-    })
-}
-
-/// Says what happens on the console, and what matters there in the window.
-#[derive(Clone)]
-struct Reporter {
-    console: Arc<Console>,
-    /// Once there is a window's model.
-    model: Arc<OnceLock<Model>>,
-}
-
-impl Reporter {
-    fn report(&self, severity: Severity, line: String, is_for_window: bool) {
-        self.console.say(severity, &line);
-        if let Some(model) = self.model.get().filter(|_| is_for_window) {
-            model.notify(line, severity == Severity::Error);
-        }
-    }
+    Ok(!vanished && (!not_recorded || reason == Some(Reason::Interrupted)))
 }
 
 /// Every frame's other ways: recording, snapshots, standard output.
 fn make_sinks(
     options: &Options,
-    window: &WindowConfig,
     program: &mut Program,
-    reporter: &Reporter,
+    report: impl Fn(Severity, String, bool) + Send + Sync + 'static,
 ) -> anyhow::Result<Sinks> {
-    let tell: sinks::Tell = Arc::new({
-        let reporter = reporter.clone();
-        move |event: sinks::Event| {
-            let severity = match event {
-                sinks::Event::Error(_) => Severity::Error,
-                _ => Severity::Info,
-            };
-            let is_routine = matches!(event, sinks::Event::Routine(_));
-            reporter.report(severity, event.line().to_owned(), !is_routine);
-        }
+    let tell = Arc::new(move |event: sinks::Event| {
+        let severity = match event {
+            sinks::Event::Error(_) => Severity::Error,
+            _ => Severity::Info,
+        };
+        let is_routine = matches!(event, sinks::Event::Routine(_));
+        report(severity, event.line().to_owned(), !is_routine);
     });
     let recording = &options.recording;
-    let pipe = recording.to_stdout().then(|| {
+    let pipe = recording.output.as_ref().map(|_| {
         let stdout = program.stdout.take().expect("nobody has taken it before");
         (stdout, Arc::clone(&program.stop))
     });
     let (first, snapshots) = (recording.recording(), recording.snapshots());
-    Ok(Sinks::start(first, snapshots, pipe, window.turn, tell)?)
+    let turn = options.window.turn();
+    Ok(Sinks::start(first, snapshots, pipe, turn, tell)?)
 }
 
-/// Starts the threads that bring and decode frames.
+/// Starts the threads that bring and decode frames, and the one that ends it all after `--duration`.
 fn start(
     program: &Program,
     cameras: &Arc<Cameras>,
     pictures: &Arc<Slot<Decoded>>,
     acceptors: &[Arc<Acceptor>],
-    headless: bool,
+    options: &Options,
 ) -> io::Result<()> {
     thread::Builder::new().name("decoder".into()).spawn({
         let (cameras, pictures) = (Arc::clone(cameras), Arc::clone(pictures));
         move || {
-            match headless {
+            match options.headless {
                 true => decoder::run(&cameras, None, Bitmap::default),
                 false => decoder::run(&cameras, Some(&pictures), window::bitmap),
             }
@@ -213,6 +173,14 @@ fn start(
         let (cameras, stop) = (Arc::clone(cameras), Arc::clone(&program.stop));
         move || cameras.stall.run(&stop)
     })?;
+    if !options.duration.is_zero() {
+        let (stop, duration) = (Arc::clone(&program.stop), options.duration);
+        let thread = thread::Builder::new().name("deadline".into());
+        thread.spawn(move || {
+            stop.sleep(duration);
+            stop.ask(Reason::Done);
+        })?;
+    }
     admission::start(acceptors, cameras)
 }
 
@@ -237,18 +205,6 @@ fn start_statistics(
         }
         report(&cameras, sinks.recorded(), &mut rates, now, last)
     })
-}
-
-/// `--duration`: asks `stop` once the time is up; returns whether that was it.
-fn start_deadline(duration: Duration, stop: &Arc<Stop>) -> io::Result<JoinHandle<bool>> {
-    let stop = Arc::clone(stop);
-    thread::Builder::new()
-        .name("deadline".into())
-        .spawn(move || {
-            let time_is_up = !stop.sleep(duration);
-            stop.ask(Reason::Done);
-            time_is_up
-        })
 }
 
 /// Lets the readers and the decoder come to an end, then completes the files.

@@ -26,12 +26,13 @@ impl CameraError {
     }
 }
 
-/// Fails.
+/// Fails, and closes the feed.
 pub fn run(
     _: &CameraConfig,
-    _: &Feed,
+    feed: &Feed,
     _: &(dyn Fn(Severity, String) + Sync),
 ) -> Result<(), CameraError> {
+    feed.slot.close();
     Err(CameraError)
 }
 

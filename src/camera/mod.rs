@@ -30,6 +30,7 @@ mod negotiate;
 mod select;
 mod session;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 pub(crate) use self::config::Setting;
@@ -40,7 +41,7 @@ pub use self::list::list;
 use self::select::Names;
 use self::session::Session;
 use crate::report::Severity;
-use crate::source::Feed;
+use crate::source::{CloseAtEnd, Feed};
 
 /// The shortest and the longest pause between attempts to get a lost camera back. A camera on USB needs about a
 /// second to come up, and each attempt scans the devices.
@@ -56,9 +57,9 @@ pub fn run(
     feed: &Feed,
     report: &(dyn Fn(Severity, String) + Sync),
 ) -> Result<(), CameraError> {
-    let _closed = feed.close_at_end();
+    let _closed = CloseAtEnd(feed);
     // While the camera is opened, we report what fails, in one line.
-    let pictures_come = || feed.captured() > 0 && feed.lost().is_none();
+    let pictures_come = || feed.captured() > 0 && !feed.is_lost.load(Ordering::Relaxed);
     environment::with_log(report, &pictures_come, || keep(config, feed, report))
 }
 
@@ -78,8 +79,7 @@ fn keep(
                     return Ok(());
                 };
                 // A camera that fails again before its first picture has been reported already.
-                if feed.lost().is_none() {
-                    feed.report_lost(Some(why.to_string()));
+                if !feed.is_lost.swap(true, Ordering::Relaxed) {
                     report(Severity::Error, format!("{why}; trying again"));
                 }
                 // Some devices take a heap's buffers and fail to fill them.
@@ -101,7 +101,7 @@ fn keep(
         }
         // Each attempt starts libcamera anew, which makes it look for devices again. A camera keeps its id in the same
         // socket.
-        if feed.stop().sleep(pause) {
+        if feed.stop.sleep(pause) {
             return Ok(());
         }
         pause = (pause * 2).min(PAUSES.1);

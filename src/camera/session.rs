@@ -6,6 +6,7 @@
 //! completed requests and buffers that come home meet; it looks at the feed's stop every [`LOOK`].
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
@@ -166,7 +167,7 @@ impl Session {
         report: &dyn Fn(Severity, String),
     ) -> Result<(), CameraError> {
         let (mut last, before) = (Instant::now(), feed.captured());
-        while !feed.stop().is_asked() {
+        while !feed.stop.is_asked() {
             match self.events.recv_timeout(LOOK) {
                 Ok(Event::Done(request)) if request.status() == RequestStatus::Cancelled => {
                     let line = "the camera stopped: check its cable and power";
@@ -182,8 +183,7 @@ impl Session {
                 Err(_) => {}
             }
             let seen = feed.captured() > before;
-            if seen && feed.lost().is_some() {
-                feed.report_lost(None);
+            if seen && feed.is_lost.swap(false, Ordering::Relaxed) {
                 report(Severity::Info, "the camera is back".into());
             }
             if self.queued.is_empty() {

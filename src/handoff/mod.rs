@@ -8,12 +8,7 @@
 //! Nothing here knows what it carries.
 
 pub(crate) mod lock;
-#[cfg_attr(
-    not(feature = "view"),
-    allow(dead_code, reason = "what recorders and pipes ask")
-)]
 pub(crate) mod queue;
 pub mod slot;
 pub mod stop;
-#[cfg(feature = "view")]
 pub(crate) mod worker;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 
-use crate::jpeg::markers::{self, APP0, APP15, COM};
+use crate::jpeg::markers::{self, APP0, APP15, COM, Segment};
 
 /// What every stamp starts with; the number is the format's version.
 const MAGIC: &str = "pi-stream/1";
@@ -25,7 +25,7 @@ pub const MAX_NAME: usize = 64;
 
 /// Pictures a second that a stamp can say, as pi-send's `--fps` can: what lies outside is neither written nor
 /// trusted, so that no stranger asks for endless patience.
-const FPS: RangeInclusive<f64> = 0.01..=1000.0;
+pub(crate) const FPS: RangeInclusive<f64> = 0.01..=1000.0;
 
 /// A sender's name: letters, digits, `.`, `_`, `-`; 1 to [`MAX_NAME`] of them, no dot first. Safe in
 /// a file name, a title and a terminal.
@@ -104,10 +104,7 @@ impl Stamp {
         put("name", self.name.as_ref().map(|v| v as _));
         debug_assert!(text.len() <= MAX_TEXT, "{text}");
         let length = u16::try_from(text.len() + 2).expect("a stamp is short");
-        let mut segment = vec![0xFF, COM];
-        segment.extend(length.to_be_bytes());
-        segment.extend(text.as_bytes());
-        segment
+        [&[0xFF, COM], &length.to_be_bytes()[..], text.as_bytes()].concat()
     }
 
     /// Pictures a second, to three decimals.
@@ -149,7 +146,7 @@ impl Stamp {
 
     /// The stamp that a JPEG bears, wherever before its first scan it stands.
     pub fn find(jpeg: &[u8]) -> Option<Stamp> {
-        find(jpeg).map(|found| found.stamp)
+        find(jpeg).map(|(_, stamp)| stamp)
     }
 }
 
@@ -163,7 +160,7 @@ fn interval(fps: &str) -> Option<Duration> {
 /// those without a stamp that was there.
 pub fn places(jpeg: &[u8]) -> [Range<usize>; 3] {
     let lead = markers::lead_end(jpeg, APP0..=APP15);
-    let old = find(jpeg).map_or(lead..lead, |found| found.place);
+    let old = find(jpeg).map_or(lead..lead, |(comment, _)| comment.start..comment.end);
     if old.start < lead {
         // Before an APPn segment: some other program's order. Cut there, so that nothing moves.
         return [0..old.start, old.end..old.end, old.end..jpeg.len()];
@@ -174,12 +171,12 @@ pub fn places(jpeg: &[u8]) -> [Range<usize>; 3] {
 /// The JPEG as recordings keep it: its stamp's `ack` taken out, every other byte as it came (keys
 /// that we do not know included). `None` where there is nothing to clear.
 pub fn without_ack(jpeg: &[u8]) -> Option<Vec<u8>> {
-    let Found { place, body, .. } = find(jpeg).filter(|found| found.stamp.ack)?;
+    let (Segment { end, body, .. }, _) = find(jpeg).filter(|(_, stamp)| stamp.ack)?;
     let words = body.split(|byte| *byte == b' ');
     let kept: Vec<&[u8]> = words.filter(|word| !word.starts_with(b"ack=")).collect();
     let text = kept.join(&b' ');
     let length = u16::try_from(text.len() + 2).expect("shorter than the comment that it was");
-    let (head, tail) = (&jpeg[..place.end - body.len() - 2], &jpeg[place.end..]);
+    let (head, tail) = (&jpeg[..end - body.len() - 2], &jpeg[end..]);
     Some([head, &length.to_be_bytes(), &text, tail].concat())
 }
 
@@ -189,22 +186,10 @@ pub fn stamped(jpeg: &[u8], stamp: &Stamp) -> Vec<u8> {
     [&jpeg[head], &stamp.emit(), &jpeg[middle], &jpeg[tail]].concat()
 }
 
-/// A stamp and where it stands: its segment's place in the JPEG, and that segment's content.
-struct Found<'a> {
-    place: Range<usize>,
-    body: &'a [u8],
-    stamp: Stamp,
-}
-
-fn find(jpeg: &[u8]) -> Option<Found<'_>> {
+/// A stamp and the comment that it is.
+fn find(jpeg: &[u8]) -> Option<(Segment<'_>, Stamp)> {
     let mut comments = markers::header_segments(jpeg).filter(|segment| segment.marker == COM);
-    comments.find_map(|comment| {
-        Some(Found {
-            place: comment.start..comment.end,
-            body: comment.body,
-            stamp: Stamp::parse(comment.body)?,
-        })
-    })
+    comments.find_map(|comment| Stamp::parse(comment.body).map(|stamp| (comment, stamp)))
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 //! `stream = frame* end`, `frame = length (u32, little endian) bytes`, `end = length 0`. This room
 //! knows neither sockets nor JPEG. A reader takes nothing on trust: a length over the bound is an
 //! error before a byte of it is read, and the buffer grows with what arrives, never with what was
-//! announced. Time-outs of the stream below come out as [`ReadError::Io`] of the kinds `WouldBlock`
-//! or `TimedOut`, and reading goes on where it was at the next call.
+//! announced. Time-outs of the stream below, and signals, come out as [`ReadError::Io`] of the kinds `WouldBlock`,
+//! `TimedOut` or `Interrupted`, and reading goes on where it was at the next call.
 
 use std::io::{self, IoSlice, Read, Write};
 
-use byteorder::{ByteOrder, LE, WriteBytesExt};
+use byteorder::{ByteOrder, LE, ReadBytesExt, WriteBytesExt};
 
 /// The longest frame that is accepted where nobody says otherwise: a 24-megapixel JPEG of the best
 /// quality stays below it.
@@ -54,11 +54,11 @@ fn ended_where(wanted: u32, got: u32) -> String {
     }
 }
 
-/// Whether a stream's own limit of time was up; the two kinds are one thing on different systems.
+/// Whether a stream's own limit of time was up (two kinds, which are one thing on different systems), or a signal came.
 pub(crate) fn is_timeout(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
     )
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn is_timeout(error: &io::Error) -> bool {
 /// assert!(!reader.read(&mut stream, &mut frame)?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct FrameReader {
     max: u32,
     at: u64,
@@ -91,9 +91,7 @@ impl FrameReader {
     pub fn new(max: u32) -> Self {
         FrameReader {
             max,
-            at: 0,
-            prefix: [0; PREFIX],
-            got: 0,
+            ..FrameReader::default()
         }
     }
 
@@ -102,7 +100,7 @@ impl FrameReader {
     /// [`is_timeout`](ReadError::is_timeout) holds, call again with the same buffer, untouched.
     pub fn read(&mut self, mut from: impl Read, frame: &mut Vec<u8>) -> Result<bool, ReadError> {
         while self.got < PREFIX {
-            let came = read_some(&mut from, &mut self.prefix[self.got..]);
+            let came = from.read(&mut self.prefix[self.got..]);
             let wanted = if self.got == 0 { 0 } else { PREFIX };
             self.count(came, wanted, self.got)?;
         }
@@ -121,7 +119,7 @@ impl FrameReader {
             if frame.len() != room {
                 frame.resize(room, 0);
             }
-            let came = read_some(&mut from, &mut frame[got..]);
+            let came = from.read(&mut frame[got..]);
             self.count(came, wanted, got)?;
         }
         self.got = 0;
@@ -160,15 +158,6 @@ impl FrameReader {
     pub fn missing(&self) -> usize {
         let got = self.got.checked_sub(PREFIX);
         got.map_or(0, |got| LE::read_u32(&self.prefix) as usize - got)
-    }
-}
-
-fn read_some(mut from: impl Read, into: &mut [u8]) -> io::Result<usize> {
-    loop {
-        match from.read(into) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            came => return came,
-        }
     }
 }
 
@@ -215,20 +204,16 @@ pub struct Ack {
 impl Ack {
     /// The ack as it travels.
     pub fn emit(self) -> [u8; ACK_BYTES] {
-        let mut bytes = [0; ACK_BYTES];
-        LE::write_u32(&mut bytes[..4], self.seq);
-        LE::write_u32(&mut bytes[4..], self.held_us);
-        bytes
+        (u64::from(self.held_us) << 32 | u64::from(self.seq)).to_le_bytes()
     }
 
     /// Reads one; `None` where the stream ends, even within an ack: acks are hints, and a torn one
     /// says no more than none.
     pub fn read<R: Read>(from: &mut R) -> io::Result<Option<Ack>> {
-        let mut bytes = [0; ACK_BYTES];
-        match from.read_exact(&mut bytes) {
-            Ok(()) => Ok(Some(Ack {
-                seq: LE::read_u32(&bytes[..4]),
-                held_us: LE::read_u32(&bytes[4..]),
+        match from.read_u64::<LE>() {
+            Ok(ack) => Ok(Some(Ack {
+                seq: ack as u32,
+                held_us: (ack >> 32) as u32,
             })),
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
             Err(e) => Err(e),

@@ -12,7 +12,6 @@
 pub mod admission;
 pub mod camera;
 pub mod cameras;
-#[cfg(feature = "view")]
 pub mod decoder;
 pub mod event;
 pub mod frame;

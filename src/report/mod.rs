@@ -18,10 +18,8 @@
 //! count from the start. Only the binaries report; the rooms below them return events.
 
 mod console;
-#[cfg(feature = "recv")]
 pub(crate) mod limit;
 mod program;
-#[cfg(any(feature = "send", feature = "recv"))]
 pub(crate) mod rates;
 pub mod shell;
 mod statistics;

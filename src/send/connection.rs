@@ -54,7 +54,7 @@ impl Connection {
                 acks.close(failover::hear(back, &acks, &dialer, &stop));
                 // Wakes the sending thread out of a write, too.
                 link.cut();
-                feed.slot().nudge();
+                feed.slot.nudge();
             }
         })?;
         Ok(Connection {

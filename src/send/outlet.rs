@@ -69,7 +69,7 @@ impl<'a> Outlet<'a> {
         report: &'a (dyn Fn(Event) + Sync),
     ) -> Self {
         // A source of which every frame counts gets every frame at its best.
-        let min_quality = match stage.feed.delivery() {
+        let min_quality = match stage.feed.delivery {
             Delivery::NewestWins => config.min_quality,
             Delivery::EveryFrame => config.quality,
         };

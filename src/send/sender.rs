@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use image::RgbImage;
 
@@ -15,7 +15,7 @@ use super::event::Event;
 use crate::handoff::stop::{Reason, Stop, ends_within};
 use crate::net::DEFAULT_PORT;
 use crate::net::dial::Target;
-use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pixels, Pool, Turn};
+use crate::picture::{Content, OwnedPicture, Picture, PixelFormat, Pixels, Pool, Turn};
 use crate::source::{Delivery, Feed};
 
 /// Pictures on their way at once: in the slot, being encoded, being made.
@@ -96,26 +96,18 @@ impl Sender {
 
     /// The same for pixels in any format of [`crate::picture`].
     pub fn send_pixels(&mut self, pixels: Box<dyn Pixels>) {
-        self.put(Content::Pixels(pixels));
+        self.feed.put_new(Turn::NONE, Content::Pixels(pixels));
     }
 
     /// The same for a JPEG that the program has made, SOI to EOI; it is passed through.
     pub fn send_jpeg(&mut self, jpeg: Vec<u8>) {
-        self.put(Content::Jpeg(jpeg.into()));
-    }
-
-    fn put(&mut self, content: Content) {
-        self.feed.put(Captured {
-            at: Instant::now(),
-            turn: Turn::NONE,
-            content,
-        });
+        self.feed.put_new(Turn::NONE, Content::Jpeg(jpeg.into()));
     }
 }
 
 impl Drop for Sender {
     fn drop(&mut self) {
-        self.feed.slot().close();
+        self.feed.slot.close();
         ends_within(&self.thread, PATIENCE);
         self.stop.ask(Reason::Done);
         ends_within(&self.thread, PATIENCE);

@@ -54,11 +54,7 @@ pub fn start(
 ) -> io::Result<Running> {
     let feed = Arc::clone(feed);
     let thread = thread::Builder::new().name("source".into());
-    let thread = thread.spawn(move || {
-        let end = run(&source, &feed, &report);
-        feed.slot().close();
-        end
-    })?;
+    let thread = thread.spawn(move || run(&source, &feed, &report))?;
     Ok(Running(thread))
 }
 

@@ -71,7 +71,7 @@ impl Stage {
     /// several outlets, and not always the one that it is for: wait no longer than a nudge may be late.
     pub(super) fn wait(&self, seen: u64, until: Instant) -> Wake {
         let is_newer = || self.newest.load(Ordering::Acquire) > seen;
-        self.feed.slot().wait_or(Some(until), is_newer)
+        self.feed.slot.wait_or(Some(until), is_newer)
     }
 
     /// The newest picture, for an outlet that has had those up to `seen`; `None` if it has had this one, too. What
@@ -84,14 +84,14 @@ impl Stage {
     ) -> Result<Option<Arc<Encoded>>, EncodeError> {
         let mut encoding = lock(&self.encoding);
         let mut newest = self.newest.load(Ordering::Relaxed);
-        if let Some(captured) = self.feed.slot().take() {
+        if let Some(captured) = self.feed.slot.take() {
             encoding.interval.learn(captured.at, self.feed.captured());
             newest += 1;
             encoding.encode(captured, newest, quality)?;
             self.newest.store(newest, Ordering::Release);
             // A single outlet has nobody to wake.
             if Arc::strong_count(self) > 1 {
-                self.feed.slot().nudge();
+                self.feed.slot.nudge();
             }
         }
         let had = std::mem::replace(seen, newest);
@@ -217,7 +217,7 @@ mod tests {
             assert!(stage.pull(&mut second, 80).unwrap().is_none());
         }
         assert_eq!(stage.newest.load(Ordering::Relaxed), 3);
-        stage.feed.slot().close();
+        stage.feed.slot.close();
         assert_eq!(stage.wait(first, soon()), Wake::Closed);
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -88,10 +89,10 @@ pub fn reports(
         let link = sent.link.as_ref();
         let latency_ms = link.and_then(|(_, acks)| acks.state().latencies.take_median_ms());
         Report {
-            state: match (&sent.link, feed.lost()) {
-                (_, Some(_)) => State::CameraLost,
-                (Some(_), None) => State::Sending,
-                (None, None) => State::Connecting,
+            state: match &sent.link {
+                _ if feed.is_lost.load(Ordering::Relaxed) => State::CameraLost,
+                Some(_) => State::Sending,
+                None => State::Connecting,
             },
             peer: sent.link.map(|(peer, _)| peer),
             fps_camera: round(pictures, 2),

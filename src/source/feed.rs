@@ -2,22 +2,23 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use crate::handoff::lock::lock;
 use crate::handoff::slot::Slot;
 use crate::handoff::stop::{Reason, Stop};
-use crate::picture::Captured;
+use crate::picture::{Captured, Content, Turn};
 
 /// How often a source that waits for the link looks at its stop flag.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// What happens to a picture for which the link has no room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Delivery {
     /// The next picture takes its place.
+    #[default]
     NewestWins,
     /// The source waits.
     EveryFrame,
@@ -40,29 +41,27 @@ pub struct Shot {
 }
 
 /// The way from a source to the sending thread. Shared between the two by `Arc`.
+#[derive(Default)]
 pub struct Feed {
-    slot: Slot<Captured>,
-    delivery: Delivery,
+    /// Where the sending thread takes from. The source closes it when it has no more.
+    pub slot: Slot<Captured>,
+    pub(crate) delivery: Delivery,
     captured: AtomicU64,
     shot: Mutex<Option<Shot>>,
-    lost: Mutex<Option<String>>,
+    /// Whether the camera is lost.
+    pub is_lost: AtomicBool,
     link: Stop,
     waiting_for_link: AtomicBool,
-    stop: Stop,
+    /// The source's own stop flag, and what it sleeps by.
+    pub stop: Stop,
 }
 
 impl Feed {
     /// An open feed.
     pub fn new(delivery: Delivery) -> Self {
         Feed {
-            slot: Slot::new(),
             delivery,
-            captured: AtomicU64::new(0),
-            shot: Mutex::default(),
-            lost: Mutex::default(),
-            link: Stop::new(),
-            waiting_for_link: AtomicBool::new(false),
-            stop: Stop::new(),
+            ..Feed::default()
         }
     }
 
@@ -77,8 +76,10 @@ impl Feed {
         !self.stop.is_asked()
     }
 
-    pub(crate) fn delivery(&self) -> Delivery {
-        self.delivery
+    /// Puts in a picture that was made just now; `false` once the source is to end.
+    pub(crate) fn put_new(&self, turn: Turn, content: Content) -> bool {
+        let at = Instant::now();
+        self.put(Captured { at, turn, content })
     }
 
     /// Says that there is a first connection.
@@ -102,11 +103,6 @@ impl Feed {
         self.waiting_for_link.load(Ordering::Relaxed) && !self.link.is_asked()
     }
 
-    /// The source's own stop flag, and what it sleeps by.
-    pub fn stop(&self) -> &Stop {
-        &self.stop
-    }
-
     /// Ends the source from the sending side.
     pub fn end(&self) {
         self.stop.ask(Reason::Done);
@@ -124,34 +120,15 @@ impl Feed {
         *lock(&self.shot)
     }
 
-    /// Says that the camera is lost and why, or (`None`) that it is back.
-    pub fn report_lost(&self, why: Option<String>) {
-        *lock(&self.lost) = why;
-    }
-
-    /// Why the camera is lost, while it is.
-    pub fn lost(&self) -> Option<String> {
-        lock(&self.lost).clone()
-    }
-
-    /// A guard that closes the slot when it is dropped, even where the source panics: the sending thread must
-    /// not wait for a source that has ended.
-    pub(crate) fn close_at_end(&self) -> CloseAtEnd<'_> {
-        CloseAtEnd(self)
-    }
-
     /// How many pictures the source has made so far.
     pub(crate) fn captured(&self) -> u64 {
         self.captured.load(Ordering::Relaxed)
     }
-
-    /// Where the sending thread takes from. The source closes it when it has no more.
-    pub fn slot(&self) -> &Slot<Captured> {
-        &self.slot
-    }
 }
 
-pub(crate) struct CloseAtEnd<'a>(&'a Feed);
+/// Closes the slot when it is dropped, even where the source panics: the sending thread must not wait for a source
+/// that has ended.
+pub struct CloseAtEnd<'a>(pub(crate) &'a Feed);
 
 impl Drop for CloseAtEnd<'_> {
     fn drop(&mut self) {

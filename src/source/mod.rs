@@ -16,4 +16,4 @@ mod pace;
 pub mod stream;
 pub mod test_picture;
 
-pub use self::feed::{Delivery, Feed, Shot};
+pub use self::feed::{CloseAtEnd, Delivery, Feed, Shot};

@@ -22,13 +22,12 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// A beat of `fps` a second, the first at `start`. A rate that is no number is
-    /// [`DEFAULT_FPS`]; others are brought between one a day and 1,000 a second.
+    /// A beat of `fps` a second, the first at `start`. Rates are brought between one a day (what is no number, too)
+    /// and 1,000 a second.
     pub(super) fn new(fps: f64, start: Instant) -> Self {
-        let fps = if fps.is_nan() { DEFAULT_FPS } else { fps };
         Pace {
             start,
-            interval: 1.0 / fps.clamp(*SANE_FPS.start(), *SANE_FPS.end()),
+            interval: 1.0 / fps.max(*SANE_FPS.start()).min(*SANE_FPS.end()),
             beats: 0,
         }
     }

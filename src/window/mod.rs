@@ -32,6 +32,7 @@ use self::scene::Scene;
 use self::surface::Surface;
 pub use self::surface::WindowError;
 pub use self::x11::bitmap;
+use crate::args::view::{SMALLEST, WindowArgs};
 use crate::handoff::slot::Wake;
 use crate::handoff::stop::Reason;
 use crate::picture::Turn;
@@ -46,28 +47,11 @@ const STATUS_EVERY: Duration = Duration::from_millis(250);
 /// How long an idle window stays undrawn: nothing else would repair one that was covered.
 const REDRAW_EVERY: Duration = Duration::from_millis(500);
 
-/// The smallest window: below it there is no room for words.
-pub(crate) const SMALLEST: (u32, u32) = (320, 240);
-
-/// How the window begins.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct WindowConfig {
-    /// Its size in pixels; `None`: the first picture's, at most what fits the screen.
-    pub(crate) size: Option<(u32, u32)>,
-    pub(crate) fullscreen: bool,
-    /// Whether it stays above the others.
-    pub(crate) on_top: bool,
-    /// What its title begins with; `None`: the sender's name.
-    pub(crate) title: Option<String>,
-    /// How the pictures are turned.
-    pub turn: Turn,
-}
-
 /// Shows the pictures until the window is closed, which asks the program to end ([`Reason::Done`]), or until
 /// somebody else asked. To be called on the main thread: macOS and Windows want it so. A slot that
 /// is closed does not end it: the last picture can still be looked at.
-pub fn run(config: &WindowConfig, model: &Model) -> Result<(), WindowError> {
-    let scene = Scene::new(config.turn, model.status());
+pub fn run(config: &WindowArgs, model: &Model) -> Result<(), WindowError> {
+    let scene = Scene::new(config.turn(), model.status());
     let title = scene.title(config.title.as_deref());
     let mut surface = Surface::open(&title, config.size.map(Into::into), config.on_top)?;
     if config.fullscreen {
@@ -91,7 +75,7 @@ pub fn run(config: &WindowConfig, model: &Model) -> Result<(), WindowError> {
 
 /// The window and all that it is connected to.
 struct Viewer<'a> {
-    config: &'a WindowConfig,
+    config: &'a WindowArgs,
     model: &'a Model,
     surface: Surface,
     scene: Scene,

@@ -5,6 +5,7 @@ use std::env;
 use std::fs;
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -106,12 +107,12 @@ fn run_and_hear(
     let mut take = take;
     let mut last = Instant::now();
     loop {
-        match feed.slot().wait(Some(Instant::now() + LOOK)) {
+        match feed.slot.wait(Some(Instant::now() + LOOK)) {
             Wake::Full => {
                 last = Instant::now();
-                if let Some(captured) = feed.slot().take() {
+                if let Some(captured) = feed.slot.take() {
                     if !take(captured, &feed) {
-                        feed.stop().ask(Reason::Done);
+                        feed.stop.ask(Reason::Done);
                         break;
                     }
                 }
@@ -120,7 +121,7 @@ fn run_and_hear(
             Wake::Closed => break,
             Wake::TimedOut => assert!(last.elapsed() < LONG, "no picture for {LONG:?}"),
         }
-        if feed.lost().is_some() {
+        if feed.is_lost.load(Ordering::Relaxed) {
             println!("\nlost: reported");
         }
     }

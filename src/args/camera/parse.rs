@@ -1,7 +1,5 @@
 //! Parsers for the values of the camera's options; each error says what was expected.
 
-use std::time::Duration;
-
 use crate::args::units;
 use crate::camera::Setting;
 
@@ -63,7 +61,7 @@ pub(super) fn lens(text: &str) -> Result<String, String> {
 
 /// A time in whole microseconds.
 pub(super) fn micros(text: &str) -> Result<String, String> {
-    let time = units::microseconds(Duration::from_micros(1)..=units::LONGEST)(text)?;
+    let time = units::time("1us"..=units::LONGEST, "microseconds")(text)?;
     Ok((time.as_secs_f64() * 1e6).round().to_string())
 }
 

@@ -1,7 +1,7 @@
 //! view-recv's command line, parsed and checked.
 //!
-//! clap parses into [`Options`]; [`Options::check`] refuses what does not go together; [`WindowArgs`] and
-//! [`RecordingArgs`] become the configurations of the window and of the sinks.
+//! clap parses into [`Options`]; [`Options::check`] refuses what does not go together; [`RecordingArgs`] become the
+//! configurations of the sinks.
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -18,9 +18,8 @@ use crate::net::DEFAULT_PORT;
 use crate::net::listen::{Bind, network};
 use crate::picture::Turn;
 use crate::recv::session::IdleTimeout;
-use crate::sinks::record::config::{Config, Container};
+use crate::sinks::record::config::Config;
 use crate::sinks::{files, snapshot};
-use crate::window::{SMALLEST, WindowConfig};
 
 /// Bounds of `--max-frame-bytes`: a frame of less is hardly a JPEG, and one of more is none that decodes.
 const FRAME_BYTES: RangeInclusive<u64> = 1024..=(1 << 30);
@@ -28,17 +27,17 @@ const FRAME_BYTES: RangeInclusive<u64> = 1024..=(1 << 30);
 /// Bounds of `--max-pixels`: a picture takes seven bytes a pixel on its way into the window.
 const PIXELS: RangeInclusive<u64> = 1024..=500_000_000;
 
-/// Bounds of `--window`; X11's own limit is 32,767.
-const WINDOW: RangeInclusive<(u32, u32)> = SMALLEST..=(16_384, 16_384);
+/// The smallest window: below it there is no room for words.
+pub(crate) const SMALLEST: (u32, u32) = (320, 240);
 
-/// A year: the longest `--segment` and `--snapshot-every`.
-const YEAR: Duration = Duration::from_secs(366 * 86_400);
+/// The longest side of a window; X11's own limit is 32,767.
+const LONGEST_SIDE: u32 = 16_384;
 
 /// Bounds of `--segment`: a file that is younger is not worth its name.
-const SEGMENT: RangeInclusive<Duration> = Duration::from_secs(1)..=YEAR;
+const SEGMENT: RangeInclusive<&str> = "1s"..="366d";
 
 /// Bounds of `--snapshot-every`: below, `--record FILE.mjpeg` serves better.
-const SNAPSHOT_EVERY: RangeInclusive<Duration> = Duration::from_millis(100)..=YEAR;
+const SNAPSHOT_EVERY: RangeInclusive<&str> = "100ms"..="366d";
 
 /// The largest `--keep-free`: a petabyte.
 const MAX_FREE: u64 = 1_000_000_000_000_000;
@@ -58,11 +57,11 @@ pub struct Options {
 
     /// Drop a sender after this time without a frame; 0: never [default: three times its frame
     /// interval, at least 5s]
-    #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = idle)]
+    #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = units::seconds("0"..=units::LONGEST).map(idle))]
     pub idle_timeout: Option<IdleTimeout>,
 
     /// Longest frame to accept
-    #[arg(long, allow_negative_numbers = true, value_name = "SIZE", default_value = "16MiB", value_parser = frame_bytes)]
+    #[arg(long, allow_negative_numbers = true, value_name = "SIZE", default_value = "16MiB", value_parser = units::bytes(FRAME_BYTES).map(|bytes| bytes as u32))]
     pub max_frame_bytes: u32,
 
     /// Largest picture to accept, in pixels
@@ -89,32 +88,32 @@ pub struct Options {
     pub frames: Option<u64>,
 
     /// Exit after this time; 0: never
-    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::seconds(Duration::ZERO..=units::LONGEST), help_heading = "Stopping")]
+    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::seconds("0"..=units::LONGEST), help_heading = "Stopping")]
     pub duration: Duration,
 
     #[command(flatten)]
     pub statistics: StatisticsArgs,
 }
 
-/// How the window begins, as typed.
-#[derive(Debug, Clone, Args)]
+/// How the window begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(next_help_heading = "Window")]
 pub struct WindowArgs {
     /// Size of the window: WIDTHxHEIGHT in pixels, vga, 720p or 1080p [default: the picture's, at most what fits the screen]
-    #[arg(long, value_name = "WxH", value_parser = units::size(WINDOW))]
-    window: Option<(u32, u32)>,
+    #[arg(long = "window", value_name = "WxH", value_parser = units::size(SMALLEST.0..=LONGEST_SIDE, SMALLEST.1..=LONGEST_SIDE))]
+    pub(crate) size: Option<(u32, u32)>,
 
     /// Fill the screen (F or Esc leaves it)
     #[arg(long)]
-    fullscreen: bool,
+    pub(crate) fullscreen: bool,
 
     /// Keep the window above the others, where the desktop allows it
     #[arg(long)]
-    on_top: bool,
+    pub(crate) on_top: bool,
 
     /// What the window's title begins with [default: the sender's name]
     #[arg(long, value_name = "TEXT")]
-    title: Option<String>,
+    pub(crate) title: Option<String>,
 
     /// Rotate clockwise, after any flip: 0, 90, 180 or 270 degrees
     #[arg(long, allow_negative_numbers = true, value_name = "DEGREES", value_parser = units::quarters, default_value = "0")]
@@ -137,7 +136,7 @@ pub struct RecordingArgs {
     /// Missing folders are created and nothing is overwritten: where FILE exists, and from the second file
     /// on, names say when a file starts. A crash loses at most the last second, a power cut the last five
     #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(recordable))]
-    record: Option<PathBuf>,
+    record: Option<Config>,
 
     /// Start a new file (FILE_2026-11-24_14-00-00.mkv, local time) after this time, as in 10min or 1h
     #[arg(long, allow_negative_numbers = true, value_name = "TIME", requires = "record", value_parser = units::seconds(SEGMENT))]
@@ -163,12 +162,8 @@ pub struct RecordingArgs {
 
     /// "-": write the JPEGs to standard output as they came, an MJPEG stream for a pipe
     #[arg(long, value_name = "-", allow_hyphen_values = true, value_parser = stdout)]
-    output: Option<Stdout>,
+    pub output: Option<String>,
 }
-
-/// What `--output` can name.
-#[derive(Debug, Clone)]
-struct Stdout;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -188,7 +183,7 @@ impl Options {
     /// Refuses options that do not go together, as a usage error (exit status 2).
     pub fn check(&self) -> Result<(), clap::Error> {
         let window = [
-            ("--window", self.window.window.is_some()),
+            ("--window", self.window.size.is_some()),
             ("--fullscreen", self.window.fullscreen),
             ("--on-top", self.window.on_top),
             ("--title", self.window.title.is_some()),
@@ -202,15 +197,10 @@ impl Options {
     }
 }
 
-impl From<WindowArgs> for WindowConfig {
-    fn from(args: WindowArgs) -> Self {
-        WindowConfig {
-            size: args.window,
-            fullscreen: args.fullscreen,
-            on_top: args.on_top,
-            title: args.title,
-            turn: Turn::from_flips(args.rotation, args.hflip, args.vflip),
-        }
+impl WindowArgs {
+    /// How the pictures are turned.
+    pub fn turn(&self) -> Turn {
+        Turn::from_flips(self.rotation, self.hflip, self.vflip)
     }
 }
 
@@ -221,7 +211,7 @@ impl RecordingArgs {
             segment: self.segment,
             keep: self.keep,
             keep_free: self.keep_free,
-            ..Config::new(self.record.clone()?)?
+            ..self.record.clone()?
         })
     }
 
@@ -232,11 +222,6 @@ impl RecordingArgs {
             dir: dir.unwrap_or_else(files::pictures_dir),
             every: self.snapshot_every,
         }
-    }
-
-    /// Whether the frames go to standard output, too.
-    pub fn to_stdout(&self) -> bool {
-        self.output.is_some()
     }
 }
 
@@ -252,28 +237,22 @@ fn bind(text: &str) -> Result<Bind, &'static str> {
         )
 }
 
-fn idle(text: &str) -> Result<IdleTimeout, String> {
-    let duration = units::seconds(Duration::ZERO..=units::LONGEST)(text)?;
-    Ok(match duration.is_zero() {
-        true => IdleTimeout::Never,
-        false => IdleTimeout::After(duration),
-    })
+fn idle(duration: Duration) -> IdleTimeout {
+    match duration {
+        Duration::ZERO => IdleTimeout::Never,
+        _ => IdleTimeout::After(duration),
+    }
 }
 
-fn frame_bytes(text: &str) -> Result<u32, String> {
-    let bytes = units::bytes(FRAME_BYTES)(text)?;
-    Ok(u32::try_from(bytes).expect("the bounds are"))
-}
-
-fn recordable(path: PathBuf) -> Result<PathBuf, &'static str> {
+fn recordable(path: PathBuf) -> Result<Config, &'static str> {
     let expected =
         "expected a file name that ends in .mkv (Matroska) or .mjpeg, .mjpg (plain JPEGs)";
-    Container::of(&path).map(|_| path).ok_or(expected)
+    Config::new(path).ok_or(expected)
 }
 
-fn stdout(text: &str) -> Result<Stdout, &'static str> {
+fn stdout(text: &str) -> Result<String, &'static str> {
     let expected = "expected '-', standard output; for a file there is --record FILE.mjpeg";
-    (text == "-").then_some(Stdout).ok_or(expected)
+    (text == "-").then(|| text.into()).ok_or(expected)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! view-recv's command line.
 
 use super::*;
+use crate::sinks::record::config::Container;
 
 fn parse(line: &str) -> Result<Options, clap::Error> {
     let options =
@@ -70,13 +71,13 @@ fn wrong_usage_names_the_value_and_what_was_expected() {
     }
 }
 
-fn window(line: &str) -> WindowConfig {
-    parse(line).unwrap().window.into()
+fn window(line: &str) -> WindowArgs {
+    parse(line).unwrap().window
 }
 
 #[test]
 fn nothing_typed_is_the_pictures_own_size_unturned() {
-    assert_eq!(window(""), WindowConfig::default());
+    assert_eq!(window(""), WindowArgs::default());
 }
 
 #[test]
@@ -86,7 +87,7 @@ fn every_option_of_the_window_reaches_its_configuration() {
     assert_eq!(config.size, Some((1280, 720)));
     assert!(config.fullscreen && config.on_top);
     assert_eq!(config.title.as_deref(), Some("door"));
-    assert_eq!(config.turn, Turn::from_flips(1, true, false));
+    assert_eq!(config.turn(), Turn::from_flips(1, true, false));
 }
 
 #[test]
@@ -130,7 +131,7 @@ fn a_ring_of_recordings_is_three_options() {
 fn nothing_is_recorded_unasked_and_snapshots_have_a_place() {
     let options = recording("");
     assert_eq!(options.recording(), None);
-    assert!(!options.to_stdout());
+    assert!(options.output.is_none());
     assert_eq!(options.snapshots().dir, files::pictures_dir());
     let options = recording("--snapshot-dir lapse --snapshot-every 0.5 --output -");
     let expected = snapshot::Config {
@@ -138,7 +139,7 @@ fn nothing_is_recorded_unasked_and_snapshots_have_a_place() {
         every: Some(Duration::from_millis(500)),
     };
     assert_eq!(options.snapshots(), expected);
-    assert!(options.to_stdout());
+    assert!(options.output.is_some());
 }
 
 #[test]

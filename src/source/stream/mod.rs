@@ -12,7 +12,6 @@
 //! file, on its clock. Reading standard input cannot be interrupted: the program does not wait for
 //! this thread when it ends.
 
-mod error;
 mod mjpeg;
 mod reader;
 mod y4m;
@@ -22,11 +21,10 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::Instant;
 
-pub use self::error::StreamError;
-pub use self::reader::{Reader, Skipped};
-use super::Feed;
+pub use self::reader::{Reader, Skipped, StreamError};
 use super::pace::{DEFAULT_FPS, Pace};
-use crate::picture::{Captured, Content, OwnedPicture, Pool, Pooled, Turn};
+use super::{CloseAtEnd, Feed};
+use crate::picture::{Content, OwnedPicture, Pool, Pooled, Turn};
 
 /// Frames there are at once: being read, in the slot, being encoded or sent.
 const FRAMES: usize = 3;
@@ -48,7 +46,7 @@ pub struct Options {
 /// Puts the stream's pictures into the feed until it ends or the feed says stop, then closes the feed.
 /// Says what was skipped; a stream without one whole frame is an error.
 pub(crate) fn run(options: &Options, feed: &Feed) -> Result<Skipped, StreamError> {
-    let _closing = feed.close_at_end();
+    let _closing = CloseAtEnd(feed);
     let mut player = Player::new(options, feed);
     let Some(file) = &options.file else {
         player.play(io::stdin().lock())?;
@@ -65,7 +63,6 @@ struct Player<'a> {
     options: &'a Options,
     pace: Option<Pace>,
     pool: Pool<Vec<u8>>,
-    stocked: bool,
     skipped: Skipped,
 }
 
@@ -76,7 +73,6 @@ impl<'a> Player<'a> {
             options,
             pace: None,
             pool: Pool::new(FRAMES),
-            stocked: false,
             skipped: Skipped::default(),
         }
     }
@@ -84,6 +80,7 @@ impl<'a> Player<'a> {
     /// Plays to the end; `false` where the feed says stop before it.
     fn play(&mut self, from: impl Read) -> Result<bool, StreamError> {
         let mut reader = Reader::new(from)?;
+        reader.skipped = self.skipped;
         let mut frames = 0_u64;
         // A buffer is taken only once the next frame has begun: a silent pipe holds none.
         while reader.has_more()? {
@@ -97,9 +94,7 @@ impl<'a> Player<'a> {
                 return Ok(false);
             }
         }
-        let skipped = reader.skipped();
-        self.skipped.bytes += skipped.bytes;
-        self.skipped.torn += skipped.torn;
+        self.skipped = reader.skipped;
         if frames == 0 {
             let bytes = reader.position();
             return Err(StreamError::NoFrame { bytes, after: 0 });
@@ -110,14 +105,15 @@ impl<'a> Player<'a> {
     /// A whole frame: raw where there is a header, else a JPEG. With the first one the file's beat begins, and
     /// goes on through its repetitions.
     fn content(&mut self, header: Option<y4m::Header>, bytes: Pooled<Vec<u8>>) -> Content {
-        if self.options.file.is_some() && self.pace.is_none() {
+        let is_first = self.pace.is_none();
+        self.pace.get_or_insert_with(|| {
             let fps = self.options.fps.or(header.and_then(|header| header.fps));
-            self.pace = Some(Pace::new(fps.unwrap_or(DEFAULT_FPS), Instant::now()));
-        }
+            Pace::new(fps.unwrap_or(DEFAULT_FPS), Instant::now())
+        });
         let Some(header) = header else {
             return Content::Jpeg(bytes);
         };
-        if !std::mem::replace(&mut self.stocked, true) {
+        if is_first {
             // Else the third picture would cost its memory in the first stall, however late that comes.
             self.pool.stock(FRAMES - 1, &bytes);
         }
@@ -129,18 +125,13 @@ impl<'a> Player<'a> {
 
     /// `false` once the source is to end.
     fn give(&mut self, content: Content) -> bool {
-        if let Some(pace) = &mut self.pace {
+        if let (Some(_), Some(pace)) = (&self.options.file, &mut self.pace) {
             // Only here: that a file is missing or no video is told at once, not when a viewer is there.
-            if !self.feed.wait_for_link() || self.feed.stop().sleep_until(pace.next(Instant::now()))
-            {
+            if !self.feed.wait_for_link() || self.feed.stop.sleep_until(pace.next(Instant::now())) {
                 return false;
             }
         }
-        self.feed.put(Captured {
-            at: Instant::now(),
-            turn: self.options.turn,
-            content,
-        })
+        self.feed.put_new(self.options.turn, content)
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use super::*;
 use crate::handoff::slot::Wake;
 use crate::handoff::stop::Reason;
+use crate::picture::Captured;
 use crate::source::Delivery;
 
 const LIVE: Options = Options {
@@ -47,11 +48,11 @@ fn number(captured: &Captured) -> u8 {
 /// session does it.
 fn take(feed: &Feed, enough: usize) -> Vec<u8> {
     let mut got = Vec::new();
-    while got.len() < enough && feed.slot().wait(None) == Wake::Full {
-        got.extend(feed.slot().take().as_ref().map(number));
+    while got.len() < enough && feed.slot.wait(None) == Wake::Full {
+        got.extend(feed.slot.take().as_ref().map(number));
     }
-    feed.stop().ask(Reason::Done);
-    feed.slot().close();
+    feed.stop.ask(Reason::Done);
+    feed.slot.close();
     got
 }
 
@@ -89,7 +90,7 @@ fn the_format_is_told_by_content_however_slowly_it_comes() {
         let feed = Feed::new(Delivery::EveryFrame);
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| {
-                let _closing = feed.close_at_end();
+                let _closing = CloseAtEnd(&feed);
                 Player::new(&LIVE, &feed).play(Pieces(&stream, 1))
             });
             assert_eq!(take(&feed, usize::MAX), [1, 2, 3]);
@@ -103,8 +104,8 @@ fn a_live_stream_is_read_to_its_end_without_a_taker_and_the_newest_wins() {
     let feed = Feed::new(Delivery::NewestWins);
     let stream: Vec<u8> = (0..200).flat_map(jpeg).collect();
     Player::new(&LIVE, &feed).play(&*stream).unwrap();
-    assert_eq!(feed.slot().take().as_ref().map(number), Some(199));
-    assert_eq!((feed.captured(), feed.slot().dropped()), (200, 199));
+    assert_eq!(feed.slot.take().as_ref().map(number), Some(199));
+    assert_eq!((feed.captured(), feed.slot.dropped()), (200, 199));
 }
 
 #[test]
@@ -115,7 +116,7 @@ fn raw_pictures_use_three_buffers_however_long_one_is_kept() {
     for _ in 0..10 {
         player.play(&*y4m(&[1, 2, 3, 4])).unwrap();
         // One is kept while the next is taken, as a slow encoder does it.
-        let before = std::mem::replace(&mut kept, feed.slot().take());
+        let before = std::mem::replace(&mut kept, feed.slot.take());
         drop(before);
         let Some(Content::Pixels(pixels)) = kept.as_ref().map(|kept| &kept.content) else {
             panic!("the newest picture is in the slot");
@@ -145,7 +146,7 @@ fn a_file_is_repeated_until_the_feed_says_stop() {
 fn a_file_waits_for_the_first_connection() {
     let file = Scratch::new("wait.y4m", &y4m(&[1]));
     let feed = Feed::new(Delivery::NewestWins);
-    feed.stop().ask(Reason::Done);
+    feed.stop.ask(Reason::Done);
     run(&of(&file.0), &feed).unwrap();
     assert_eq!(feed.captured(), 0);
 }
@@ -172,7 +173,7 @@ fn the_turn_goes_with_each_picture() {
     let options = Options { turn, ..LIVE };
     let mut player = Player::new(&options, &feed);
     player.play(&*y4m(&[1])).unwrap();
-    assert_eq!(feed.slot().take().unwrap().turn, turn);
+    assert_eq!(feed.slot.take().unwrap().turn, turn);
 }
 
 #[test]
@@ -202,5 +203,5 @@ fn a_source_that_fails_closes_its_feed() {
     let feed = Feed::new(Delivery::NewestWins);
     let error = run(&of("/nowhere/at.all".as_ref()), &feed).unwrap_err();
     assert!(matches!(error, StreamError::Open(_)), "{error}");
-    assert_eq!(feed.slot().wait(None), Wake::Closed);
+    assert_eq!(feed.slot.wait(None), Wake::Closed);
 }
