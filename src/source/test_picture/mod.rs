@@ -28,7 +28,7 @@ use self::layout::{BITS, Layout};
 pub use self::layout::{bars, number_in};
 use super::pace::Pace;
 use super::{CloseAtEnd, Feed};
-use crate::picture::{Content, OwnedPicture, Picture, PixelFormat, Pool, Turn};
+use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pool, Turn};
 
 /// The longest side, in pixels: twice that of the largest camera of a Pi.
 pub(crate) const MAX_SIDE: u32 = 16_384;
@@ -62,10 +62,15 @@ pub(crate) fn run(options: Options, feed: &Feed) {
         if feed.stop.sleep_until(pace.next(Instant::now())) {
             return;
         }
+        let at = Instant::now();
         // A clock before 1970 shows 1970.
         let unix = SystemTime::now().duration_since(UNIX_EPOCH);
         let pixels = picture.draw(number, unix.unwrap_or_default());
-        feed.put_new(options.turn, Content::Pixels(Box::new(pixels)));
+        feed.put(Captured {
+            at,
+            turn: options.turn,
+            content: Content::Pixels(Box::new(pixels)),
+        });
     }
 }
 
