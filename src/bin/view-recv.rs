@@ -161,8 +161,9 @@ fn start(
 ) -> io::Result<()> {
     thread::Builder::new().name("decoder".into()).spawn({
         let (cameras, pictures) = (Arc::clone(cameras), Arc::clone(pictures));
+        let headless = options.headless;
         move || {
-            match options.headless {
+            match headless {
                 true => decoder::run(&cameras, None, Bitmap::default),
                 false => decoder::run(&cameras, Some(&pictures), window::bitmap),
             }
