@@ -9,6 +9,9 @@ mod common;
 #[path = "window/viewer.rs"]
 mod viewer;
 
+use std::thread;
+use std::time::Duration;
+
 use common::pictures;
 use common::screen::{self, Screen};
 use image::RgbImage;
@@ -293,6 +296,78 @@ fn a_window_that_was_covered_is_whole_again() {
         quarters(screen, 640, 480) == QUARTERS
     });
     viewer.quit_with(&screen, "q");
+}
+
+#[test]
+fn an_idle_window_sleeps_and_wakes_for_a_key() {
+    let screen = Screen::start(800, 600);
+    let mut viewer = Viewer::start(&screen, &[]);
+    let is_lit = |screen: &RgbImage| colours(screen, (80, 60, 640, 480)).any(|c| c == 0x9f_e0_a6);
+    let sleeps_seldom = |viewer: &Viewer| {
+        let (before, seconds) = (viewer.sleeps(), 4);
+        thread::sleep(Duration::from_secs(seconds));
+        let sleeps = viewer.sleeps() - before;
+        assert!(sleeps <= 5 * seconds, "{sleeps} in {seconds} s");
+    };
+    screen.wait("the line to type", is_lit);
+    sleeps_seldom(&viewer);
+    screen.press("h");
+    screen.wait("the help", |screen| !is_lit(screen));
+    screen.press("h");
+    viewer.show(1, 640, 480);
+    viewer.end_stream();
+    screen.wait("a darker picture", |screen| {
+        screen.get_pixel(700, 100).0[1] < 0x60
+    });
+    sleeps_seldom(&viewer);
+    viewer.quit_with(&screen, "q");
+}
+
+#[test]
+fn a_window_has_the_room_that_panels_and_its_frame_leave() {
+    let screen = Screen::start(800, 600);
+    let mut viewer = Viewer::start(&screen, &[]);
+    screen.wait("the window", |screen| colour(screen, 400, 300) != 0);
+    screen.set_property(true, "_NET_WORKAREA", &["0", "100", "800", "500"]);
+    screen.set_property(false, "_NET_FRAME_EXTENTS", &["10", "10", "20", "10"]);
+    viewer.show(1, 780, 780);
+    screen.wait("the fitted picture", |screen| {
+        let corners = [(166, 120), (634, 120), (166, 588), (634, 588)];
+        corners.map(|(x, y)| colour(screen, x, y)) == QUARTERS
+            && colour(screen, 400, 119) == 0
+            && colour(screen, 400, 591) == 0
+    });
+    viewer.quit_with(&screen, "q");
+}
+
+#[test]
+fn a_window_that_the_user_moved_and_resized_is_left_alone() {
+    let screen = Screen::start(800, 600);
+    let mut viewer = Viewer::start(&screen, &[]);
+    screen.wait("the window", |screen| colour(screen, 400, 300) != 0);
+    screen.place_window(100, 50, 400, 400);
+    screen.wait("the smaller window", |screen| {
+        colour(screen, 100, 50) != 0 && colour(screen, 501, 300) == 0
+    });
+    viewer.show(1, 640, 640);
+    screen.wait("the picture", |screen| {
+        [(200, 150), (400, 150), (200, 350), (400, 350)].map(|(x, y)| colour(screen, x, y))
+            == QUARTERS
+    });
+    viewer.quit_with(&screen, "q");
+}
+
+#[test]
+fn escape_leaves_a_full_screen_that_the_window_manager_made() {
+    let screen = Screen::start(800, 600);
+    let mut viewer = showing(&screen, &[], 640, 480);
+    screen.set_property(true, "_NET_SUPPORTED", &["_NET_WM_STATE_FULLSCREEN"]);
+    screen.set_property(false, "_NET_WM_STATE", &["_NET_WM_STATE_FULLSCREEN"]);
+    // Nobody is there who would leave it; the window stays all the same.
+    screen.press("Escape");
+    viewer.show(2, 640, 480);
+    screen.set_property(false, "_NET_WM_STATE", &[]);
+    viewer.quit_with(&screen, "Escape");
 }
 
 #[test]

@@ -172,7 +172,12 @@ fn start(
     })?;
     thread::Builder::new().name("stalls".into()).spawn({
         let (cameras, stop) = (Arc::clone(cameras), Arc::clone(&program.stop));
-        move || cameras.stall.run(&stop)
+        let pictures = Arc::clone(pictures);
+        move || {
+            cameras.stall.run(&stop);
+            // Whoever waits for pictures is to see that it is over.
+            pictures.nudge();
+        }
     })?;
     if !options.duration.is_zero() {
         let (stop, duration) = (Arc::clone(&program.stop), options.duration);

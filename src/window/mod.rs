@@ -31,6 +31,7 @@ use self::model::{Model, State};
 use self::scene::Scene;
 use self::surface::Surface;
 pub use self::surface::WindowError;
+use self::x11::Watch;
 pub use self::x11::bitmap;
 use crate::args::view::{SMALLEST, WindowArgs};
 use crate::handoff::slot::Wake;
@@ -38,14 +39,14 @@ use crate::handoff::stop::Reason;
 use crate::picture::Turn;
 use crate::recv::frame::Decoded;
 
-/// How often events, the close button and `stop` are looked at while no picture comes.
+/// How often the window's events are heard where nothing wakes the loop for them.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// How often the model is asked how things stand, for the title and the words.
+/// How often the model is asked how things stand while pictures come, for the title and the words.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
 
-/// How long an idle window stays undrawn: nothing else would repair one that was covered.
-const REDRAW_EVERY: Duration = Duration::from_millis(500);
+/// How long an idle window stays as it is: its words count seconds.
+const REDRAW_EVERY: Duration = Duration::from_secs(1);
 
 /// Shows the pictures until the window is closed, which asks the program to end ([`Reason::Done`]), or until
 /// somebody else asked. To be called on the main thread: macOS and Windows want it so. A slot that
@@ -61,6 +62,7 @@ pub fn run(config: &WindowArgs, model: &Model) -> Result<(), WindowError> {
     let mut viewer = Viewer {
         config,
         model,
+        watch: Watch::start(&surface.window, model).ok(),
         surface,
         scene,
         title,
@@ -77,6 +79,7 @@ pub fn run(config: &WindowArgs, model: &Model) -> Result<(), WindowError> {
 struct Viewer<'a> {
     config: &'a WindowArgs,
     model: &'a Model,
+    watch: Option<Watch>,
     surface: Surface,
     scene: Scene,
     title: String,
@@ -90,6 +93,10 @@ impl Viewer<'_> {
         if let Some(decoded) = self.model.pictures.take() {
             self.accept(decoded)?;
         }
+        let now = Instant::now();
+        if now >= self.status_due {
+            self.ask_status(now);
+        }
         self.surface.pump();
         while let Some(key) = self.surface.keys.next() {
             self.obey(key);
@@ -98,19 +105,31 @@ impl Viewer<'_> {
             self.end();
             return Ok(());
         }
-        let now = Instant::now();
-        if now >= self.status_due {
-            self.ask_status(now);
-        }
         if self.surface.was_resized() || now >= self.redraw_due {
             self.draw(now)?;
         }
-        let deadline = Instant::now() + LOOK_EVERY;
-        if self.model.pictures.wait(Some(deadline)) == Wake::Closed {
-            // No picture will come; the slot would not make us wait any more.
-            self.model.cameras.stop.sleep_until(deadline);
-        }
+        self.wait();
         Ok(())
+    }
+
+    fn wait(&mut self) {
+        let due = self.status_due.min(self.redraw_due);
+        let soon = Instant::now() + LOOK_EVERY;
+        let wait = |until| self.model.pictures.wait(Some(until));
+        let wake = match &self.watch {
+            Some(watch) => watch.during(|| wait(due)),
+            None => wait(due.min(soon)),
+        };
+        if wake == Wake::Nudged {
+            self.look_at_once();
+        } else if wake == Wake::Closed {
+            // No picture will come; the slot would not make us wait any more.
+            self.model.cameras.stop.sleep_until(soon);
+        }
+    }
+
+    fn look_at_once(&mut self) {
+        (self.status_due, self.redraw_due) = (Instant::now(), Instant::now());
     }
 
     /// Shows a new picture, or keeps it back while the picture is frozen.
@@ -174,7 +193,7 @@ impl Viewer<'_> {
             _ => return,
         }
         // What the key did, or why it did nothing, is seen at once.
-        (self.status_due, self.redraw_due) = (Instant::now(), Instant::now());
+        self.look_at_once();
     }
 
     /// Leaves the innermost of help, full screen and the program.
@@ -193,6 +212,9 @@ impl Viewer<'_> {
     fn ask_status(&mut self, now: Instant) {
         self.scene.status = self.model.status();
         self.status_due = now + STATUS_EVERY;
+        if self.scene.status.state != State::Receiving {
+            (self.status_due, self.redraw_due) = (now + REDRAW_EVERY, now);
+        }
         let title = self.scene.title(self.config.title.as_deref());
         if title != self.title {
             self.surface.window.set_title(&title);

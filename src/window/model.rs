@@ -117,6 +117,7 @@ impl Model {
     pub fn notify(&self, text: String, is_error: bool) {
         let until = Instant::now() + NOTIFICATION_FOR;
         *lock(&self.notification) = Some((until, Notification { text, is_error }));
+        self.pictures.nudge();
     }
 
     pub(super) fn status(&self) -> Status {

@@ -4,10 +4,13 @@ use std::convert::Infallible;
 
 use embedded_graphics::geometry::Size;
 
+use super::model::Model;
 use crate::picture::Bitmap;
 
 /// What there is not.
 pub(super) enum Desktop {}
+
+pub(super) type Watch = Desktop;
 
 pub fn bitmap() -> Bitmap {
     Bitmap::default()
@@ -18,11 +21,19 @@ impl Desktop {
         Err(())
     }
 
+    pub(super) fn start(_: &minifb::Window, _: &Model) -> Result<Self, ()> {
+        Err(())
+    }
+
+    pub(super) fn during<T>(&self, _: impl FnOnce() -> T) -> T {
+        match *self {}
+    }
+
     pub(super) fn density(&self) -> u32 {
         match *self {}
     }
 
-    pub(super) fn suit(&self, _: Size) -> Result<(), Infallible> {
+    pub(super) fn suit(&self, _: Size) -> Result<Size, Infallible> {
         match *self {}
     }
 

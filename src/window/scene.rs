@@ -131,7 +131,7 @@ impl Scene {
         if self.help {
             panels.help(&words::help());
         } else if self.picture.is_none() {
-            panels.put(AnchorPoint::Center, &words::waiting(&self.status));
+            panels.waiting(&words::waiting(&self.status));
         } else if self.overlay {
             panels.put(AnchorPoint::TopLeft, &words::overlay(&self.status, window));
         }

@@ -48,6 +48,8 @@ pub(super) struct Surface {
     desktop: Option<Desktop>,
     /// How many pixels make one of a common screen's, in each direction; at least 1.
     pub(super) density: u32,
+    /// The size that we gave it; where it has another, the user gave that.
+    given: Size,
     pub(super) keys: Keys,
     focused: bool,
     /// The size of what is in it.
@@ -64,9 +66,10 @@ impl Surface {
             scale_mode: ScaleMode::UpperLeft,
             ..WindowOptions::default()
         };
-        let Size { width, height } = size.unwrap_or(WAITING_SIZE);
-        let mut window = minifb::Window::new(title, width as usize, height as usize, options)
-            .map_err(WindowError::open)?;
+        let given = size.unwrap_or(WAITING_SIZE);
+        let (width, height) = (given.width as usize, given.height as usize);
+        let mut window =
+            minifb::Window::new(title, width, height, options).map_err(WindowError::open)?;
         // The loop waits for pictures; minifb shall not sleep on top.
         window.set_target_fps(0);
         let keys = Keys::default();
@@ -76,6 +79,7 @@ impl Surface {
             density: desktop.as_ref().map_or(1, Desktop::density),
             window,
             desktop,
+            given,
             keys,
             focused: false,
             shown: Size::zero(),
@@ -108,11 +112,13 @@ impl Surface {
         self.shown != self.size()
     }
 
-    /// Gives the window the picture's size, at most what fits the screen, unless it fills that.
+    /// Gives the window the picture's size, at most what fits the screen. Leaves it alone where it fills
+    /// that, or the user, or the desktop, gave it a size of their own.
     pub(super) fn suit(&mut self, picture: Size) {
-        let desktop = self.desktop.as_ref();
-        let in_window = desktop.filter(|desktop| !desktop.is_full_screen());
-        if in_window.is_some_and(|desktop| desktop.suit(picture).is_ok()) {
+        let is_ours = self.size() == self.given && !self.is_full_screen();
+        let desktop = self.desktop.as_ref().filter(|_| is_ours);
+        if let Some(Ok(given)) = desktop.map(|desktop| desktop.suit(picture)) {
+            self.given = given;
             // It is drawn with its new size.
             self.pump();
         }

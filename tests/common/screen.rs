@@ -8,7 +8,10 @@ use std::process::{Command, Stdio};
 
 use image::RgbImage;
 use x11rb::connection::Connection;
-use x11rb::protocol::xproto::{ClientMessageEvent, ConnectionExt, EventMask};
+use x11rb::protocol::xproto::{
+    AtomEnum, ClientMessageEvent, ConfigureWindowAux, ConnectionExt, EventMask, PropMode,
+};
+use x11rb::wrapper::ConnectionExt as _;
 
 use super::{Running, until};
 
@@ -82,6 +85,46 @@ impl Screen {
             let sent = server.send_event(false, window, EventMask::NO_EVENT, message);
             sent.unwrap().check().unwrap();
         }
+    }
+
+    /// Moves and resizes the only window, as its user does.
+    pub fn place_window(&self, x: i32, y: i32, width: u32, height: u32) {
+        let (server, screen) = x11rb::connect(Some(&self.display)).unwrap();
+        let root = server.setup().roots[screen].root;
+        let windows = server.query_tree(root).unwrap().reply().unwrap().children;
+        let place = ConfigureWindowAux::new()
+            .x(x)
+            .y(y)
+            .width(width)
+            .height(height);
+        let placed = server.configure_window(windows[0], &place);
+        placed.unwrap().check().unwrap();
+    }
+
+    /// Sets a property of the root window or of the only other one, as a window manager does: numbers, or atoms. The
+    /// server forgets it with its last client.
+    pub fn set_property(&self, of_root: bool, name: &str, values: &[&str]) {
+        let (server, screen) = x11rb::connect(Some(&self.display)).unwrap();
+        let root = server.setup().roots[screen].root;
+        let windows = server.query_tree(root).unwrap().reply().unwrap().children;
+        let window = if of_root { root } else { windows[0] };
+        let atom = |name: &str| {
+            let atom = server.intern_atom(false, name.as_bytes()).unwrap();
+            atom.reply().unwrap().atom
+        };
+        let is_number = values.iter().all(|value| value.parse::<u32>().is_ok());
+        let kind = if is_number {
+            AtomEnum::CARDINAL
+        } else {
+            AtomEnum::ATOM
+        };
+        let number = |value: &&str| value.parse().unwrap_or_else(|_| atom(value));
+        let values: Vec<u32> = values.iter().map(number).collect();
+        server
+            .change_property32(PropMode::REPLACE, window, atom(name), kind, &values)
+            .unwrap()
+            .check()
+            .unwrap();
     }
 
     /// What is on the screen now.

@@ -88,6 +88,22 @@ impl Viewer {
         self.ends_with_0()
     }
 
+    /// How often the window's threads have gone to sleep so far.
+    pub fn sleeps(&self) -> u64 {
+        let of_window = |task: &std::path::Path| {
+            let status = fs::read_to_string(task.join("status")).unwrap();
+            let field = |name: &str| {
+                let line = status.lines().find_map(|line| line.strip_prefix(name));
+                line.unwrap().trim().to_owned()
+            };
+            let is_window = ["view-recv", "window events"].contains(&&*field("Name:"));
+            let count: u64 = field("voluntary_ctxt_switches:").parse().unwrap();
+            if is_window { count } else { 0 }
+        };
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.program.id())).unwrap();
+        tasks.map(|task| of_window(&task.unwrap().path())).sum()
+    }
+
     /// Has a signal end the viewer.
     pub fn terminate(&mut self) {
         self.program.signal("TERM");

@@ -3,7 +3,7 @@
 //! At the bottom, in the middle, a stack of what is to be known now (a stall, frozen, what the last key
 //! did); at the top right the recording's red dot; at the top left the figures, or in the middle the
 //! help, in the room that those leave. Nothing overlaps: of a panel, the last lines are left out where
-//! there is no room for all.
+//! there is no room for all; what happens now is left out whole.
 
 use embedded_graphics::geometry::{AnchorPoint, AnchorY, Point, Size};
 use embedded_graphics::pixelcolor::Rgb888;
@@ -26,6 +26,8 @@ const RED: Rgb888 = Rgb888::new(0xf0, 0x32, 0x28);
 pub(crate) struct Panels<'a, 'b> {
     canvas: &'a mut Canvas<'b>,
     font: Type,
+    /// How much of what is there shines through, of 256.
+    through: u32,
     /// The rows between the panels at the top and those at the bottom.
     free: Rectangle,
 }
@@ -37,6 +39,7 @@ impl<'a, 'b> Panels<'a, 'b> {
         Panels {
             canvas,
             font: Type::for_window(free.size, density),
+            through: THROUGH_PANEL,
             free,
         }
     }
@@ -50,13 +53,16 @@ impl<'a, 'b> Panels<'a, 'b> {
         let room = self.free.offset(-(gap + pad));
         let (columns, rows) = (room.size.width / column, room.size.height / row);
         let lines = lines.iter().flat_map(|line| wrap(line, columns as usize));
-        let lines: Vec<_> = lines.take(rows as usize).collect();
-        if lines.is_empty() {
+        let mut lines: Vec<_> = lines.collect();
+        let is_cut = lines.len() > rows as usize;
+        lines.truncate(rows as usize);
+        // Half of what happens now would say something else.
+        if lines.is_empty() || (is_cut && anchor.y() == AnchorY::Bottom) {
             return None;
         }
         let text = room.resized(self.font.size_of(&lines), anchor);
         let panel = text.offset(pad);
-        self.canvas.dim(panel, THROUGH_PANEL);
+        self.canvas.dim(panel, self.through);
         for (line, index) in lines.iter().zip(0..) {
             let corner = text.top_left + Size::new(0, index * row);
             self.font.draw(self.canvas, corner, line);
@@ -85,6 +91,19 @@ impl<'a, 'b> Panels<'a, 'b> {
             corner: Point::zero(),
             scale: 1,
         });
+    }
+
+    /// The screen without a picture, put last. Twice as large where all of it fits easily: it is read from
+    /// another keyboard.
+    pub(crate) fn waiting(&mut self, lines: &[Line]) {
+        let (mut large, easily) = (self.font, self.free.size * 3 / 4);
+        large.scale *= 2;
+        if large.size_of(lines).component_max(easily) == easily {
+            self.font = large;
+        }
+        // The screen is dark enough.
+        self.through = 256;
+        self.put(AnchorPoint::Center, lines);
     }
 
     /// The help, in the middle of a darker picture.
@@ -177,7 +196,7 @@ mod tests {
                 let mut pixels = vec![0; width * height];
                 let mut canvas = Canvas::new(&mut pixels, width, height);
                 let waiting = words::waiting(&status);
-                Panels::new(&mut canvas, density).put(AnchorPoint::Center, &waiting);
+                Panels::new(&mut canvas, density).waiting(&waiting);
                 Panels::new(&mut canvas, density).help(&words::help());
             }
         }

@@ -56,7 +56,7 @@ impl Line {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Type {
     font: &'static MonoFont<'static>,
-    scale: u32,
+    pub(super) scale: u32,
 }
 
 impl Type {

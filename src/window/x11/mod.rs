@@ -3,12 +3,13 @@
 //! The window's size and place, full screen, staying on top, the size of a screen and of its pixels.
 //! Where the desktop has a window manager it is asked as the desktops agreed (EWMH); without one the
 //! window is placed by hand. Nothing here is needed to show pictures: what fails is left undone.
-//! [`shm`] is the pixels' way through shared memory. Everything runs on the window's thread and waits
-//! for the server's answer.
+//! [`shm`] is the pixels' way through shared memory, [`watch`] wakes the loop. All but the latter runs on the
+//! window's thread and waits for the server's answer.
 
 mod shm;
+mod watch;
 
-use embedded_graphics::geometry::{AnchorPoint, Point, Size};
+use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::primitives::Rectangle;
 use x11rb::connection::Connection;
 use x11rb::errors::ReplyError;
@@ -24,6 +25,7 @@ use x11rb::wrapper::ConnectionExt as _;
 
 use self::shm::Shm;
 pub use self::shm::bitmap;
+pub(super) use self::watch::Watch;
 use super::SMALLEST;
 use super::geometry::window_size;
 use crate::picture::Bitmap;
@@ -34,6 +36,8 @@ x11rb::atom_manager! {
         _NET_WM_STATE,
         _NET_WM_STATE_ABOVE,
         _NET_WM_STATE_FULLSCREEN,
+        _NET_WORKAREA,
+        _NET_FRAME_EXTENTS,
     }
 }
 
@@ -52,7 +56,7 @@ pub(super) struct Desktop {
     root: Window,
     window: Window,
     atoms: Atoms,
-    /// Where the window was before it filled the screen, while it does.
+    /// Where the window was before it filled the screen, without a window manager.
     windowed: Option<Rectangle>,
     shm: Option<Shm>,
 }
@@ -108,25 +112,27 @@ impl Desktop {
         said.max(by_rows).clamp(1, 8)
     }
 
-    /// Gives the window a size that suits the picture, in the middle of its monitor.
-    pub(super) fn suit(&self, picture: Size) -> Result<(), ReplyError> {
-        let monitor = self.monitor()?;
-        let mut room = monitor.size;
-        if self.has_manager() {
-            // The desktop's panels and the window's title want rows, too.
-            room.height -= room.height / 10;
-        }
-        let size = window_size(picture, room, self.density());
-        self.place(monitor.resized(size, AnchorPoint::Center))
+    /// Gives the window a size that suits the picture; returns that.
+    pub(super) fn suit(&self, picture: Size) -> Result<Size, ReplyError> {
+        let room = self.room()?;
+        let size = window_size(picture, room.size, self.density());
+        self.place(resized_in(room, self.rect_of(self.window)?, size))?;
+        Ok(size)
     }
 
-    /// Whether the window fills the screen.
+    /// Whether the window fills the screen, whoever had it do so.
     pub(super) fn is_full_screen(&self) -> bool {
-        self.windowed.is_some()
+        let states = self.property(self.window, self.atoms._NET_WM_STATE, AtomEnum::ATOM);
+        self.windowed.is_some() || states.contains(&self.atoms._NET_WM_STATE_FULLSCREEN)
     }
 
     /// Makes the window fill the screen, or gives it its place back.
     pub(super) fn toggle_full_screen(&mut self) -> Result<(), ReplyError> {
+        let (full_screen, kind) = (self.atoms._NET_WM_STATE_FULLSCREEN, AtomEnum::ATOM);
+        let known = self.property(self.root, self.atoms._NET_SUPPORTED, kind);
+        if known.contains(&full_screen) {
+            return self.ask_manager(full_screen, !self.is_full_screen());
+        }
         let place = match self.windowed.take() {
             Some(before) => before,
             None => {
@@ -134,9 +140,6 @@ impl Desktop {
                 self.monitor()?
             }
         };
-        if self.has_manager() {
-            return self.ask_manager(self.atoms._NET_WM_STATE_FULLSCREEN, self.is_full_screen());
-        }
         self.place(place)
     }
 
@@ -155,15 +158,14 @@ impl Desktop {
             .check()
     }
 
-    /// Whether there is a window manager, and one that knows full screens.
-    fn has_manager(&self) -> bool {
-        let (supported, kind) = (self.atoms._NET_SUPPORTED, AtomEnum::ATOM);
+    /// A property's numbers; none where it is not there.
+    fn property(&self, window: Window, property: Atom, kind: AtomEnum) -> Vec<u32> {
         self.connection
-            .get_property(false, self.root, supported, kind, 0, 1024)
+            .get_property(false, window, property, kind, 0, 1024)
             .ok()
             .and_then(|cookie| cookie.reply().ok())
-            .and_then(|reply| Some(reply.value32()?.collect::<Vec<Atom>>()))
-            .is_some_and(|known| known.contains(&self.atoms._NET_WM_STATE_FULLSCREEN))
+            .and_then(|reply| reply.value32().map(Iterator::collect))
+            .unwrap_or_default()
     }
 
     fn place(&self, rect: Rectangle) -> Result<(), ReplyError> {
@@ -199,9 +201,56 @@ impl Desktop {
             .find(|monitor| monitor.contains(middle))
             .map_or_else(|| self.rect_of(self.root), Ok)
     }
+
+    /// Where a window's inside can be: the monitor without the desktop's panels and the window's frame.
+    fn room(&self) -> Result<Rectangle, ReplyError> {
+        let numbers_of = |window, property| -> Vec<u16> {
+            let numbers = self.property(window, property, AtomEnum::CARDINAL);
+            // Who sets a side to more than X11 can have does not get a window out of it.
+            let most = i16::MAX as u32;
+            numbers.into_iter().map(|n| n.min(most) as u16).collect()
+        };
+        let mut room = self.monitor()?;
+        if let [x, y, width, height, ..] = numbers_of(self.root, self.atoms._NET_WORKAREA)[..] {
+            let free = rectangle((x as i16, y as i16), (width, height)).intersection(&room);
+            room = if free.is_zero_sized() { room } else { free };
+        }
+        let frame = numbers_of(self.window, self.atoms._NET_FRAME_EXTENTS);
+        if let [left, right, top, bottom] = frame[..] {
+            let frame = Size::new((left + right).into(), (top + bottom).into());
+            room.top_left += Size::new(left.into(), top.into());
+            room.size = room.size.saturating_sub(frame);
+        }
+        Ok(room)
+    }
+}
+
+/// A window of that size around the middle of where it was, moved into the room as far as it fits.
+fn resized_in(room: Rectangle, before: Rectangle, size: Size) -> Rectangle {
+    let around = before.top_left + before.size / 2 - size / 2;
+    let last = room.top_left + room.size.saturating_sub(size);
+    let corner = around.component_min(last).component_max(room.top_left);
+    Rectangle::new(corner, size)
 }
 
 fn rectangle((x, y): (i16, i16), (width, height): (u16, u16)) -> Rectangle {
     let size = Size::new(width.into(), height.into());
     Rectangle::new(Point::new(x.into(), y.into()), size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_grows_around_its_middle_and_stays_on_the_screen() {
+        let rect = |x, y, size: (u32, u32)| Rectangle::new(Point::new(x, y), size.into());
+        let screen = rect(0, 0, (1920, 1080));
+        let grown = |before, size: (u32, u32)| resized_in(screen, before, size.into());
+        let before = rect(640, 300, (640, 480));
+        assert_eq!(grown(before, (800, 600)), rect(560, 240, (800, 600)));
+        let corner = rect(1600, 900, (320, 180));
+        assert_eq!(grown(corner, (640, 480)), rect(1280, 600, (640, 480)));
+        assert_eq!(grown(before, (2000, 1200)), rect(0, 0, (2000, 1200)));
+    }
 }
