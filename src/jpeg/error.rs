@@ -27,10 +27,10 @@ pub enum DecodeError {
         "the JPEG is {width}x{height}; at most {MAX_SIDE} pixels a side and {limit} in all are decoded"
     )]
     TooLarge { width: u32, height: u32, limit: u64 },
-    /// `zune-jpeg` gave up on it.
+    /// `image` gave up on it.
     #[error("the JPEG does not decode")]
-    Image(#[from] zune_jpeg::errors::DecodeErrors),
-    /// `zune-jpeg` panicked over it; caught.
+    Image(#[from] image::ImageError),
+    /// `image` panicked over it; caught.
     #[error("the JPEG does not decode: the decoder panicked")]
     Panicked,
 }

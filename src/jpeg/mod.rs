@@ -7,7 +7,7 @@
 //! JPEG ─▶ turner ─▶ JPEG
 //! ```
 //!
-//! Encoding is turbojpeg's, from planes as the source laid them out; decoding is `zune-jpeg`'s, within
+//! Encoding is turbojpeg's, from planes as the source laid them out; decoding is `image`'s, within
 //! limits, since its input is untrusted. Both work in strips on several threads where the picture is worth
 //! it: the encoder sets a restart marker after each row of units, and a JPEG that has such markers,
 //! ours or another's, is decoded in strips.

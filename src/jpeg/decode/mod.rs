@@ -1,27 +1,25 @@
 //! A JPEG into the pixels of a window, on as many threads as it is worth.
 //!
-//! `zune-jpeg` decodes; this room cuts. A JPEG whose restart interval is whole rows of units (MCUs) is cut
+//! `image` decodes; this room cuts. A JPEG whose restart interval is whole rows of units (MCUs) is cut
 //! into strips, each made a JPEG of its own (the same header with another height) and decoded straight
-//! into its rows of the bitmap. `zune-jpeg` smooths chroma vertically, so a strip of a JPEG with halved
+//! into its rows of the bitmap. `image` smooths chroma vertically, so a strip of a JPEG with halved
 //! chroma is decoded with a row of units more on each side, which is thrown away: then it is, pixel for
 //! pixel, what the whole would have been. Any other JPEG is one strip.
 //!
-//! What comes in is hostile: it is walked and bounded before `zune-jpeg` sees it (`header.rs`), and a panic
+//! What comes in is hostile: it is walked and bounded before `image` sees it (`header.rs`), and a panic
 //! in it ends at the strip. Runs on the caller's thread and its workers'; blocks on nothing but them.
 //! Keeps its buffers, but for those of a huge picture, and gives back what a much larger one left behind.
 
 mod pack;
 
 use std::cell::Cell;
+use std::io::Cursor;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 
-use image::RgbImage;
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
+use image::codecs::jpeg::JpegDecoder;
+use image::{ColorType, ImageDecoder, Limits, RgbImage};
 
 use super::error::DecodeError;
 use super::header::{Header, Layout, MAX_PIXELS};
@@ -30,11 +28,11 @@ use super::{MAX_STRIPS, STRIP_PIXELS};
 use crate::picture::bitmap::{self, Bitmap};
 
 thread_local! {
-    /// Whether this thread is in `zune-jpeg`, and catches its panics.
+    /// Whether this thread is in `image`, and catches its panics.
     static TRYING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Keeps panics of `zune-jpeg` off stderr: they are caught and counted as frames that do not decode, and a hostile peer
+/// Keeps panics of `image` off stderr: they are caught and counted as frames that do not decode, and a hostile peer
 /// could cause one with every frame. All other panics are reported as before. To be called once, at program start.
 pub fn silence_caught_panics() {
     let report = panic::take_hook();
@@ -60,7 +58,7 @@ pub struct Decoder {
 struct Buffers {
     /// The strip as a JPEG of its own.
     jpeg: Vec<u8>,
-    /// What `zune-jpeg` makes of it, three bytes a pixel or one.
+    /// What `image` makes of it, three bytes a pixel or one.
     samples: Vec<u8>,
 }
 
@@ -127,7 +125,10 @@ pub(crate) fn decode_rgb(jpeg: &[u8]) -> Result<RgbImage, DecodeError> {
     layout.read(jpeg, MAX_PIXELS)?;
     let Header { width, height, .. } = layout.header;
     let rows = 0..layout.header.unit_rows();
-    buffers.decode(jpeg, &layout, &rows, ColorSpace::RGB)?;
+    if buffers.decode(jpeg, &layout, &rows)? == ColorType::L8 {
+        let triple = |luma: &u8| [*luma; 3];
+        buffers.samples = buffers.samples.iter().flat_map(triple).collect();
+    }
     let picture = RgbImage::from_raw(width, height, buffers.samples);
     picture.ok_or(DecodeError::Damaged(NOT_ITS_SIZE))
 }
@@ -181,43 +182,41 @@ impl Buffers {
         pixels: &mut [u32],
     ) -> Result<(), DecodeError> {
         let header = &layout.header;
-        let colors = match header.sampling {
-            [_, (0, 0), _] => ColorSpace::Luma,
-            _ => ColorSpace::RGB,
-        };
-        self.decode(jpeg, layout, decoded, colors)?;
+        let colors = self.decode(jpeg, layout, decoded)?;
         let skipped = header.pixel_rows(&(decoded.start..wanted.start)).len();
-        let bytes = header.width as usize * colors.num_components();
+        let bytes = header.width as usize * usize::from(colors.bytes_per_pixel());
         let wanted = &self.samples[skipped * bytes..];
         match colors {
-            ColorSpace::Luma => pack::gray(wanted, pixels),
+            ColorType::L8 => pack::gray(wanted, pixels),
             _ => pack::rgb(wanted, pixels),
         }
         Ok(())
     }
 
-    /// Decodes these rows of units into `samples`.
+    /// Decodes these rows of units into `samples`, one byte a pixel (`L8`) or three (`Rgb8`).
     fn decode(
         &mut self,
         jpeg: &[u8],
         layout: &Layout,
         rows: &Range<u32>,
-        colors: ColorSpace,
-    ) -> Result<(), DecodeError> {
+    ) -> Result<ColorType, DecodeError> {
         layout.write(jpeg, rows, &mut self.jpeg);
-        let width = layout.header.width as usize;
-        let height = layout.header.pixel_rows(rows).len();
+        let width = layout.header.width;
+        let height = layout.header.pixel_rows(rows).len() as u32;
         let decode = || {
-            let options = DecoderOptions::default().set_strict_mode(false);
-            let options = options.set_max_width(width).set_max_height(height);
-            let options = options.jpeg_set_out_colorspace(colors);
-            let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&self.jpeg), options);
-            decoder.decode_headers()?;
-            if decoder.dimensions() != Some((width, height)) {
-                return Err(DecodeError::Damaged(NOT_ITS_SIZE));
+            let mut decoder = JpegDecoder::new(Cursor::new(&self.jpeg))?;
+            let mut limits = Limits::no_limits();
+            (limits.max_image_width, limits.max_image_height) = (Some(width), Some(height));
+            decoder.set_limits(limits)?;
+            let colors = decoder.color_type();
+            match (decoder.dimensions() == (width, height), colors) {
+                (true, ColorType::L8 | ColorType::Rgb8) => {}
+                (true, _) => return Err(DecodeError::Unsupported("colours with transparency")),
+                (false, _) => return Err(DecodeError::Damaged(NOT_ITS_SIZE)),
             }
-            bitmap::resize(&mut self.samples, width * height * colors.num_components());
-            Ok(decoder.decode_into(&mut self.samples)?)
+            bitmap::resize(&mut self.samples, decoder.total_bytes() as usize);
+            decoder.read_image(&mut self.samples)?;
+            Ok(colors)
         };
         TRYING.set(true);
         let tried = panic::catch_unwind(AssertUnwindSafe(decode));

@@ -90,8 +90,8 @@ impl Config {
                     );
                     return Err(io::Error::new(ErrorKind::AlreadyExists, line));
                 }
-                // Its owner has deleted it since it was opened.
-                Ok(()) if !path.exists() => {}
+                // Its owner has deleted it since it was opened, and another may have made it anew.
+                Ok(()) if !is_there(&file, &path) => {}
                 // Ours; or a file system without locks, where nobody can be asked.
                 _ => {
                     return Ok(Claim {
@@ -102,6 +102,20 @@ impl Config {
             }
         }
     }
+}
+
+/// Whether the path still leads to this open file.
+#[cfg(unix)]
+fn is_there(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (file, path) = (file.metadata(), fs::metadata(path));
+    let inode = |found: fs::Metadata| (found.dev(), found.ino());
+    matches!((file.map(inode), path.map(inode)), (Ok(one), Ok(other)) if one == other)
+}
+
+#[cfg(not(unix))]
+fn is_there(_: &File, path: &Path) -> bool {
+    path.exists()
 }
 
 /// The right to a recording's name: a locked file beside it, which goes with the claim. A program that
