@@ -5,7 +5,7 @@
 //! help, in the room that those leave. Nothing overlaps: of a panel, the last lines are left out where
 //! there is no room for all; what happens now is left out whole.
 
-use embedded_graphics::geometry::{AnchorPoint, AnchorY, Point, Size};
+use embedded_graphics::geometry::{AnchorPoint, AnchorX, AnchorY, Point, Size};
 use embedded_graphics::pixelcolor::Rgb888;
 use embedded_graphics::prelude::{Drawable, Primitive};
 use embedded_graphics::primitives::{Circle, PrimitiveStyle, Rectangle};
@@ -28,8 +28,10 @@ pub(crate) struct Panels<'a, 'b> {
     font: Type,
     /// How much of what is there shines through, of 256.
     through: u32,
-    /// The rows between the panels at the top and those at the bottom.
+    /// What the panels at the bottom have left.
     free: Rectangle,
+    /// What the recording's time took of the upper right corner.
+    corner: Size,
 }
 
 impl<'a, 'b> Panels<'a, 'b> {
@@ -41,16 +43,22 @@ impl<'a, 'b> Panels<'a, 'b> {
             font: Type::for_window(free.size, density),
             through: THROUGH_PANEL,
             free,
+            corner: Size::zero(),
         }
     }
 
     /// A panel with as many of the lines as there is room for; returns where they are. What is put later
-    /// goes below one at the top, and above one at the bottom.
+    /// goes above one at the bottom, and below one at the top or, at the left, beside it.
     pub(crate) fn put(&mut self, anchor: AnchorPoint, lines: &[Line]) -> Option<Rectangle> {
         let (column, row) = (self.font.column(), self.font.row());
         // From its edge to its text, and to what is beside it.
         let (pad, gap) = ((column * 2 / 3) as i32, column as i32);
-        let room = self.free.offset(-(gap + pad));
+        let Size { width, height } = self.free.size.saturating_sub(self.corner);
+        let free = match anchor.x() {
+            AnchorX::Left => self.free.resized_width(width, AnchorX::Left),
+            _ => self.free.resized_height(height, AnchorY::Bottom),
+        };
+        let room = free.offset(-(gap + pad));
         let (columns, rows) = (room.size.width / column, room.size.height / row);
         let lines = lines.iter().flat_map(|line| wrap(line, columns as usize));
         let mut lines: Vec<_> = lines.collect();
@@ -68,9 +76,8 @@ impl<'a, 'b> Panels<'a, 'b> {
             self.font.draw(self.canvas, corner, line);
         }
         let above = (panel.top_left.y - self.free.top_left.y) as u32;
-        let below = self.free.size.height - above - panel.size.height;
         match anchor.y() {
-            AnchorY::Top => self.free = self.free.resized_height(below, AnchorY::Bottom),
+            AnchorY::Top => self.corner = panel.size + Size::new_equal(column),
             AnchorY::Center => {}
             AnchorY::Bottom => self.free = self.free.resized_height(above, AnchorY::Top),
         }
