@@ -121,15 +121,11 @@ impl Viewer<'_> {
             None => wait(due.min(soon)),
         };
         if wake == Wake::Nudged {
-            self.look_at_once();
+            (self.status_due, self.redraw_due) = (Instant::now(), Instant::now());
         } else if wake == Wake::Closed {
             // No picture will come; the slot would not make us wait any more.
             self.model.cameras.stop.sleep_until(soon);
         }
-    }
-
-    fn look_at_once(&mut self) {
-        (self.status_due, self.redraw_due) = (Instant::now(), Instant::now());
     }
 
     /// Shows a new picture, or keeps it back while the picture is frozen.
@@ -193,7 +189,7 @@ impl Viewer<'_> {
             _ => return,
         }
         // What the key did, or why it did nothing, is seen at once.
-        self.look_at_once();
+        (self.status_due, self.redraw_due) = (Instant::now(), Instant::now());
     }
 
     /// Leaves the innermost of help, full screen and the program.

@@ -75,11 +75,10 @@ impl<'a, 'b> Panels<'a, 'b> {
             let corner = text.top_left + Size::new(0, index * row);
             self.font.draw(self.canvas, corner, line);
         }
-        let above = (panel.top_left.y - self.free.top_left.y) as u32;
         match anchor.y() {
             AnchorY::Top => self.corner = panel.size + Size::new_equal(column),
             AnchorY::Center => {}
-            AnchorY::Bottom => self.free = self.free.resized_height(above, AnchorY::Top),
+            AnchorY::Bottom => self.free.size.height = panel.top_left.y as u32,
         }
         Some(text)
     }

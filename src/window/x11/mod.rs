@@ -207,8 +207,7 @@ impl Desktop {
         let numbers_of = |window, property| -> Vec<u16> {
             let numbers = self.property(window, property, AtomEnum::CARDINAL);
             // Who sets a side to more than X11 can have does not get a window out of it.
-            let most = i16::MAX as u32;
-            numbers.into_iter().map(|n| n.min(most) as u16).collect()
+            numbers.into_iter().map(|n| n.min(32_767) as u16).collect()
         };
         let mut room = self.monitor()?;
         if let [x, y, width, height, ..] = numbers_of(self.root, self.atoms._NET_WORKAREA)[..] {

@@ -38,8 +38,7 @@ impl Watch {
             let mut attributes = MaybeUninit::zeroed().assume_init();
             (xlib.XGetWindowAttributes)(display, id, &mut attributes);
             // minifb does not ask to be told that pixels were lost.
-            let events = attributes.your_event_mask | ExposureMask;
-            (xlib.XSelectInput)(display, id, events);
+            (xlib.XSelectInput)(display, id, attributes.your_event_mask | ExposureMask);
             BorrowedFd::borrow_raw((xlib.XConnectionNumber)(display)).try_clone_to_owned()?
         };
         let epoll = Arc::new(epoll::create(CreateFlags::CLOEXEC)?);
