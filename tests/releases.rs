@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use common::figures::Figures;
 use common::pictures::{cut, near};
 use common::screen::{Screen, colours};
 use common::{Running, view_recv};
