@@ -48,6 +48,11 @@ is_debian_like() {
         command -v apt-get >/dev/null
 }
 
+# Where releases are built: its C library is the oldest that they run with.
+is_debian_12_amd64() {
+    [[ "$(os_release ID) $(os_release VERSION_ID)" == "debian 12" && $(dpkg --print-architecture) == amd64 ]]
+}
+
 # --- being root, and not being it ---------------------------------------------------------------------
 
 as_root() {

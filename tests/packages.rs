@@ -119,16 +119,21 @@ fn dpkg(root: &Path) -> Command {
     command
 }
 
-#[test]
-fn packages_bring_program_manual_completions_and_service_and_leave_nothing_behind() {
-    let Some(packages) = packages() else { return };
+/// An empty system for dpkg, as a folder.
+fn empty_system() -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     let database = root.path().join("var/lib/dpkg");
     for folder in ["info", "updates"] {
         fs::create_dir_all(database.join(folder)).unwrap();
     }
     fs::write(database.join("status"), "").unwrap();
+    root
+}
 
+#[test]
+fn packages_bring_program_manual_completions_and_service_and_leave_nothing_behind() {
+    let Some(packages) = packages() else { return };
+    let root = empty_system();
     run(dpkg(root.path()).arg("--install").args(&packages));
     let installed = files(root.path());
     for program in ["pi-send", "view-recv"] {
@@ -181,6 +186,36 @@ fn packages_bring_program_manual_completions_and_service_and_leave_nothing_behin
     let left = files(root.path());
     let is_dpkgs = |path: &String| path.starts_with("var/lib/dpkg/");
     assert!(left.iter().all(is_dpkgs), "{left:#?}");
+}
+
+#[test]
+fn an_upgrade_keeps_what_the_service_was_told() {
+    let Some([package, _]) = packages() else {
+        return;
+    };
+    let work = tempfile::tempdir().unwrap();
+    let (content, older) = (work.path().join("content"), work.path().join("older.deb"));
+    run(Command::new("dpkg-deb")
+        .arg("--raw-extract")
+        .args([&package, &content]));
+    let control = content.join("DEBIAN/control");
+    let version = format!("\nVersion: {}", env!("CARGO_PKG_VERSION"));
+    let fields = fs::read_to_string(&control).unwrap();
+    assert!(fields.contains(&version), "{fields}");
+    fs::write(&control, fields.replace(&version, "\nVersion: 0.0.1")).unwrap();
+    run(Command::new("dpkg-deb")
+        .args(["--root-owner-group", "--build"])
+        .args([&content, &older]));
+
+    let root = empty_system();
+    run(dpkg(root.path()).arg("--install").arg(&older));
+    let defaults = root.path().join("etc/default/pi-send");
+    let told = "PI_SEND_OPTIONS=\"--host 192.168.1.159\"\n";
+    fs::write(&defaults, told).unwrap();
+    run(dpkg(root.path()).arg("--install").arg(&package));
+    assert_eq!(fs::read_to_string(&defaults).unwrap(), told);
+    run(dpkg(root.path()).args(["--remove", "pi-send"]));
+    assert_eq!(fs::read_to_string(&defaults).unwrap(), told);
 }
 
 #[test]

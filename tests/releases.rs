@@ -184,7 +184,9 @@ fn assert_sixty_pictures(sender: &mut Command, viewer: &mut Command) {
     let host = viewer.listening_on().to_string();
     let mut sender = Running::start(
         sender
-            .args(["--host", &host, "--source", "test", "--frames", "60"])
+            .args([
+                "--host", &host, "--source", "test", "--res", "320x240", "--frames", "60",
+            ])
             .stdin(Stdio::null()),
     );
     let (status, lines) = sender.end();
