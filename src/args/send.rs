@@ -13,6 +13,7 @@ use clap::{CommandFactory, Parser};
 use crate::args::camera::CameraArgs;
 use crate::args::rpicam::RpicamArgs;
 use crate::args::{StatisticsArgs, units};
+use crate::camera;
 use crate::jpeg::markers::MAX_SIDE;
 use crate::net::DEFAULT_PORT;
 use crate::net::dial::Target;
@@ -51,10 +52,10 @@ pub struct Options {
     #[arg(long)]
     pub name: Option<Name>,
 
-    /// camera; test (a moving test picture); FILE or - (standard input): MJPEG or YUV4MPEG2
+    /// camera; rpicam (the camera through rpicam-vid); test (a moving test picture); FILE or - (standard input): MJPEG or YUV4MPEG2
     #[arg(
         long,
-        value_name = "camera|test|FILE|-",
+        value_name = "camera|rpicam|test|FILE|-",
         default_value = "camera",
         help_heading = "Source"
     )]
@@ -206,7 +207,7 @@ impl Options {
     fn source(&self) -> Result<Source, String> {
         let source = &self.source;
         let foreign = self.camera.first_given();
-        if let Some(option) = foreign.filter(|_| source != "camera") {
+        if let Some(option) = foreign.filter(|_| !matches!(&source[..], "camera" | "rpicam")) {
             return Err(format!(
                 "{option} is for the camera, and the source is '{source}': leave one of them out"
             ));
@@ -216,16 +217,25 @@ impl Options {
         let asked = self.res.or(self.width.zip(self.height));
         let size @ (width, height) = asked.unwrap_or((640, 480));
         match &source[..] {
-            "camera" | "test" if self.repeat => Err(format!(
+            "camera" | "rpicam" | "test" if self.repeat => Err(format!(
                 "--loop is for --source FILE, and the source is '{source}'"
             )),
-            "camera" | "test" if self.every_frame => Err(format!(
+            "camera" | "rpicam" | "test" if self.every_frame => Err(format!(
                 "--every-frame is for --source FILE or -, and the source is '{source}'"
             )),
-            "camera" => {
+            "camera" if camera::IS_BUILT_IN || !cfg!(target_os = "linux") => {
                 let config = self.camera.config(width, height, fps, turn);
                 Ok(Source::Camera(Box::new(config)))
             }
+            #[cfg(target_os = "linux")]
+            "camera" | "rpicam" => {
+                let options = self
+                    .camera
+                    .rpicam((width, height), fps, turn, self.quality)?;
+                Ok(Source::Rpicam(Box::new(options)))
+            }
+            #[cfg(not(target_os = "linux"))]
+            "rpicam" => Err("--source rpicam: rpicam-vid exists on the Raspberry Pi only".into()),
             "test" if width.max(height) > test_picture::MAX_SIDE => Err(format!(
                 "a test picture of {width}x{height} was asked for; each side can have 1 to {} pixels",
                 test_picture::MAX_SIDE

@@ -22,7 +22,7 @@ fn main() {
     let (quiet, stats) = (options.statistics.quiet, options.statistics.stats);
     let start = || Program::start("pi-send", quiet, stats);
     if let Some(format) = options.camera.list_cameras {
-        match list(format) {
+        match list(&options.source, format) {
             Ok(()) => shell::end(0),
             Err(error) => fail(&start(), &error),
         }
@@ -42,8 +42,8 @@ fn fail(program: &Program, error: &anyhow::Error) -> ! {
 }
 
 /// `--list-cameras`.
-fn list(format: ListFormat) -> anyhow::Result<()> {
-    let listed = camera::list(format).map_err(Failure::Camera)?;
+fn list(source: &str, format: ListFormat) -> anyhow::Result<()> {
+    let listed = source::list(source, format)?;
     io::stdout().write_all(listed.as_bytes())?;
     Ok(io::stdout().flush()?)
 }

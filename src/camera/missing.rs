@@ -9,6 +9,9 @@ pub use self::config::{CameraConfig, ListFormat};
 use crate::report::Severity;
 use crate::source::Feed;
 
+/// Whether libcamera is built in.
+pub const IS_BUILT_IN: bool = false;
+
 #[derive(Debug, thiserror::Error)]
 #[error("{}", REMEDY)]
 pub struct CameraError;

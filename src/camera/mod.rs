@@ -7,7 +7,7 @@
 //!
 //! config       what is asked for              session   one life of a camera, its requests and pictures
 //! select       which camera                   buffers   lent pictures, and their memory
-//! negotiate    mode, format, rate, turn       clock     when a picture was taken, and whether it is due
+//! negotiate    mode, format, rate, turn       thinner   which pictures are due
 //! controls     checked before they are set    list      --list-cameras
 //! environment  libcamera's log, tuning file   error     why there are no pictures
 //!                                             missing   stands in where there is no libcamera
@@ -20,7 +20,6 @@
 //! most 100 ms at a time, and never on the network.
 
 mod buffers;
-mod clock;
 mod config;
 mod controls;
 mod environment;
@@ -29,6 +28,7 @@ mod list;
 mod negotiate;
 mod select;
 mod session;
+mod thinner;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -42,6 +42,9 @@ use self::select::Names;
 use self::session::Session;
 use crate::report::Severity;
 use crate::source::{CloseAtEnd, Feed};
+
+/// Whether libcamera is built in.
+pub const IS_BUILT_IN: bool = true;
 
 /// The shortest and the longest pause between attempts to get a lost camera back. A camera on USB needs about a
 /// second to come up, and each attempt scans the devices.

@@ -20,14 +20,15 @@ use libcamera::stream::Stream;
 
 use super::CameraConfig;
 use super::buffers::{self, Buffer, Lent, Queued};
-use super::clock::{Thinner, taken_at};
 use super::controls::{Given, Table};
 use super::error::{CameraError, library};
 use super::negotiate::{self, Agreed, mode, rate};
 use super::select::{self, Names};
+use super::thinner::Thinner;
 use crate::jpeg::markers;
 use crate::picture::{Captured, Content, Pool};
 use crate::report::Severity;
+use crate::source::clock::taken_at;
 use crate::source::{Feed, Shot};
 
 /// How long a stop may go unseen.

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crate::camera::{self, CameraConfig, CameraError};
+use crate::camera::{self, CameraConfig, CameraError, ListFormat};
 use crate::handoff::stop::ends_within;
 use crate::report::Severity;
+#[cfg(target_os = "linux")]
+use crate::source::rpicam::{self, RpicamError};
 use crate::source::stream::{self, StreamError};
 use crate::source::{Feed, test_picture};
 
@@ -17,6 +19,9 @@ use crate::source::{Feed, test_picture};
 pub enum Source {
     /// The camera.
     Camera(Box<CameraConfig>),
+    /// The camera, through `rpicam-vid`.
+    #[cfg(target_os = "linux")]
+    Rpicam(Box<rpicam::Options>),
     /// The test picture.
     Test(test_picture::Options),
     /// A file or standard input.
@@ -58,6 +63,17 @@ pub fn start(
     Ok(Running(thread))
 }
 
+/// The cameras that a source has, which is `rpicam` or, whatever else it is, libcamera's.
+pub fn list(source: &str, format: ListFormat) -> Result<String, Failure> {
+    match source {
+        #[cfg(target_os = "linux")]
+        _ if source == "rpicam" || !camera::IS_BUILT_IN => {
+            rpicam::list(format == ListFormat::Json).map_err(Failure::Rpicam)
+        }
+        _ => camera::list(format).map_err(Failure::Camera),
+    }
+}
+
 fn run(
     source: &Source,
     feed: &Feed,
@@ -65,6 +81,16 @@ fn run(
 ) -> Result<(), Failure> {
     match source {
         Source::Camera(config) => camera::run(config, feed, report).map_err(Failure::Camera)?,
+        #[cfg(target_os = "linux")]
+        Source::Rpicam(options) => {
+            let without = match camera::IS_BUILT_IN {
+                true => "",
+                false => " (this pi-send was built without libcamera)",
+            };
+            let line = format!("the camera's pictures come from rpicam-vid{without}");
+            report(Severity::Info, line);
+            rpicam::run(options, feed, report).map_err(Failure::Rpicam)?;
+        }
         Source::Test(options) => test_picture::run(*options, feed),
         Source::Stream(options) => {
             let failed = |error| Failure::Stream(options.file.clone(), error);
@@ -90,6 +116,9 @@ pub enum Failure {
     /// The camera, or that this program was built without it.
     #[error(transparent)]
     Camera(CameraError),
+    #[cfg(target_os = "linux")]
+    #[error(transparent)]
+    Rpicam(RpicamError),
     /// It panicked. What it was, the panic hook has said.
     #[error("the source ended by a fault of pi-send itself, told above")]
     Panicked,
@@ -98,7 +127,12 @@ pub enum Failure {
 impl Failure {
     /// Whether it is the command line that was wrong.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Failure::Camera(error) if error.is_usage())
+        match self {
+            Failure::Camera(error) => error.is_usage(),
+            #[cfg(target_os = "linux")]
+            Failure::Rpicam(error) => matches!(error, RpicamError::Usage(_)),
+            Failure::Stream(..) | Failure::Panicked => false,
+        }
     }
 }
 

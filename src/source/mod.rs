@@ -11,9 +11,17 @@
 //! ([`Delivery::EveryFrame`]). It ends when the feed says so, and closes the feed when it has no more.
 //! This room knows no camera, no encoder and no socket; [`crate::send::source`] chooses a source.
 
+#[cfg(target_os = "linux")]
+pub(crate) mod clock;
 mod feed;
+#[cfg(target_os = "linux")]
+pub(crate) mod log;
 mod pace;
+#[cfg(target_os = "linux")]
+pub mod rpicam;
 pub mod stream;
 pub mod test_picture;
+#[cfg(target_os = "linux")]
+pub(crate) mod tuning;
 
 pub use self::feed::{CloseAtEnd, Delivery, Feed, Shot};

@@ -13,6 +13,8 @@ use clap::Args;
 
 use crate::camera::{CameraConfig, ListFormat, Setting};
 use crate::picture::Turn;
+#[cfg(target_os = "linux")]
+use crate::source::rpicam;
 use parse::{factor, gains, lens, micros, mode, named, number, sets, window};
 
 /// The camera's options.
@@ -148,6 +150,45 @@ impl CameraArgs {
         }
     }
 
+    /// The same for `rpicam-vid`, whose options have the same names; an error names what it cannot do.
+    #[cfg(target_os = "linux")]
+    pub fn rpicam(
+        &self,
+        size: (u32, u32),
+        fps: f64,
+        turn: Turn,
+        quality: u8,
+    ) -> Result<rpicam::Options, String> {
+        if let Some(Setting { control, value, .. }) = self.control.first() {
+            return Err(format!(
+                "--control {control}={value}: rpicam-vid sets no control by its name; a pi-send that is built with \
+                 libcamera does"
+            ));
+        }
+        let mut settings = Vec::new();
+        // It turns by half at most.
+        let (theirs, ours) = match turn.swaps_sides() {
+            true => (Turn::NONE, turn),
+            false => (turn, Turn::NONE),
+        };
+        let is_half = theirs.quarters == 2;
+        let flips = [("--hflip", theirs.mirror != is_half), ("--vflip", is_half)];
+        settings.extend(flips.iter().filter(|flip| flip.1).map(|flip| flip.0.into()));
+        settings.extend(self.mode.iter().map(|mode| format!("--mode={mode}")));
+        settings.extend(self.settings().iter().filter_map(for_rpicam));
+        let exposure = self.shutter.as_ref();
+        let exposure = exposure.and_then(|setting| setting.value.parse::<f64>().ok());
+        Ok(rpicam::Options {
+            camera: self.camera.clone(),
+            size,
+            fps: fps.min(exposure.map_or(fps, |micros| 1e6 / micros)),
+            quality,
+            turn: ours,
+            tuning_file: self.tuning_file.clone(),
+            settings,
+        })
+    }
+
     fn settings(&self) -> Vec<Setting> {
         let given = [
             &self.shutter,
@@ -196,6 +237,25 @@ impl CameraArgs {
         let needed = companions.into_iter().filter(|(needed, ..)| *needed);
         let settings = needed.map(|(_, control, value)| Setting::optional(control, value));
         settings.collect()
+    }
+}
+
+/// A setting as `rpicam-vid`'s option; `None` for companions, which it sets by itself.
+#[cfg(target_os = "linux")]
+fn for_rpicam(setting: &Setting) -> Option<String> {
+    let is_time = ["ExposureTime", "AeFlickerPeriod"].contains(&&setting.control[..]);
+    match &setting.asked {
+        // Where the camera has it, and so asked for in no certain terms.
+        None if setting.control == "HdrMode" && setting.value == parse::HDR_SINGLE => {
+            Some("--hdr=auto".into())
+        }
+        None => None,
+        // Older ones read numbers alone, in microseconds.
+        Some(asked) if is_time => {
+            let name = asked.split(' ').next().unwrap_or(asked);
+            Some(format!("{name}={}", setting.value))
+        }
+        Some(asked) => Some(asked.replacen(' ', "=", 1)),
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) const AF_RANGE: Names = "normal=0 macro=1 full=2";
 pub(super) const AF_SPEED: Names = "normal=0 fast=1";
 
 /// libcamera's number of HDR in one exposure (control_ids_core.yaml).
-const HDR_SINGLE: &str = "3";
+pub(super) const HDR_SINGLE: &str = "3";
 
 /// A parser for an option that sets a control to the typed value.
 pub(super) fn sets(

@@ -1,0 +1,115 @@
+//! One run of `rpicam-vid`: started with its pipes, ended with all that it has started.
+//!
+//! It is a process group of its own, so that Ctrl-C in a terminal reaches pi-send alone, which then ends it in order;
+//! and the kernel kills it when pi-send is killed, so that it never keeps the camera.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
+use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
+
+use super::RpicamError;
+
+/// Without `--flush`, the end of a picture stays in its buffer until the next one comes. It never reads its standard
+/// input: the pipe for the metadata can be there, where it bears a name.
+const ALWAYS: [&str; 6] = [
+    "--timeout=0",
+    "--nopreview",
+    "--output=-",
+    "--flush",
+    "--metadata=/dev/stdin",
+    "--metadata-format=txt",
+];
+
+/// A raw picture that fits into the pipe is written before its buffer is filled again; the kernel's default is 64 kB.
+const PIPE_BYTES: usize = 1 << 20;
+
+/// How long it has to release the camera; then it is killed.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// How often its end is looked for.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// A started `rpicam-vid`. Dropping it ends it.
+pub(super) struct Process {
+    child: Child,
+    metadata: Option<File>,
+}
+
+impl Process {
+    /// Starts it. The calling thread has to stay: when it ends, the kernel kills the process.
+    pub(super) fn start(arguments: &[String]) -> Result<Process, RpicamError> {
+        let mut metadata = None;
+        let child = spawn("vid", |command| {
+            let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
+            metadata = Some(ours.into());
+            let pipes = command.stdin(theirs).stdout(Stdio::piped());
+            pipes.stderr(Stdio::piped()).args(ALWAYS).args(arguments);
+            Ok(())
+        })?;
+        Ok(Process { child, metadata })
+    }
+
+    /// The pipes of its pictures, their metadata and its messages. To be called once.
+    pub(super) fn take_pipes(&mut self) -> (ChildStdout, File, ChildStderr) {
+        let pictures = self.child.stdout.take().expect("it is piped");
+        // Smaller works too: the reader is quick.
+        let _ = fcntl_setpipe_size(&pictures, PIPE_BYTES);
+        let metadata = self.metadata.take().expect("it is piped");
+        let log = self.child.stderr.take().expect("it is piped");
+        (pictures, metadata, log)
+    }
+
+    /// How it ended, once it has.
+    pub(super) fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let group = Pid::from_child(&self.child);
+        let until = Instant::now() + PATIENCE;
+        // Its own way to end in order.
+        let _ = kill_process_group(group, Signal::INT);
+        while self.status().is_none() && Instant::now() < until {
+            thread::sleep(LOOK);
+        }
+        // And what it may have left behind.
+        let _ = kill_process_group(group, Signal::KILL);
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts the program of rpicam-apps with this name, or with that of before, `libcamera-…`.
+#[allow(unsafe_code)]
+pub(super) fn spawn(
+    name: &str,
+    mut prepare: impl FnMut(&mut Command) -> io::Result<()>,
+) -> Result<Child, RpicamError> {
+    let mut spawn = |prefix: &str| {
+        let mut command = Command::new(format!("{prefix}-{name}"));
+        prepare(&mut command)?;
+        // SAFETY: one system call, as is allowed between fork and exec.
+        unsafe {
+            command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
+        }
+        command.process_group(0).spawn()
+    };
+    let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let mut child = spawn("rpicam");
+    if child.as_ref().is_err_and(is_missing) {
+        child = spawn("libcamera");
+    }
+    child.map_err(|error| {
+        RpicamError::Failed(match is_missing(&error) {
+            true => format!("rpicam-{name} is not installed: `sudo apt install rpicam-apps-lite`"),
+            false => format!("rpicam-{name} cannot be started: {error}"),
+        })
+    })
+}
