@@ -70,22 +70,12 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
         let is_for_window = event.is_for_window();
         report(event.severity, event.line, is_for_window);
     };
-    let config = Config {
-        max_cameras: 1,
-        allowed: Allowed(options.allow.clone()),
-        idle_timeout: options.idle_timeout.unwrap_or(IdleTimeout::ByPace),
-        max_frame_bytes: options.max_frame_bytes,
-        max_pixels: options.max_pixels,
-        frames: options.frames,
-        once: options.once,
-        samples: options.headless,
-    };
     let sink = Box::new({
         let sinks = Arc::clone(&sinks);
         move |frame: &_| sinks.put(frame)
     });
     let stop = Arc::clone(&program.stop);
-    let cameras = Arc::new(Cameras::new(config, Some(sink), stop, tell));
+    let cameras = Arc::new(Cameras::new(config(&options), Some(sink), stop, tell));
 
     let reach = Reach::of(&bound);
     for address in &bound {
@@ -125,6 +115,19 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let vanished = options.once && cameras.has_vanished() && reason == Some(Reason::Done);
     let not_recorded = sinks.recorded().recording == Some(false);
     Ok(!vanished && (!not_recorded || reason == Some(Reason::Interrupted)))
+}
+
+fn config(options: &Options) -> Config {
+    Config {
+        max_cameras: 1,
+        allowed: Allowed(options.allow.clone()),
+        idle_timeout: options.idle_timeout.unwrap_or(IdleTimeout::ByPace),
+        max_frame_bytes: options.max_frame_bytes,
+        max_pixels: options.max_pixels,
+        frames: options.frames,
+        once: options.once,
+        samples: options.headless,
+    }
 }
 
 /// Every frame's other ways: recording, snapshots, standard output.
