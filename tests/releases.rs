@@ -14,6 +14,8 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use common::pictures::{cut, near};
+use common::receiver::Listening;
+use common::rpicam::{self, System};
 use common::screen::{Screen, colours};
 use common::{Running, view_recv};
 use pi_stream::source::test_picture::{bars, number_in};
@@ -212,6 +214,27 @@ fn assert_sixty_pictures(sender: &mut Command, viewer: &mut Command) {
     }
 }
 
+/// The same for the camera of a Raspberry Pi, through what stands in for rpicam-vid here.
+fn assert_rpicams_pictures(sender: &mut Command, name: &str) {
+    let system = System::new(name);
+    system.offer(sender);
+    let listening = Listening::start();
+    let args = ["--host", &listening.address(), "--frames", "60"];
+    let mut sender = Running::start(sender.args(args).stdin(Stdio::null()));
+    let frames = listening.accept().frames();
+    let (status, lines) = sender.end();
+    assert_eq!(status.code(), Some(0), "{lines:#?}");
+    let without = "(this pi-send was built without libcamera)";
+    assert!(
+        lines.iter().any(|line| line.contains(without)),
+        "{lines:#?}"
+    );
+    let numbers = Vec::from_iter(frames.iter().map(|frame| rpicam::number(&frame.jpeg)));
+    assert_eq!(numbers.len(), 60);
+    assert!(numbers.is_sorted(), "{numbers:?}");
+    assert!(system.has_ended_in_order() && !system.is_left());
+}
+
 #[test]
 #[ignore = "needs a release"]
 fn programs_of_other_architectures_run_on_both_debians_and_send_all_pictures() {
@@ -244,7 +267,8 @@ fn programs_of_other_architectures_run_on_both_debians_and_send_all_pictures() {
                 assert_sixty_pictures(&mut command, &mut view_recv(&[]));
             }
             assert_sixty_pictures(&mut emulated(&sender), &mut emulated(&viewer));
-            println!("{architecture} on {suite}: 60 of 60 pictures, three times");
+            assert_rpicams_pictures(&mut emulated(&sender), &format!("{architecture}-{suite}"));
+            println!("{architecture} on {suite}: 60 of 60 pictures, four times");
         }
     }
 }

@@ -8,134 +8,51 @@ mod common;
 
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use common::receiver::{Frame, Listening, Session};
+use common::rpicam::{self, System};
 use common::{Running, pi_send, until};
 use serde_json::Value;
 
-/// A system with rpicam-apps, and what the stand-in is told and tells there.
-struct System(PathBuf);
-
-impl System {
-    fn new(name: &str) -> System {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("rpicam-{name}"));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).expect("cargo's folder for tests can be written");
-        let system = System(folder);
-        system.say("starts_in", "0.1");
-        for program in ["rpicam-vid", "rpicam-hello"] {
-            system.install(program, program);
-        }
-        system
-    }
-
-    fn install(&self, name: &str, program: &str) {
-        let python = common::python();
-        let python = python.get_program().to_str().expect("a path of text");
-        let stand_in = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rpicam/stand_in.py");
-        let script = format!("#!/bin/sh\nexec {python} {stand_in} {program} \"$@\"\n");
-        self.say(name, &script);
-        let mode = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(self.0.join(name), mode).expect("it is ours");
-    }
-
-    fn say(&self, name: &str, text: &str) {
-        fs::write(self.0.join(name), text).expect("cargo's folder for tests can be written");
-    }
-
-    /// pi-send with rpicam-vid as its camera.
-    fn pi_send(&self, args: &[&str]) -> Command {
-        let mut command = pi_send(&["--source", "rpicam"]);
-        let path = std::env::var("PATH").expect("there is a PATH");
-        command.args(args).env("RPICAM_STAND_IN", &self.0);
-        command.env("PATH", format!("{}:{path}", self.0.display()));
-        command
-    }
-
-    /// What the stand-in noted.
-    fn log(&self) -> Vec<Value> {
-        let log = fs::read_to_string(self.0.join("log")).unwrap_or_default();
-        log.lines()
-            .map(|line| serde_json::from_str(line).expect("it writes JSON"))
-            .collect()
-    }
-
-    /// The command lines with which it was started.
-    fn starts(&self) -> Vec<Vec<String>> {
-        let starts = self
-            .log()
-            .into_iter()
-            .filter_map(|note| note.get("started").cloned());
-        starts
-            .map(|start| serde_json::from_value(start).expect("a list of texts"))
-            .collect()
-    }
-
-    fn has_ended_in_order(&self) -> bool {
-        self.log()
-            .iter()
-            .any(|note| note.get("ended") == Some(&"in order".into()))
-    }
-
-    /// Whether a process that it noted still runs.
-    fn is_left(&self) -> bool {
-        let pids = self.log().into_iter().map(|note| note["pid"].to_string());
-        pids.into_iter()
-            .any(|pid| Path::new("/proc").join(pid).exists())
-    }
-
-    /// Starts pi-send, to its first connection.
-    fn sending(&self, args: &[&str]) -> (Running, Session) {
-        let listening = Listening::start();
-        let host = listening.address();
-        let sender = Running::start(self.pi_send(&["--host", &host]).args(args));
-        (sender, listening.accept())
-    }
-
-    /// What pi-send says where it cannot start, with that exit status.
-    fn fails(&self, args: &[&str], status: i32) -> String {
-        let mut sender = Running::start(self.pi_send(&["--host", "127.0.0.1:9"]).args(args));
-        let (ended, lines) = sender.end();
-        assert_eq!(ended.code(), Some(status), "{lines:#?}");
-        lines.join("\n")
-    }
+/// pi-send with rpicam-vid as its camera.
+fn pi_send_on(system: &System, args: &[&str]) -> Command {
+    let mut command = pi_send(&["--source", "rpicam"]);
+    system.offer(command.args(args));
+    command
 }
 
-/// The number of the picture, of which 200 are told apart; fails where it is torn, or has other colours.
+/// Starts pi-send, to its first connection.
+fn sending(system: &System, args: &[&str]) -> (Running, Session) {
+    let listening = Listening::start();
+    let host = listening.address();
+    let sender = Running::start(pi_send_on(system, &["--host", &host]).args(args));
+    (sender, listening.accept())
+}
+
+/// What pi-send says where it cannot start, with that exit status.
+fn fails(system: &System, args: &[&str], status: i32) -> String {
+    let mut sender = Running::start(pi_send_on(system, &["--host", "127.0.0.1:9"]).args(args));
+    let (ended, lines) = sender.end();
+    assert_eq!(ended.code(), Some(status), "{lines:#?}");
+    lines.join("\n")
+}
+
 fn number(frame: &Frame) -> u8 {
-    let picture = frame.decode();
-    let (width, height) = picture.dimensions();
-    let [grey, ..] = picture.get_pixel(width / 4, 0).0;
-    for y in (0..height).step_by(8) {
-        for (x, expected) in [(width / 4, grey), (width * 3 / 4, 255 - grey)] {
-            let seen = picture.get_pixel(x, y).0;
-            let is_right = common::pictures::near(seen, [expected; 3], 4);
-            assert!(
-                is_right,
-                "{seen:?} at {x},{y}, not {expected}: torn, or of another range"
-            );
-        }
-    }
-    grey
+    rpicam::number(&frame.jpeg)
 }
 
 /// The stand-in's own output at 640x480, of which `read` reads something before SIGINT ends it.
 fn raw_output(system: &System, flush: &[&str], read: impl FnOnce(&mut dyn Read)) -> Vec<u8> {
-    let mut command = Command::new(system.0.join("rpicam-vid"));
+    let mut command = Command::new(system.path("rpicam-vid"));
     let args = [
         "--codec=yuv420",
         "--width=640",
         "--height=480",
         "--framerate=30",
     ];
-    command
-        .args(args)
-        .args(flush)
-        .env("RPICAM_STAND_IN", &system.0);
+    system.offer(command.args(args).args(flush));
     let mut running = Running::start_with(&mut command, Stdio::piped());
     let mut stdout = running.take_stdout().expect("it is piped");
     read(&mut stdout);
@@ -181,7 +98,7 @@ fn the_stand_in_has_the_traps_of_the_real_one() {
 #[test]
 fn pictures_come_whole_and_in_their_colours() {
     let system = System::new("whole");
-    let (mut sender, mut session) = system.sending(&["--res", "640x480", "--frames", "40"]);
+    let (mut sender, mut session) = sending(&system, &["--res", "640x480", "--frames", "40"]);
     let frames = session.frames();
     assert_eq!(frames.len(), 40);
     let numbers = Vec::from_iter(frames.iter().map(number));
@@ -199,7 +116,7 @@ fn pictures_come_whole_and_in_their_colours() {
 fn a_width_whose_padding_nobody_knows_is_taken_as_jpegs() {
     let system = System::new("jpegs");
     let args = ["--res", "500x300", "--quality", "90", "--frames", "20"];
-    let (_sender, mut session) = system.sending(&args);
+    let (_sender, mut session) = sending(&system, &args);
     let frames = session.frames();
     assert_eq!(frames.len(), 20);
     for frame in &frames {
@@ -213,7 +130,7 @@ fn a_width_whose_padding_nobody_knows_is_taken_as_jpegs() {
 #[test]
 fn a_frame_is_stamped_with_the_time_that_the_sensor_says() {
     let system = System::new("stamp");
-    let (_sender, mut session) = system.sending(&["--fps", "10", "--frames", "10"]);
+    let (_sender, mut session) = sending(&system, &["--fps", "10", "--frames", "10"]);
     let stamps = session
         .frames()
         .into_iter()
@@ -228,7 +145,7 @@ fn a_frame_is_stamped_with_the_time_that_the_sensor_says() {
 #[test]
 fn the_newest_picture_is_sent_while_a_slow_link_holds_the_sender() {
     let system = System::new("newest");
-    let (_sender, mut session) = system.sending(&["--fps", "5", "--res", "1280x720"]);
+    let (_sender, mut session) = sending(&system, &["--fps", "5", "--res", "1280x720"]);
     let next = |session: &mut Session| {
         let frame = session.frame().expect("it sends on");
         number(&frame);
@@ -312,12 +229,15 @@ const MAPPED: &[&[(&str, &str)]] = &[
 fn every_option_of_the_camera_has_its_place_on_the_command_line() {
     let system = System::new("options");
     system.say("mine.json", "{}");
-    let tuning = system.0.join("mine.json");
+    let tuning = system.path("mine.json");
     for group in MAPPED {
         let (mut sender, mut session) = {
             let ours = group.iter().flat_map(|(ours, _)| ours.split(' '));
             let tuning = ["--tuning-file", tuning.to_str().expect("a path of text")];
-            system.sending(&Vec::from_iter(ours.chain(tuning).chain(["--frames", "1"])))
+            sending(
+                &system,
+                &Vec::from_iter(ours.chain(tuning).chain(["--frames", "1"])),
+            )
         };
         assert_eq!(session.frames().len(), 1, "{group:?}");
         assert_eq!(sender.end().0.code(), Some(0), "{group:?}");
@@ -337,7 +257,7 @@ fn every_option_of_the_camera_has_its_place_on_the_command_line() {
 #[test]
 fn a_quarter_turn_is_made_here() {
     let system = System::new("quarter");
-    let (_sender, mut session) = system.sending(&["--rotation", "90", "--frames", "2"]);
+    let (_sender, mut session) = sending(&system, &["--rotation", "90", "--frames", "2"]);
     let frames = session.frames();
     assert_eq!(frames[0].decode().dimensions(), (480, 640));
     let line = system.starts()[0].join(" ");
@@ -351,11 +271,11 @@ fn a_quarter_turn_is_made_here() {
 fn an_option_that_this_version_does_not_know_is_refused_by_its_name() {
     let system = System::new("unknown");
     system.say("unknown", "flicker-period");
-    let said = system.fails(&["--flicker-period", "10ms"], 2);
+    let said = fails(&system, &["--flicker-period", "10ms"], 2);
     assert!(said.contains("--flicker-period: "), "{said}");
-    let said = system.fails(&["--control", "Sharpness=2"], 2);
+    let said = fails(&system, &["--control", "Sharpness=2"], 2);
     assert!(said.contains("--control Sharpness=2"), "{said}");
-    let said = system.fails(&["--camera", "imx999"], 2);
+    let said = fails(&system, &["--camera", "imx999"], 2);
     assert!(
         said.contains("imx999") && said.contains("1: imx708_wide"),
         "{said}"
@@ -366,7 +286,7 @@ fn an_option_that_this_version_does_not_know_is_refused_by_its_name() {
 fn a_camera_that_dies_in_the_midst_of_a_picture_comes_back() {
     let system = System::new("dies");
     system.say("dies_after", "10");
-    let (mut sender, mut session) = system.sending(&["--res", "640x480"]);
+    let (mut sender, mut session) = sending(&system, &["--res", "640x480"]);
     for _ in 0..30 {
         number(&session.frame().expect("it sends on"));
     }
@@ -380,7 +300,7 @@ fn a_camera_that_dies_in_the_midst_of_a_picture_comes_back() {
 fn nothing_is_left_behind_by_a_pi_send_that_is_killed() {
     for signal in ["KILL", "TERM", "INT"] {
         let system = System::new(&format!("left-{signal}"));
-        let (mut sender, mut session) = system.sending(&[]);
+        let (mut sender, mut session) = sending(&system, &[]);
         number(&session.frame().expect("it sends"));
         assert!(system.is_left());
         sender.signal(signal);
@@ -393,13 +313,13 @@ fn nothing_is_left_behind_by_a_pi_send_that_is_killed() {
 #[test]
 fn what_is_wrong_with_the_camera_is_said_in_words_that_help() {
     let system = System::new("wrong");
-    let (_sender, mut session) = system.sending(&[]);
+    let (_sender, mut session) = sending(&system, &[]);
     number(&session.frame().expect("it sends"));
-    let said = system.fails(&[], 1);
+    let said = fails(&system, &[], 1);
     assert!(said.contains("another program uses the camera"), "{said}");
     let system = System::new("absent");
     system.say("absent", "1");
-    let said = system.fails(&[], 1);
+    let said = fails(&system, &[], 1);
     assert!(said.contains("no camera found"), "{said}");
     let mut without = pi_send(&["--source", "rpicam", "--host", "127.0.0.1:9"]);
     let (status, lines) = Running::start(without.env("PATH", "/nonexistent")).end();
@@ -415,24 +335,22 @@ fn the_name_that_rpicam_vid_had_before_works_too() {
         ("libcamera-vid", "rpicam-vid"),
         ("libcamera-hello", "rpicam-hello"),
     ] {
-        fs::remove_file(system.0.join(program)).expect("it is there");
+        fs::remove_file(system.path(program)).expect("it is there");
         system.install(old, program);
     }
-    let (_sender, mut session) = system.sending(&["--camera", "imx219", "--frames", "3"]);
+    let (_sender, mut session) = sending(&system, &["--camera", "imx219", "--frames", "3"]);
     assert_eq!(session.frames().len(), 3);
 }
 
 #[test]
 fn its_cameras_are_listed() {
     let system = System::new("list");
-    let table = system
-        .pi_send(&["--list-cameras"])
+    let table = pi_send_on(&system, &["--list-cameras"])
         .output()
         .expect("it runs");
     let table = String::from_utf8_lossy(&table.stdout);
     assert!(table.contains("1640x1232 [41.85 fps"), "{table}");
-    let json = system
-        .pi_send(&["--list-cameras=json"])
+    let json = pi_send_on(&system, &["--list-cameras=json"])
         .output()
         .expect("it runs");
     let cameras: Value = serde_json::from_slice(&json.stdout).expect("it is JSON");

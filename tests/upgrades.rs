@@ -91,7 +91,8 @@ fn works_together(sender: &Path, viewer: &Path) {
             picture.get_pixel(x, y).0[0]
         })
     });
-    assert!(numbers.is_sorted(), "{:?}", Vec::from_iter(numbers));
+    let numbers = Vec::from_iter(numbers);
+    assert!(numbers.is_sorted(), "{numbers:?}");
 
     let mut receiving = Running::start(&mut listening(&[]));
     let host = receiving.listening_on().to_string();

@@ -14,6 +14,8 @@ pub mod disk;
 pub mod figures;
 pub mod pictures;
 pub mod receiver;
+#[cfg(target_os = "linux")]
+pub mod rpicam;
 #[cfg(all(target_os = "linux", feature = "view"))]
 pub mod screen;
 #[cfg(target_os = "linux")]

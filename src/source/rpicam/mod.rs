@@ -177,6 +177,9 @@ fn serve(
     })
 }
 
+/// Reads the next picture's bytes; `false` where there is none.
+type ReadNext = dyn FnMut(&mut Vec<u8>) -> bool;
+
 /// Puts pictures into the feed, each with what its metadata say, until the pipe ends. What ended it, the process says.
 fn read(
     mut pictures: ChildStdout,
@@ -186,7 +189,7 @@ fn read(
     report: &dyn Fn(Severity, String),
 ) {
     let raw = options.raw();
-    let mut read: Box<dyn FnMut(&mut Vec<u8>) -> bool> = match raw {
+    let mut read: Box<ReadNext> = match raw {
         Some(blank) => Box::new(move |bytes| {
             bytes.resize(blank.bytes() as usize, 0);
             pictures.read_exact(bytes).is_ok()
