@@ -1,4 +1,5 @@
-//! The camera of a build without it: the same interface, and the one error that says what would help.
+//! The camera of a build without libcamera: the same interface, and one error. On Linux, `--source rpicam` stands in for
+//! it.
 
 mod config;
 
@@ -13,15 +14,10 @@ use crate::source::Feed;
 pub const IS_BUILT_IN: bool = false;
 
 #[derive(Debug, thiserror::Error)]
-#[error("{}", REMEDY)]
-pub struct CameraError;
-
-const REMEDY: &str = if cfg!(target_os = "linux") {
-    "this pi-send was built without the camera: build it with 'cargo build --release --features camera' \
-     (needs Rust 1.87, libcamera-dev and libclang-dev), or take --source test, a FILE or -"
-} else {
+#[error(
     "cameras are reached through libcamera, which exists on Linux only: take --source test, a FILE or -"
-};
+)]
+pub struct CameraError;
 
 impl CameraError {
     pub fn is_usage(&self) -> bool {

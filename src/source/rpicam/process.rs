@@ -108,7 +108,10 @@ pub(super) fn spawn(
     }
     child.map_err(|error| {
         RpicamError::Failed(match is_missing(&error) {
-            true => format!("rpicam-{name} is not installed: `sudo apt install rpicam-apps-lite`"),
+            true => format!(
+                "rpicam-{name} is not installed: on a Raspberry Pi, `sudo apt install rpicam-apps-lite`; elsewhere, take \
+                 --source test, a FILE or -"
+            ),
             false => format!("rpicam-{name} cannot be started: {error}"),
         })
     })
