@@ -72,12 +72,8 @@ fn works_together(sender: &Path, viewer: &Path) {
     let (mut receiving, output) = Running::start_collecting(&mut listening(&["--output", "-"]));
     let host = receiving.listening_on().to_string();
     let (mut sending, figures) = send(&host, &["--frames", "60"]);
-    let closing = figures.closing();
-    assert_eq!(closing["frames"], 60, "{closing}");
-    assert!(
-        closing["latency_ms"].is_f64(),
-        "not acknowledged: {closing}"
-    );
+    figures.wait_for("latency, so acks", |figures| figures["latency_ms"].as_f64());
+    assert_eq!(figures.closing()["frames"], 60);
     assert_eq!(sending.end().0.code(), Some(0));
     let (status, lines) = receiving.end();
     assert_eq!(status.code(), Some(0), "no end marker: {lines:#?}");
