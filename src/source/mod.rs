@@ -3,8 +3,12 @@
 //! ```text
 //! test_picture ─┐ draws                         ┌─ stream::reader   which format? where in the stream?
 //! stream ───────┼─▶ Feed: a Slot ─▶ sender      ├─ stream::mjpeg    JPEGs as they are
-//! (camera) ─────┘   newest wins, or every one   └─ stream::y4m      raw pictures
+//! rpicam ───────┤   newest wins, or every one   └─ stream::y4m      raw pictures
+//! (camera) ─────┘
 //! ```
+//!
+//! What both ways to a camera need stands here too: `clock` (when a stamp was), `log` (what its software says),
+//! `tuning` (where a sensor's tuning file is).
 //!
 //! Each source runs on a thread of its own, blocks on its camera, its clock (`pace`) or its file, and
 //! puts its pictures into a [`Feed`]. It never waits for the network, except where every frame counts
