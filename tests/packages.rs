@@ -1,78 +1,19 @@
-//! The Debian packages, and the service that keeps a camera streaming from boot on.
+//! The Debian packages.
 //!
-//! scripts/package builds the packages, scripts/test says in `PI_STREAM_DEBS` where they lie; without that, what is
-//! about them is skipped, loudly. Nothing is installed into this system: dpkg and systemctl work on folders. There is
-//! no systemd running where tests run, so that the unit is checked by systemd's own tools, and its command line is
-//! run as systemd would run it.
+//! scripts/package builds them, scripts/test says in `PI_STREAM_DEBS` where they lie; without that, what is about them is
+//! skipped, loudly. Nothing is installed into this system: dpkg works on folders.
 #![cfg(all(feature = "send", feature = "view", target_os = "linux"))]
 
 mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
-use common::Running;
-use common::receiver::Listening;
+use common::system::{files, packages, run};
 
-const UNIT: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/scripts/debian/pi-send.service"
-);
-const INSTALL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/install-service");
 const NOTICES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/notices");
-
-/// A user that is nobody's: the first of those that systemd gives to services.
-const NOBODYS_ID: &str = "61184";
-
-/// The packages pi-send and view-recv; `None`, loudly, where nobody has built them.
-fn packages() -> Option<[PathBuf; 2]> {
-    let Some(folder) = std::env::var_os("PI_STREAM_DEBS") else {
-        eprintln!(
-            "SKIPPED: PI_STREAM_DEBS is not set (scripts/test does), the packages are not tested"
-        );
-        return None;
-    };
-    let built: Vec<PathBuf> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    Some(["pi-send_", "view-recv_"].map(|name| {
-        let is_it = |path: &&PathBuf| {
-            path.file_name()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .starts_with(name)
-        };
-        built.iter().find(is_it).expect(name).clone()
-    }))
-}
-
-/// Runs it to its end; stdout, where it went well.
-fn run(command: &mut Command) -> String {
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {told}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// All files and links under a folder, as paths from there on.
-fn files(root: &Path) -> Vec<String> {
-    let found = run(Command::new("find")
-        .arg(root)
-        .args(["!", "-type", "d", "-printf", "%P\\n"]));
-    found.lines().map(str::to_owned).collect()
-}
-
-/// What a line `NAME=…` of a unit or a file of defaults says.
-fn value<'a>(text: &'a str, name: &str) -> &'a str {
-    text.lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
-        .unwrap_or_else(|| panic!("no {name} in {text}"))
-}
 
 /// The crates that a program contains, by the places of panics in it: each is a path in cargo's registry.
 fn crates_in(program: &[u8]) -> BTreeSet<String> {
@@ -144,6 +85,8 @@ fn packages_bring_program_manual_completions_and_service_and_leave_nothing_behin
             "usr/share/zsh/vendor-completions/_@",
             "usr/share/fish/vendor_completions.d/@.fish",
             "usr/share/doc/@/copyright",
+            "usr/lib/systemd/system/@.service",
+            "etc/default/@",
         ] {
             let place = place.replace('@', program);
             assert!(
@@ -169,17 +112,11 @@ fn packages_bring_program_manual_completions_and_service_and_leave_nothing_behin
             .join(program);
         run(Command::new("bash").arg("-n").arg(completions));
     }
-    for place in [
-        "usr/lib/systemd/system/pi-send.service",
-        "etc/default/pi-send",
-    ] {
-        assert!(installed.iter().any(|path| path == place), "{place}");
-    }
     assert!(
         !installed
             .iter()
             .any(|path| path.contains("multi-user.target.wants")),
-        "a service that does not know yet where to send was enabled"
+        "a service that nobody has set up was enabled"
     );
 
     run(dpkg(root.path()).args(["--purge", "pi-send", "view-recv"]));
@@ -250,145 +187,5 @@ fn notices_name_all_that_these_programs_contain() {
     ] {
         let notices = run(Command::new(NOTICES).args([program, features]));
         assert_noticed(Path::new(place), &notices);
-    }
-}
-
-#[test]
-fn the_service_of_the_package_sends_as_a_user_of_its_own() {
-    let Some([package, _]) = packages() else {
-        return;
-    };
-    let root = tempfile::tempdir().unwrap();
-    fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    run(Command::new("dpkg-deb")
-        .arg("--extract")
-        .arg(package)
-        .arg(root.path()));
-
-    let unit =
-        fs::read_to_string(root.path().join("usr/lib/systemd/system/pi-send.service")).unwrap();
-    let defaults = root
-        .path()
-        .join(value(&unit, "EnvironmentFile").trim_start_matches('/'));
-    let defaults = fs::read_to_string(defaults).unwrap();
-    assert_eq!(value(&defaults, "PI_SEND_OPTIONS"), "\"\"");
-    assert_eq!(value(&unit, "SupplementaryGroups"), "video");
-
-    let viewer = Listening::start();
-    let options = format!("--host {} --source test --frames 3", viewer.address());
-    let line = value(&unit, "ExecStart").replace("$PI_SEND_OPTIONS", &options);
-    let (program, arguments) = line.split_once(' ').unwrap();
-    let program = root.path().join(program.trim_start_matches('/'));
-    let mut command = if run(Command::new("id").arg("-u")).trim() == "0" {
-        let mut command = Command::new("setpriv");
-        command
-            .args([
-                "--reuid", NOBODYS_ID, "--regid", NOBODYS_ID, "--groups", "video",
-            ])
-            .args(["--no-new-privs", "--bounding-set", "-all"])
-            .arg(program);
-        command
-    } else {
-        Command::new(program)
-    };
-    command
-        .args(arguments.split(' '))
-        .env_clear()
-        .stdin(Stdio::null());
-    let mut sender = Running::start(&mut command);
-    let mut session = viewer.accept();
-    let frames = std::iter::from_fn(|| session.frame()).count();
-    drop(session);
-    let (status, lines) = sender.end();
-    assert!(status.success(), "{lines:#?}");
-    assert_eq!(frames, 3);
-}
-
-#[test]
-fn systemd_takes_the_service_and_finds_it_well_confined() {
-    let root = tempfile::tempdir().unwrap();
-    let program = root.path().join("pi-send");
-    fs::copy(env!("CARGO_BIN_EXE_pi-send"), &program).unwrap();
-    // As it will be, but for the program's place: it is not installed here. Nor are its man pages.
-    let unit = fs::read_to_string(UNIT)
-        .unwrap()
-        .replace("/usr/bin/pi-send", program.to_str().unwrap());
-    let path = root.path().join("pi-send.service");
-    fs::write(&path, unit).unwrap();
-    let verified = Command::new("systemd-analyze")
-        .args(["verify", "--man=no"])
-        .arg(&path)
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&verified.stderr);
-    // What it says of this system's own units is not ours.
-    let ours = told.lines().any(|line| line.contains("pi-send"));
-    assert!(verified.status.success() && !ours, "{told}");
-    // Of 10, where 10 is what a service without any of this has; 2 is "OK" in systemd's words.
-    run(Command::new("systemd-analyze")
-        .args(["security", "--offline=yes", "--threshold=20"])
-        .arg(&path));
-}
-
-#[test]
-fn one_command_installs_the_service_and_one_removes_it() {
-    let root = tempfile::tempdir().unwrap();
-    let install = || {
-        let mut command = Command::new(INSTALL);
-        command.arg("--root").arg(root.path());
-        command.args(["--program", env!("CARGO_BIN_EXE_pi-send")]);
-        command
-    };
-    for size in ["640x480", "1280x720"] {
-        run(install().args(["--host", "192.168.1.159:9000", "--res", size]));
-        let defaults = fs::read_to_string(root.path().join("etc/default/pi-send")).unwrap();
-        let expected = format!("\"--host 192.168.1.159:9000 --res {size}\"");
-        assert_eq!(value(&defaults, "PI_SEND_OPTIONS"), expected);
-    }
-    let unit = "etc/systemd/system/pi-send.service";
-    let unit = fs::read_to_string(root.path().join(unit)).unwrap();
-    assert!(value(&unit, "ExecStart").starts_with("/usr/local/bin/pi-send --stats off "));
-    assert!(root.path().join("usr/local/bin/pi-send").exists());
-    let wants = "etc/systemd/system/multi-user.target.wants/pi-send.service";
-    assert!(
-        root.path().join(wants).is_symlink(),
-        "it does not start at boot"
-    );
-
-    run(install().arg("--remove"));
-    assert_eq!(files(root.path()), Vec::<String>::new());
-}
-
-#[test]
-fn a_service_is_started_again_however_it_ended_but_for_wrong_options() {
-    let unit = fs::read_to_string(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/scripts/debian/pi-send.service"
-    ));
-    let unit = unit.unwrap();
-    assert_eq!(value(&unit, "Restart"), "always");
-    assert_eq!(value(&unit, "RestartPreventExitStatus"), "2");
-}
-
-#[test]
-fn a_service_that_could_not_work_is_refused() {
-    for (wrong, said) in [
-        (&["--res", "640x480"][..], "--host is missing"),
-        (&["--host", "pi", "--name", "my garden"], "no spaces"),
-        (&["--host", "pi", "--name", "$HOME"], "no spaces"),
-        (&["--host", "pi", "--stats", "json"], "--stats"),
-        (&["--remove", "--host", "pi"], "--remove takes no"),
-    ] {
-        let root = tempfile::tempdir().unwrap();
-        let output = Command::new(INSTALL)
-            .arg("--root")
-            .arg(root.path())
-            .args(wrong)
-            .output()
-            .unwrap();
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{wrong:?}: {told}");
-        assert!(told.contains(said), "{wrong:?}: {told}");
-        assert_eq!(files(root.path()), Vec::<String>::new());
     }
 }

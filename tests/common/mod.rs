@@ -19,6 +19,8 @@ pub mod rpicam;
 #[cfg(all(target_os = "linux", feature = "view"))]
 pub mod screen;
 #[cfg(target_os = "linux")]
+pub mod system;
+#[cfg(target_os = "linux")]
 pub mod terminal;
 
 use std::io::{BufRead, BufReader, Read};
