@@ -1,7 +1,12 @@
 //! What the protocol adds to a frame: the stamp and the wire, by the frame's size.
 //! `cargo bench --bench protocol`.
 
+use std::io::Read;
+
 use divan::{Bencher, counter::BytesCount};
+use pi_stream::Key;
+use pi_stream::protocol::encrypted::handshake::{Handshake, Role, Status, answer, hello};
+use pi_stream::protocol::encrypted::records::{Opener, Sealer};
 use pi_stream::protocol::stamp::{self, Stamp};
 use pi_stream::protocol::wire::{self, DEFAULT_MAX_FRAME_BYTES, FrameReader};
 
@@ -54,4 +59,62 @@ fn wire_write_and_read(bencher: Bencher<'_, '_>, bytes: usize) {
             .read(line.as_slice(), &mut received)
             .expect("what was written")
     });
+}
+
+/// What a dialler seals with, and its listener opens with.
+fn records() -> (Sealer, Opener) {
+    let key = Key::random().expect("random numbers");
+    let (hello, answer) = (hello(&key, Role::Sends), answer(Status::GoOn));
+    let mut dialler = Handshake::dial(&key, &hello, &answer);
+    let mut listener = Handshake::accept(&key, &hello, &answer);
+    let first = dialler.write().expect("it is its turn");
+    listener.read(&first).expect("the same key");
+    let second = listener.write().expect("it is its turn");
+    dialler.read(&second).expect("the same key");
+    let sealer = dialler.into_records().expect("both have spoken").0;
+    (sealer, listener.into_records().expect("both have spoken").1)
+}
+
+#[divan::bench]
+fn handshake_of_both_sides(bencher: Bencher<'_, '_>) {
+    bencher.bench_local(records);
+}
+
+#[divan::bench(args = FRAMES)]
+fn sealed_write(bencher: Bencher<'_, '_>, bytes: usize) {
+    let (jpeg, (mut sealer, _)) = (frame(bytes), records());
+    bencher.counter(BytesCount::new(bytes)).bench_local(|| {
+        let written = sealer.write_frame(&mut std::io::sink(), &[&jpeg]);
+        written.expect("writing to nowhere");
+    });
+}
+
+#[divan::bench(args = FRAMES)]
+fn sealed_write_and_read(bencher: Bencher<'_, '_>, bytes: usize) {
+    let (jpeg, (mut sealer, mut opener)) = (frame(bytes), records());
+    let (mut line, mut received) = (Vec::new(), Vec::new());
+    bencher.counter(BytesCount::new(bytes)).bench_local(|| {
+        line.clear();
+        let written = sealer.write_frame(&mut line, &[&jpeg]);
+        written.expect("writing to memory");
+        let from = Arriving(&mut opener, &line);
+        FrameReader::new(DEFAULT_MAX_FRAME_BYTES)
+            .read(from, &mut received)
+            .expect("what was written")
+    });
+}
+
+/// What has arrived, opened.
+struct Arriving<'a>(&'a mut Opener, &'a [u8]);
+
+impl Read for Arriving<'_> {
+    fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            if let Some(bytes) = self.0.read(to)? {
+                return Ok(bytes);
+            }
+            let came = self.1.read(self.0.room())?;
+            self.0.came(came);
+        }
+    }
 }

@@ -1,13 +1,13 @@
 //! Receives several cameras at once and says how many frames came of each, and how bright they are.
 //!
-//!     cargo run --example cameras -- 0.0.0.0:8000 [FRAMES]
+//!     cargo run --example cameras -- 0.0.0.0:8000 [FRAMES [KEY-FILE]]
 //!
-//! Then, on each Pi: pi-send --host THIS-MACHINE --name SOMETHING
+//! Then, on each Pi: pi-send --host THIS-MACHINE --name SOMETHING [--key FILE]
 
 use std::collections::BTreeMap;
 
 use image::imageops;
-use pi_stream::Receiver;
+use pi_stream::{Key, Receiver, ReceiverOptions};
 
 /// Further cameras wait until one of these has been gone for ten minutes.
 const MAX_CAMERAS: usize = 4;
@@ -18,7 +18,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let frames = args
         .next()
         .map_or(Ok(usize::MAX), |frames| frames.parse())?;
-    let receiver = Receiver::bind_many(address.parse()?, MAX_CAMERAS)?;
+    let options = ReceiverOptions {
+        max_cameras: MAX_CAMERAS,
+        key: args.next().map(Key::read).transpose()?,
+    };
+    let receiver = Receiver::bind_with(address.parse()?, options)?;
     println!("listening on {}", receiver.address());
 
     let mut counts = BTreeMap::<String, u64>::new();

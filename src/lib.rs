@@ -70,8 +70,9 @@ pub use self::{
     net::listen::ListenError,
     protocol::stamp::{Name, Stamp},
     recv::frame::{ClockOff, Frame, Received},
-    recv::receiver::{ReceiveError, Receiver},
+    recv::receiver::{ReceiveError, Receiver, ReceiverOptions},
 };
+pub use self::{net::key_file::KeyFileError, protocol::encrypted::key::Key};
 #[cfg(feature = "send")]
 pub use self::{
     picture::{Picture, PixelFormat, Pixels, Plane},

@@ -14,8 +14,13 @@ use std::io::Read;
 use std::time::Duration;
 
 use dice::Dice;
+use pi_stream::Key;
 use pi_stream::jpeg::{self, Decoder};
 use pi_stream::picture::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
+use pi_stream::protocol::encrypted::handshake::{
+    Handshake, Role, Status, answer, hello, judge, status,
+};
+use pi_stream::protocol::encrypted::records::{Opener, Sealer};
 use pi_stream::protocol::stamp::{self, Name, Stamp};
 use pi_stream::protocol::wire::{Ack, FrameReader, ReadError, write_end, write_frame};
 use pi_stream::source::stream::{Reader, Skipped};
@@ -235,7 +240,7 @@ fn for_some_seeds(name: &str, of: u64, case: impl Fn(&mut Dice) -> usize) {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
     let inputs: u64 = number("PI_STREAM_FUZZ_INPUTS").unwrap_or(200_000);
     let start: u64 = number("PI_STREAM_FUZZ_SEED").unwrap_or(0);
-    // Six readers share them; the decoder takes a few more.
+    // Six readers share them; the decoder, the key's records and handshakes take a few more.
     for seed in start..start + inputs.div_ceil(6 * of) {
         let failed = FailedSeed { name, seed };
         LARGEST.set(0);
@@ -286,6 +291,101 @@ fn acks_come_as_they_were_written_and_torn_ones_are_none() {
         assert_eq!(Ack::read(&mut &*bytes).unwrap(), Some(ack));
         bytes.truncate(dice.below(8));
         assert_eq!(Ack::read(&mut &*bytes).unwrap(), None);
+    });
+}
+
+/// One direction of a connection with a key.
+fn sealed() -> (Sealer, Opener) {
+    let key = Key::random().unwrap();
+    let (hello, answer) = (hello(&key, Role::Sends), answer(Status::GoOn));
+    let mut dialler = Handshake::dial(&key, &hello, &answer);
+    let mut listener = Handshake::accept(&key, &hello, &answer);
+    listener.read(&dialler.write().unwrap()).unwrap();
+    dialler.read(&listener.write().unwrap()).unwrap();
+    let sealer = dialler.into_records().unwrap().0;
+    (sealer, listener.into_records().unwrap().1)
+}
+
+/// All bytes that come out of a sealed stream until it ends or breaks, in pieces as they come and are asked for.
+fn open(mut opener: Opener, mut stream: &[u8], dice: &mut Dice) -> Vec<u8> {
+    let (mut plain, mut piece) = (Vec::new(), [0; 2048]);
+    loop {
+        let wanted = [1, 4, 70, 2048][dice.below(4)];
+        match opener.read(&mut piece[..wanted]) {
+            Ok(Some(bytes)) => plain.extend(&piece[..bytes]),
+            Ok(None) if stream.is_empty() => return plain,
+            Ok(None) => {
+                let room = opener.room();
+                let most = (1 + dice.below(300)).min(room.len());
+                let came = stream.read(&mut room[..most]).unwrap();
+                opener.came(came);
+                if dice.below(4) == 0 {
+                    let _ = opener.look_ahead();
+                }
+            }
+            Err(_) => {
+                // And so it stays.
+                assert!(opener.read(&mut piece).is_err());
+                return plain;
+            }
+        }
+    }
+}
+
+#[test]
+fn records_that_were_changed_give_no_byte_and_those_before_them_all() {
+    let (mut sealer, opener) = sealed();
+    let (mut stream, mut ends) = (Vec::new(), Vec::new());
+    let pieces = [4, 60, 1000, 1, 300].map(|bytes: usize| vec![bytes as u8; bytes]);
+    for piece in &pieces {
+        sealer.seal(piece).unwrap();
+        stream = sealer.sealed().to_vec();
+        ends.push(stream.len());
+    }
+    for_seeds("record", |dice| {
+        let mut changed = stream.clone();
+        dice.mutate(&mut changed);
+        let same = stream.iter().zip(&changed).take_while(|(a, b)| a == b);
+        let same = same.count();
+        let whole = ends.iter().filter(|end| **end <= same).count();
+        let plain = open(opener.clone(), &changed, dice);
+        assert!(plain == pieces[..whole].concat(), "{whole} whole ones");
+    });
+}
+
+#[test]
+fn a_handshake_of_which_any_byte_was_changed_proves_nothing() {
+    let key = Key::random().unwrap();
+    let change = |bytes: &mut [u8], dice: &mut Dice| {
+        let at = dice.below(bytes.len());
+        bytes[at] ^= 1 + dice.below(255) as u8;
+    };
+    for_some_seeds("handshake", 2, |dice| {
+        let (hello, answer) = (hello(&key, Role::Sends), answer(Status::GoOn));
+        let (mut heard, mut answered) = (hello, answer);
+        let which = dice.below(4);
+        match which {
+            0 => change(&mut heard, dice),
+            1 => change(&mut answered, dice),
+            _ => {}
+        }
+        // Advice, whatever it says.
+        judge(&heard, &key, Role::Receives);
+        status(&answered);
+        let mut dialler = Handshake::dial(&key, &hello, &answered);
+        let mut listener = Handshake::accept(&key, &heard, &answer);
+        let mut message = dialler.write().unwrap();
+        if which == 2 {
+            change(&mut message, dice);
+        }
+        assert_eq!(listener.read(&message).is_ok(), which == 3);
+        if which == 3 {
+            let mut message = listener.write().unwrap();
+            change(&mut message, dice);
+            assert!(dialler.read(&message).is_err());
+            assert!(dialler.into_records().is_err());
+        }
+        MAX_ALLOCATION
     });
 }
 

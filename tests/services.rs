@@ -184,6 +184,29 @@ fn one_command_installs_a_service_and_one_removes_it() {
         }
         let unit = format!("etc/systemd/system/{name}.service");
         let unit = fs::read_to_string(root.path().join(unit)).unwrap();
+        let key = root.path().join("garden.key");
+        fs::write(&key, "a secret").unwrap();
+        let handed_over = root.path().join(format!("etc/credstore/{name}.key"));
+        let credential = format!("pi-stream.key:{name}.key");
+        assert_eq!(value(&unit, "LoadCredential"), credential);
+        for keyed in [true, false] {
+            let mut install = install(root.path());
+            install.args(["--program", program]).args(given);
+            install.args(["--host", "pi"].into_iter().filter(|_| given.is_none()));
+            if keyed {
+                install.arg("--key").arg(&key);
+            }
+            run(&mut install);
+            assert_eq!(handed_over.exists(), keyed);
+            if keyed {
+                let mode = fs::metadata(&handed_over).unwrap().permissions().mode();
+                assert_eq!(mode & 0o777, 0o600);
+                assert_eq!(fs::read_to_string(&handed_over).unwrap(), "a secret");
+                let defaults = fs::read_to_string(root.path().join("etc/default").join(name));
+                assert!(!defaults.unwrap().contains("key"));
+            }
+        }
+        fs::remove_file(&key).unwrap();
         let (program, arguments) = started(&unit, "");
         assert_eq!(program, format!("/usr/local/bin/{name}"));
         assert!(arguments.join(" ").contains("--stats off"), "{unit}");
@@ -220,6 +243,7 @@ fn a_service_that_could_not_work_is_refused() {
         ("--host pi --name my\tgarden", "no spaces"),
         ("--host pi --name $HOME", "no spaces"),
         ("--host pi --stats json", "--stats"),
+        ("--host pi --key none.key", "--new-key none.key"),
         ("view-recv --stats=line", "--stats"),
         ("view-recv --output -", "--output"),
         ("view-recv --headless", "--headless"),

@@ -27,6 +27,8 @@ const PI_SEND: &[Row] = &[
     (&["--port", "0"], "1..=65535"),
     (&["--port", "65536"], "1..=65535"),
     (&["--port", "9000", "--host", "pi:8000"], "--port 9000"),
+    (&["--key", ""], "--key <FILE>"),
+    (&["--new-key", "a.key"], "cannot be used with"),
     (&["--no-retry=yes"], "unexpected value 'yes'"),
     (&["--name", "der Garten"], "letters"),
     (&["--source", ""], "camera, test, a file's name, or -"),
@@ -110,6 +112,8 @@ const VIEW_RECV: &[Row] = &[
     (&["--bind", ":65536"], "ADDRESS:PORT"),
     (&["--allow", "10.0.0.0/33"], "ADDRESS/BITS"),
     (&["--allow", "garden"], "ADDRESS/BITS"),
+    (&["--key", ""], "--key <FILE>"),
+    (&["--new-key", "a.key", "--key", "b.key"], "cannot be used"),
     (&["--idle-timeout", "-1"], "seconds"),
     (&["--idle-timeout", "soon"], "seconds"),
     (&["--max-frame-bytes", "1023"], "1024 to 1073741824 bytes"),
@@ -435,13 +439,14 @@ fn names(object: &Value) -> Vec<&str> {
     object.keys().map(String::as_str).collect()
 }
 
-const OF_VIEW_RECV: [&str; 17] = [
+const OF_VIEW_RECV: [&str; 18] = [
     "corrupt",
     "dropped",
     "final",
     "fps",
     "frames",
     "height",
+    "key",
     "latency_ms",
     "mbit_s",
     "name",
@@ -455,11 +460,12 @@ const OF_VIEW_RECV: [&str; 17] = [
     "width",
 ];
 
-const OF_PI_SEND: [&str; 11] = [
+const OF_PI_SEND: [&str; 12] = [
     "final",
     "fps_camera",
     "fps_sent",
     "frames",
+    "key",
     "latency_ms",
     "mbit_s",
     "peer",

@@ -6,9 +6,14 @@ OpenCV, imagezmq and matplotlib). A pair without a sender is fed by the stopwatc
 plain recipe's client.
 """
 
+import atexit
+import base64
+import functools
 import os
 import shlex
+import shutil
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,11 +47,26 @@ def _fill(command: str, values: dict[str, object]) -> list[str]:
         'peers_python': os.environ.get('PEERS_PYTHON') or sys.executable,
         'here': HERE,
     }
+    if '{key}' in command:
+        places['key'] = _key()
     return shlex.split(command.format(**places, **values))
+
+
+@functools.cache
+def _key() -> str:
+    """The file of a key that both sides have, made once."""
+    folder = tempfile.mkdtemp(prefix='stopwatch-key-')
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    file = Path(folder, 'bench.key')
+    file.touch(mode=0o600)
+    file.write_text('pi-stream-key-1:' + base64.urlsafe_b64encode(os.urandom(32)).decode().rstrip('='))
+    return str(file)
 
 
 _VIEW_RECV = '{view_recv} --bind {host}:{port} --stats json'
 _PI_SEND = '{pi_send} --host {host}:{port} --source - --name stopwatch --stats json'
+# With STOPWATCH_KEY=1, all that our pairs send is encrypted.
+_KEY = ' --key {key}' if os.environ.get('STOPWATCH_KEY') else ''
 _GST_VIEWER = (
     'gst-launch-1.0 -q tcpserversrc host={host} port={port} '
     '! jpegparse ! jpegdec ! videoconvert ! ximagesink sync=false'
@@ -67,9 +87,10 @@ _FFPLAY_LOW = (
 PAIRS = {
     pair.name: pair
     for pair in (
-        Pair('ours', _VIEW_RECV, _PI_SEND, is_ours=True),
+        Pair('ours', _VIEW_RECV + _KEY, _PI_SEND + _KEY, is_ours=True),
         Pair('ours-recv', _VIEW_RECV, is_ours=True),
-        Pair('ours-raw', _VIEW_RECV, _PI_SEND, 'raw', is_ours=True),
+        Pair('ours-raw', _VIEW_RECV + _KEY, _PI_SEND + _KEY, 'raw', is_ours=True),
+        Pair('ours-raw-key', _VIEW_RECV + ' --key {key}', _PI_SEND + ' --key {key}', 'raw', is_ours=True),
         Pair(
             'gst',
             _GST_VIEWER,

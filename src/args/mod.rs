@@ -19,9 +19,24 @@ mod units;
 #[cfg(feature = "view")]
 pub mod view;
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::report::Stats;
+
+/// Who can take part.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct KeyArgs {
+    /// Encrypt, with the key in this file; the other side needs the same file
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+
+    /// Make a key: write it to this new file, say what to type next, and exit
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    pub new_key: Option<PathBuf>,
+}
 
 /// What a program reports while it runs.
 #[derive(Debug, Clone, Args)]

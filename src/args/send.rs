@@ -12,7 +12,7 @@ use clap::{CommandFactory, Parser};
 
 use crate::args::camera::CameraArgs;
 use crate::args::rpicam::RpicamArgs;
-use crate::args::{StatisticsArgs, units};
+use crate::args::{KeyArgs, StatisticsArgs, units};
 use crate::camera;
 use crate::jpeg::markers::MAX_SIDE;
 use crate::net::DEFAULT_PORT;
@@ -43,6 +43,9 @@ pub struct Options {
     /// TCP port [default: 8000]
     #[arg(long, allow_negative_numbers = true, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
+
+    #[command(flatten)]
+    pub key: KeyArgs,
 
     /// Exit with status 1 when the host cannot be reached or the connection is lost
     #[arg(long)]
@@ -169,6 +172,8 @@ impl Options {
             },
             target,
             sending: Config {
+                // The program reads its file.
+                key: None,
                 retry: !self.no_retry,
                 name: self.name.clone().unwrap_or(defaults.name),
                 fps: self.fps.unwrap_or(defaults.fps),

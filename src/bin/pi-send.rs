@@ -4,12 +4,14 @@
 //! signals have threads of their own.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Parser;
 use pi_stream::args::send::{Options, Plan};
 use pi_stream::camera::{self, ListFormat};
+use pi_stream::net::key_file;
 use pi_stream::report::{Program, Statistics, shell};
 use pi_stream::send;
 use pi_stream::send::event::Event;
@@ -27,10 +29,18 @@ fn main() {
             Err(error) => fail(&start(), &error),
         }
     }
+    if let Some(file) = &options.key.new_key {
+        let mut program = start();
+        match make_key(file, &mut program) {
+            Ok(()) => program.exit(),
+            Err(error) => fail(&program, &error),
+        }
+    }
     let plan = options.check().unwrap_or_else(|error| error.exit());
     let tuned = use_tuning_file(&plan);
     let mut program = start();
-    match tuned.and_then(|()| run(plan, &mut program)) {
+    let file = options.key.key.as_deref();
+    match tuned.and_then(|()| run(plan, file, &mut program)) {
         Ok(()) => program.exit(),
         Err(error) => fail(&program, &error),
     }
@@ -48,6 +58,11 @@ fn list(source: &str, format: ListFormat) -> anyhow::Result<()> {
     Ok(io::stdout().flush()?)
 }
 
+/// `--new-key`.
+fn make_key(file: &Path, program: &mut Program) -> anyhow::Result<()> {
+    Ok(program.print(&key_file::make(file)?)?)
+}
+
 /// `--tuning-file`, before there is any thread.
 fn use_tuning_file(plan: &Plan) -> anyhow::Result<()> {
     if let Source::Camera(config) = &plan.source {
@@ -59,10 +74,12 @@ fn use_tuning_file(plan: &Plan) -> anyhow::Result<()> {
 }
 
 /// Sends until it is over.
-fn run(plan: Plan, program: &mut Program) -> anyhow::Result<()> {
+fn run(mut plan: Plan, key: Option<&Path>, program: &mut Program) -> anyhow::Result<()> {
+    plan.sending.key = key_file::find(key)?;
     let feed = Arc::new(Feed::new(plan.delivery));
     let counters = Arc::new(Counters::default());
-    let reports = stats::reports(Arc::clone(&counters), Arc::clone(&feed), Instant::now());
+    let (start, has_key) = (Instant::now(), plan.sending.key.is_some());
+    let reports = stats::reports(Arc::clone(&counters), Arc::clone(&feed), has_key, start);
     let statistics = Statistics::start(program, reports)?;
     let console = Arc::clone(&program.console);
     let source = source::start(plan.source, &feed, move |severity, line| {

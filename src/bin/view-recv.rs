@@ -4,15 +4,18 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use pi_stream::Key;
 use pi_stream::args::view::Options;
 use pi_stream::handoff::slot::Slot;
 use pi_stream::handoff::stop::{Reason, Stop};
 use pi_stream::net::DEFAULT_PORT;
+use pi_stream::net::key_file;
 use pi_stream::net::listen::{self, Acceptor, Allowed, Bind};
 use pi_stream::net::reach::{Hint, Reach};
 use pi_stream::picture::Bitmap;
@@ -42,15 +45,26 @@ fn main() {
     let statistics = &options.statistics;
     let mut program = Program::start("view-recv", statistics.quiet, statistics.stats);
     pi_stream::jpeg::silence_caught_panics();
-    match run(options, &mut program) {
+    let ran = match &options.key.new_key {
+        Some(file) => make_key(file, &mut program),
+        None => run(options, &mut program),
+    };
+    match ran {
         Ok(true) => program.exit(),
         Ok(false) => program.fail(1, None),
         Err(error) => program.fail(1, Some(error.as_ref())),
     }
 }
 
+/// `--new-key`.
+fn make_key(file: &Path, program: &mut Program) -> anyhow::Result<bool> {
+    program.print(&key_file::make(file)?)?;
+    Ok(true)
+}
+
 /// Runs to the end; `false` where that is not as it was asked for, and what failed has been said.
 fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
+    let key = key_file::find(options.key.key.as_deref())?;
     let acceptors = listen::listen(options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT }))?;
     let bound: Vec<SocketAddr> = acceptors.iter().map(|a| a.address).collect();
 
@@ -75,9 +89,9 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
         move |frame: &_| sinks.put(frame)
     });
     let stop = Arc::clone(&program.stop);
-    let cameras = Arc::new(Cameras::new(config(&options), Some(sink), stop, tell));
+    let cameras = Arc::new(Cameras::new(config(&options, key), Some(sink), stop, tell));
 
-    let reach = Reach::of(&bound);
+    let reach = Reach::of(&bound, options.key.key.as_deref());
     for address in &bound {
         let line = format!("listening on {address}");
         program.console.say(Severity::Info, &line);
@@ -117,9 +131,10 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     Ok(!vanished && (!not_recorded || reason == Some(Reason::Interrupted)))
 }
 
-fn config(options: &Options) -> Config {
+fn config(options: &Options, key: Option<Key>) -> Config {
     Config {
         max_cameras: 1,
+        key,
         allowed: Allowed(options.allow.clone()),
         idle_timeout: options.idle_timeout.unwrap_or(IdleTimeout::ByPace),
         max_frame_bytes: options.max_frame_bytes,

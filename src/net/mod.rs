@@ -6,12 +6,13 @@
 //! listen ─┘            └─ link/receiving   frames in, acks out
 //!
 //! path    what the kernel knows of a link's path    sliding   the best value of the last while
-//! reach   what to type to connect here
+//! reach   what to type to connect here          key_file  a key's file
 //! ```
 //!
 //! It carries frames and acks as [`wire`](crate::protocol::wire) has them, and knows no JPEG. It blocks only where it says so.
 
 pub mod dial;
+pub mod key_file;
 pub(crate) mod link;
 pub mod listen;
 pub(crate) mod path;

@@ -39,13 +39,17 @@ impl fmt::Display for Hint {
 }
 
 impl Reach {
-    /// For listeners that are bound to these addresses, all of them on one port.
-    pub fn of(bound: &[SocketAddr]) -> Reach {
+    /// For listeners that are bound to these addresses, all of them on one port, and have the key of that file.
+    pub fn of(bound: &[SocketAddr], key: Option<&Path>) -> Reach {
+        let key = key.and_then(Path::file_name);
+        let key = key.map_or(String::new(), |name| {
+            format!(" --key {}", name.to_string_lossy())
+        });
         let port = bound.first().map_or(DEFAULT_PORT, SocketAddr::port);
         let ips = bound.iter().flat_map(|address| reachable(address.ip()));
         let local = bound.first().filter(|address| address.ip().is_loopback());
         Reach {
-            typed: ips.map(|ip| command(ip, port)).collect(),
+            typed: ips.map(|ip| command(ip, port) + &key).collect(),
             is_local: local.is_some(),
             hint: match local {
                 Some(address) => from_elsewhere(*address),
@@ -150,7 +154,7 @@ mod tests {
     #[test]
     fn a_viewer_on_loopback_does_not_tell_the_pi_to_send_to_itself() {
         let bound = ["127.0.0.1:8000".parse().unwrap()];
-        let reach = Reach::of(&bound);
+        let reach = Reach::of(&bound, None);
         let line = reach.line().unwrap();
         assert!(!line.contains("on the Pi"), "{line}");
         for line in [line, reach.hint.to_string()] {
@@ -164,7 +168,7 @@ mod tests {
     #[test]
     fn an_address_of_the_network_is_for_the_pi_to_type() {
         let bound = ["192.0.2.7:9000".parse().unwrap()];
-        let reach = Reach::of(&bound);
+        let reach = Reach::of(&bound, None);
         assert_eq!(
             reach.line().as_deref(),
             Some("on the Pi, type: pi-send --host 192.0.2.7:9000")

@@ -8,7 +8,7 @@
 
 use std::io::{self, IoSlice, Read, Write};
 
-use byteorder::{ByteOrder, LE, ReadBytesExt, WriteBytesExt};
+use byteorder::{ByteOrder, LE, ReadBytesExt};
 
 /// The longest frame that is accepted where nobody says otherwise: a 24-megapixel JPEG of the best
 /// quality stays below it.
@@ -165,14 +165,7 @@ impl FrameReader {
 /// socket without Nagle's delay sends no packet for the length alone. Empty frames are refused (they
 /// would be end markers), and so are those that the length cannot say.
 pub fn write_frame<W: Write>(to: &mut W, pieces: &[&[u8]]) -> io::Result<()> {
-    let length: usize = pieces.iter().map(|piece| piece.len()).sum();
-    let prefix = match u32::try_from(length) {
-        Ok(length @ 1..) => length.to_le_bytes(),
-        _ => {
-            let why = format!("a frame has 1 to {} bytes, and this one {length}", u32::MAX);
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-        }
-    };
+    let prefix = prefix(pieces)?;
     let mut slices = vec![IoSlice::new(&prefix)];
     slices.extend(pieces.iter().map(|piece| IoSlice::new(piece)));
     let mut left = &mut slices[..];
@@ -187,9 +180,24 @@ pub fn write_frame<W: Write>(to: &mut W, pieces: &[&[u8]]) -> io::Result<()> {
     Ok(())
 }
 
+/// The length of a frame made of these pieces, as it travels.
+pub(super) fn prefix(pieces: &[&[u8]]) -> io::Result<[u8; PREFIX]> {
+    let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+    match u32::try_from(length) {
+        Ok(length @ 1..) => Ok(length.to_le_bytes()),
+        _ => {
+            let why = format!("a frame has 1 to {} bytes, and this one {length}", u32::MAX);
+            Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+        }
+    }
+}
+
+/// The end marker.
+pub(crate) const END: [u8; PREFIX] = [0; PREFIX];
+
 /// Writes the end marker.
 pub fn write_end<W: Write>(to: &mut W) -> io::Result<()> {
-    to.write_u32::<LE>(0)
+    to.write_all(&END)
 }
 
 /// The receiver's answer to a frame that asked for one: it, and all before it, were shown or skipped.

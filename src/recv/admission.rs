@@ -130,12 +130,12 @@ impl Admission {
             cameras.tell(Event::new(Kind::NotAllowed, Severity::Warning, line));
             return Ok(());
         }
-        let frames = link.frames(config.max_frame_bytes, reader::LOOK)?;
         let (permit, cameras) = (self.admit(link), Arc::clone(cameras));
+        let link = Arc::clone(link);
         thread::Builder::new()
             .name("reader".into())
             .stack_size(READER_STACK)
-            .spawn(move || reader::run(&cameras, frames, permit))?;
+            .spawn(move || reader::run(&cameras, &link, permit))?;
         Ok(())
     }
 

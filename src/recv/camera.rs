@@ -113,6 +113,8 @@ pub struct Report {
     pub peer: Option<String>,
     /// The sender's name.
     pub name: Option<String>,
+    /// Whether what comes is encrypted, with a key.
+    pub key: bool,
     /// In pixels; null before the first frame.
     pub width: Option<u32>,
     /// In pixels; null before the first frame.
@@ -185,6 +187,7 @@ pub fn report(
             .filter(|session| !session.is_over())
             .map(|session| session.peer.to_string()),
         name: counts.name().map(ToString::to_string),
+        key: cameras.config.key.is_some(),
         width: counts.newest.as_ref().map(|newest| newest.width),
         height: counts.newest.as_ref().map(|newest| newest.height),
         fps: round(fps, 2),
@@ -204,6 +207,9 @@ impl fmt::Display for Report {
             State::Waiting => f.write_str("waiting")?,
             State::Stalled => f.write_str("no frames come")?,
             State::Receiving => write!(f, "{:.1} fps, {:.1} Mbit/s", self.fps, self.mbit_s)?,
+        }
+        if self.key {
+            f.write_str(", encrypted")?;
         }
         if let Some(quality) = self.quality {
             write!(f, ", quality {quality}")?;

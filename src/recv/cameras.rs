@@ -9,6 +9,7 @@
 
 use std::collections::HashMap;
 use std::iter;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -24,6 +25,7 @@ use crate::handoff::stop::{Reason, Stop};
 use crate::jpeg;
 use crate::net::link::Link;
 use crate::net::listen::Allowed;
+use crate::protocol::encrypted::key::Key;
 use crate::protocol::stamp::Stamp;
 use crate::protocol::wire::DEFAULT_MAX_FRAME_BYTES;
 use crate::report::Severity;
@@ -37,6 +39,8 @@ pub type Sink = Box<dyn Fn(&Arc<Received>) + Send + Sync>;
 pub struct Config {
     /// How many cameras are received at once; at least 1.
     pub max_cameras: usize,
+    /// What senders have to have, too.
+    pub key: Option<Key>,
     /// Who may connect.
     pub allowed: Allowed,
     /// When a session is given up for silence.
@@ -57,6 +61,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             max_cameras: 1,
+            key: None,
             allowed: Allowed::default(),
             idle_timeout: IdleTimeout::ByPace,
             max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
@@ -177,6 +182,14 @@ impl Cameras {
     /// Whether a connection would get a place of which `is` says whether a sender is its own.
     pub(super) fn has_room_for(&self, is: impl Fn(&Identity) -> bool, now: Instant) -> bool {
         lock(&self.places).room_for(is, &self.config, now).is_some()
+    }
+
+    /// Whether a sender there would have to wait, and for others than itself.
+    pub(super) fn is_busy_for(&self, ip: IpAddr, now: Instant) -> bool {
+        let places = lock(&self.places);
+        let is_live = |session: &Arc<Session>| session.identity.ip == ip && !session.is_over();
+        let room = places.room_for(|other| other.ip == ip, &self.config, now);
+        room.is_none() && !places.all.iter().any(is_live)
     }
 
     /// Waits until this sender would get a place, `until` then at the latest; returns whether it would.

@@ -32,6 +32,8 @@ pub(super) enum Kind {
     NotAllowed,
     /// A connection that sent no picture.
     NoPicture,
+    /// One side has a key that the other does not have.
+    Key,
     /// A connection whose first frame was refused.
     Refused,
     /// No descriptor, or no thread, for another connection.

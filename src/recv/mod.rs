@@ -6,7 +6,7 @@
 //! an address               a link     sessions └▶ sink (every frame)
 //! ```
 //!
-//! A `session` is one sender's connection, a `camera` the place that it has; a `frame` answers its sender by what
+//! With a key, a candidate proves it before anything of it is read: `proof`. A `session` is one sender's connection, a `camera` the place that it has; a `frame` answers its sender by what
 //! becomes of it. It knows neither windows nor files.
 
 pub mod admission;
@@ -15,6 +15,7 @@ pub mod cameras;
 pub mod decoder;
 pub mod event;
 pub mod frame;
+mod proof;
 mod reader;
 pub mod receiver;
 pub mod session;

@@ -13,11 +13,14 @@ use super::admission::{PATIENCE, Permit};
 use super::cameras::Cameras;
 use super::event::{End, Event, Kind, no_picture, too_long};
 use super::frame::{self, ClockOff, Outcome, Received};
+use super::proof;
 use super::session::{HICCUP, Identity, Session};
 use super::stall::CatchUp;
 use crate::jpeg::{self, DecodeError, Decoder};
+use crate::net::link::Link;
 use crate::net::link::receiving::{Arrival, Frames};
 use crate::picture::{Bitmap, Pool, Pooled};
+use crate::protocol::encrypted::handshake::{MAGIC, Status};
 use crate::protocol::stamp::Stamp;
 use crate::protocol::wire::ReadError;
 use crate::report::Severity;
@@ -40,23 +43,45 @@ const SPARE_FRAMES: usize = 4;
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
 /// Runs one connection until it is over.
-pub(super) fn run(cameras: &Cameras, frames: Frames, permit: Permit) {
-    let mut reader = Reader {
-        cameras,
-        peer: frames.link.peer,
-        frames,
-        pool: Pool::new(SPARE_FRAMES),
-    };
-    match reader.first_frame(permit) {
-        Ok((session, first)) => {
-            let why = reader.read_session(&session, first);
-            // Nothing more goes either way.
-            reader.frames.link.cut();
-            cameras.end(&session, why);
-        }
-        Err(Some(event)) if !cameras.stop.is_asked() => cameras.tell(event),
-        Err(_) => {}
+pub(super) fn run(cameras: &Cameras, link: &Arc<Link>, permit: Permit) {
+    let ended = proof::ask(cameras, link, &permit).and_then(|()| {
+        // A connection that was gone before it was read is nobody's business.
+        let frames = link.frames(cameras.config.max_frame_bytes, LOOK);
+        let mut reader = Reader {
+            cameras,
+            peer: link.peer,
+            frames: frames.map_err(|_| None)?,
+            pool: Pool::new(SPARE_FRAMES),
+        };
+        let (session, first) = reader.first_frame(permit)?;
+        let why = reader.read_session(&session, first);
+        // Nothing more goes either way.
+        link.cut();
+        cameras.end(&session, why);
+        Ok(())
+    });
+    if let (Err(Some(event)), false) = (ended, cameras.stop.is_asked()) {
+        cameras.tell(event);
     }
+}
+
+pub(super) fn sent_nothing(ip: IpAddr) -> Event {
+    let line = format!("{ip} connected but sent no picture");
+    Event::new(Kind::NoPicture, Severity::Warning, line)
+}
+
+/// That another camera is shown; nothing, where that one has just gone.
+pub(super) fn busy(cameras: &Cameras, link: &Link, stamp: Option<&Stamp>) -> Option<Event> {
+    let who = Identity::new(link.peer, stamp);
+    let shown = cameras.anybody()?;
+    // Two of one name are told apart by their addresses.
+    let name = shown.name.as_ref().filter(|_| shown.name != who.name);
+    let shown = name.map_or_else(|| shown.to_string(), ToString::to_string);
+    let next = link.local_port()?.wrapping_add(1).max(1024);
+    let line = format!(
+        "turned away {who}: already showing {shown}; second camera: view-recv --bind :{next}"
+    );
+    Some(Event::new(Kind::Busy, Severity::Warning, line))
 }
 
 /// What a session's frames say of time.
@@ -109,17 +134,17 @@ impl Reader<'_> {
             let (now, ip) = (Instant::now(), self.ip());
             permit.has_prospects = self.cameras.has_room_for(|other| other.ip == ip, now);
             if self.cameras.stop.is_asked() || permit.is_evicted() {
-                return Err(Some(self.sent_nothing()));
+                return Err(Some(sent_nothing(self.ip())));
             }
-            let was_at = self.frames.reader.position();
+            let was_at = self.frames.position();
             match permit.read(&mut self.frames, &mut first) {
                 Ok(Arrival::Frame) => return self.begin(&permit, first),
                 Ok(Arrival::Nothing) => {}
-                Ok(Arrival::End) => return Err(Some(self.sent_nothing())),
+                Ok(Arrival::End) => return Err(Some(sent_nothing(self.ip()))),
                 Err(error) => return Err(self.broke_off(&permit, error)),
             }
             // Looked at behind the reading: what came while this thread was held up counts.
-            if self.frames.reader.position() > was_at {
+            if self.frames.position() > was_at {
                 moved = Instant::now();
             }
             self.is_worth_waiting_for(&permit, &first, moved)?;
@@ -149,10 +174,14 @@ impl Reader<'_> {
         }
         if !permit.has_prospects && (permit.has_its_share() || comes) {
             let begun = &first[..first.len().min(got as usize)];
-            return Err(self.busy(Stamp::find(begun).as_ref()));
+            return Err(busy(
+                self.cameras,
+                &self.frames.link,
+                Stamp::find(begun).as_ref(),
+            ));
         }
         if !comes {
-            return Err(Some(self.sent_nothing()));
+            return Err(Some(sent_nothing(self.ip())));
         }
         let seconds = waited.as_secs_f64();
         Err(Some(self.refused(&format!(
@@ -164,36 +193,22 @@ impl Reader<'_> {
     /// What there is to tell of a connection that ended before its first frame did.
     fn broke_off(&self, permit: &Permit, error: ReadError) -> Option<Event> {
         match error {
+            ReadError::TooLong { length, .. } if length.to_le_bytes() == MAGIC => {
+                let until = Instant::now() + PATIENCE;
+                self.frames.link.turn_away(Status::NoKey, until);
+                Some(proof::turned_away(self.ip(), Status::NoKey))
+            }
             ReadError::TooLong { length, max, .. } => Some(self.refused(&too_long(length, max))),
             // Whoever dials two addresses at once closes one of the connections; so do tools that look
             // whether somebody listens.
-            _ if self.frames.reader.position() == 0 && !permit.is_evicted() => None,
-            _ => Some(self.sent_nothing()),
+            _ if self.frames.position() == 0 && !permit.is_evicted() => None,
+            _ => Some(sent_nothing(self.ip())),
         }
-    }
-
-    fn sent_nothing(&self) -> Event {
-        let line = format!("{} connected but sent no picture", self.ip());
-        Event::new(Kind::NoPicture, Severity::Warning, line)
     }
 
     fn refused(&self, why: &str) -> Event {
         let line = format!("turned away {}: {why}", self.ip());
         Event::new(Kind::Refused, Severity::Warning, line)
-    }
-
-    /// That another camera is shown; nothing, where that one has just gone.
-    fn busy(&self, stamp: Option<&Stamp>) -> Option<Event> {
-        let who = Identity::new(self.peer, stamp);
-        let shown = self.cameras.anybody()?;
-        // Two of one name are told apart by their addresses.
-        let name = shown.name.as_ref().filter(|_| shown.name != who.name);
-        let shown = name.map_or_else(|| shown.to_string(), ToString::to_string);
-        let next = self.frames.link.local_port()?.wrapping_add(1).max(1024);
-        let line = format!(
-            "turned away {who}: already showing {shown}; second camera: view-recv --bind :{next}"
-        );
-        Some(Event::new(Kind::Busy, Severity::Warning, line))
     }
 
     /// Decodes a first frame of so many pixels, when it is its turn, to see whether it is a picture.
@@ -230,7 +245,7 @@ impl Reader<'_> {
             }
             let is_over = permit.candidate.since + PATIENCE <= Instant::now();
             if is_over || self.cameras.stop.is_asked() || permit.is_evicted() {
-                return Err(self.busy(stamp.as_ref()));
+                return Err(busy(self.cameras, &self.frames.link, stamp.as_ref()));
             }
         }
     }
@@ -252,7 +267,7 @@ impl Reader<'_> {
                 return End::Stopped;
             }
             let before = Instant::now();
-            let was_at = self.frames.reader.position();
+            let was_at = self.frames.position();
             let read = self.frames.read(&mut frame, None);
             if self.cameras.stall.held_up_since(before) {
                 clocks.catch_up.begin(Instant::now());
@@ -280,7 +295,7 @@ impl Reader<'_> {
             // Bytes are a sign of life, as long as they come to a frame in the end.
             let comes_to_it = now.saturating_duration_since(began) < FRAME_PATIENCE;
             if self.frames.reader.is_within_frame()
-                && self.frames.reader.position() > was_at
+                && self.frames.position() > was_at
                 && comes_to_it
             {
                 session.bytes(now);

@@ -14,6 +14,7 @@ use super::cameras::{Cameras, Config};
 use super::frame::Frame;
 use crate::handoff::stop::{Reason, Stop};
 use crate::net::listen::{self, Acceptor, Bind, ListenError};
+use crate::protocol::encrypted::key::Key;
 
 /// Why nothing can be received.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +26,16 @@ pub enum ReceiveError {
     Thread(#[source] io::Error),
 }
 
-/// Listens, and returns the frames of whoever sends: of one camera, or of several ([`Receiver::bind_many`]).
+/// What is asked of a [`Receiver`].
+#[derive(Debug, Clone, Default)]
+pub struct ReceiverOptions {
+    /// How many cameras are received at once; at least 1.
+    pub max_cameras: usize,
+    /// What senders have to have, too: without it none is received, with it nobody else can watch.
+    pub key: Option<Key>,
+}
+
+/// Listens, and returns the frames of whoever sends: of one camera, or of several ([`Receiver::bind_with`]).
 ///
 /// ```
 /// use pi_stream::{Receiver, Sender};
@@ -53,15 +63,34 @@ pub struct Receiver {
 impl Receiver {
     /// Listens on one address, for one camera; port 0 takes any that is free.
     pub fn bind(address: SocketAddr) -> Result<Receiver, ReceiveError> {
-        Receiver::bind_many(address, 1)
+        Receiver::bind_with(address, ReceiverOptions::default())
     }
 
-    /// The same for several cameras at once, `max_cameras` at most; further senders wait. Each camera's newest frame
-    /// wins over its older ones, and the cameras take turns. [`Frame::camera`] says which one a frame is from.
-    pub fn bind_many(address: SocketAddr, max_cameras: usize) -> Result<Receiver, ReceiveError> {
+    /// The same with a key, or for several cameras at once; further senders wait. Each camera's newest frame wins over
+    /// its older ones, and the cameras take turns. [`Frame::camera`] says which one a frame is from.
+    ///
+    /// ```
+    /// use pi_stream::{Key, Receiver, ReceiverOptions, Sender};
+    ///
+    /// let key = Key::random()?; // Or Key::read("garden.key")?, as both sides have it.
+    /// let options = ReceiverOptions {
+    ///     key: Some(key.clone()),
+    ///     ..ReceiverOptions::default()
+    /// };
+    /// let mut receiver = Receiver::bind_with("127.0.0.1:0".parse()?, options)?;
+    /// let mut sender = Sender::dial_with(&receiver.address().to_string(), key)?;
+    /// sender.send(&image::RgbImage::new(64, 48));
+    /// assert!(receiver.next().is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn bind_with(
+        address: SocketAddr,
+        options: ReceiverOptions,
+    ) -> Result<Receiver, ReceiveError> {
         let acceptors = listen::listen(Bind::One(address)).map_err(ReceiveError::Listen)?;
         let config = Config {
-            max_cameras: max_cameras.max(1),
+            max_cameras: options.max_cameras.max(1),
+            key: options.key,
             ..Config::default()
         };
         let cameras = Arc::new(Cameras::new(config, None, Arc::new(Stop::new()), |_| ()));

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::console::PATIENCE;
@@ -47,6 +47,12 @@ impl Program {
             stdout: Some(shell::take_stdout()?),
             stats: stats.unwrap_or(default),
         })
+    }
+
+    /// Prints what was asked for on standard output.
+    pub fn print(&mut self, text: &str) -> io::Result<()> {
+        let mut stdout = self.stdout.take().expect("nobody has taken it before");
+        stdout.write_all(text.as_bytes())
     }
 
     /// Ends as it was asked to.

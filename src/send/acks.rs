@@ -46,6 +46,8 @@ const SETTLING: Duration = Duration::from_secs(1);
 pub(super) enum End {
     /// The receiver closed it, having read everything.
     Closed,
+    /// The receiver has a key, and this side has none.
+    KeyWanted,
     Broken,
 }
 

@@ -180,10 +180,13 @@ mod tests {
     /// A connection, and the receiver's end of it.
     fn pair() -> (Connection, FarEnd) {
         let (link, far) = Link::pair(([10, 0, 0, 1], 1).into());
-        let dialer = Arc::new(Dialer::new(Target {
-            host: "127.0.0.1".to_owned(),
-            port: 1,
-        }));
+        let dialer = Arc::new(Dialer::new(
+            Target {
+                host: "127.0.0.1".to_owned(),
+                port: 1,
+            },
+            None,
+        ));
         let feed = Arc::new(Feed::new(Delivery::NewestWins));
         let opened = Connection::open(link, &dialer, &feed, &Arc::default());
         (opened.unwrap(), far)

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::outlet::MAX_UNENCODABLE;
 use crate::net::dial::DialError;
+use crate::protocol::encrypted::handshake::Status;
 use crate::report::Severity;
 
 /// A change of state; `Display` is the line for the user.
@@ -48,6 +49,9 @@ pub enum SendError {
     /// The receiver let it wait, and acknowledged nothing: what a viewer does that shows another camera.
     #[error("{0} took no picture: it may be showing another camera")]
     NoPicture(SocketAddr),
+    /// The receiver has a key.
+    #[error("{0} takes pictures with a key only: give this side the same, --key FILE")]
+    KeyWanted(SocketAddr),
     /// The path was silent for so long.
     #[error("lost {0}: nothing came back for {seconds:.1} s", seconds = .1.as_secs_f64())]
     Silent(SocketAddr, Duration),
@@ -60,14 +64,22 @@ pub enum SendError {
 }
 
 /// What kind of failure it was, whatever its address: a kind is reported once, until a connection stands again.
-pub(super) type Kind = (Discriminant<SendError>, Option<Discriminant<DialError>>);
+pub(super) type Kind = (
+    Discriminant<SendError>,
+    Option<Discriminant<DialError>>,
+    Option<Status>,
+);
 
 impl SendError {
     pub(super) fn kind(&self) -> Kind {
-        let dialling = match self {
-            SendError::Unreachable(error) => Some(discriminant(error)),
-            _ => None,
+        let (dialling, key) = match self {
+            SendError::Unreachable(error @ DialError::Key(_, status)) => {
+                (Some(error), Some(*status))
+            }
+            SendError::Unreachable(error) => (Some(error), None),
+            _ => (None, None),
         };
-        (discriminant(self), dialling)
+        let dialling = dialling.map(discriminant);
+        (discriminant(self), dialling, key)
     }
 }

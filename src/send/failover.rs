@@ -46,6 +46,7 @@ pub(super) fn hear(mut back: sending::Acks, acks: &Acks, dialer: &Arc<Dialer>, s
             Ok(Some(ack)) => acks.acked(ack, path, now),
             Ok(None) => return End::Closed,
             Err(error) if is_timeout(&error) || error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return End::KeyWanted,
             Err(_) => return End::Broken,
         }
         let is_past = |deadline| now >= deadline;

@@ -35,6 +35,8 @@ use self::stage::Stage;
 use self::stats::Counters;
 use crate::handoff::stop::Stop;
 use crate::net::dial::{Dialer, Target};
+use crate::protocol::encrypted::handshake::Role;
+use crate::protocol::encrypted::key::Key;
 use crate::protocol::stamp::Name;
 use crate::source::Feed;
 
@@ -50,6 +52,8 @@ pub(crate) const DEFAULT_FPS: f64 = 30.0;
 /// How to send, and for how long.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// What the receiver has to have, too.
+    pub key: Option<Key>,
     /// Whether a lost connection is made anew.
     pub retry: bool,
     /// The name that the stamps bear.
@@ -71,6 +75,7 @@ impl Default for Config {
     fn default() -> Self {
         let host = gethostname::gethostname();
         Config {
+            key: None,
             retry: true,
             name: Name::reduced(&host.to_string_lossy())
                 .unwrap_or_else(|| "pi".parse().expect("a valid name")),
@@ -93,6 +98,7 @@ pub fn run(
     report: &(dyn Fn(Event) + Sync),
 ) -> Result<(), SendError> {
     let stage = Stage::new(Arc::clone(feed), config.fps);
-    let (dialer, stop) = (Arc::new(Dialer::new(target)), Arc::clone(stop));
+    let key = config.key.clone().map(|key| (key, Role::Sends));
+    let (dialer, stop) = (Arc::new(Dialer::new(target, key)), Arc::clone(stop));
     Outlet::new(config, stage, dialer, counters, stop, report).run()
 }

@@ -15,7 +15,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::acks::Account;
+use super::acks::{Account, End};
 use super::connection::Connection;
 use super::event::{self, Event, SendError};
 use super::gate::{self, Verdict};
@@ -297,6 +297,7 @@ impl<'a> Outlet<'a> {
             return Ok(second);
         }
         self.retry(match loss {
+            _ if acks.end == Some(End::KeyWanted) => SendError::KeyWanted(peer),
             SendError::Closed(_) if !counts && acks.was_kept_waiting(Instant::now()) => {
                 SendError::NoPicture(peer)
             }
@@ -357,7 +358,7 @@ mod tests {
             host: "10.0.0.1".to_owned(),
             port: 8000,
         };
-        let mut dialer = Dialer::new(target);
+        let mut dialer = Dialer::new(target, None);
         dialer.connect = Box::new(move |_| Ok(make()));
         Arc::new(dialer)
     }

@@ -16,6 +16,7 @@ use crate::handoff::stop::{Reason, Stop, ends_within};
 use crate::net::DEFAULT_PORT;
 use crate::net::dial::Target;
 use crate::picture::{Content, OwnedPicture, Picture, PixelFormat, Pixels, Pool, Turn};
+use crate::protocol::encrypted::key::Key;
 use crate::source::{Delivery, Feed};
 
 /// Pictures on their way at once: in the slot, being encoded, being made.
@@ -50,12 +51,26 @@ pub struct Sender {
 impl Sender {
     /// A sender to `HOST[:PORT]`, which need not be there yet, with pi-send's defaults.
     pub fn dial(host: &str) -> Result<Sender, SenderError> {
+        Sender::dial_as(host, None)
+    }
+
+    /// The same with a key: to nobody who has not the same one, and nobody else can watch. An example stands at
+    /// [`Receiver::bind_with`](crate::recv::receiver::Receiver::bind_with).
+    pub fn dial_with(host: &str, key: Key) -> Result<Sender, SenderError> {
+        Sender::dial_as(host, Some(key))
+    }
+
+    fn dial_as(host: &str, key: Option<Key>) -> Result<Sender, SenderError> {
         let (name, port) = Target::split(host).ok_or_else(|| SenderError::Host(host.to_owned()))?;
         let target = Target {
             host: name,
             port: port.unwrap_or(DEFAULT_PORT),
         };
-        Sender::start(target, Config::default(), |_| ())
+        let config = Config {
+            key,
+            ..Config::default()
+        };
+        Sender::start(target, config, |_| ())
     }
 
     /// A sender as configured, that reports connections that come and go.

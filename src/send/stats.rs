@@ -51,6 +51,8 @@ pub struct Report {
     pub state: State,
     /// The receiver's address.
     pub peer: Option<SocketAddr>,
+    /// Whether the connection is encrypted, with a key.
+    pub key: bool,
     /// Pictures a second from the source.
     pub fps_camera: f64,
     /// Frames a second sent.
@@ -80,6 +82,7 @@ pub struct Report {
 pub fn reports(
     counters: Arc<Counters>,
     feed: Arc<Feed>,
+    key: bool,
     start: Instant,
 ) -> impl FnMut(Instant, bool) -> Report {
     let mut rates = Rates::new(start);
@@ -95,6 +98,7 @@ pub fn reports(
                 None => State::Connecting,
             },
             peer: sent.link.map(|(peer, _)| peer),
+            key,
             fps_camera: round(pictures, 2),
             fps_sent: round(frames, 2),
             mbit_s: round(bytes * 8e-6, 3),
@@ -120,6 +124,9 @@ impl fmt::Display for Report {
                 "{:.1} fps of {:.1}, {:.1} Mbit/s",
                 self.fps_sent, self.fps_camera, self.mbit_s
             )?,
+        }
+        if self.key {
+            f.write_str(", encrypted")?;
         }
         if let Some(quality) = self.quality {
             write!(f, ", quality {quality}")?;

@@ -54,6 +54,8 @@ pub(crate) struct Status {
     pub(crate) state: State,
     /// The sender's address, while there is one, or the last one's.
     pub(crate) peer: Option<String>,
+    /// Whether what comes is encrypted, with a key.
+    pub(crate) encrypted: bool,
     /// The sender's name, cleaned of what a terminal or a title could trip over.
     pub(crate) name: Option<String>,
     /// The frames' size in pixels, as sent; 0 before the first.
@@ -136,6 +138,7 @@ impl Model {
         Status {
             state: state(&counts, session.as_deref(), now),
             peer: session.map(|session| session.peer.to_string()),
+            encrypted: self.cameras.config.key.is_some(),
             name: counts.name().map(ToString::to_string),
             width: newest.map_or(0, |newest| newest.width),
             height: newest.map_or(0, |newest| newest.height),

@@ -79,6 +79,9 @@ impl Scene {
             State::Receiving => format!("{name} - {width}x{height} - {:.0} fps", self.status.fps),
             State::Stalled { .. } => format!("{name} - {width}x{height} - no picture"),
         };
+        if self.status.encrypted {
+            title.push_str(" - encrypted");
+        }
         title.retain(|c| !c.is_control());
         title
     }

@@ -14,6 +14,9 @@ from ..trial import Setup, Trial
 
 VGA, HD = (640, 480), (1920, 1080)
 MAX_CPU_RATIO = 1.6
+# What a key may cost: of the time, and of each program's CPU time.
+MAX_KEY_RATIO = 1.08
+MAX_KEY_CPU_RATIO = 1.15
 # All of them; the watcher itself may miss one that stands for less than its look takes.
 MIN_SHOWN_PERCENT = 99.5
 
@@ -27,6 +30,10 @@ def run(bench: Bench) -> None:
     for size, limit in ((VGA, 0.9), (HD, 0.65)):
         setup = Setup(PAIRS['ours-raw'], size, 30, _seconds(bench))
         compare(bench, f'pair, raw, {_name(setup)}', setup, replace(setup, pair=PAIRS['gst-raw']), limit)
+    for size in (VGA, HD):
+        setup = Setup(PAIRS['ours-raw'], size, 30, _seconds(bench))
+        keyed, cpu_limit = replace(setup, pair=PAIRS['ours-raw-key']), MAX_KEY_CPU_RATIO if size == HD else None
+        compare(bench, f'pair, with a key, {_name(setup)}', keyed, setup, MAX_KEY_RATIO, cpu_limit, 'without')
 
 
 def _viewer_alone(bench: Bench, size: tuple[int, int], fps: int, restart_rows: bool, limit: float) -> None:
@@ -64,3 +71,6 @@ def compare(
     if cpu_limit:
         tell("ours, viewer's CPU", '% of a core', lambda a, _: a.viewer_cpu)
         tell("ratio of viewers' CPU", '', lambda a, b: a.viewer_cpu / b.viewer_cpu, '<=', cpu_limit)
+    if cpu_limit and ours.pair.sender:
+        tell("ours, sender's CPU", '% of a core', lambda a, _: a.sender_cpu)
+        tell("ratio of senders' CPU", '', lambda a, b: a.sender_cpu / b.sender_cpu, '<=', cpu_limit)

@@ -13,7 +13,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser};
 use ipnet::IpNet;
 
-use crate::args::{StatisticsArgs, units};
+use crate::args::{KeyArgs, StatisticsArgs, units};
 use crate::net::DEFAULT_PORT;
 use crate::net::listen::{Bind, network};
 use crate::picture::Turn;
@@ -54,6 +54,9 @@ pub struct Options {
     /// Accept senders from these addresses only; repeatable [default: from any address]
     #[arg(long, value_name = "ADDRESS[/BITS]", value_parser = network)]
     pub allow: Vec<IpNet>,
+
+    #[command(flatten)]
+    pub key: KeyArgs,
 
     /// Drop a sender after this time without a frame; 0: never [default: three times its frame
     /// interval, at least 5s]

@@ -27,6 +27,8 @@ use std::time::{Duration, Instant};
 use self::memory::Memory;
 use super::link::Link;
 use crate::handoff::lock::lock;
+use crate::protocol::encrypted::handshake::{Role, Status};
+use crate::protocol::encrypted::key::Key;
 
 /// How long an address may take to answer: longer than any round trip on Earth or by satellite.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -63,6 +65,9 @@ pub enum DialError {
         port = .0.port()
     )]
     NoAnswer(SocketAddr),
+    /// Whoever answered has not proven the same key.
+    #[error("{0} {}", wrong_with(*.1))]
+    Key(SocketAddr, Status),
     /// Anything else.
     #[error("cannot reach {0}: {1}")]
     Failed(String, #[source] io::Error),
@@ -76,6 +81,22 @@ impl DialError {
             DialError::Failed(..) => 1,
             DialError::NoAnswer(_) => 2,
             DialError::Refused(_) => 3,
+            DialError::Key(..) => 4,
+        }
+    }
+}
+
+/// What is wrong with whoever answers a key like that, and what helps.
+fn wrong_with(status: Status) -> &'static str {
+    match status {
+        Status::UnknownKey => "has another key: the same file belongs on both sides (--key FILE)",
+        Status::Version => "speaks another version: take the same release on both sides",
+        Status::Busy => {
+            "is showing another camera: for a second one, start another view-recv there (--bind :PORT)"
+        }
+        Status::SameRole => "does what this program does: is it the right address?",
+        _ => {
+            "gives no answer to a key: it has none, or stands still; it needs the same one: view-recv --key FILE"
         }
     }
 }
@@ -95,12 +116,20 @@ pub(crate) struct Dialer {
 }
 
 impl Dialer {
-    /// A dialler that knows nothing of the host but its name.
-    pub(crate) fn new(target: Target) -> Dialer {
+    /// A dialler that knows nothing of the host but its name, and proves a key to it, and what it does, where there is
+    /// one.
+    pub(crate) fn new(target: Target, key: Option<(Key, Role)>) -> Dialer {
         Dialer {
             target,
             resolve: Box::new(resolve),
-            connect: Box::new(connect),
+            connect: Box::new(move |address| {
+                let link = connect(address)?;
+                if let Some((key, role)) = &key {
+                    let proven = link.dial(key, *role);
+                    proven.map_err(|status| DialError::Key(address, status))?;
+                }
+                Ok(link)
+            }),
             memory: Mutex::default(),
         }
     }
@@ -275,7 +304,7 @@ mod tests {
     }
 
     fn dialling(target: Target) -> Arc<Dialer> {
-        Arc::new(Dialer::new(target))
+        Arc::new(Dialer::new(target, None))
     }
 
     #[test]
@@ -309,7 +338,7 @@ mod tests {
     fn resolving(
         resolve: impl Fn() -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
     ) -> Arc<Dialer> {
-        let mut dialer = Dialer::new(target("viewer", 1));
+        let mut dialer = Dialer::new(target("viewer", 1), None);
         dialer.resolve = Box::new(move |_| resolve());
         Arc::new(dialer)
     }
@@ -377,7 +406,7 @@ mod tests {
     #[test]
     fn the_next_address_joins_in_while_the_first_does_not_answer() {
         let (_listener, address) = listening();
-        let mut dialer = Dialer::new(target("viewer", 1));
+        let mut dialer = Dialer::new(target("viewer", 1), None);
         dialer.resolve = Box::new(move |_| Ok(vec![([192, 0, 2, 1], 1).into(), address]));
         let (_silent, answers) = channel::<()>();
         let answers = Mutex::new(answers);
@@ -392,7 +421,7 @@ mod tests {
 
     #[test]
     fn the_error_that_tells_most_is_told_once_all_addresses_have_failed() {
-        let mut dialer = Dialer::new(target("viewer", 1));
+        let mut dialer = Dialer::new(target("viewer", 1), None);
         let two = [([192, 0, 2, 1], 1).into(), ([192, 0, 2, 2], 1).into()];
         dialer.resolve = Box::new(move |_| Ok(two.to_vec()));
         dialer.connect = Box::new(move |address| match address == two[0] {
@@ -439,7 +468,7 @@ mod tests {
 
     #[test]
     fn attempts_without_an_answer_are_bounded() {
-        let mut dialer = Dialer::new(target("127.0.0.1", 1));
+        let mut dialer = Dialer::new(target("127.0.0.1", 1), None);
         let (answer, answers) = channel::<()>();
         let answers = Mutex::new(answers);
         dialer.connect = Box::new(move |address| {

@@ -4,11 +4,16 @@
 //! come in, [`Acks`](sending::Acks) where they go out. The half that writes stands behind a lock in here, for
 //! whichever thread has something to write. What concerns the connection as a whole (what is in flight, cutting)
 //! is for any thread, at any time. A cut wakes whoever blocks on either half.
+//!
+//! With a key, a [`handshake`] comes before everything else; from then on what is written is sealed and what is read
+//! is opened in here.
 
+pub(crate) mod handshake;
 pub(crate) mod receiving;
 pub(crate) mod sending;
 
-use std::io;
+use std::fmt;
+use std::io::{self, Read};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,6 +21,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 
 use super::path::{self, Path};
+use crate::protocol::encrypted::records::{Opener, Sealer};
 
 /// After this long in silence an idle connection is probed, and from then on this often: a peer
 /// that lost its power is noticed in seconds, not in TCP's two hours.
@@ -26,12 +32,22 @@ const KEEPALIVE: Duration = Duration::from_secs(3);
 const KEEPALIVE_PROBES: u32 = 3;
 
 /// One connection.
-#[derive(Debug)]
 pub(crate) struct Link {
     socket: TcpStream,
     pub(crate) peer: SocketAddr,
-    /// Held by whoever writes: the tail of an ack of which only the head did fit.
-    unwritten: Mutex<Vec<u8>>,
+    /// Held by whoever writes.
+    writing: Mutex<Writing>,
+    /// For whoever is going to read.
+    opener: Mutex<Option<Opener>>,
+}
+
+/// What writing has to know.
+#[derive(Default)]
+struct Writing {
+    /// The tail of a plain ack of which only the head did fit.
+    unwritten: Vec<u8>,
+    /// With a key: what seals. It keeps such tails itself.
+    sealer: Option<Sealer>,
 }
 
 impl Link {
@@ -40,8 +56,25 @@ impl Link {
         Arc::new(Link {
             socket,
             peer,
-            unwritten: Mutex::default(),
+            writing: Mutex::default(),
+            opener: Mutex::default(),
         })
+    }
+
+    /// Reads what has come, with the opener that this half has where there is a key.
+    fn read(&self, opener: &mut Option<Opener>, to: &mut [u8]) -> io::Result<usize> {
+        let Some(opener) = opener else {
+            return (&self.socket).read(to);
+        };
+        loop {
+            if let Some(bytes) = opener.read(to)? {
+                return Ok(bytes);
+            }
+            match (&self.socket).read(opener.room())? {
+                0 => return Ok(0),
+                bytes => opener.came(bytes),
+            }
+        }
     }
 
     pub(crate) fn local_port(&self) -> Option<u16> {
@@ -73,6 +106,12 @@ impl Link {
         #[cfg(not(windows))]
         let keepalive = keepalive.with_retries(KEEPALIVE_PROBES);
         SockRef::from(&self.socket).set_tcp_keepalive(&keepalive)
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Link").field(&self.peer).finish()
     }
 }
 

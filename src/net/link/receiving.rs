@@ -8,9 +8,10 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Link;
+use super::{Link, Writing};
 use crate::handoff::lock::lock;
 use crate::net::path;
+use crate::protocol::encrypted::records::{self, Opener, Sealer};
 use crate::protocol::wire::{ACK_BYTES, Ack, FrameReader, ReadError};
 
 /// What reading for a while came to.
@@ -32,6 +33,7 @@ impl Link {
         self.socket.set_read_timeout(Some(look))?;
         Ok(Frames {
             link: Arc::clone(self),
+            opener: lock(&self.opener).take(),
             look,
             reader: FrameReader::new(max_bytes),
         })
@@ -39,16 +41,35 @@ impl Link {
 
     /// Sends the ack, or, where there is no room for it, drops it whole.
     pub(crate) fn ack(&self, ack: Ack) {
-        let mut rest = lock(&self.unwritten);
+        let mut writing = lock(&self.writing);
+        let Writing { unwritten, sealer } = &mut *writing;
+        if let Some(sealer) = sealer {
+            // What is sealed has to be written: none is while another is not out.
+            if self.write_sealed(sealer) && sealer.seal(&ack.emit()).is_ok() {
+                self.write_sealed(sealer);
+            }
+            return;
+        }
+        let rest = unwritten;
         let torn = rest.len();
         rest.extend(ack.emit());
         // An error is a connection that its reader is about to find broken.
-        let written = self.write_now(&rest).unwrap_or(0);
+        let written = self.write_now(rest).unwrap_or(0);
         rest.drain(..written);
         // Of what is left, keep the tail of an ack that has begun, and no ack that has not.
         let begun = torn.checked_sub(written);
         let begun = begun.unwrap_or(rest.len() % ACK_BYTES);
         rest.truncate(begun);
+    }
+
+    /// Writes what fits of what is sealed; returns whether that was all.
+    fn write_sealed(&self, sealer: &mut Sealer) -> bool {
+        let written = match sealer.sealed() {
+            [] => 0,
+            sealed => self.write_now(sealed).unwrap_or(0),
+        };
+        sealer.written(written);
+        sealer.sealed().is_empty()
     }
 
     /// Writes only what fits at once; `WouldBlock` where nothing does.
@@ -73,9 +94,9 @@ impl Link {
 }
 
 /// The half of a link that reads frames.
-#[derive(Debug)]
 pub(crate) struct Frames {
     pub(crate) link: Arc<Link>,
+    pub(super) opener: Option<Opener>,
     look: Duration,
     /// Knows where in the stream reading is.
     pub(crate) reader: FrameReader,
@@ -91,6 +112,7 @@ impl Frames {
     ) -> Result<Arrival, ReadError> {
         let bytes = Bytes {
             link: &self.link,
+            opener: &mut self.opener,
             left: at_most.unwrap_or(usize::MAX),
             until: Instant::now() + self.look,
         };
@@ -102,24 +124,44 @@ impl Frames {
         }
     }
 
+    /// How many bytes have come, whether or not they are a frame's yet.
+    pub(crate) fn position(&self) -> u64 {
+        let opener = self.opener.as_ref();
+        opener.map_or(self.reader.position(), |opener| opener.position)
+    }
+
     /// Whether the whole next frame has arrived already; for between frames.
     pub(crate) fn newer_is_here(&mut self) -> bool {
         let socket = &self.link.socket;
-        let mut prefix = [0; 4];
-        match path::readable(socket) {
-            Some(readable) if readable > prefix.len() => {
-                let peeked = socket.peek(&mut prefix);
-                let length = u32::from_le_bytes(prefix) as usize;
-                matches!(peeked, Ok(4)) && length > 0 && readable - prefix.len() >= length
-            }
-            _ => false,
+        let Some(mut readable) = path::readable(socket) else {
+            return false;
+        };
+        let Some(opener) = &mut self.opener else {
+            let mut prefix = [0; 4];
+            let is_peeked = readable > prefix.len() && matches!(socket.peek(&mut prefix), Ok(4));
+            let length = u32::from_le_bytes(prefix) as usize;
+            return is_peeked && length > 0 && readable - prefix.len() >= length;
+        };
+        // Its first record says how long it is. One that does not open fails when it is read.
+        if opener.look_ahead().is_ok_and(<[u8]>::is_empty) && readable > 0 {
+            let came = (&*socket).read(opener.room()).unwrap_or(0);
+            opener.came(came);
+            readable = readable.saturating_sub(came);
         }
+        let ahead = opener.look_ahead().unwrap_or_default();
+        let Some((prefix, begun)) = ahead.split_first_chunk() else {
+            return false;
+        };
+        let length = u32::from_le_bytes(*prefix) as usize;
+        let missing = length.saturating_sub(begun.len());
+        length > 0 && opener.waiting() + readable >= records::sealed(missing)
     }
 }
 
 /// A link's next bytes, so many of them, until a time.
 struct Bytes<'a> {
     link: &'a Link,
+    opener: &'a mut Option<Opener>,
     left: usize,
     until: Instant,
 }
@@ -130,7 +172,7 @@ impl Read for Bytes<'_> {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let room = self.left.min(buf.len());
-        let got = (&self.link.socket).read(&mut buf[..room])?;
+        let got = self.link.read(self.opener, &mut buf[..room])?;
         self.left -= got;
         Ok(got)
     }

@@ -3,13 +3,15 @@
 //! Writing blocks for as long as the kernel takes, [`SILENCE`] at most; the thread that owns [`Acks`] blocks on
 //! reading, for as long as it was told it may. A cut wakes both.
 
-use std::io::{self, Read};
+use std::io;
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Link;
 use crate::handoff::lock::lock;
+use crate::protocol::encrypted::handshake::{self, Status};
+use crate::protocol::encrypted::records::Opener;
 pub(crate) use crate::protocol::wire::is_timeout;
 use crate::protocol::wire::{self, ACK_BYTES, Ack};
 
@@ -36,6 +38,7 @@ impl Link {
         }
         Ok(Acks {
             link: Arc::clone(self),
+            opener: lock(&self.opener).take(),
             bytes: [0; ACK_BYTES],
             got: 0,
         })
@@ -43,18 +46,25 @@ impl Link {
 
     /// Writes a frame, made of pieces, whole. After an error the link is of no use: part of it may be out.
     pub(crate) fn write_frame(&self, pieces: &[&[u8]]) -> io::Result<()> {
-        let _alone = lock(&self.unwritten);
-        wire::write_frame(&mut &self.socket, pieces)
+        match &mut lock(&self.writing).sealer {
+            None => wire::write_frame(&mut &self.socket, pieces),
+            Some(sealer) => sealer.write_frame(&mut &self.socket, pieces),
+        }
     }
 
     /// Ends the stream: the end marker, then no more from us. Returns whether there was room for the marker within
     /// `patience`. The peer still reads what is on its way and then closes, which [`Acks::read`] finds. (A
     /// socket closed with unread acks would reset the connection, and destroy those frames.)
     pub(crate) fn end(&self, patience: Duration) -> bool {
-        let _alone = lock(&self.unwritten);
+        let mut writing = lock(&self.writing);
         // Else a receiver that stands still would keep the marker out for as long as a frame.
         let _ = self.socket.set_write_timeout(Some(patience));
-        if wire::write_end(&mut &self.socket).is_err_and(|error| is_timeout(&error)) {
+        let to = &mut &self.socket;
+        let written = match &mut writing.sealer {
+            None => wire::write_end(to),
+            Some(sealer) => sealer.seal(&wire::END).and_then(|()| sealer.flush(to)),
+        };
+        if written.is_err_and(|error| is_timeout(&error)) {
             return false;
         }
         let _ = self.socket.shutdown(Shutdown::Write);
@@ -63,9 +73,9 @@ impl Link {
 }
 
 /// The half of a link that reads acks.
-#[derive(Debug)]
 pub(crate) struct Acks {
     pub(crate) link: Arc<Link>,
+    opener: Option<Opener>,
     bytes: [u8; ACK_BYTES],
     /// Bytes of the next ack that came.
     got: usize,
@@ -73,14 +83,19 @@ pub(crate) struct Acks {
 
 impl Acks {
     /// Waits for the next ack; `None` once the peer has closed. After a time-out, or a signal, read again.
+    /// `PermissionDenied` says that the peer wants a key.
     pub(crate) fn read(&mut self) -> io::Result<Option<Ack>> {
         while self.got < ACK_BYTES {
-            match (&self.link.socket).read(&mut self.bytes[self.got..])? {
+            match (self.link).read(&mut self.opener, &mut self.bytes[self.got..])? {
                 0 => return Ok(None),
                 came => self.got += came,
             }
         }
         self.got = 0;
+        // A viewer with a key answers a frame like that; it is no ack that anybody sends.
+        if self.opener.is_none() && handshake::status(&self.bytes) == Some(Status::KeyWanted) {
+            return Err(io::ErrorKind::PermissionDenied.into());
+        }
         Ack::read(&mut &self.bytes[..])
     }
 }

@@ -82,6 +82,7 @@ pub(crate) fn overlay(status: &Status, window: Size) -> Vec<Line> {
     };
     let skipped = status.skipped;
     let all = status.shown + skipped;
+    let lock = if status.encrypted { ", encrypted" } else { "" };
     let share = 100.0 * skipped as f64 / all.max(1) as f64;
     vec![
         Line::new(TITLE, status.name.as_deref().unwrap_or("unnamed")),
@@ -92,7 +93,7 @@ pub(crate) fn overlay(status: &Status, window: Size) -> Vec<Line> {
         fact("fps", format!("{:.1}", status.fps)),
         fact("size", format!("{}x{}", status.width, status.height)),
         fact("dropped", format!("{skipped} of {all} ({share:.1} %)")),
-        fact("rate", format!("{:.2} Mbit/s", status.mbit_s)),
+        fact("rate", format!("{:.2} Mbit/s{lock}", status.mbit_s)),
         fact(
             "quality",
             or_not_known(status.quality.map(|q| q.to_string())),
