@@ -31,6 +31,8 @@ class Pair:
     is_ours: bool = False
     # The scales at which the viewer may draw, in percent; the first that can be read is kept.
     scales: tuple[int, ...] = (100,)
+    # Whether the viewer shows nothing, and says (peers/told.py) which pictures it has the pixels of.
+    tells: bool = False
 
     def viewer_argv(self, values: dict[str, object], more: tuple[str, ...] = ()) -> list[str]:
         return [*_fill(self.viewer, values), *more]
@@ -122,6 +124,22 @@ PAIRS = {
             _MPV,
             _FFMPEG_LOW + ' -f yuv4mpegpipe -i - -c:v mjpeg -q:v 3 -flush_packets 1 -f mjpeg tcp://{host}:{port}',
             'raw',
+        ),
+        Pair('python', '{peers_python} {here}/peers/python_receiver.py {host} {port}', _PI_SEND, is_ours=True, tells=True),
+        Pair(
+            'python-imagezmq',
+            '{peers_python} {here}/peers/python_imagezmq.py {host} {port}',
+            '{peers_python} {here}/peers/imagezmq_sender.py {host} {port}',
+            'framed',
+            tells=True,
+        ),
+        # The shell's arguments behind its name are the script's.
+        Pair(
+            'python-capture',
+            """sh -c '"$0" --bind {host}:{port} --headless --output - | "$1" {here}/peers/python_capture.py $2' """
+            '{view_recv} {peers_python}',
+            _PI_SEND,
+            tells=True,
         ),
         # The recipe's own viewer, as slow as its drawing often is.
         Pair('slow-recipe', '{python} {here}/peers/slow_recipe.py {host} {port} 10', _PI_SEND, 'raw'),

@@ -232,7 +232,8 @@ class _Run:
         time.sleep(SETTLE_SECONDS)
         self._began = time.monotonic()
         threads = [threading.Thread(target=target, name=name, daemon=True)
-                   for name, target in (('watcher', self._watch), ('sampler', self._sample))]  # fmt: skip
+                   for name, target in (('watcher', self._listen if self._setup.pair.tells else self._watch),
+                                        ('sampler', self._sample))]  # fmt: skip
         timers = [threading.Timer(at, call, [self._stage]) for at, call in self._setup.events]
         for thread in (*threads, *timers):
             thread.start()
@@ -314,6 +315,15 @@ class _Run:
                     before = number
             elif now - good > LOST_SECONDS:
                 place = None
+            time.sleep(LOOK_SECONDS)
+
+    def _listen(self) -> None:
+        """The same, of a viewer that says itself which pictures it has."""
+        heard = 0
+        while not self._stop.is_set():
+            for _, line in self._stage.viewer.figures[heard:]:
+                heard += 1
+                self._note(line['number'], line['at'] - self._began)
             time.sleep(LOOK_SECONDS)
 
     def _search(self) -> barcode.Place | None:

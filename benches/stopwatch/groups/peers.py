@@ -1,14 +1,22 @@
-"""The table of the README: ours beside what people use today. No limits: others are what they are."""
+"""The tables of the README: ours beside what people use today.
+
+No limits in the first: others are what they are. The second is about pixels in a script's hands, in Python.
+"""
 
 from ..bench import Bench
 from ..network import Cable
 from ..pairs import PAIRS
+from ..report import Check
 from ..trial import Setup, Trial
 
 VGA, HD = (640, 480), (1920, 1080)
 FROM_JPEG = ('ours', 'gst', 'recipe-opencv', 'imagezmq', 'mpv-low', 'ffplay-low', 'recipe-matplotlib')
 FROM_RAW = ('ours-raw', 'gst-raw', 'ffmpeg-mpv-raw')
 SLOW_MBIT_S = 6
+IN_PYTHON = ('python', 'python-imagezmq', 'python-capture')
+# Of imagezmq's median latency: as fast as it goes, and where a script takes its time for each picture.
+MAX_RATIO, MAX_RATIO_SLOW = 0.8, 0.2
+SLOW_SECONDS = 0.2
 
 
 def run(bench: Bench) -> None:
@@ -20,6 +28,9 @@ def run(bench: Bench) -> None:
             if (name, size) != ('recipe-matplotlib', HD):
                 _measure(bench, name, size, '')
     # What the stopwatch itself feeds stays on this host.
+    for size in (VGA, HD):
+        _in_python(bench, size, 0, MAX_RATIO)
+    _in_python(bench, VGA, SLOW_SECONDS, MAX_RATIO_SLOW)
     for name in filter(lambda name: PAIRS[name].sender, FROM_JPEG + FROM_RAW):
         _measure(bench, name, VGA, f', {SLOW_MBIT_S} Mbit/s', lambda: Cable(SLOW_MBIT_S))
 
@@ -34,3 +45,24 @@ def _measure(bench: Bench, name: str, size: tuple[int, int], suffix: str, networ
     # The slow ones are seen to the end of what they hold back.
     setup = Setup(PAIRS[name], size, 30, 6 if bench.quick else 10, drain_seconds=4)
     bench.measure('{}, {}x{}@30'.format(name, *size) + suffix, setup, figures, network)
+
+
+def _in_python(bench: Bench, size: tuple[int, int], seconds_for_each: float, limit: float) -> None:
+    """Until a script has the pixels, in turns; ours and imagezmq's compared within each."""
+    case = 'in Python, {}x{}@30'.format(*size) + (f', {seconds_for_each:g} s for each' if seconds_for_each else '')
+    if not bench.wants(case):
+        return
+    setups = [
+        Setup(PAIRS[name], size, 30, 6 if bench.quick else 10, viewer_args=(str(seconds_for_each),)) for name in IN_PYTHON
+    ]
+    turns = [[bench.hold(case, setup) for setup in setups] for _ in range(bench.runs)]
+    for name, trials in zip(IN_PYTHON, zip(*turns, strict=True), strict=True):
+        for figure, unit, of in (
+            ('p50', 'ms', lambda trial: trial.percentile(50)),
+            ('p95', 'ms', lambda trial: trial.percentile(95)),
+            ('pictures', 'a second', Trial.shown_fps),
+            ('CPU', '% of a core', lambda trial: trial.viewer_cpu),
+        ):
+            bench.report.add(Check(case, f'{name}, {figure}', unit, tuple(map(of, trials))))
+    ratios = tuple(ours.percentile(50) / theirs.percentile(50) for ours, theirs, _ in turns)
+    bench.report.add(Check(case, "p50, of imagezmq's", '', ratios, '<=', limit))
