@@ -344,7 +344,7 @@ class _Key:
         with open(path, encoding="ascii", errors="replace") as file:
             if os.name == "posix" and os.fstat(file.fileno()).st_mode & 0o077:
                 raise ValueError(f"{path}: others can read this key; expected a file of yours alone: chmod 600 {path}")
-            lines = [line.strip() for line in file.read(4096).splitlines()]
+            lines = [line.strip() for line in file.read(8192).splitlines()]
         lines = [line for line in lines if line and not line.startswith("#")]
         if len(lines) != 1 or not re.fullmatch("pi-stream-key-1:[A-Za-z0-9_-]{43}", lines[0]):
             raise ValueError(
@@ -459,6 +459,7 @@ _STATUS = {
     5: "it wants a key: give the file that it uses as key=",
     6: "it has no key: start it with --key FILE (or key=), or leave key= out here",
 }
+_NO_KEY = "uses no key, and one is asked for here: start it with --key FILE"
 _MAGIC = b"pi-s"
 # What is called as bytes come: how many there are, of how many. Raises where that is too slow, or all is over.
 _Watch = Callable[[int, int], None]
@@ -474,11 +475,12 @@ class _Link:
         self._lock = threading.Lock()
         self._unwritten = b""
         self._ciphers: tuple[_Cipher, _Cipher] | None = None  # ours, theirs
-        self._record, self._have = bytearray(), 0  # the next one, as far as it has come
+        # Records as they come, which one is next, and how far they have come.
+        self._raw, self._at, self._have = bytearray(), 0, 0
         self._plain = memoryview(b"")
         sock.settimeout(None)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # The kernel's own time-outs: unlike Python's, they let one call wait for all bytes of a frame.
+        # The kernel's own time-outs: with Python's, no call waits for all bytes of a frame.
         for option, seconds in ((socket.SO_RCVTIMEO, _LOOK), (socket.SO_SNDTIMEO, _SILENCE)):
             if sys.platform == "win32":
                 value = struct.pack("@L", int(seconds * 1000))
@@ -497,24 +499,30 @@ class _Link:
     def receive(self, view: memoryview) -> int:
         """Some bytes, or 0 if none came for a moment. Raises at the end of the connection."""
         if self._ciphers is None:
-            return self._fill(view)
+            # In one call, as far as the kernel goes: each one more is a turn to wait for beside code that computes.
+            return self._fill(view, getattr(socket, "MSG_WAITALL", 0))
         if not self._plain:
-            need = 2 if self._have < 2 else 2 + int.from_bytes(self._record[:2], "little")
-            if need > self._have:
-                with memoryview(self._record) as whole, whole[self._have : need] as rest:
-                    self._have += self._fill(rest)
-            if self._have < 2 or self._have < 2 + int.from_bytes(self._record[:2], "little"):
-                return 0
-            self._plain = memoryview(self._open(bytes(self._record[2 : self._have])))
-            self._have = 0
+            self._next_record()
         count = min(len(view), len(self._plain))
         view[:count] = self._plain[:count]
         self._plain = self._plain[count:]
         return count
 
-    def _fill(self, view: memoryview) -> int:
+    def _next_record(self) -> None:
+        """Opens the next record, or reads on where it is not whole."""
+        end = self._at + 2 + int.from_bytes(self._raw[self._at : self._at + 2], "little")
+        if self._have - self._at >= 2 and self._have >= end:
+            self._plain = memoryview(self._open(bytes(self._raw[self._at + 2 : end])))
+            self._at = end
+            return
+        self._raw[: self._have - self._at] = self._raw[self._at : self._have]
+        self._at, self._have = 0, self._have - self._at
+        with memoryview(self._raw) as whole, whole[self._have :] as rest:
+            self._have += self._fill(rest, 0)
+
+    def _fill(self, view: memoryview, flags: int) -> int:
         try:
-            count = self.socket.recv_into(view, 0, getattr(socket, "MSG_WAITALL", 0))
+            count = self.socket.recv_into(view, 0, flags)
         except (BlockingIOError, socket.timeout, TimeoutError):
             return 0
         if not count:
@@ -633,7 +641,7 @@ class _Link:
         watch = _until(time.monotonic() + _HANDSHAKE, "does not answer: is it a receiver or sender with a key?")
         answer = bytes(self.read(8, watch))
         if answer[:4] != _MAGIC:
-            raise _Refused("uses no key, and one is asked for here: start it with --key FILE")
+            raise _Refused(_NO_KEY)
         if answer[5]:
             raise _Refused(f"says no: {_STATUS.get(answer[5], 'it does not say why')}")
         noise = _Noise(key.secret, hello + answer)
@@ -643,11 +651,8 @@ class _Link:
         self.write(b"")
 
     def secure_as_listener(self, key: _Key, role: int) -> None:
-        until, no_key = (
-            time.monotonic() + _HANDSHAKE,
-            "uses no key, and one is asked for here: start it with --key FILE",
-        )
-        watch = _until(until, no_key)
+        until = time.monotonic() + _HANDSHAKE
+        watch = _until(until, _NO_KEY)
         try:
             hello = bytes(self.read(4, watch))
         except _Refused:
@@ -655,15 +660,19 @@ class _Link:
             raise
         if hello != _MAGIC:
             self._answer(5)
-            raise _Refused(no_key)
+            raise _Refused(_NO_KEY)
         watch = _until(until, "did not finish its handshake")
         hello += bytes(self.read(8, watch))
-        status = 2 if hello[4] != 1 else 4 if hello[5] == role else 1 if hello[8:] != key.id else 0
+        status, why = 0, ""
+        if hello[4] != 1:
+            status, why = 2, "speaks another version of the encryption"
+        elif hello[8:] != key.id:
+            status, why = 1, "has another key: copy the key file that one side uses to the other"
+        elif hello[5] == role:
+            status, why = 4, "wants to do the same as this side"
         answer = self._answer(status)
         if status:
-            raise _Refused(
-                {1: "has another key", 2: "speaks another version"}.get(status, "wants to do the same as this side")
-            )
+            raise _Refused(why)
         noise = _Noise(key.secret, hello + answer)
         self._read_noise(noise, watch)
         self.write(noise.write())
@@ -675,7 +684,7 @@ class _Link:
             watch(0, 1)
 
     def _encrypt(self, ours: _Cipher, theirs: _Cipher) -> None:
-        self._ciphers, self._record = (ours, theirs), bytearray(2 + _RECORD)
+        self._ciphers, self._raw = (ours, theirs), bytearray(4 * (2 + _RECORD))
 
     def _answer(self, status: int) -> bytes:
         answer = _MAGIC + bytes([1, status, 0, 0])
@@ -862,9 +871,9 @@ class _Endpoint:
             try:
                 sock = socket.create_connection((host, port), timeout=3)
                 link = _Link(sock, _plain_address(sock.getpeername()[0]))
-            except OSError as error:
+            except (OSError, UnicodeError) as error:
                 if not told:
-                    _LOG.warning("%s:%s: %s; it will be tried until it works", host, port, error.strerror or error)
+                    _LOG.warning("%s:%s: %s; it will be tried until it works", host, port, error)
                 told = True
             else:
                 told = False
@@ -942,7 +951,9 @@ def _plain_address(ip: str) -> str:
 
 def _parse_host(text: str) -> tuple[str, int]:
     """HOST, HOST:PORT, [IPV6]:PORT or IPV6."""
-    match = re.fullmatch(r"\[([^\]]+)\](?::(\d+))?|([^:]+)(?::(\d+))?|((?:[0-9A-Fa-f]*:){2,}[0-9A-Fa-f.:]*(?:%\w+)?)", text)
+    match = re.fullmatch(
+        r"\[([^\]]+)\](?::(\d+))?|([^:]+)(?::(\d+))?|((?:[0-9A-Fa-f]*:){2,}[0-9A-Fa-f.:]*(?:%\w+)?)", text
+    )
     if not match:
         raise ValueError(f"{text!r}: expected HOST or HOST:PORT")
     host = match[1] or match[3] or match[5]

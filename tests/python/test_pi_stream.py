@@ -105,7 +105,7 @@ class Bytes(unittest.TestCase):
 
     def test_mutated_pictures_are_refused_and_never_an_error(self):
         dice, whole, kept = random.Random(1), stamped(SMALL, STAMP), 0
-        for _ in range(30_000):
+        for _ in range(10_000):
             jpeg = bytearray(whole[: dice.randrange(len(whole))] if dice.random() < 0.3 else whole)
             for _ in range(dice.randrange(6) if jpeg else 0):
                 jpeg[dice.randrange(len(jpeg))] = dice.choice((0, 0xFF, 0xFE, 0xC0, 0xC2, 0xDA, dice.randrange(256)))
@@ -114,7 +114,7 @@ class Bytes(unittest.TestCase):
             except pi_stream._Refused:
                 pass
             stamped(bytes(jpeg), STAMP)
-        self.assertGreater(kept, 1000)
+        self.assertGreater(kept, 300)
 
     def test_addresses_are_as_people_write_them(self):
         for text, meant in {"pi": ("pi", 8000), "pi.local:8001": ("pi.local", 8001), "[::1]:9": ("::1", 9), "::1": ("::1", 8000),
@@ -369,11 +369,12 @@ class Pairs(unittest.TestCase):
 
                 link.sendall(struct.pack("<II", read(), 0))
                 until("the ack", lambda: sender.latency)
+                began = time.monotonic()
                 for _ in range(100):
                     sender.send(SMALL)
                     time.sleep(0.001)
-                # That which a round trip holds, and one more.
-                self.assertLessEqual(sender._outlets[0]._seq, 1 + 2 + 1)
+                # That which a round trip holds, and one more; and one a second, in case an ack was lost.
+                self.assertLessEqual(sender._outlets[0]._seq, 1 + 2 + 1 + (time.monotonic() - began))
                 link.close()
                 stream.close()
 
