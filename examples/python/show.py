@@ -14,7 +14,8 @@ from pi_stream import Receiver
 for frame in Receiver(int(sys.argv[1]) if len(sys.argv) > 1 else 8000):
     picture = frame.bgr()
     text = f"{frame.camera}, {frame.age * 1000:.0f} ms"
-    cv2.putText(picture, text, (12, 32), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (0, 255, 255), 2)
+    for colour, width in (((0, 0, 0), 6), ((255, 255, 255), 2)):
+        cv2.putText(picture, text, (12, 36), cv2.FONT_HERSHEY_SIMPLEX, 1, colour, width, cv2.LINE_AA)
     cv2.imshow("pi-stream", picture)
     if cv2.waitKey(1) == ord("q"):
         break
