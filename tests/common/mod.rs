@@ -12,8 +12,11 @@ pub mod dice;
 #[cfg(target_os = "linux")]
 pub mod disk;
 pub mod figures;
+#[cfg(feature = "view")]
+pub mod key;
 pub mod pictures;
 pub mod receiver;
+pub mod relay;
 #[cfg(target_os = "linux")]
 pub mod rpicam;
 #[cfg(all(target_os = "linux", feature = "view"))]
