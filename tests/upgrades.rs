@@ -12,9 +12,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::Running;
 use common::figures::Figures;
+use common::key::Key;
 use common::pictures;
+use common::relay::Relay;
+use common::{Running, until};
 use pi_stream::source::test_picture::number_in;
 
 /// The package with that name in the folder that this variable names.
@@ -115,6 +117,51 @@ fn an_older_sender_and_a_newer_viewer_work_together() {
         return;
     };
     works_together(&sender, Path::new(env!("CARGO_BIN_EXE_view-recv")));
+}
+
+/// That a sender and a viewer, one of which has a key and is of today, do not come together; what both say.
+fn refused(mut sender: Command, mut viewer: Command) -> [Vec<String>; 2] {
+    let mut viewing = Running::start(viewer.args(["--bind", "127.0.0.1:0", "--headless"]));
+    let relay = Relay::faithful(viewing.listening_on());
+    let mut sending = Running::start(sender.args(["--host", &relay.address, "--source", "test"]));
+    until("attempts", || (relay.connections() >= 4).then_some(()));
+    let said = [sending.stderr().to_vec(), viewing.stderr().to_vec()];
+    assert!(!said[1].concat().contains("receiving"), "{said:#?}");
+    said
+}
+
+#[test]
+fn a_sender_with_a_key_says_once_that_an_older_viewer_has_none() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let Some(viewer) = earlier("view-recv", folder.path()) else {
+        return;
+    };
+    let key = Key::new();
+    let mut sender = Command::new(env!("CARGO_BIN_EXE_pi-send"));
+    sender.args(key.args());
+    let [lines, of_viewer] = refused(sender, Command::new(viewer));
+    let told = lines
+        .iter()
+        .filter(|l| l.contains("gives no answer to a key"));
+    assert_eq!(told.count(), 1, "{lines:#?}");
+    // As it says of all that is no frame.
+    assert!(of_viewer.len() <= 4, "{of_viewer:#?}");
+}
+
+#[test]
+fn a_viewer_with_a_key_says_once_that_an_older_sender_has_none() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let Some(sender) = earlier("pi-send", folder.path()) else {
+        return;
+    };
+    let key = Key::new();
+    let mut viewer = Command::new(env!("CARGO_BIN_EXE_view-recv"));
+    viewer.args(key.args());
+    let [_, lines] = refused(Command::new(sender), viewer);
+    let told = lines
+        .iter()
+        .filter(|l| l.contains("it sends without a key"));
+    assert_eq!(told.count(), 1, "{lines:#?}");
 }
 
 /// dpkg on a system of its own in that folder.
