@@ -5,8 +5,12 @@
 #![cfg(all(target_os = "linux", feature = "send", feature = "view"))]
 
 mod common;
+#[path = "endurance/encrypted.rs"]
+mod encrypted;
 #[path = "endurance/hostile.rs"]
 mod hostile;
+#[path = "endurance/keyless.rs"]
+mod keyless;
 #[path = "endurance/network.rs"]
 mod network;
 #[path = "endurance/receivers.rs"]
@@ -39,7 +43,7 @@ const SLACK_KB: u64 = 16 * 1024;
 
 #[test]
 fn a_sender_killed_at_any_moment_is_shown_again_and_leaves_nothing_behind() {
-    let kills = scenes::kills(Program::Sender, 10, 1);
+    let kills = scenes::kills(Program::Sender, 10, 1, &[]);
     assert!(
         kills.after.memory_kb < kills.before.memory_kb + SLACK_KB,
         "{kills:?}"
@@ -48,7 +52,7 @@ fn a_sender_killed_at_any_moment_is_shown_again_and_leaves_nothing_behind() {
 
 #[test]
 fn a_viewer_killed_at_any_moment_is_found_again_and_leaves_nothing_behind() {
-    let kills = scenes::kills(Program::Viewer, 10, 2);
+    let kills = scenes::kills(Program::Viewer, 10, 2, &[]);
     assert!(
         kills.after.memory_kb < kills.before.memory_kb + SLACK_KB,
         "{kills:?}"
@@ -66,7 +70,7 @@ fn in_a_world_of_its_own(test: &str, scene: impl FnOnce(&Network)) {
 #[test]
 fn the_picture_comes_back_after_the_dark() {
     in_a_world_of_its_own("the_picture_comes_back_after_the_dark", |network| {
-        scenes::darkness(network, &[Duration::from_secs(3)]);
+        scenes::darkness(network, &[Duration::from_secs(3)], &[]);
     });
 }
 
@@ -74,14 +78,14 @@ fn the_picture_comes_back_after_the_dark() {
 fn the_picture_comes_back_when_the_viewers_host_boots_after_a_power_cut() {
     let name = "the_picture_comes_back_when_the_viewers_host_boots_after_a_power_cut";
     in_a_world_of_its_own(name, |network| {
-        scenes::reboots(network, 1);
+        scenes::reboots(network, 1, &[]);
     });
 }
 
 #[test]
 fn two_hundred_strangers_at_once_take_nothing_from_a_running_stream() {
     // Few pictures a second, so that a busy machine is not taken for a successful stranger.
-    let siege = scenes::siege(200, 10, 3);
+    let siege = scenes::siege(200, 10, 3, &[]);
     assert!(siege.lost * 4 <= siege.captured, "{siege:#?}");
     assert!(siege.memory_rise_kb < 20 * 1024, "{siege:#?}");
     assert!(
@@ -95,7 +99,7 @@ fn two_hundred_strangers_at_once_take_nothing_from_a_running_stream() {
 #[test]
 fn many_frames_and_some_killings_leave_the_memory_as_it_was() {
     for (survivor, seed) in [(Program::Viewer, 4), (Program::Sender, 5)] {
-        let run = scenes::long_run(survivor, 1600, seed);
+        let run = scenes::long_run(survivor, 1600, seed, &[]);
         assert!(
             run.late.memory_kb < run.early.memory_kb + SLACK_KB,
             "{run:?}"

@@ -94,13 +94,20 @@ const STAY: Duration = Duration::from_secs(7);
 /// Does its worst, from that address, until it is shown out or has stayed long enough. What fails is
 /// the viewer's answer, and right.
 pub fn visit(kind: Kind, from: Ipv4Addr, viewer: SocketAddr, seed: u64) {
-    let Ok(stream) = connect(from, viewer) else {
-        return;
-    };
-    let mut dice = Dice(seed);
     let until = Instant::now() + STAY;
-    let _ = act(kind, &stream, &mut dice, until);
-    // Whoever has not been shown out yet waits for it.
+    let stream = stay(from, viewer, |stream| {
+        let _ = act(kind, stream, &mut Dice(seed), until);
+    });
+    if let (Kind::Reset, Some(stream)) = (kind, stream) {
+        let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    }
+}
+
+/// Connects, acts, and waits until it is shown out or has stayed long enough.
+pub fn stay(from: Ipv4Addr, viewer: SocketAddr, act: impl FnOnce(&TcpStream)) -> Option<TcpStream> {
+    let until = Instant::now() + STAY;
+    let stream = connect(from, viewer).ok()?;
+    act(&stream);
     while Instant::now() < until {
         match (&stream).read(&mut [0; 64]) {
             Ok(0) => break,
@@ -108,9 +115,7 @@ pub fn visit(kind: Kind, from: Ipv4Addr, viewer: SocketAddr, seed: u64) {
             _ => {}
         }
     }
-    if kind == Kind::Reset {
-        let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-    }
+    Some(stream)
 }
 
 /// A connection from an address of the loopback.

@@ -1,19 +1,23 @@
 //! What is endured, as scenes with a length: the tests play them short, scripts/soak in full.
 //!
 //! A scene checks what must hold at any length, and gives back what was measured; how much of that is
-//! good enough is the caller's to say.
+//! good enough is the caller's to say. `with` is what both programs are told beside what the scene needs: nothing,
+//! or a key.
 
 // tests/endurance.rs and tests/soak.rs each use a part of this.
 #![allow(dead_code)]
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::hostile::{self, Kind};
+use super::keyless::{self, Attempt};
 use super::network::{DESK, DESK_ADDRESS, GARDEN, Network};
 use super::stage::{Sender, Viewer, pass};
 use super::watch::{Footprint, footprint};
 use crate::common::dice::Dice;
+use crate::common::relay::Relay;
 use crate::common::{pi_send, until, view_recv};
 
 /// Which of the two goes.
@@ -25,8 +29,10 @@ pub enum Program {
     Viewer,
 }
 
-fn viewer(address: SocketAddr) -> Viewer {
-    Viewer::start(view_recv(&["--bind", &address.to_string()]))
+fn viewer(address: SocketAddr, with: &[&str]) -> Viewer {
+    let mut command = view_recv(&["--bind", &address.to_string()]);
+    command.args(with);
+    Viewer::start(command)
 }
 
 /// What a sender sends.
@@ -48,17 +54,17 @@ const MANY: Pictures = Pictures {
     fps: 200,
 };
 
-fn sender(to: SocketAddr, pictures: Pictures) -> Sender {
+fn sender(to: SocketAddr, pictures: Pictures, with: &[&str]) -> Sender {
     let (to, fps) = (to.to_string(), pictures.fps.to_string());
     let args = ["--source", "test", "--host", &to, "--res", pictures.res];
-    Sender::start(pi_send(&[&args[..], &["--fps", &fps]].concat()))
+    Sender::start(pi_send(&[&args[..], &["--fps", &fps], with].concat()))
 }
 
 /// Both, live, on the loopback, and where the viewer listens.
-fn pair(pictures: Pictures) -> (Viewer, Sender, SocketAddr) {
-    let mut viewer = viewer(([127, 0, 0, 1], 0).into());
+fn pair(pictures: Pictures, with: &[&str]) -> (Viewer, Sender, SocketAddr) {
+    let mut viewer = viewer(([127, 0, 0, 1], 0).into(), with);
     let address = viewer.running.listening_on();
-    let sender = sender(address, pictures);
+    let sender = sender(address, pictures, with);
     viewer.live(SystemTime::now());
     (viewer, sender, address)
 }
@@ -84,9 +90,9 @@ pub struct Kills {
 }
 
 /// Kills one of the two `count` times at random moments, and starts it anew after a random while.
-pub fn kills(program: Program, count: usize, seed: u64) -> Kills {
+pub fn kills(program: Program, count: usize, seed: u64, with: &[&str]) -> Kills {
     let mut dice = Dice(seed);
-    let (mut viewer, mut sender, address) = pair(USUAL);
+    let (mut viewer, mut sender, address) = pair(USUAL, with);
     let survivor = match program {
         Program::Sender => viewer.running.id(),
         Program::Viewer => sender.running.id(),
@@ -104,14 +110,14 @@ pub fn kills(program: Program, count: usize, seed: u64) -> Kills {
                 sender.running.kill();
                 pass(down);
                 restarted = (Instant::now(), SystemTime::now());
-                sender = self::sender(address, USUAL);
+                sender = self::sender(address, USUAL, with);
             }
             Program::Viewer => {
                 viewer.running.kill();
                 torn += viewer.torn;
                 pass(down);
                 restarted = (Instant::now(), SystemTime::now());
-                viewer = self::viewer(address);
+                viewer = self::viewer(address, with);
             }
         }
         live_after.push(viewer.live(restarted.1).duration_since(restarted.0));
@@ -133,8 +139,8 @@ fn check_none_corrupt(viewer: &mut Viewer) {
 }
 
 /// How long after the light the picture was live again, for each time of darkness.
-pub fn darkness(network: &Network, times: &[Duration]) -> Vec<Duration> {
-    let (mut viewer, _sender) = hosts(network);
+pub fn darkness(network: &Network, times: &[Duration], with: &[&str]) -> Vec<Duration> {
+    let (mut viewer, _sender) = hosts(network, with);
     let mut live_after = Vec::new();
     for time in times {
         // What is on its way when it becomes dark differs from time to time.
@@ -151,30 +157,64 @@ pub fn darkness(network: &Network, times: &[Duration]) -> Vec<Duration> {
 }
 
 /// How long after its start a viewer on a host made anew had the picture.
-pub fn reboots(network: &Network, count: usize) -> Vec<Duration> {
-    let (mut viewer, _sender) = hosts(network);
+pub fn reboots(network: &Network, count: usize, with: &[&str]) -> Vec<Duration> {
+    let (mut viewer, _sender) = hosts(network, with);
     let mut live_after = Vec::new();
     for _ in 0..count {
         pass(Duration::from_secs(1));
         network.reboot_desk(viewer.running);
         let restarted = (Instant::now(), SystemTime::now());
-        viewer = viewer_on_desk(network);
+        viewer = viewer_on_desk(network, with);
         live_after.push(viewer.live(restarted.1).duration_since(restarted.0));
     }
     live_after
 }
 
-fn viewer_on_desk(network: &Network) -> Viewer {
+fn viewer_on_desk(network: &Network, with: &[&str]) -> Viewer {
     let bind = format!("{DESK_ADDRESS}:8000");
-    Viewer::start(network.on(DESK, &view_recv(&["--bind", &bind])))
+    let mut command = view_recv(&["--bind", &bind]);
+    Viewer::start(network.on(DESK, command.args(with)))
 }
 
-fn hosts(network: &Network) -> (Viewer, Sender) {
-    let mut viewer = viewer_on_desk(network);
-    let sender = pi_send(&["--source", "test", "--host", DESK_ADDRESS]);
-    let sender = Sender::start(network.on(GARDEN, &sender));
+fn hosts(network: &Network, with: &[&str]) -> (Viewer, Sender) {
+    let mut viewer = viewer_on_desk(network, with);
+    let mut sender = pi_send(&["--source", "test", "--host", DESK_ADDRESS]);
+    let sender = Sender::start(network.on(GARDEN, sender.args(with)));
     viewer.live(SystemTime::now());
     (viewer, sender)
+}
+
+/// Stops the viewer again and again, as a debugger or a sleeping laptop does, and lets it go on.
+pub fn stops(count: usize, with: &[&str]) {
+    let (mut viewer, _sender, _) = pair(USUAL, with);
+    for _ in 0..count {
+        viewer.running.signal("STOP");
+        pass(Duration::from_millis(2500));
+        viewer.running.signal("CONT");
+        viewer.live(SystemTime::now());
+    }
+    assert_eq!(viewer.torn, 0, "frames were torn");
+    check_none_corrupt(&mut viewer);
+}
+
+/// A link that carries a fraction of what is to be sent: that many frames, one after the other, none torn, in one
+/// connection. Gives the sender's figures.
+pub fn slow_link(bytes_per_second: usize, frames: usize, with: &[&str]) -> serde_json::Value {
+    let mut viewer = viewer(([127, 0, 0, 1], 0).into(), with);
+    let relay = Relay::slow(viewer.running.listening_on(), bytes_per_second);
+    let sender = sender(relay.address.parse().expect("an address"), USUAL, with);
+    let mut seen = 0;
+    until("so many frames", || {
+        seen += viewer.count();
+        (seen >= frames).then_some(())
+    });
+    assert_eq!(viewer.torn, 0, "frames were torn");
+    assert_eq!(relay.connections(), 1);
+    check_none_corrupt(&mut viewer);
+    until("figures with acks", || {
+        let figures = sender.figures()?;
+        figures["latency_ms"].is_number().then_some(figures)
+    })
 }
 
 /// What a running stream suffered from strangers.
@@ -196,9 +236,34 @@ pub struct Siege {
     pub after: Footprint,
 }
 
+/// What the stranger of that number does, from where, to whom, with which seed.
+type Visit = dyn Fn(usize, Ipv4Addr, SocketAddr, u64) + Send + Sync;
+
+/// Both, live, and what strangers do: to a viewer with a key half of them know an earlier connection.
+fn besieged(pictures: Pictures, with: &[&str]) -> (Viewer, Sender, SocketAddr, Arc<Visit>) {
+    let plain = |i: usize| Kind::ALL[i % Kind::ALL.len()];
+    let mut viewer = viewer(([127, 0, 0, 1], 0).into(), with);
+    let address = viewer.running.listening_on();
+    let visit: Arc<Visit> = if with.is_empty() {
+        Arc::new(move |i, from, to, seed| hostile::visit(plain(i), from, to, seed))
+    } else {
+        let recorded = keyless::recorded(address, with);
+        Arc::new(move |i, from, to, seed| match i % 2 {
+            0 => hostile::visit(plain(i / 2), from, to, seed),
+            _ => {
+                let attempt = Attempt::ALL[i / 2 % Attempt::ALL.len()];
+                keyless::visit(attempt, &recorded, from, to, seed);
+            }
+        })
+    };
+    let sender = sender(address, pictures, with);
+    viewer.live(SystemTime::now());
+    (viewer, sender, address, visit)
+}
+
 /// `count` strangers at once, of all kinds in turn, every second one from the sender's own address.
-pub fn siege(count: usize, fps: u32, seed: u64) -> Siege {
-    let (mut viewer, sender, address) = pair(Pictures { fps, ..USUAL });
+pub fn siege(count: usize, fps: u32, seed: u64, with: &[&str]) -> Siege {
+    let (mut viewer, sender, address, visit) = besieged(Pictures { fps, ..USUAL }, with);
     let pid = viewer.running.id();
     // The first seconds' memory is that of buffers that are there for good.
     pass(Duration::from_secs(2));
@@ -223,10 +288,10 @@ pub fn siege(count: usize, fps: u32, seed: u64) -> Siege {
     let lines_before = viewer.told().len();
     let strangers: Vec<_> = (0..count)
         .map(|i| {
-            let kind = Kind::ALL[i % Kind::ALL.len()];
             let own = i / Kind::ALL.len() % 2 == 0;
             let from = Ipv4Addr::new(127, 0, 0, if own { 1 } else { 2 + (i % 200) as u8 });
-            let visit = move || hostile::visit(kind, from, address, seed + i as u64);
+            let visit = Arc::clone(&visit);
+            let visit = move || visit(i, from, address, seed + i as u64);
             std::thread::Builder::new()
                 .stack_size(128 * 1024)
                 .spawn(visit)
@@ -270,9 +335,9 @@ pub struct LongRun {
 const WARM: u64 = 1000;
 
 /// Lets one of the two live for so many frames, while the other is killed every few seconds.
-pub fn long_run(survivor: Program, frames: u64, seed: u64) -> LongRun {
+pub fn long_run(survivor: Program, frames: u64, seed: u64, with: &[&str]) -> LongRun {
     let mut dice = Dice(seed);
-    let (mut viewer, mut sender, address) = pair(MANY);
+    let (mut viewer, mut sender, address) = pair(MANY, with);
     let pid = match survivor {
         Program::Sender => sender.running.id(),
         Program::Viewer => viewer.running.id(),
@@ -303,12 +368,12 @@ pub fn long_run(survivor: Program, frames: u64, seed: u64) -> LongRun {
         match survivor {
             Program::Viewer => {
                 sender.running.kill();
-                sender = self::sender(address, MANY);
+                sender = self::sender(address, MANY, with);
             }
             Program::Sender => {
                 viewer.running.kill();
                 torn += viewer.torn;
-                viewer = self::viewer(address);
+                viewer = self::viewer(address, with);
             }
         }
         viewer.live(restarted);
