@@ -214,6 +214,38 @@ fn the_line_for_jq_prints_rate_and_latency() {
 }
 
 #[test]
+fn the_lines_with_a_key_make_it_copy_it_and_show_what_is_sent_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let pi = folder.path().join("pi");
+    fs::create_dir(&pi).unwrap();
+    let lines: Vec<&str> = block("scp garden.key").lines().collect();
+    let [make, copy, view] = lines[..] else {
+        panic!("{lines:?}");
+    };
+    let made = script(folder.path(), make, "", &[]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    // What it says to type next are the lines that stand here.
+    let says = String::from_utf8_lossy(&made.stdout);
+    assert!(
+        says.contains("scp garden.key ") && says.contains(view),
+        "{says}"
+    );
+    assert!(copy.starts_with("scp garden.key "), "{copy}");
+    fs::copy(folder.path().join("garden.key"), pi.join("garden.key")).unwrap();
+    let options = format!("--bind 127.0.0.1:{} --headless --once", free_port());
+    let mut viewer = Running::start(&mut script(folder.path(), view, &options, &[]));
+    let address = viewer.listening_on().to_string();
+    let send = block("pi-send --host 192.168.1.159 --key garden.key");
+    let send = send.trim().replace("192.168.1.159", &address);
+    let send = send.strip_prefix("pi-send ").unwrap().split(' ');
+    let mut sender = pi_send(&["--source", "test", "--frames", "10"]);
+    let sent = sender.args(send).current_dir(&pi).output().unwrap();
+    assert!(sent.status.success(), "{sent:?}");
+    let (status, said) = viewer.end();
+    assert!(status.success(), "{said:#?}");
+}
+
+#[test]
 fn four_lines_make_a_time_lapse() {
     let folder = tempfile::tempdir().unwrap();
     let text = block("lapse.sh [EVERY [TIME]]");
