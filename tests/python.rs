@@ -42,6 +42,27 @@ fn script(lines: &str) -> Command {
     command
 }
 
+/// Without a key, and with one that view-recv has made: its file.
+fn plain_and_with_a_key(test: &str) -> [Option<String>; 2] {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{test}.key"));
+    // Of the last run.
+    let _ = fs::remove_file(&file);
+    let file = file.display().to_string();
+    let made = view_recv(&["--new-key", &file]).output().unwrap();
+    assert!(made.status.success());
+    [None, Some(file)]
+}
+
+/// The options of our programs for that.
+fn options(key: Option<&str>) -> Vec<&str> {
+    key.map_or(Vec::new(), |file| vec!["--key", file])
+}
+
+/// The same in Python.
+fn value(key: Option<&str>) -> String {
+    key.map_or("None".to_owned(), |file| format!("{file:?}"))
+}
+
 /// One of the scripts in examples/python.
 fn example(python: Command, name: &str) -> Command {
     let mut command = with_pi_stream(python);
@@ -98,18 +119,25 @@ fn the_file_keeps_what_it_promises_by_itself() {
 
 #[test]
 fn frames_come_with_name_size_pixels_and_age_and_the_sender_knows_the_latency() {
-    let mut receiving = Running::start(&mut script(
+    for key in &plain_and_with_a_key("frames") {
+        frames_come(key.as_deref());
+    }
+}
+
+fn frames_come(key: Option<&str>) {
+    let mut receiving = Running::start(&mut script(&format!(
         "
-with listening(Receiver('127.0.0.1:0')) as receiver:
+with listening(Receiver('127.0.0.1:0', key={})) as receiver:
     for frame in receiver:
         pixels = frame.rgb()
         age, truth = frame.age, time.time() - frame.stamp.captured_unix_us / 1e6
         say('frame', frame.stamp.seq, frame.camera, *frame.size, *pixels.shape, age, truth)
 ",
-    ));
+        value(key)
+    )));
     let host = receiving.listening_on().to_string();
     let mut sending = test_pictures(&host, &["--name", "garden", "--stats", "json"]);
-    let (_sender, figures) = Figures::start(&mut sending);
+    let (_sender, figures) = Figures::start(sending.args(options(key)));
     let mut off = Vec::new();
     let mut last = 0.0;
     while off.len() < 60 {
@@ -184,44 +212,51 @@ with listening(Receiver('127.0.0.1:0')) as receiver:
 
 #[test]
 fn a_receiver_goes_on_when_a_sender_is_killed_and_started_again() {
-    let mut receiving = Running::start(&mut script(
-        "
-with listening(Receiver('127.0.0.1:0')) as receiver:
+    for key in &plain_and_with_a_key("sender-killed") {
+        let key = key.as_deref();
+        let mut receiving = Running::start(&mut script(&format!(
+            "
+with listening(Receiver('127.0.0.1:0', key={})) as receiver:
     for frame in receiver:
         say('frame', frame.camera, frame.size[0], frame.stamp.seq)
 ",
-    ));
-    let host = receiving.listening_on().to_string();
-    // Each of another size, so that one is told from the next.
-    for width in ["320", "640", "480"] {
-        let args = ["--name", "garden", "--res", &format!("{width}x240")];
-        let mut sender = Running::start(&mut test_pictures(&host, &args));
-        receiving.wait_line("later frame", |line| {
-            let (before, seq) = line.rsplit_once(' ')?;
-            let is_its_own = before == format!("frame garden {width}");
-            (is_its_own && number(seq) > 10.0).then_some(())
-        });
-        sender.kill();
+            value(key)
+        )));
+        let host = receiving.listening_on().to_string();
+        // Each of another size, so that one is told from the next.
+        for width in ["320", "640", "480"] {
+            let args = ["--name", "garden", "--res", &format!("{width}x240")];
+            let mut sender = Running::start(test_pictures(&host, &args).args(options(key)));
+            receiving.wait_line("later frame", |line| {
+                let (before, seq) = line.rsplit_once(' ')?;
+                let is_its_own = before == format!("frame garden {width}");
+                (is_its_own && number(seq) > 10.0).then_some(())
+            });
+            sender.kill();
+        }
     }
 }
 
 #[test]
 fn pi_send_goes_on_when_a_receiver_is_killed_and_started_again() {
-    let port = free_port();
-    let host = format!("127.0.0.1:{port}");
-    let lines = format!(
-        "
-for frame in listening(Receiver('{host}')):
+    for key in &plain_and_with_a_key("receiver-killed") {
+        let key = key.as_deref();
+        let host = format!("127.0.0.1:{}", free_port());
+        let lines = format!(
+            "
+for frame in listening(Receiver('{host}', key={})):
     say('frame', frame.stamp.seq)
-"
-    );
-    let _sender = Running::start(&mut test_pictures(&host, &[]));
-    for _ in 0..3 {
-        let mut receiving = Running::start(&mut script(&lines));
-        for _ in 0..10 {
-            words(&mut receiving, "frame");
+",
+            value(key)
+        );
+        let _sender = Running::start(test_pictures(&host, &[]).args(options(key)));
+        for _ in 0..3 {
+            let mut receiving = Running::start(&mut script(&lines));
+            for _ in 0..10 {
+                words(&mut receiving, "frame");
+            }
+            receiving.kill();
         }
-        receiving.kill();
     }
 }
 
@@ -268,37 +303,66 @@ fn view_recv_shows_what_a_script_sends_in_its_colours_and_says_how_old_it_is() {
 
 #[test]
 fn a_sender_goes_on_when_view_recv_is_killed_and_started_again_and_ends_its_stream() {
-    let host = format!("127.0.0.1:{}", free_port());
-    let mut sending = Running::start(&mut script(&format!(
-        "
+    let jpeg = pictures::stripes(160, 120, &STRIPES);
+    let jpeg = pictures::file("python-sends.jpg", &jpeg);
+    for key in &plain_and_with_a_key("viewer-killed") {
+        let (key, host) = (key.as_deref(), format!("127.0.0.1:{}", free_port()));
+        let mut sending = Running::start(&mut script(&format!(
+            "
 import signal
 going = True
 def end(*_):
     global going
     going = False
 signal.signal(signal.SIGTERM, end)
-jpeg = open({:?}, 'rb').read()
-with Sender('{host}') as sender:
+jpeg = open({jpeg:?}, 'rb').read()
+with Sender('{host}', key={}) as sender:
     while going:
         sender.send(jpeg)
         time.sleep(1 / 30)
 ",
-        pictures::file("python-sends.jpg", &pictures::stripes(160, 120, &STRIPES))
-    )));
-    let args = ["--bind", &host, "--headless", "--once", "--stats", "json"];
-    for _ in 0..3 {
-        let (mut viewer, figures) = Figures::start(&mut view_recv(&args));
-        figures.wait_for("frames", |figures| {
-            (figures["frames"].as_u64() > Some(3)).then_some(())
-        });
-        viewer.kill();
+            value(key)
+        )));
+        let args = ["--bind", &host, "--headless", "--once", "--stats", "json"];
+        let start = || Figures::start(view_recv(&args).args(options(key)));
+        for _ in 0..3 {
+            let (mut viewer, figures) = start();
+            figures.wait_for("frames", |figures| {
+                (figures["frames"].as_u64() > Some(3)).then_some(())
+            });
+            viewer.kill();
+        }
+        let (mut viewer, figures) = start();
+        figures.wait_for_state("receiving");
+        sending.signal("TERM");
+        assert!(sending.wait().success());
+        // 0: the stream was ended, and not lost.
+        assert_eq!(viewer.wait().code(), Some(0));
     }
-    let (mut viewer, figures) = Figures::start(&mut view_recv(&args));
-    figures.wait_for_state("receiving");
-    sending.signal("TERM");
-    assert!(sending.wait().success());
-    // 0: the stream was ended, and not lost.
-    assert_eq!(viewer.wait().code(), Some(0));
+}
+
+#[test]
+fn whoever_has_no_key_or_another_one_is_told_on_both_sides() {
+    let [_, ours] = plain_and_with_a_key("ours");
+    let [_, theirs] = plain_and_with_a_key("theirs");
+    let (ours, theirs) = (ours.as_deref(), theirs.as_deref());
+    for (in_script, of_pi_send, said_here, said_there) in [
+        (ours, None, "uses no key", "with a key only"),
+        (None, ours, "asks for a key", "it has none"),
+        (ours, theirs, "has another key", "has another key"),
+    ] {
+        let mut receiving = Running::start(&mut script(&format!(
+            "
+for frame in listening(Receiver('127.0.0.1:0', key={})): raise SystemExit('a frame')
+",
+            value(in_script)
+        )));
+        let host = receiving.listening_on().to_string();
+        let mut sender = Running::start(test_pictures(&host, &[]).args(options(of_pi_send)));
+        let has = |words| move |line: &str| line.contains(words).then_some(());
+        receiving.wait_line(said_here, has(said_here));
+        sender.wait_line(said_there, has(said_there));
+    }
 }
 
 #[test]

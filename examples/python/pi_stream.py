@@ -639,7 +639,10 @@ class _Link:
         hello = _MAGIC + bytes([1, role, 0, 0]) + key.id
         self.write(hello)
         watch = _until(time.monotonic() + _HANDSHAKE, "does not answer: is it a receiver or sender with a key?")
-        answer = bytes(self.read(8, watch))
+        try:
+            answer = bytes(self.read(8, watch))
+        except (EOFError, OSError):
+            raise _Refused(_NO_KEY) from None  # whoever takes a hello for a length closes
         if answer[:4] != _MAGIC:
             raise _Refused(_NO_KEY)
         if answer[5]:
@@ -656,10 +659,10 @@ class _Link:
         try:
             hello = bytes(self.read(4, watch))
         except _Refused:
-            self._answer(5)
+            self.turn_away(5)
             raise
         if hello != _MAGIC:
-            self._answer(5)
+            self.turn_away(5)
             raise _Refused(_NO_KEY)
         watch = _until(until, "did not finish its handshake")
         hello += bytes(self.read(8, watch))
@@ -670,9 +673,11 @@ class _Link:
             status, why = 1, "has another key: copy the key file that one side uses to the other"
         elif hello[5] == role:
             status, why = 4, "wants to do the same as this side"
-        answer = self._answer(status)
         if status:
+            self.turn_away(status)
             raise _Refused(why)
+        answer = _answer(0)
+        self.write(answer)
         noise = _Noise(key.secret, hello + answer)
         self._read_noise(noise, watch)
         self.write(noise.write())
@@ -686,10 +691,17 @@ class _Link:
     def _encrypt(self, ours: _Cipher, theirs: _Cipher) -> None:
         self._ciphers, self._raw = (ours, theirs), bytearray(4 * (2 + _RECORD))
 
-    def _answer(self, status: int) -> bytes:
-        answer = _MAGIC + bytes([1, status, 0, 0])
-        self.write(answer)
-        return answer
+    def turn_away(self, status: int) -> None:
+        """Tells the peer why, and reads on for a moment: else that would be lost with the connection."""
+        deadline = time.monotonic() + 1
+        try:
+            self.write(_answer(status))
+            self.socket.shutdown(socket.SHUT_WR)
+            for _ in range(256):
+                if time.monotonic() > deadline or not self.socket.recv(4096):
+                    break
+        except OSError:
+            pass  # it does not listen
 
     def _read_noise(self, noise: _Noise, watch: _Watch) -> None:
         message = bytes(self.read(noise.MESSAGE, watch))
@@ -697,6 +709,10 @@ class _Link:
             noise.read(message)
         except Exception:
             raise _Refused("does not prove that it has the key") from None
+
+
+def _answer(status: int) -> bytes:
+    return _MAGIC + bytes([1, status, 0, 0])
 
 
 def _split_seconds(seconds: float) -> tuple[int, int]:
@@ -892,7 +908,7 @@ class _Endpoint:
         except _Refused as why:
             if str(why) == "asks for a key":
                 if not dialled:
-                    self._say_no(link)
+                    link.turn_away(6)
                 why = _Refused("asks for a key, and there is none here: give the file that it uses as key=")
             self._tell("refused", f"{link.ip} {why}")
         except (EOFError, OSError):
@@ -903,12 +919,6 @@ class _Endpoint:
             self._admission.release(candidate)
             link.close()
         return False
-
-    def _say_no(self, link: _Link) -> None:
-        try:
-            link.write(_MAGIC + bytes([1, 6, 0, 0]))
-        except OSError:
-            pass  # it does not listen
 
     def _serve(self, link: _Link, candidate: _Candidate, dialled: bool) -> bool:
         raise NotImplementedError
