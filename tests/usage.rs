@@ -24,6 +24,23 @@ const PI_SEND: &[Row] = &[
     (&["--host", "[::1"], "HOST:PORT or [IPv6]:PORT"),
     (&["--host", ""], "HOST"),
     (&["--host", "0.0.0.0"], "the one that view-recv prints"),
+    (&["--host", "0.0.0.0"], "to let viewers dial, use --listen"),
+    (&["--host", "pi", "--host", "pi:8000"], "given twice"),
+    (
+        &[
+            "--host",
+            "a",
+            "--host",
+            "b",
+            "--source",
+            "-",
+            "--every-frame",
+        ],
+        "leave one of them out",
+    ),
+    (&["--listen", "8000"], "ADDRESS:PORT"),
+    (&["--listen"], "cannot be used with"),
+    (&["--allow", "10.0.0.1"], "--listen"),
     (&["--port", "0"], "1..=65535"),
     (&["--port", "65536"], "1..=65535"),
     (&["--port", "9000", "--host", "pi:8000"], "--port 9000"),
@@ -110,7 +127,9 @@ const VIEW_RECV: &[Row] = &[
     (&["--bind", "8000"], "ADDRESS:PORT"),
     (&["--bind", "localhost:8000"], "ADDRESS:PORT"),
     (&["--bind", ":65536"], "ADDRESS:PORT"),
+    (&["--connect", "pi:0"], "HOST:PORT or [IPv6]:PORT"),
     (&["--allow", "10.0.0.0/33"], "ADDRESS/BITS"),
+    (&["--allow", "10.0.0.1", "--connect", "pi"], "add --bind"),
     (&["--allow", "garden"], "ADDRESS/BITS"),
     (&["--key", ""], "--key <FILE>"),
     (&["--new-key", "a.key", "--key", "b.key"], "cannot be used"),
@@ -460,7 +479,7 @@ const OF_VIEW_RECV: [&str; 18] = [
     "width",
 ];
 
-const OF_PI_SEND: [&str; 12] = [
+const OF_PI_SEND: [&str; 14] = [
     "final",
     "fps_camera",
     "fps_sent",
@@ -469,7 +488,9 @@ const OF_PI_SEND: [&str; 12] = [
     "latency_ms",
     "mbit_s",
     "peer",
+    "per_receiver",
     "quality",
+    "receivers",
     "reconnects",
     "skipped",
     "state",

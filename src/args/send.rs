@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use ipnet::IpNet;
 
 use crate::args::camera::CameraArgs;
 use crate::args::rpicam::RpicamArgs;
@@ -17,6 +18,7 @@ use crate::camera;
 use crate::jpeg::markers::MAX_SIDE;
 use crate::net::DEFAULT_PORT;
 use crate::net::dial::Target;
+use crate::net::listen::{Bind, bind, network};
 use crate::picture::Turn;
 use crate::protocol::stamp::{FPS, Name};
 use crate::send::source::Source;
@@ -36,9 +38,26 @@ pub struct Options {
         long,
         alias = "connect",
         value_name = "HOST[:PORT]",
-        help = "Where view-recv listens: a name, an IPv4 address or [IPv6], with :PORT where it is not 8000"
+        help = "Where view-recv listens: a name, an IPv4 address or [IPv6], with :PORT where it is not 8000; repeatable, for several receivers"
     )]
-    pub host: Option<String>,
+    pub host: Vec<String>,
+
+    // As above.
+    #[arg(
+        long,
+        value_name = "[ADDRESS]:PORT",
+        num_args = 0..=1,
+        default_missing_value = ":8000",
+        value_parser = bind,
+        conflicts_with = "host",
+        help = "Let viewers dial this side (view-recv --connect), 8 at a time, instead of dialling [default: every address, port 8000]"
+    )]
+    pub listen: Option<Bind>,
+
+    /// With --listen: accept viewers from these addresses only; repeatable [default: with a key any, without one those
+    /// of the networks that this machine is in]
+    #[arg(long, value_name = "ADDRESS[/BITS]", value_parser = network)]
+    pub allow: Vec<IpNet>,
 
     /// TCP port [default: 8000]
     #[arg(long, allow_negative_numbers = true, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
@@ -130,6 +149,7 @@ const EXAMPLES: &str = "\
 Examples:
   pi-send --host 192.168.1.159 --res 640x480 --vflip    the camera, upside down
   pi-send --host desktop:9000 --source test             a test picture, no camera needed
+  pi-send --listen                                      for viewers that dial: view-recv --connect
   ffmpeg -re -i film.mp4 -f yuv4mpegpipe - | pi-send --host 192.168.1.159 --source -
 
 Exit status: 0 ended as asked, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.";
@@ -139,8 +159,16 @@ Exit status: 0 ended as asked, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.";
 pub struct Plan {
     pub source: Source,
     pub delivery: Delivery,
-    pub target: Target,
+    pub to: To,
     pub sending: Config,
+}
+
+/// Whom to send to.
+#[derive(Debug, Clone)]
+pub enum To {
+    Hosts(Vec<Target>),
+    /// Viewers that dial: where, and from which networks.
+    Listen(Bind, Vec<IpNet>),
 }
 
 impl Options {
@@ -154,7 +182,7 @@ impl Options {
         if let Some(answer) = self.rpicam.answer() {
             return Err(answer);
         }
-        let target = self.target()?;
+        let to = self.to()?;
         let (quality, defaults) = (self.quality, Config::default());
         let lowest = defaults.min_quality.min(quality);
         let min_quality = self.min_quality.unwrap_or(lowest);
@@ -170,7 +198,7 @@ impl Options {
                 true => Delivery::EveryFrame,
                 false => Delivery::NewestWins,
             },
-            target,
+            to,
             sending: Config {
                 // The program reads its file.
                 key: None,
@@ -185,17 +213,57 @@ impl Options {
         })
     }
 
-    fn target(&self) -> Result<Target, String> {
-        let text = self.host.as_ref().ok_or(
-            "--host is missing: give the address that view-recv prints, as in --host 192.168.1.159",
-        )?;
+    fn to(&self) -> Result<To, String> {
+        if let (Some(network), None) = (self.allow.first(), self.listen) {
+            return Err(format!(
+                "--allow {network} is for viewers that dial: give it with --listen, or leave it out"
+            ));
+        }
+        let several = match (self.listen, &self.host[..]) {
+            (Some(_), _) if self.port.is_some() => {
+                return Err(
+                    "--port is for --host: give it with --listen, as in --listen :9000".into(),
+                );
+            }
+            (Some(_), _) => Some("--listen"),
+            (None, []) => {
+                return Err(
+                    "--host is missing: give the address that view-recv prints, as in --host 192.168.1.159, or let \
+                     viewers dial this side: --listen"
+                        .into(),
+                );
+            }
+            (None, [_]) => None,
+            (None, _) => Some("several --host"),
+        };
+        if let (Some(several), true) = (several, self.every_frame) {
+            return Err(format!(
+                "--every-frame waits for one receiver's link, and {several} can have several: leave one of them out"
+            ));
+        }
+        if let Some(bind) = self.listen {
+            return Ok(To::Listen(bind, self.allow.clone()));
+        }
+        let targets = self.host.iter().map(|host| self.target(host));
+        let targets: Vec<Target> = targets.collect::<Result<_, _>>()?;
+        let twice = (1..targets.len()).find(|index| targets[..*index].contains(&targets[*index]));
+        match twice {
+            Some(index) => Err(format!(
+                "--host {} was given twice: give it once",
+                targets[index]
+            )),
+            None => Ok(To::Hosts(targets)),
+        }
+    }
+
+    fn target(&self, text: &str) -> Result<Target, String> {
         let (host, in_host) = Target::split(text).ok_or_else(|| {
             format!("--host {text:?} was not understood: give HOST, HOST:PORT or [IPv6]:PORT")
         })?;
         if matches!(host.parse(), Ok(ip) if IpAddr::is_unspecified(&ip)) {
             return Err(format!(
                 "--host {text} is where a viewer listens, and no machine's own address: give the one that \
-                 view-recv prints, as in --host 192.168.1.159"
+                 view-recv prints, as in --host 192.168.1.159; to let viewers dial, use --listen"
             ));
         }
         if let Some((in_host, port)) = in_host.zip(self.port) {
@@ -298,7 +366,17 @@ mod tests {
             ("--host a --frames 0", "--frames"),
             ("--timeout 5000", "--duration 5000ms"),
             ("--host 0.0.0.0:8000", "the one that view-recv prints"),
-            ("--connect [::]", "the one that view-recv prints"),
+            ("--connect [::]", "to let viewers dial, use --listen"),
+            ("--host a --listen", "--listen"),
+            ("--listen x", "expected ADDRESS:PORT"),
+            ("--listen --port 9000", "--listen :9000"),
+            ("--host a --allow 10.0.0.1", "--listen"),
+            ("--listen --source - --every-frame", "--every-frame"),
+            (
+                "--host a --host b --source - --every-frame",
+                "--every-frame",
+            ),
+            ("--host a --host a:8000", "--host a:8000 was given twice"),
             ("--host a --source - --res vga", "--res"),
             ("--host a --source f.mjpeg --width 3 --height 3", "--res"),
             ("--host a --source - --loop", "--loop"),
@@ -333,7 +411,7 @@ mod tests {
     #[test]
     fn names_that_other_tools_use_are_understood() {
         let plan = plan("--connect a:9000 --resolution 720p").unwrap();
-        assert_eq!(plan.target.port, 9000);
+        assert!(matches!(plan.to, To::Hosts(targets) if targets[0].port == 9000));
         let Source::Camera(config) = plan.source else {
             panic!()
         };
@@ -343,13 +421,8 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_help() {
         let plan = plan("--host a").unwrap();
-        assert_eq!(
-            plan.target,
-            Target {
-                host: "a".into(),
-                port: 8000
-            }
-        );
+        let target = Target::parse("a:8000").unwrap();
+        assert!(matches!(plan.to, To::Hosts(targets) if targets == [target]));
         assert_eq!((plan.sending.quality, plan.sending.min_quality), (80, 30));
         assert!(plan.sending.retry && plan.sending.duration.is_none());
         let Source::Camera(config) = plan.source else {

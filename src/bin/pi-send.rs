@@ -9,14 +9,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Parser;
-use pi_stream::args::send::{Options, Plan};
+use pi_stream::args::send::{Options, Plan, To};
 use pi_stream::camera::{self, ListFormat};
 use pi_stream::net::key_file;
-use pi_stream::report::{Program, Statistics, shell};
-use pi_stream::send;
+use pi_stream::net::listen::{self, Acceptor, Allowed};
+use pi_stream::net::reach::Reach;
+use pi_stream::protocol::encrypted::handshake::Role;
+use pi_stream::report::{Program, Severity, Statistics, shell};
 use pi_stream::send::event::Event;
 use pi_stream::send::source::{self, Failure, Source};
 use pi_stream::send::stats::{self, Counters};
+use pi_stream::send::{self, Receivers};
 use pi_stream::source::Feed;
 
 fn main() {
@@ -73,13 +76,49 @@ fn use_tuning_file(plan: &Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Whom it sends to, and where it listens for them.
+fn receivers(
+    to: To,
+    key: Option<&Path>,
+    has_key: bool,
+    program: &Program,
+) -> anyhow::Result<Receivers> {
+    let (bind, networks) = match to {
+        To::Hosts(targets) => return Ok(Receivers::Hosts(targets)),
+        To::Listen(bind, networks) => (bind, networks),
+    };
+    let acceptors = listen::listen(bind, Role::Sends)?;
+    let bound: Vec<_> = acceptors
+        .iter()
+        .map(|a: &Arc<Acceptor>| a.address)
+        .collect();
+    let say = |severity, line: String| program.console.say(severity, &line);
+    for address in &bound {
+        say(Severity::Info, format!("listening on {address}"));
+    }
+    if let Some(line) = Reach::of(Role::Sends, &bound, key).line() {
+        say(Severity::Info, line);
+    }
+    let allowed = match Allowed::given(&networks) {
+        Allowed::All if !has_key => {
+            let line = "without --key and --allow, anyone in this machine's networks can watch";
+            say(Severity::Warning, line.into());
+            Allowed::Attached
+        }
+        allowed => allowed,
+    };
+    Ok(Receivers::Listen { acceptors, allowed })
+}
+
 /// Sends until it is over.
 fn run(mut plan: Plan, key: Option<&Path>, program: &mut Program) -> anyhow::Result<()> {
     plan.sending.key = key_file::find(key)?;
+    let has_key = plan.sending.key.is_some();
+    let to = receivers(plan.to, key, has_key, program)?;
     let feed = Arc::new(Feed::new(plan.delivery));
     let counters = Arc::new(Counters::default());
-    let (start, has_key) = (Instant::now(), plan.sending.key.is_some());
-    let reports = stats::reports(Arc::clone(&counters), Arc::clone(&feed), has_key, start);
+    let (counted, start) = (Arc::clone(&counters), Instant::now());
+    let reports = stats::reports(counted, Arc::clone(&feed), has_key, start);
     let statistics = Statistics::start(program, reports)?;
     let console = Arc::clone(&program.console);
     let source = source::start(plan.source, &feed, move |severity, line| {
@@ -88,7 +127,7 @@ fn run(mut plan: Plan, key: Option<&Path>, program: &mut Program) -> anyhow::Res
 
     let report = |event: Event| program.console.say(event.severity(), &event.to_string());
     let stop = &program.stop;
-    let sent = send::run(plan.target, plan.sending, &feed, counters, stop, &report);
+    let sent = send::run(to, plan.sending, &feed, counters, stop, &report);
 
     feed.end();
     let source = source.finish();

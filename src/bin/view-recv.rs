@@ -19,13 +19,14 @@ use pi_stream::net::key_file;
 use pi_stream::net::listen::{self, Acceptor, Allowed, Bind};
 use pi_stream::net::reach::{Hint, Reach};
 use pi_stream::picture::Bitmap;
+use pi_stream::protocol::encrypted::handshake::Role;
 use pi_stream::recv::admission;
 use pi_stream::recv::camera::{Rates, report};
 use pi_stream::recv::cameras::{Cameras, Config};
-use pi_stream::recv::decoder;
 use pi_stream::recv::event::Event;
 use pi_stream::recv::frame::Decoded;
 use pi_stream::recv::session::IdleTimeout;
+use pi_stream::recv::{decoder, dialling};
 use pi_stream::report::{Program, Severity, Statistics};
 use pi_stream::sinks::{self, Sinks};
 use pi_stream::window;
@@ -65,9 +66,11 @@ fn make_key(file: &Path, program: &mut Program) -> anyhow::Result<bool> {
 /// Runs to the end; `false` where that is not as it was asked for, and what failed has been said.
 fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let key = key_file::find(options.key.key.as_deref())?;
-    let acceptors = listen::listen(options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT }))?;
-    let bound: Vec<SocketAddr> = acceptors.iter().map(|a| a.address).collect();
-
+    let bind = options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT });
+    let acceptors = match options.listens() {
+        true => listen::listen(bind, Role::Receives)?,
+        false => Vec::new(),
+    };
     let model = Arc::new(OnceLock::<Model>::new());
     // What happens is said on the console, and what matters there in the window, once there is its model.
     let report = {
@@ -91,22 +94,23 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let stop = Arc::clone(&program.stop);
     let cameras = Arc::new(Cameras::new(config(&options, key), Some(sink), stop, tell));
 
-    let reach = Reach::of(&bound, options.key.key.as_deref());
-    for address in &bound {
-        let line = format!("listening on {address}");
-        program.console.say(Severity::Info, &line);
-    }
-    if let Some(line) = reach.line() {
-        program.console.say(Severity::Info, &line);
-    }
+    let reach = tell_where(&options, &acceptors, program);
+    let dialled = dialling::start(&options.connect, &cameras)?;
     let pictures = Arc::new(Slot::new());
     let model = model.get_or_init(|| {
         let (cameras, sinks) = (Arc::clone(&cameras), Arc::clone(&sinks));
-        Model::new(cameras, sinks, Arc::clone(&pictures), reach.clone())
+        Model::new(
+            cameras,
+            sinks,
+            Arc::clone(&pictures),
+            reach.clone(),
+            dialled,
+        )
     });
     let started = Instant::now();
     start(program, &cameras, &pictures, &acceptors, &options)?;
-    let statistics = start_statistics(program, &cameras, &sinks, reach.hint)?;
+    let hint = reach.map(|reach| reach.hint);
+    let statistics = start_statistics(program, &cameras, &sinks, hint)?;
     let stop = &program.stop;
     let shown = if options.headless {
         while !stop.sleep(Duration::from_secs(3600)) {}
@@ -131,11 +135,29 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     Ok(!vanished && (!not_recorded || reason == Some(Reason::Interrupted)))
 }
 
+/// Says where it listens and what it dials; what to type to reach it, where it listens.
+fn tell_where(options: &Options, acceptors: &[Arc<Acceptor>], program: &Program) -> Option<Reach> {
+    let say = |line: String| program.console.say(Severity::Info, &line);
+    let bound: Vec<SocketAddr> = acceptors.iter().map(|a| a.address).collect();
+    let key = options.key.key.as_deref();
+    let reach = (!bound.is_empty()).then(|| Reach::of(Role::Receives, &bound, key));
+    for address in &bound {
+        say(format!("listening on {address}"));
+    }
+    if let Some(line) = reach.as_ref().and_then(Reach::line) {
+        say(line);
+    }
+    for target in &options.connect {
+        say(format!("connecting to {target}"));
+    }
+    reach
+}
+
 fn config(options: &Options, key: Option<Key>) -> Config {
     Config {
         max_cameras: 1,
         key,
-        allowed: Allowed(options.allow.clone()),
+        allowed: Allowed::given(&options.allow),
         idle_timeout: options.idle_timeout.unwrap_or(IdleTimeout::ByPace),
         max_frame_bytes: options.max_frame_bytes,
         max_pixels: options.max_pixels,
@@ -213,13 +235,12 @@ fn start_statistics(
     program: &mut Program,
     cameras: &Arc<Cameras>,
     sinks: &Arc<Sinks>,
-    hint: Hint,
+    mut hint: Option<Hint>,
 ) -> io::Result<Statistics> {
     let (cameras, sinks) = (Arc::clone(cameras), Arc::clone(sinks));
     let console = Arc::clone(&program.console);
     let start = Instant::now();
     let mut rates = Rates::new(start);
-    let mut hint = Some(hint);
     Statistics::start(program, move |now, last| {
         if let Some(hint) = hint.take_if(|_| now >= start + model::HINT_AFTER) {
             if cameras.received() == 0 {

@@ -8,10 +8,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "send")]
+use if_addrs::IfAddr;
 use ipnet::IpNet;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::DEFAULT_PORT;
 use super::link::Link;
+use crate::protocol::encrypted::handshake::Role;
 
 /// How many connections may wait for `accept`; the kernel's own bound is usually lower.
 const BACKLOG: i32 = 128;
@@ -19,7 +23,7 @@ const BACKLOG: i32 = 128;
 /// How long waking a thread may take; loopback answers at once.
 const WAKE: Duration = Duration::from_millis(100);
 
-/// Where to listen: `--bind`.
+/// Where to listen: `--bind`, and pi-send's `--listen`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bind {
     /// Every address of this machine, IPv4 and IPv6.
@@ -37,6 +41,8 @@ pub enum Bind {
 pub struct ListenError {
     /// The address that was asked for.
     pub address: SocketAddr,
+    /// Who asked.
+    pub role: Role,
     /// What the system said.
     pub source: io::Error,
 }
@@ -44,31 +50,94 @@ pub struct ListenError {
 impl ListenError {
     fn line(&self) -> String {
         let (address, port) = (self.address, self.address.port());
+        let (program, option) = match self.role {
+            Role::Receives => ("view-recv", "--bind"),
+            Role::Sends => ("pi-send", "--listen"),
+        };
         match self.source.kind() {
             io::ErrorKind::AddrInUse => format!(
-                "{address} is in use: is another view-recv running? End it, or take another port (--bind :{})",
+                "{address} is in use: is another {program} running? End it, or take another port ({option} :{})",
                 port.wrapping_add(1).max(1024)
             ),
             io::ErrorKind::AddrNotAvailable => format!(
-                "{address} is not an address of this machine: take one of its own, or all of them (--bind :{port})"
+                "{address} is not an address of this machine: take one of its own, or all of them ({option} :{port})"
             ),
             io::ErrorKind::PermissionDenied => format!(
-                "listening on {address} is not permitted: take a port from 1024 up (--bind :8000)"
+                "listening on {address} is not permitted: take a port from 1024 up ({option} :8000)"
             ),
             _ => format!("cannot listen on {address}: {}", self.source),
         }
     }
 }
 
-/// Everybody, or those of some networks: `--allow`.
+/// Who may connect: `--allow`.
 #[derive(Debug, Clone, Default)]
-pub struct Allowed(pub Vec<IpNet>);
+pub enum Allowed {
+    /// Everybody.
+    #[default]
+    All,
+    /// Those of these networks.
+    Networks(Vec<IpNet>),
+    /// Those of the networks that this machine is in, as they are when somebody connects.
+    #[cfg(feature = "send")]
+    Attached,
+}
 
 impl Allowed {
-    /// Whether this address may connect; with no network given, any may.
-    pub(crate) fn includes(&self, ip: IpAddr) -> bool {
-        self.0.is_empty() || self.0.iter().any(|network| network.contains(&ip))
+    /// Those of these networks; with none given, everybody.
+    pub fn given(networks: &[IpNet]) -> Allowed {
+        match networks {
+            [] => Allowed::All,
+            _ => Allowed::Networks(networks.to_vec()),
+        }
     }
+
+    /// Why an address may not, and what lets it in.
+    pub(crate) fn remedy(&self, ip: IpAddr) -> String {
+        match self {
+            #[cfg(feature = "send")]
+            Allowed::Attached => format!(
+                "it is in none of this machine's networks; to let it in: --allow {ip}, better with a key (--key)"
+            ),
+            _ => format!("--allow does not include it; to let it in: --allow {ip}"),
+        }
+    }
+
+    /// Whether this address may connect.
+    pub(crate) fn includes(&self, ip: IpAddr) -> bool {
+        match self {
+            Allowed::All => true,
+            Allowed::Networks(networks) => networks.iter().any(|network| network.contains(&ip)),
+            #[cfg(feature = "send")]
+            Allowed::Attached => attached(ip),
+        }
+    }
+}
+
+/// Whether an address is of a network that this machine is in.
+#[cfg(feature = "send")]
+fn attached(ip: IpAddr) -> bool {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    interfaces.iter().any(|interface| {
+        let network = match &interface.addr {
+            IfAddr::V4(own) => IpNet::with_netmask(own.ip.into(), own.netmask.into()),
+            IfAddr::V6(own) => IpNet::with_netmask(own.ip.into(), own.netmask.into()),
+        };
+        network.is_ok_and(|network| network.contains(&ip))
+    })
+}
+
+/// `:PORT`, `ADDRESS:PORT` or `ADDRESS`; an error says what was expected.
+pub(crate) fn bind(text: &str) -> Result<Bind, &'static str> {
+    let any = text.strip_prefix(':').and_then(|port| port.parse().ok());
+    let address = || text.parse::<SocketAddr>().ok();
+    let ip = || text.parse::<IpAddr>().ok();
+    any.map(|port| Bind::All { port })
+        .or_else(|| address().map(Bind::One))
+        .or_else(|| ip().map(|ip| Bind::One((ip, DEFAULT_PORT).into())))
+        .ok_or(
+            "expected ADDRESS:PORT, [IPv6]:PORT or :PORT, as in 0.0.0.0:8000, [::]:8000 or :9000",
+        )
 }
 
 /// `ADDRESS` or `ADDRESS/BITS`; an error says what was expected.
@@ -88,8 +157,24 @@ pub struct Acceptor {
 }
 
 impl Acceptor {
+    /// The next connection; one that is gone before it is taken is nobody's business.
     pub(crate) fn accept(&self) -> io::Result<Arc<Link>> {
-        let (stream, peer) = self.socket.accept()?;
+        let is_gone = |error: &io::Error| {
+            matches!(
+                error.kind(),
+                io::ErrorKind::ConnectionAborted
+                    | io::ErrorKind::ConnectionReset
+                    | io::ErrorKind::NotConnected
+                    | io::ErrorKind::InvalidInput
+                    | io::ErrorKind::Interrupted
+            )
+        };
+        let (stream, peer) = loop {
+            match self.socket.accept() {
+                Err(error) if is_gone(&error) => {}
+                taken => break taken?,
+            }
+        };
         // An IPv4 address that came through an IPv6 socket, as itself.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         Ok(Link::new(stream, peer))
@@ -110,12 +195,12 @@ impl Acceptor {
 }
 
 /// Opens the listening sockets: one, or one for IPv4 and one for IPv6 where the machine has it.
-pub fn listen(bind: Bind) -> Result<Vec<Arc<Acceptor>>, ListenError> {
+pub fn listen(bind: Bind, role: Role) -> Result<Vec<Arc<Acceptor>>, ListenError> {
     match bind {
-        Bind::One(address) => Ok(vec![open(address)?]),
+        Bind::One(address) => Ok(vec![open(address, role)?]),
         Bind::All { port } => {
-            let four = open((Ipv4Addr::UNSPECIFIED, port).into())?;
-            match open((Ipv6Addr::UNSPECIFIED, four.address.port()).into()) {
+            let four = open((Ipv4Addr::UNSPECIFIED, port).into(), role)?;
+            match open((Ipv6Addr::UNSPECIFIED, four.address.port()).into(), role) {
                 Ok(six) => Ok(vec![four, six]),
                 Err(error) if error.source.kind() == io::ErrorKind::AddrInUse => Err(error),
                 // A machine without IPv6.
@@ -125,7 +210,7 @@ pub fn listen(bind: Bind) -> Result<Vec<Arc<Acceptor>>, ListenError> {
     }
 }
 
-fn open(address: SocketAddr) -> Result<Arc<Acceptor>, ListenError> {
+fn open(address: SocketAddr, role: Role) -> Result<Arc<Acceptor>, ListenError> {
     let open = || {
         let domain = Domain::for_address(address);
         let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
@@ -142,7 +227,11 @@ fn open(address: SocketAddr) -> Result<Arc<Acceptor>, ListenError> {
         let address = socket.local_addr()?;
         Ok(Arc::new(Acceptor { socket, address }))
     };
-    open().map_err(|source| ListenError { address, source })
+    open().map_err(|source| ListenError {
+        address,
+        role,
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -151,9 +240,9 @@ mod tests {
 
     #[test]
     fn an_address_in_use_says_what_to_do() {
-        let first = listen(Bind::One(([127, 0, 0, 1], 0).into())).unwrap();
+        let first = listen(Bind::One(([127, 0, 0, 1], 0).into()), Role::Receives).unwrap();
         let address = first[0].address;
-        let error = listen(Bind::One(address)).unwrap_err();
+        let error = listen(Bind::One(address), Role::Receives).unwrap_err();
         let line = error.to_string();
         assert!(
             line.contains(&address.to_string()) && line.contains("--bind"),
@@ -163,7 +252,7 @@ mod tests {
 
     #[test]
     fn every_address_means_both_families_on_one_port() {
-        let acceptors = listen(Bind::All { port: 0 }).unwrap();
+        let acceptors = listen(Bind::All { port: 0 }, Role::Receives).unwrap();
         let ports: Vec<u16> = acceptors
             .iter()
             .map(|acceptor| acceptor.address.port())
@@ -177,8 +266,8 @@ mod tests {
     #[test]
     fn networks_include_their_addresses_and_no_others() {
         let allowed = |networks: &[&str], ip: &str| {
-            let networks = networks.iter().map(|text| network(text).unwrap()).collect();
-            Allowed(networks).includes(ip.parse().unwrap())
+            let networks: Vec<_> = networks.iter().map(|text| network(text).unwrap()).collect();
+            Allowed::given(&networks).includes(ip.parse().unwrap())
         };
         assert!(allowed(&[], "1.2.3.4"));
         assert!(allowed(&["192.168.1.0/24"], "192.168.1.77"));

@@ -16,7 +16,7 @@ pub mod key_file;
 pub(crate) mod link;
 pub mod listen;
 pub(crate) mod path;
-#[cfg(feature = "view")]
+#[cfg(any(feature = "send", feature = "view"))]
 pub mod reach;
 pub(crate) mod sliding;
 

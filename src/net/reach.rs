@@ -1,4 +1,4 @@
-//! How senders reach this viewer: the addresses to type, and what may keep a sender out.
+//! How the other side reaches this one: the addresses to type, and what may keep it out.
 //!
 //! Asks the system once for its addresses and its firewall; no sockets, no waiting.
 
@@ -8,10 +8,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use super::DEFAULT_PORT;
+use crate::protocol::encrypted::handshake::Role;
 
-/// What to tell somebody who wants to send here.
+/// What to tell somebody who wants to connect here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reach {
+    role: Role,
     /// What to type, the likeliest line first.
     pub typed: Vec<String>,
     /// Whether only this machine can connect, so that it is to be typed here.
@@ -39,8 +41,9 @@ impl fmt::Display for Hint {
 }
 
 impl Reach {
-    /// For listeners that are bound to these addresses, all of them on one port, and have the key of that file.
-    pub fn of(bound: &[SocketAddr], key: Option<&Path>) -> Reach {
+    /// For listeners of who does that, that are bound to these addresses, all of them on one port, and have the key of
+    /// that file.
+    pub fn of(role: Role, bound: &[SocketAddr], key: Option<&Path>) -> Reach {
         let key = key.and_then(Path::file_name);
         let key = key.map_or(String::new(), |name| {
             format!(" --key {}", name.to_string_lossy())
@@ -49,10 +52,11 @@ impl Reach {
         let ips = bound.iter().flat_map(|address| reachable(address.ip()));
         let local = bound.first().filter(|address| address.ip().is_loopback());
         Reach {
-            typed: ips.map(|ip| command(ip, port) + &key).collect(),
+            role,
+            typed: ips.map(|ip| command(role, ip, port) + &key).collect(),
             is_local: local.is_some(),
             hint: match local {
-                Some(address) => from_elsewhere(*address),
+                Some(address) => from_elsewhere(role, *address),
                 None => firewall(port, |path| Path::new(path).exists()),
             },
         }
@@ -67,21 +71,32 @@ impl Reach {
                 self.hint
             ));
         }
-        (!typed.is_empty()).then(|| format!("on the Pi, type: {typed}"))
+        let whereabouts = match self.role {
+            Role::Receives => "on the Pi",
+            Role::Sends => "to watch",
+        };
+        (!typed.is_empty()).then(|| format!("{whereabouts}, type: {typed}"))
     }
 }
 
-fn command(ip: IpAddr, port: u16) -> String {
+fn command(role: Role, ip: IpAddr, port: u16) -> String {
+    let program = match role {
+        Role::Receives => "pi-send --host",
+        Role::Sends => "view-recv --connect",
+    };
     match (port, ip) {
-        (DEFAULT_PORT, ip) => format!("pi-send --host {ip}"),
-        (port, ip) => format!("pi-send --host {}", SocketAddr::new(ip, port)),
+        (DEFAULT_PORT, ip) => format!("{program} {ip}"),
+        (port, ip) => format!("{program} {}", SocketAddr::new(ip, port)),
     }
 }
 
-/// How another machine reaches a viewer that listens on loopback.
-fn from_elsewhere(bound: SocketAddr) -> Hint {
+/// How another machine reaches a program that listens on loopback.
+fn from_elsewhere(role: Role, bound: SocketAddr) -> Hint {
     let port = bound.port();
-    let what = "For a Raspberry Pi, listen with --bind";
+    let what = match role {
+        Role::Receives => "For a Raspberry Pi, listen with --bind",
+        Role::Sends => "For another computer, --listen",
+    };
     Hint {
         what: format!("{what} 0.0.0.0:{port}, or have it open an SSH tunnel"),
         command: Some(format!("ssh -N -L {port}:{bound} USER@THIS-MACHINE")),
@@ -154,7 +169,7 @@ mod tests {
     #[test]
     fn a_viewer_on_loopback_does_not_tell_the_pi_to_send_to_itself() {
         let bound = ["127.0.0.1:8000".parse().unwrap()];
-        let reach = Reach::of(&bound, None);
+        let reach = Reach::of(Role::Receives, &bound, None);
         let line = reach.line().unwrap();
         assert!(!line.contains("on the Pi"), "{line}");
         for line in [line, reach.hint.to_string()] {
@@ -168,15 +183,15 @@ mod tests {
     #[test]
     fn an_address_of_the_network_is_for_the_pi_to_type() {
         let bound = ["192.0.2.7:9000".parse().unwrap()];
-        let reach = Reach::of(&bound, None);
+        let reach = Reach::of(Role::Receives, &bound, None);
         assert_eq!(
             reach.line().as_deref(),
             Some("on the Pi, type: pi-send --host 192.0.2.7:9000")
         );
-        let six = command("2001:db8::7".parse().unwrap(), 9000);
+        let six = command(Role::Receives, "2001:db8::7".parse().unwrap(), 9000);
         assert_eq!(six, "pi-send --host [2001:db8::7]:9000");
         assert_eq!(
-            command("2001:db8::7".parse().unwrap(), 8000),
+            command(Role::Receives, "2001:db8::7".parse().unwrap(), 8000),
             "pi-send --host 2001:db8::7"
         );
     }

@@ -29,7 +29,7 @@ use crate::report::Severity;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Bytes of stack for a reader: it decodes one frame on it, and what `image` puts there is small.
-const READER_STACK: usize = 512 * 1024;
+pub(super) const READER_STACK: usize = 512 * 1024;
 
 /// How many may wait: senders that restart together, and each costs a thread.
 const MAX_WAITING: usize = 24;
@@ -83,6 +83,8 @@ pub(super) struct Admission {
 pub(super) struct Candidate {
     link: Arc<Link>,
     pub(super) since: Instant,
+    /// How long it has for its first frame.
+    pub(super) patience: Duration,
     bytes: AtomicUsize,
 }
 
@@ -102,35 +104,22 @@ impl Admission {
         let Err(error) = taken.and_then(|link| self.take(&link, cameras)) else {
             return;
         };
-        // A connection that was gone before it was taken is nobody's business; no descriptors, or no
-        // threads, is the user's. Either way the next one may have more luck, a little later.
-        let gone = matches!(
-            error.kind(),
-            io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::ConnectionReset
-                | io::ErrorKind::NotConnected
-                | io::ErrorKind::InvalidInput
-                | io::ErrorKind::Interrupted
-        );
-        if !gone {
-            let line = format!("cannot take another connection yet: {error}");
-            cameras.tell(Event::new(Kind::Exhausted, Severity::Warning, line));
-            // Those that wait must not keep a sender out by what they take up.
-            self.make_place();
-            cameras.stop.sleep(PAUSE);
-        }
+        // No descriptors, or no threads: a little later the next one may have more luck.
+        let line = format!("cannot take another connection yet: {error}");
+        cameras.tell(Event::new(Kind::Exhausted, Severity::Warning, line));
+        // Those that wait must not keep a sender out by what they take up.
+        self.make_place();
+        cameras.stop.sleep(PAUSE);
     }
 
     fn take(self: &Arc<Self>, link: &Arc<Link>, cameras: &Arc<Cameras>) -> io::Result<()> {
         let (ip, config) = (link.peer.ip(), &cameras.config);
         if !config.allowed.includes(ip) {
-            let line = format!(
-                "turned away {ip}: --allow does not include it; to let it in: --allow {ip}"
-            );
+            let line = format!("turned away {ip}: {}", config.allowed.remedy(ip));
             cameras.tell(Event::new(Kind::NotAllowed, Severity::Warning, line));
             return Ok(());
         }
-        let (permit, cameras) = (self.admit(link), Arc::clone(cameras));
+        let (permit, cameras) = (self.admit(link, PATIENCE), Arc::clone(cameras));
         let link = Arc::clone(link);
         thread::Builder::new()
             .name("reader".into())
@@ -140,10 +129,11 @@ impl Admission {
     }
 
     /// Makes a connection a candidate; another may have to go for it.
-    pub(super) fn admit(self: &Arc<Self>, link: &Arc<Link>) -> Permit {
+    pub(super) fn admit(self: &Arc<Self>, link: &Arc<Link>, patience: Duration) -> Permit {
         let candidate = Arc::new(Candidate {
             link: Arc::clone(link),
             since: Instant::now(),
+            patience,
             bytes: AtomicUsize::new(0),
         });
         let ip = candidate.ip();
@@ -289,7 +279,7 @@ mod tests {
     ) -> Vec<(Permit, FarEnd)> {
         let candidate = |last| {
             let (link, far) = Link::pair(([10, 0, 0, last], 1).into());
-            (admission.admit(&link), far)
+            (admission.admit(&link, PATIENCE), far)
         };
         addresses.into_iter().map(candidate).collect()
     }
@@ -346,7 +336,7 @@ mod tests {
     fn no_more_than_a_share_is_read_of_who_could_not_have_the_session_anyway() {
         let (link, mut far) = Link::pair(([10, 0, 0, 1], 1).into());
         let mut frames = link.frames(1 << 20, Duration::from_millis(20)).unwrap();
-        let mut permit = Arc::new(Admission::new(1 << 20)).admit(&link);
+        let mut permit = Arc::new(Admission::new(1 << 20)).admit(&link, PATIENCE);
         let sent = thread::spawn(move || {
             write_frame(&mut far, &[&vec![7; 2 * SHARE]]).unwrap();
             far

@@ -30,6 +30,8 @@ pub(super) enum Kind {
     Busy,
     /// `--allow` does not name the address.
     NotAllowed,
+    /// A sender that is dialled could not be reached, or sent no picture.
+    Dialling,
     /// A connection that sent no picture.
     NoPicture,
     /// One side has a key that the other does not have.
@@ -44,7 +46,7 @@ impl Kind {
     /// How many lines of this kind are reported.
     pub(super) fn limit(self) -> RateLimit {
         match self {
-            Kind::Session => RateLimit::default(),
+            Kind::Session | Kind::Dialling => RateLimit::default(),
             // Both try again for as long as they are not reconfigured.
             Kind::Busy | Kind::NotAllowed => RateLimit::new(1, Duration::from_secs(30)),
             _ => RateLimit::new(1, Duration::from_secs(10)),

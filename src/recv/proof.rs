@@ -40,13 +40,7 @@ pub(super) fn ask(
 
 /// That a peer was turned away for its key, and what helps.
 pub(super) fn turned_away(ip: IpAddr, status: Status) -> Event {
-    let why = match status {
-        Status::KeyWanted => "it sends without a key; give it the same key: pi-send --key FILE",
-        Status::NoKey => "it has a key, and none is set here; the same one: view-recv --key FILE",
-        Status::Version => "it speaks another version: take the same release on both sides",
-        Status::SameRole => "it does not send, but receives, too",
-        _ => "it has another key; the same file belongs on both sides (--key FILE)",
-    };
+    let why = status.reason(Role::Receives);
     let line = format!("turned away {ip}: {why}");
     Event::new(Kind::Key, Severity::Warning, line)
 }

@@ -42,27 +42,38 @@ const SPARE_FRAMES: usize = 4;
 /// How often a frame is decoded where nobody looks at the pixels, so that garbage is noticed.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
-/// Runs one connection until it is over.
+/// Runs a connection that was accepted until it is over.
 pub(super) fn run(cameras: &Cameras, link: &Arc<Link>, permit: Permit) {
-    let ended = proof::ask(cameras, link, &permit).and_then(|()| {
-        // A connection that was gone before it was read is nobody's business.
-        let frames = link.frames(cameras.config.max_frame_bytes, LOOK);
-        let mut reader = Reader {
-            cameras,
-            peer: link.peer,
-            frames: frames.map_err(|_| None)?,
-            pool: Pool::new(SPARE_FRAMES),
-        };
-        let (session, first) = reader.first_frame(permit)?;
-        let why = reader.read_session(&session, first);
-        // Nothing more goes either way.
-        link.cut();
-        cameras.end(&session, why);
-        Ok(())
-    });
+    let proven = proof::ask(cameras, link, &permit);
+    let ended = proven.and_then(|()| read(cameras, link, permit, |_| ()));
     if let (Err(Some(event)), false) = (ended, cameras.stop.is_asked()) {
         cameras.tell(event);
     }
+}
+
+/// Reads a connection until it is over; says when its session `begins`. Where there is none, there may be something to
+/// tell.
+pub(super) fn read(
+    cameras: &Cameras,
+    link: &Arc<Link>,
+    permit: Permit,
+    begins: impl FnOnce(&Arc<Session>),
+) -> Result<(), Option<Event>> {
+    // A connection that was gone before it was read is nobody's business.
+    let frames = link.frames(cameras.config.max_frame_bytes, LOOK);
+    let mut reader = Reader {
+        cameras,
+        peer: link.peer,
+        frames: frames.map_err(|_| None)?,
+        pool: Pool::new(SPARE_FRAMES),
+    };
+    let (session, first) = reader.first_frame(permit)?;
+    begins(&session);
+    let why = reader.read_session(&session, first);
+    // Nothing more goes either way.
+    link.cut();
+    cameras.end(&session, why);
+    Ok(())
 }
 
 pub(super) fn sent_nothing(ip: IpAddr) -> Event {
@@ -169,7 +180,7 @@ impl Reader<'_> {
         // If its bytes go on to come as they did.
         let expected = waited.mul_f64(of as f64 / got.max(1) as f64);
         let is_in_time = comes && expected <= FRAME_PATIENCE;
-        if waited < PATIENCE || permit.has_prospects && is_in_time {
+        if waited < permit.candidate.patience || permit.has_prospects && is_in_time {
             return Ok(());
         }
         if !permit.has_prospects && (permit.has_its_share() || comes) {
@@ -243,7 +254,7 @@ impl Reader<'_> {
                     return Ok((session, first));
                 }
             }
-            let is_over = permit.candidate.since + PATIENCE <= Instant::now();
+            let is_over = permit.candidate.since.elapsed() >= PATIENCE;
             if is_over || self.cameras.stop.is_asked() || permit.is_evicted() {
                 return Err(busy(self.cameras, &self.frames.link, stamp.as_ref()));
             }

@@ -1,6 +1,6 @@
 //! The receiver for other programs: frames as an iterator.
 //!
-//! The same listener, admission and readers as view-recv's, with the program in the place of decoder and
+//! The same listener, diallers, admission and readers as view-recv's, with the program in the place of decoder and
 //! window. The newest frame wins: a program that takes its time gets fewer frames, and never old ones. A
 //! frame is acknowledged when it is dropped, so what the sender measures includes the program's own work.
 
@@ -9,16 +9,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::admission;
 use super::cameras::{Cameras, Config};
 use super::frame::Frame;
+use super::{admission, dialling};
 use crate::handoff::stop::{Reason, Stop};
+use crate::net::dial::Target;
 use crate::net::listen::{self, Acceptor, Bind, ListenError};
+use crate::protocol::encrypted::handshake::Role;
 use crate::protocol::encrypted::key::Key;
 
 /// Why nothing can be received.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiveError {
+    /// This is no HOST, HOST:PORT or \[IPv6\]:PORT.
+    #[error("{0:?} was not understood: give HOST, HOST:PORT or [IPv6]:PORT")]
+    Host(String),
     /// The address cannot be listened on.
     #[error(transparent)]
     Listen(ListenError),
@@ -87,7 +92,32 @@ impl Receiver {
         address: SocketAddr,
         options: ReceiverOptions,
     ) -> Result<Receiver, ReceiveError> {
-        let acceptors = listen::listen(Bind::One(address)).map_err(ReceiveError::Listen)?;
+        let acceptors = listen::listen(Bind::One(address), Role::Receives);
+        Receiver::start(acceptors.map_err(ReceiveError::Listen)?, &[], options)
+    }
+
+    /// Dials `HOST[:PORT]`, a sender that listens (`pi-send --listen`, [`Sender::listen`](crate::Sender::listen)), which
+    /// need not be there yet, and again whenever it is lost.
+    pub fn connect(host: &str) -> Result<Receiver, ReceiveError> {
+        Receiver::connect_with(&[host], ReceiverOptions::default())
+    }
+
+    /// The same with a key, or for several cameras at once.
+    pub fn connect_with(
+        hosts: &[&str],
+        options: ReceiverOptions,
+    ) -> Result<Receiver, ReceiveError> {
+        let parse =
+            |host: &&str| Target::parse(host).map_err(|_| ReceiveError::Host((*host).into()));
+        let targets: Vec<Target> = hosts.iter().map(parse).collect::<Result<_, _>>()?;
+        Receiver::start(Vec::new(), &targets, options)
+    }
+
+    fn start(
+        acceptors: Vec<Arc<Acceptor>>,
+        targets: &[Target],
+        options: ReceiverOptions,
+    ) -> Result<Receiver, ReceiveError> {
         let config = Config {
             max_cameras: options.max_cameras.max(1),
             key: options.key,
@@ -96,13 +126,17 @@ impl Receiver {
         let cameras = Arc::new(Cameras::new(config, None, Arc::new(Stop::new()), |_| ()));
         let receiver = Receiver { cameras, acceptors };
         let started = admission::start(&receiver.acceptors, &receiver.cameras);
+        let started = started.and_then(|()| dialling::start(targets, &receiver.cameras));
         started.map_err(ReceiveError::Thread)?;
         Ok(receiver)
     }
 
-    /// Where it listens (of several addresses, the first).
+    /// Where it listens (of several addresses, the first); 0.0.0.0:0 where it dials.
     pub fn address(&self) -> SocketAddr {
-        self.acceptors[0].address
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        self.acceptors
+            .first()
+            .map_or(nowhere, |first| first.address)
     }
 
     /// The newest frame, waited for until `patience` is over: any, and [`Duration::MAX`] waits for ever.

@@ -33,7 +33,7 @@ const IDLE_AT_LEAST: Duration = Duration::from_secs(5);
 
 /// As long as only one frame has come: longer than the longest exposures (Raspberry Pi's HQ camera: 11 minutes
 /// are possible, some seconds are usual), so that slow is not taken for dead.
-const IDLE_AT_FIRST: Duration = Duration::from_secs(60);
+pub(super) const IDLE_AT_FIRST: Duration = Duration::from_secs(60);
 
 /// The longest interval that is learnt from frames, and no longer patience than at first comes of it: else
 /// gaps that grow would hold a place for nothing. Slower senders declare it (`fps=`).
@@ -232,10 +232,15 @@ impl Session {
         if self.is_over() {
             return true;
         }
+        self.is_silent(HALF_OPEN_AFTER, now)
+    }
+
+    /// Whether it has finished no frame for that long, and for one and a half of its intervals.
+    pub(super) fn is_silent(&self, at_least: Duration, now: Instant) -> bool {
         let pace = lock(&self.pace);
         let own = pace.overdue().unwrap_or_default();
-        let frames = HALF_OPEN_AFTER.max(own.mul_f64(HALF_OPEN_INTERVALS));
-        pace.is_silent(frames, HALF_OPEN_AFTER, now)
+        let frames = at_least.max(own.mul_f64(HALF_OPEN_INTERVALS));
+        pace.is_silent(frames, at_least, now)
     }
 
     /// How far apart its frames are, once that is known.

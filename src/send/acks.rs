@@ -4,7 +4,8 @@
 //! One per connection, and all that its two threads say to each other. The sending thread notes each frame, the
 //! thread "acks" brings the answers and, if there is one, the link that takes over; the gate waits here for them. Acks
 //! come from the network: one for a frame that is not on its way is ignored, and nothing here grows beyond
-//! `MAX_NOTED`.
+//! `MAX_NOTED`. Whoever answers what cannot be an ack (a robot car's commands, a request) is a plain receiver, which
+//! acknowledges nothing, whatever it said before.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -40,6 +41,10 @@ const KEPT_WAITING: Duration = Duration::from_secs(1);
 
 /// How long a receiver may take for its first frame before the link is taken to be what is slow.
 const SETTLING: Duration = Duration::from_secs(1);
+
+/// This long without an acknowledgement, and with data outstanding, is silence: a few lost packets
+/// are repeated within it, a path that carries anything acknowledges within it.
+pub(super) const SILENCE: Duration = Duration::from_millis(700);
 
 /// How a connection came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +145,14 @@ pub(super) struct State {
     pub(super) deadline: Option<Instant>,
     /// The link that takes over, if there is one.
     pub(super) second: Option<Arc<Link>>,
+    /// Whether the peer's kernel owes an answer for too long.
+    pub(super) is_silent: bool,
+    /// What was in flight when the kernel was last asked, and since when that has been so.
+    in_flight: (usize, Instant),
+    /// The newest frame that was acknowledged.
+    newest_acked: u32,
+    /// Frames before it that were covered by another's ack, and may still be acknowledged by their own.
+    covered: VecDeque<u32>,
 }
 
 /// The frames of one connection and what became of them.
@@ -159,6 +172,10 @@ impl Acks {
                 account: Account::new(opened),
                 deadline: None,
                 second: None,
+                is_silent: false,
+                in_flight: (0, opened),
+                newest_acked: 0,
+                covered: VecDeque::new(),
             }),
             changed: Condvar::new(),
         }
@@ -191,20 +208,53 @@ impl Acks {
         }
     }
 
-    /// Takes an ack that came at `now`, with what the kernel said of the path then.
-    pub(super) fn acked(&self, ack: Ack, path: Option<Path>, now: Instant) {
-        let mut state = self.state();
+    /// Takes an ack that came at `now`, with what the kernel said of the path then. Returns whether it can be one.
+    pub(super) fn acked(&self, ack: Ack, path: Option<Path>, now: Instant) -> bool {
+        let state = &mut *self.state();
         let Some(index) = state.noted.iter().position(|noted| noted.seq == ack.seq) else {
-            return;
+            return state.may_be_late(ack.seq);
         };
         let noted = state.noted[index];
-        state.noted.drain(..=index);
+        state.newest_acked = ack.seq;
+        let covered = state.noted.drain(..=index).map(|noted| noted.seq);
+        state.covered.extend(covered.take(index));
+        let too_many = state.covered.len().saturating_sub(MAX_NOTED);
+        state.covered.drain(..too_many);
         state.account.unacked = state.noted.len();
         state.account.last_ack = Some(now);
         state.account.held = Duration::from_micros(ack.held_us.into());
         state.measure(noted, path, now);
+        self.changed.notify_all();
+        true
+    }
+
+    /// What was taken for acks were none.
+    pub(super) fn is_plain(&self) {
+        let mut state = self.state();
+        let account = &mut state.account;
+        (account.last_ack, account.round_trip, account.latency) = (None, None, None);
         drop(state);
         self.changed.notify_all();
+    }
+
+    /// Takes what the kernel says of the path.
+    pub(super) fn looked(&self, path: Option<Path>, is_silent: bool, now: Instant) {
+        let mut state = self.state();
+        state.is_silent = is_silent;
+        let in_flight = path.map_or(0, |path| path.in_flight);
+        if in_flight == 0 || in_flight != state.in_flight.0 {
+            state.in_flight = (in_flight, now);
+        }
+    }
+
+    /// Whether the receiver has acknowledged nothing for that long, by acks or by its kernel, though there was
+    /// something.
+    pub(super) fn is_stuck(&self, limit: Duration, now: Instant) -> bool {
+        let state = self.state();
+        let is_long_ago = |then: Instant| now.saturating_duration_since(then) > limit;
+        let oldest = state.noted.front().map(|noted| noted.written);
+        let owes_acks = state.account.last_ack.is_some_and(is_long_ago);
+        owes_acks && oldest.is_some_and(is_long_ago) || is_long_ago(state.in_flight.1)
     }
 
     pub(super) fn close(&self, end: End) {
@@ -231,6 +281,18 @@ impl Acks {
 }
 
 impl State {
+    /// Whether a frame that is not on its way may be acknowledged now: it was covered by another's ack, and has not
+    /// been, or it is older than what is remembered.
+    fn may_be_late(&mut self, seq: u32) -> bool {
+        if let Some(index) = self.covered.iter().position(|covered| *covered == seq) {
+            self.covered.remove(index);
+            return true;
+        }
+        let oldest = self.noted.front().map(|noted| noted.seq);
+        let is_forgotten = oldest.is_some_and(|oldest| (1..oldest).contains(&seq));
+        is_forgotten && seq > self.newest_acked
+    }
+
     fn measure(&mut self, noted: Noted, path: Option<Path>, now: Instant) {
         // A receiver that held a frame for longer than it was away has no say on time.
         let away = now.saturating_duration_since(noted.written);
@@ -292,6 +354,70 @@ mod tests {
         account.written = Some(after(0.0));
         account.last_ack = Some(after(0.1));
         assert!(account.came_to_something());
+    }
+
+    fn ack(seq: u32) -> Ack {
+        Ack { seq, held_us: 0 }
+    }
+
+    #[test]
+    fn what_a_viewer_answers_is_an_ack_in_whatever_order_and_what_cannot_be_one_is_none() {
+        let (acks, now) = acks();
+        assert!(!acks.acked(ack(1), None, now), "it was not sent");
+        for seq in 1..=5 {
+            acks.note(seq, now, 1, now);
+        }
+        // The second was skipped before the first was shown; then they are late, each once.
+        for seq in [3, 1, 2, 5] {
+            assert!(acks.acked(ack(seq), None, now), "{seq}");
+        }
+        for seq in [0, 1, 3, 5, 6, u32::from_le_bytes(*b"forw")] {
+            assert!(!acks.acked(ack(seq), None, now), "{seq}");
+        }
+        // What is older than what is remembered says nothing.
+        for seq in 6..=6 + 2 * MAX_NOTED as u64 {
+            acks.note(seq, now, 1, now);
+        }
+        assert!(acks.acked(ack(7), None, now));
+        acks.is_plain();
+        assert!(!acks.account().came_to_something());
+    }
+
+    #[test]
+    fn a_receiver_is_stuck_once_it_has_long_acknowledged_nothing_that_it_has() {
+        let (acks, start) = acks();
+        let after = |ms| start + Duration::from_millis(ms);
+        let is_stuck = |ms| acks.is_stuck(SILENCE, after(ms));
+        let path = |in_flight| {
+            Some(Path {
+                in_flight,
+                unacked_segments: 0,
+                probes: 0,
+                since_ack: Duration::ZERO,
+                segment: 1448,
+                round_trip: Duration::from_millis(1),
+                min_round_trip: Duration::from_millis(1),
+                delivery_rate: 0,
+            })
+        };
+        // One without acks: its kernel takes something, and then nothing any more.
+        acks.looked(path(0), false, after(10_000));
+        assert!(!is_stuck(10_500));
+        acks.looked(path(5000), false, after(11_000));
+        acks.looked(path(4000), false, after(11_600));
+        assert!(!is_stuck(12_200));
+        acks.looked(path(4000), false, after(12_400));
+        assert!(is_stuck(12_400));
+        // One with acks: nothing that it would have to acknowledge is nothing that it owes.
+        acks.looked(path(0), false, after(20_000));
+        acks.note(1, start, 1, after(20_000));
+        acks.acked(ack(1), None, after(20_010));
+        acks.looked(path(0), false, after(30_000));
+        assert!(!is_stuck(30_000));
+        acks.note(2, start, 1, after(30_000));
+        assert!(!is_stuck(30_100));
+        acks.looked(path(0), false, after(31_000));
+        assert!(is_stuck(31_000));
     }
 
     #[test]

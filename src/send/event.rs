@@ -2,13 +2,15 @@
 
 use std::io;
 use std::mem::{Discriminant, discriminant};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::outlet::MAX_UNENCODABLE;
 use crate::net::dial::DialError;
 use crate::protocol::encrypted::handshake::Status;
 use crate::report::Severity;
+
+/// So many pictures in a row that cannot be encoded are no accident.
+pub(super) const MAX_UNENCODABLE: u32 = 100;
 
 /// A change of state; `Display` is the line for the user.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +18,21 @@ pub enum Event {
     /// A connection stands and frames go out.
     #[error("sending to {0}")]
     Connected(SocketAddr),
+    /// A receiver that had dialled is not there any more.
+    #[error("{0}")]
+    Left(SendError),
+    /// One of several receivers is lost for good.
+    #[error("{0}; it is not dialled again (--no-retry)")]
+    GivenUp(SendError),
+    /// Somebody who may not connect did.
+    #[error("turned away {0}: {1}")]
+    TurnedAway(IpAddr, String),
+    /// No descriptor, or no thread, for another receiver.
+    #[error("cannot take another receiver yet: {0}")]
+    Exhausted(io::Error),
+    /// So many lines were left out before this one.
+    #[error("({0} lines about receivers were left out)")]
+    LeftOut(u64),
     /// There is no connection (any more); it is tried again.
     #[error("{0}; trying again")]
     Retrying(SendError),
@@ -31,8 +48,8 @@ impl Event {
     /// How much it matters.
     pub fn severity(&self) -> Severity {
         match self {
-            Event::Connected(_) | Event::Moved(_) => Severity::Info,
-            Event::Retrying(_) | Event::Unencodable(_) => Severity::Warning,
+            Event::Connected(_) | Event::Moved(_) | Event::LeftOut(_) => Severity::Info,
+            _ => Severity::Warning,
         }
     }
 }
@@ -58,6 +75,9 @@ pub enum SendError {
     /// The connection broke, or could not be used.
     #[error("lost {0}: {1}")]
     Broken(SocketAddr, io::Error),
+    /// The system gave no thread.
+    #[error("no thread to send with: {0}")]
+    Thread(io::Error),
     /// The source's pictures cannot be encoded; no retry would help.
     #[error("{MAX_UNENCODABLE} pictures in a row could not be encoded: {0}")]
     Unencodable(String),
@@ -73,7 +93,7 @@ pub(super) type Kind = (
 impl SendError {
     pub(super) fn kind(&self) -> Kind {
         let (dialling, key) = match self {
-            SendError::Unreachable(error @ DialError::Key(_, status)) => {
+            SendError::Unreachable(error @ DialError::Key(_, _, status)) => {
                 (Some(error), Some(*status))
             }
             SendError::Unreachable(error) => (Some(error), None),

@@ -4,40 +4,43 @@
 //! source ─▶ Feed ─▶ stage ─▶ Arc<Encoded> ─▶ outlet ─▶ gate ─▶ connection ═▶ receiver
 //! (thread)          encodes, when pulled     │   quality         │  ▲
 //!                                            │                   ▼  │ acks, failover (a thread)
-//!                                            └── event, stats    net::dial: the next connection
+//!                                            └── event, stats    links: the next connection
 //!
 //! sender   the library's Sender: this, on a thread of its own
 //! source   which source pi-send runs
+//! outlets  one a receiver; several have a thread each; receivers that dial get places
 //! ```
 //!
 //! An outlet is one receiver, over as many connections as that takes. It runs on one thread, and pulls: no picture is
-//! encoded before a link can carry it. Several outlets could share a stage; [`run`] makes one of each.
+//! encoded before a link can carry it.
 
 mod acks;
-mod connection;
 pub mod event;
-mod failover;
 mod gate;
-mod outlet;
+mod outlets;
 mod quality;
 mod sender;
 pub mod source;
 mod stage;
 pub mod stats;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use self::event::{Event, SendError};
-use self::outlet::Outlet;
+use self::outlets::links::Links;
+use self::outlets::{Shared, listening};
 pub use self::sender::{Sender, SenderError};
 use self::stage::Stage;
 use self::stats::Counters;
+use crate::handoff::lock::lock;
 use crate::handoff::stop::Stop;
 use crate::net::dial::{Dialer, Target};
+use crate::net::listen::{Acceptor, Allowed};
 use crate::protocol::encrypted::handshake::Role;
 use crate::protocol::encrypted::key::Key;
 use crate::protocol::stamp::Name;
+use crate::report::limit::RateLimit;
 use crate::source::Feed;
 
 /// How long a wait lasts at most before the wish to stop, or what else it waits for, is looked at.
@@ -88,17 +91,68 @@ impl Default for Config {
     }
 }
 
-/// Sends a feed's pictures to `target`, on this thread, until the source ends, enough is sent, or `stop` is asked.
+/// Whom to send to.
+#[derive(Debug)]
+pub enum Receivers {
+    /// These are dialled; at least one.
+    Hosts(Vec<Target>),
+    /// They dial.
+    Listen {
+        /// Where.
+        acceptors: Vec<Arc<Acceptor>>,
+        /// From where.
+        allowed: Allowed,
+    },
+}
+
+/// Sends a feed's pictures to those receivers, on this thread, until the source ends, enough is sent, or `stop` is
+/// asked. Several have a thread each.
 pub fn run(
-    target: Target,
+    to: Receivers,
     config: Config,
     feed: &Arc<Feed>,
     counters: Arc<Counters>,
     stop: &Arc<Stop>,
     report: &(dyn Fn(Event) + Sync),
 ) -> Result<(), SendError> {
-    let stage = Stage::new(Arc::clone(feed), config.fps);
-    let key = config.key.clone().map(|key| (key, Role::Sends));
-    let (dialer, stop) = (Arc::new(Dialer::new(target, key)), Arc::clone(stop));
-    Outlet::new(config, stage, dialer, counters, stop, report).run()
+    let key = config.key.clone();
+    let dial = |target| {
+        let dialer = Dialer::new(target, Role::Sends, key.clone());
+        Links::Dialled(Arc::new(dialer))
+    };
+    let shared = Shared {
+        stage: Stage::new(
+            Arc::clone(feed),
+            config.fps,
+            !matches!(&to, Receivers::Hosts(one) if one.len() == 1),
+        ),
+        config,
+        counters,
+        stop: Arc::clone(stop),
+        report,
+    };
+    match to {
+        Receivers::Hosts(mut targets) if targets.len() == 1 => {
+            let links = dial(targets.remove(0));
+            shared.outlet(links).run()
+        }
+        Receivers::Hosts(targets) => outlets::run(&shared, targets.into_iter().map(dial).collect()),
+        Receivers::Listen { acceptors, allowed } => {
+            let limit = Mutex::new(RateLimit::default());
+            let report = |event| match lock(&limit).allow(Instant::now()) {
+                None => {}
+                Some(left_out) => {
+                    if left_out > 0 {
+                        report(Event::LeftOut(left_out));
+                    }
+                    report(event);
+                }
+            };
+            let shared = Shared {
+                report: &report,
+                ..shared
+            };
+            listening::run(&shared, &acceptors, &allowed)
+        }
+    }
 }

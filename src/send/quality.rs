@@ -49,6 +49,8 @@ pub(super) struct Quality {
 pub(super) struct Carried {
     /// The frame's bytes.
     pub(super) bytes: usize,
+    /// Its quality, which may be another outlet's wish; `None` where it was not encoded here.
+    pub(super) quality: Option<u8>,
     /// From its start to the gate's next opening.
     pub(super) took: Duration,
     /// How much of that the gate was shut while a picture waited.
@@ -78,7 +80,7 @@ impl Quality {
         self.learn_rate(carried, now);
         let fitting = self.rate.map_or(self.max, |rate| {
             let room = rate * interval.as_secs_f64() * SHARE;
-            self.fitting(carried.bytes as f64, room)
+            self.fitting(carried.quality, carried.bytes as f64, room)
         });
         let may_rise = self.changed.is_none_or(|at| now >= at + RISE);
         if fitting < self.now || (fitting > self.now && may_rise) {
@@ -106,14 +108,21 @@ impl Quality {
         }
     }
 
-    /// The highest quality at which a frame like the last would weigh no more than `room`.
-    fn fitting(&self, bytes: f64, room: f64) -> u8 {
-        let scale = quantiser_scale(self.now) * (bytes / room.max(1.0)).powf(1.0 / EXPONENT);
+    /// The highest quality at which a frame like the last, of that quality, would weigh no more than `room`.
+    fn fitting(&self, of: Option<u8>, bytes: f64, room: f64) -> u8 {
+        let of = quantiser_scale(of.unwrap_or(self.now));
+        let scale = of * (bytes / room.max(1.0)).powf(1.0 / EXPONENT);
         (self.min..=self.max)
             .rev()
             .find(|quality| quantiser_scale(*quality) >= scale)
             .unwrap_or(self.min)
     }
+}
+
+/// Whether a link that carries all frames of the `wished` quality would carry less than half of those of that `quality`.
+pub(super) fn halves_the_rate(quality: u8, wished: u8) -> bool {
+    let finer = quantiser_scale(wished) / quantiser_scale(quality);
+    finer.powf(EXPONENT) > 2.0
 }
 
 /// libjpeg's percentage by which its tables are scaled, for a quality of 1 to 100.
@@ -149,6 +158,7 @@ mod tests {
             };
             let carried = Carried {
                 bytes: bytes as usize,
+                quality: None,
                 took,
                 waited,
             };
@@ -199,6 +209,7 @@ mod tests {
         let now = run(&mut quality, 1e9, 40_000.0, 10, Instant::now());
         let stalled = Carried {
             bytes: 40_000,
+            quality: None,
             took: Duration::from_secs(3),
             waited: Duration::from_secs(3),
         };

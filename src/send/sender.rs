@@ -4,18 +4,20 @@
 //! blocks: the newest picture wins, and a receiver that is not there, or gone for a while, is dialled again and again.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use image::RgbImage;
 
-use super::Config;
 use super::event::Event;
+use super::{Config, Receivers};
 use crate::handoff::stop::{Reason, Stop, ends_within};
-use crate::net::DEFAULT_PORT;
 use crate::net::dial::Target;
+use crate::net::listen::{self, Allowed, Bind, ListenError};
 use crate::picture::{Content, OwnedPicture, Picture, PixelFormat, Pixels, Pool, Turn};
+use crate::protocol::encrypted::handshake::Role;
 use crate::protocol::encrypted::key::Key;
 use crate::source::{Delivery, Feed};
 
@@ -32,6 +34,9 @@ pub enum SenderError {
     /// This is no HOST, HOST:PORT or \[IPv6\]:PORT.
     #[error("{0:?} was not understood: give HOST, HOST:PORT or [IPv6]:PORT")]
     Host(String),
+    /// The address cannot be listened on.
+    #[error(transparent)]
+    Listen(ListenError),
     /// The system gave no thread.
     #[error("no thread to send with: {0}")]
     Thread(#[source] io::Error),
@@ -44,6 +49,7 @@ pub enum SenderError {
 pub struct Sender {
     feed: Arc<Feed>,
     pixels: Pool<Vec<u8>>,
+    address: Option<SocketAddr>,
     stop: Arc<Stop>,
     thread: JoinHandle<()>,
 }
@@ -61,39 +67,81 @@ impl Sender {
     }
 
     fn dial_as(host: &str, key: Option<Key>) -> Result<Sender, SenderError> {
-        let (name, port) = Target::split(host).ok_or_else(|| SenderError::Host(host.to_owned()))?;
-        let target = Target {
-            host: name,
-            port: port.unwrap_or(DEFAULT_PORT),
-        };
+        let target = Target::parse(host).map_err(|_| SenderError::Host(host.to_owned()))?;
+        Sender::start_with(Receivers::Hosts(vec![target]), key)
+    }
+
+    /// A sender that listens, for receivers that dial it ([`Receiver::connect`](crate::recv::receiver::Receiver::connect)),
+    /// eight at a time, out of the networks that this machine is in; port 0 takes any that is free.
+    ///
+    /// ```
+    /// use pi_stream::{Receiver, Sender};
+    ///
+    /// let mut sender = Sender::listen("127.0.0.1:0".parse()?)?;
+    /// let address = sender.address().expect("it listens");
+    /// let mut receiver = Receiver::connect(&address.to_string())?;
+    /// sender.send(&image::RgbImage::new(64, 48));
+    /// assert!(receiver.next().is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn listen(address: SocketAddr) -> Result<Sender, SenderError> {
+        Sender::listen_as(address, Allowed::Attached, None)
+    }
+
+    /// The same with a key: for nobody who has not the same one, wherever it is.
+    pub fn listen_with(address: SocketAddr, key: Key) -> Result<Sender, SenderError> {
+        Sender::listen_as(address, Allowed::All, Some(key))
+    }
+
+    fn listen_as(
+        address: SocketAddr,
+        allowed: Allowed,
+        key: Option<Key>,
+    ) -> Result<Sender, SenderError> {
+        let acceptors = listen::listen(Bind::One(address), Role::Sends);
+        let acceptors = acceptors.map_err(SenderError::Listen)?;
+        Sender::start_with(Receivers::Listen { acceptors, allowed }, key)
+    }
+
+    fn start_with(to: Receivers, key: Option<Key>) -> Result<Sender, SenderError> {
         let config = Config {
             key,
             ..Config::default()
         };
-        Sender::start(target, config, |_| ())
+        Sender::start(to, config, |_| ())
     }
 
     /// A sender as configured, that reports connections that come and go.
     pub fn start(
-        target: Target,
+        to: Receivers,
         config: Config,
         report: impl Fn(Event) + Send + Sync + 'static,
     ) -> Result<Sender, SenderError> {
         let feed = Arc::new(Feed::new(Delivery::NewestWins));
         let stop = Arc::new(Stop::new());
+        let address = match &to {
+            Receivers::Hosts(_) => None,
+            Receivers::Listen { acceptors, .. } => acceptors.first().map(|a| a.address),
+        };
         let thread = thread::Builder::new().name("sender".into()).spawn({
             let (feed, stop) = (Arc::clone(&feed), Arc::clone(&stop));
             move || {
                 // With retries it ends when the feed is closed, or over pictures that cannot be encoded.
-                let _ = super::run(target, config, &feed, Arc::default(), &stop, &report);
+                let _ = super::run(to, config, &feed, Arc::default(), &stop, &report);
             }
         });
         Ok(Sender {
             feed,
             pixels: Pool::new(SPARE),
+            address,
             stop,
             thread: thread.map_err(SenderError::Thread)?,
         })
+    }
+
+    /// Where it listens, if it does.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
     }
 
     /// Sends a picture as soon as the link can take one, unless a newer one comes before that. Pictures

@@ -2,20 +2,24 @@
 //!
 //! Pictures are pulled: an outlet that can carry one asks for the newest. If the source has one that is newer
 //! than the last encoded, it is encoded, on the outlet's own thread; an outlet that asks later gets the same JPEG.
-//! Outlets wait for each other here, while a picture is encoded, and nowhere else. Pixels are turned on the way; a
-//! JPEG that needs no turning is passed through. Encoder and turner are made when first needed, and
-//! they and the JPEGs' buffers are kept.
+//! Its quality is the best that one of them asks for. Outlets whose links would carry less than half of those share a
+//! second, smaller JPEG of the same pixels: of one picture there are two at most. Outlets wait for each other here,
+//! while a picture is encoded, and nowhere else; a smaller one holds up only those that need it. Pixels are turned on
+//! the way; a JPEG that needs no turning is passed through. Encoders and turner are made when first needed, and they
+//! and the JPEGs' buffers are kept.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::quality::halves_the_rate;
 use crate::handoff::lock::lock;
-use crate::handoff::slot::Wake;
+use crate::handoff::slot::{Slot, Wake};
 use crate::jpeg::{EncodeError, Encoder, Turner};
-use crate::picture::{Captured, Content, Pool, Pooled, Turn};
+use crate::picture::{Captured, Content, Pixels, Pool, Pooled, Turn};
 use crate::source::Feed;
 
 /// JPEGs' buffers that are kept while no outlet holds them.
@@ -31,15 +35,34 @@ pub(super) struct Encoded {
     pub(super) captured: Instant,
     /// Of its source, as known then.
     pub(super) interval: Interval,
+    /// How many receivers it goes to, as whichever of its JPEGs.
+    pub(super) receivers: Arc<AtomicU32>,
     number: u64,
 }
+
+/// Which pictures an outlet has had.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Had {
+    /// The outlet's number.
+    pub(super) outlet: usize,
+    /// The number of its last picture.
+    pub(super) seen: u64,
+}
+
+/// For so many pictures an outlet's wish for quality counts: one that takes none any more has no wishes.
+const WISHED_FOR: u64 = 30;
 
 /// Takes pictures from a source and encodes them. Shared by the outlets.
 pub(super) struct Stage {
     pub(super) feed: Arc<Feed>,
+    /// Whether there can be several outlets.
+    is_shared: bool,
     /// The number of the newest encoded picture; 0 before the first.
     newest: AtomicU64,
     encoding: Mutex<Encoding>,
+    /// The newest picture's pixels, while an outlet may need a smaller JPEG of them.
+    pixels: Slot<(Box<dyn Pixels>, Turn, Arc<Encoded>)>,
+    smaller: Mutex<Smaller>,
 }
 
 struct Encoding {
@@ -48,64 +71,143 @@ struct Encoding {
     turner: Option<Turner>,
     jpegs: Pool<Vec<u8>>,
     newest: Option<Arc<Encoded>>,
+    /// By outlet: the quality that it asked for last, and the newest picture's number then.
+    wishes: BTreeMap<usize, (u8, u64)>,
+}
+
+/// What makes the smaller JPEGs.
+struct Smaller {
+    encoder: Option<Encoder>,
+    jpegs: Pool<Vec<u8>>,
+    newest: Option<Arc<Encoded>>,
 }
 
 impl Stage {
-    /// Nothing is encoded yet; `fps` is what the source is expected to give.
-    pub(super) fn new(feed: Arc<Feed>, fps: f64) -> Arc<Stage> {
+    /// Nothing is encoded yet; `fps` is what the source is expected to give, and several outlets can pull where it
+    /// `is_shared`.
+    pub(super) fn new(feed: Arc<Feed>, fps: f64, is_shared: bool) -> Arc<Stage> {
         let encoding = Encoding {
             interval: Interval::new(fps),
             encoder: None,
             turner: None,
             jpegs: Pool::new(SPARE),
             newest: None,
+            wishes: BTreeMap::new(),
+        };
+        let smaller = Smaller {
+            encoder: None,
+            jpegs: Pool::new(SPARE),
+            newest: None,
         };
         Arc::new(Stage {
             feed,
+            is_shared,
             newest: AtomicU64::new(0),
             encoding: Mutex::new(encoding),
+            pixels: Slot::new(),
+            smaller: Mutex::new(smaller),
         })
     }
 
-    /// Waits until there is a picture for an outlet that has had those up to `seen`. A nudge wakes only one of
+    /// Waits until there is a picture that an outlet has not had. A nudge wakes only one of
     /// several outlets, and not always the one that it is for: wait no longer than a nudge may be late.
-    pub(super) fn wait(&self, seen: u64, until: Instant) -> Wake {
-        let is_newer = || self.newest.load(Ordering::Acquire) > seen;
+    pub(super) fn wait(&self, had: Had, until: Instant) -> Wake {
+        let is_newer = || self.newest.load(Ordering::Acquire) > had.seen;
         self.feed.slot.wait_or(Some(until), is_newer)
     }
 
-    /// The newest picture, for an outlet that has had those up to `seen`; `None` if it has had this one, too. What
-    /// the source captured since the last call is encoded first, with `quality`. The memory that it was captured
-    /// in is free again when this returns, except where it is passed through.
+    /// The newest picture, for an outlet that `had` those before and wishes for a `quality`; `None` if it had this one,
+    /// too. What the source captured since the last call is encoded first. The memory that it was captured
+    /// in is free again when this returns, except where it is passed through, and where a smaller JPEG may be made of it,
+    /// until there is a newer picture.
     pub(super) fn pull(
-        self: &Arc<Self>,
-        seen: &mut u64,
+        &self,
+        had: &mut Had,
         quality: u8,
     ) -> Result<Option<Arc<Encoded>>, EncodeError> {
         let mut encoding = lock(&self.encoding);
         let mut newest = self.newest.load(Ordering::Relaxed);
+        encoding.wishes.insert(had.outlet, (quality, newest));
         if let Some(captured) = self.feed.slot.take() {
             encoding.interval.learn(captured.at, self.feed.captured());
             newest += 1;
-            encoding.encode(captured, newest, quality)?;
+            let (best, turn) = (encoding.best(newest), captured.turn);
+            let pixels = encoding.encode(captured, newest, best)?;
+            let is_too_much = |(wish, _): &(u8, u64)| halves_the_rate(best, *wish);
+            if let (Some(pixels), Some(of)) = (pixels, &encoding.newest) {
+                if encoding.wishes.values().any(is_too_much) {
+                    drop(self.pixels.put((pixels, turn, Arc::clone(of))));
+                }
+            }
             self.newest.store(newest, Ordering::Release);
             // A single outlet has nobody to wake.
-            if Arc::strong_count(self) > 1 {
+            if self.is_shared {
                 self.feed.slot.nudge();
             }
         }
-        let had = std::mem::replace(seen, newest);
+        let before = std::mem::replace(&mut had.seen, newest);
         let newest = encoding.newest.as_ref();
-        Ok(newest.filter(|picture| picture.number > had).cloned())
+        let newest = newest.filter(|picture| picture.number > before).cloned();
+        drop(encoding);
+        match newest {
+            Some(best) if best.quality.is_some_and(|q| halves_the_rate(q, quality)) => {
+                let smaller = self.smaller(best, quality)?;
+                had.seen = smaller.number;
+                Ok(Some(smaller))
+            }
+            newest => Ok(newest),
+        }
+    }
+
+    /// A smaller JPEG of that picture, or of a newer one; itself, where its pixels are gone.
+    fn smaller(&self, best: Arc<Encoded>, quality: u8) -> Result<Arc<Encoded>, EncodeError> {
+        let smaller = &mut *lock(&self.smaller);
+        if let Some((pixels, turn, of)) = self.pixels.take() {
+            smaller.newest = None;
+            let mut jpeg = smaller.jpegs.get();
+            // On this thread alone: the others are for the larger ones.
+            let encoder = smaller
+                .encoder
+                .get_or_insert_with(|| Encoder::new(NonZeroUsize::MIN));
+            encoder.encode(&pixels.picture(), turn, quality, &mut jpeg)?;
+            smaller.newest = Some(Arc::new(Encoded {
+                jpeg,
+                quality: Some(quality),
+                receivers: Arc::clone(&of.receivers),
+                ..*of
+            }));
+        }
+        let newest = smaller.newest.as_ref();
+        let newest = newest.filter(|picture| picture.number >= best.number);
+        Ok(newest.cloned().unwrap_or(best))
+    }
+
+    /// An outlet takes no more pictures for now.
+    pub(super) fn leave(&self, outlet: usize) {
+        lock(&self.encoding).wishes.remove(&outlet);
+        drop(self.pixels.take());
     }
 }
 
 impl Encoding {
-    fn encode(&mut self, captured: Captured, number: u64, quality: u8) -> Result<(), EncodeError> {
+    /// The best quality that is wished for.
+    fn best(&self, newest: u64) -> u8 {
+        let wishes = self.wishes.values();
+        let wishes = wishes.filter(|(_, at)| at + WISHED_FOR >= newest);
+        wishes.map(|(quality, _)| *quality).max().unwrap_or(0)
+    }
+
+    /// Returns the pixels, where it was of pixels.
+    fn encode(
+        &mut self,
+        captured: Captured,
+        number: u64,
+        quality: u8,
+    ) -> Result<Option<Box<dyn Pixels>>, EncodeError> {
         // If no outlet holds it any more, its buffer is the next one's.
         self.newest = None;
         let mut jpeg = self.jpegs.get();
-        let mut encoded_at = None;
+        let mut encoded = None;
         let turn = captured.turn;
         match captured.content {
             Content::Jpeg(passed) if turn == Turn::NONE => jpeg = passed,
@@ -116,17 +218,18 @@ impl Encoding {
             Content::Pixels(pixels) => {
                 let encoder = self.encoder.get_or_insert_with(|| Encoder::new(cores()));
                 encoder.encode(&pixels.picture(), turn, quality, &mut jpeg)?;
-                encoded_at = Some(quality);
+                encoded = Some(pixels);
             }
         }
         self.newest = Some(Arc::new(Encoded {
             jpeg,
-            quality: encoded_at,
+            quality: encoded.as_ref().map(|_| quality),
             captured: captured.at,
             interval: self.interval,
+            receivers: Arc::default(),
             number,
         }));
-        Ok(())
+        Ok(encoded)
     }
 }
 
@@ -185,7 +288,7 @@ mod tests {
     use crate::source::Delivery;
 
     fn stage() -> Arc<Stage> {
-        Stage::new(Arc::new(Feed::new(Delivery::NewestWins)), 30.0)
+        Stage::new(Arc::new(Feed::new(Delivery::NewestWins)), 30.0, true)
     }
 
     fn put(stage: &Stage, shade: u8) {
@@ -198,6 +301,10 @@ mod tests {
         });
     }
 
+    fn had(outlet: usize) -> Had {
+        Had { outlet, seen: 0 }
+    }
+
     fn soon() -> Instant {
         Instant::now() + Duration::from_secs(10)
     }
@@ -205,13 +312,13 @@ mod tests {
     #[test]
     fn a_picture_is_encoded_once_and_each_outlet_gets_it_once() {
         let stage = stage();
-        let (mut first, mut second) = (0, 0);
+        let (mut first, mut second) = (had(1), had(2));
         for shade in [0, 128, 255] {
             put(&stage, shade);
             assert_eq!(stage.wait(first, soon()), Wake::Full);
             let a = stage.pull(&mut first, 80).unwrap().unwrap();
             assert_eq!(stage.wait(second, soon()), Wake::Full);
-            let b = stage.pull(&mut second, 30).unwrap().unwrap();
+            let b = stage.pull(&mut second, 70).unwrap().unwrap();
             assert!(Arc::ptr_eq(&a, &b) && a.quality == Some(80));
             assert!(stage.pull(&mut first, 80).unwrap().is_none());
             assert!(stage.pull(&mut second, 80).unwrap().is_none());
@@ -224,7 +331,7 @@ mod tests {
     #[test]
     fn an_outlet_that_holds_a_picture_keeps_no_other_from_newer_ones_and_gets_the_newest_then() {
         let stage = stage();
-        let (mut fast, mut slow) = (0, 0);
+        let (mut fast, mut slow) = (had(1), had(2));
         put(&stage, 0);
         let held = stage.pull(&mut slow, 80).unwrap().unwrap();
         let as_it_was = held.jpeg.clone();
@@ -235,7 +342,7 @@ mod tests {
         assert_eq!(*held.jpeg, as_it_was);
         drop(held);
         let newest = stage.pull(&mut slow, 80).unwrap().unwrap();
-        assert_eq!((newest.number, slow), (100, fast));
+        assert_eq!((newest.number, slow.seen), (100, fast.seen));
     }
 
     #[test]
@@ -244,7 +351,7 @@ mod tests {
         let waiting = thread::spawn({
             let stage = Arc::clone(&stage);
             move || {
-                let mut seen = 1;
+                let mut seen = Had { outlet: 1, seen: 1 };
                 loop {
                     stage.wait(seen, soon());
                     // It may be the first to take a picture, too.
@@ -256,15 +363,64 @@ mod tests {
         });
         for shade in 0..2 {
             put(&stage, shade);
-            stage.pull(&mut 0, 80).unwrap();
+            stage.pull(&mut had(2), 80).unwrap();
         }
         assert_eq!(waiting.join().unwrap(), 2);
     }
 
     #[test]
+    fn outlets_whose_links_carry_less_than_half_share_a_smaller_jpeg_of_the_same_picture() {
+        let stage = stage();
+        let (mut fast, mut slow, mut slower) = (had(1), had(2), had(3));
+        put(&stage, 0);
+        stage.pull(&mut fast, 80).unwrap();
+        stage.pull(&mut slow, 40).unwrap();
+        stage.pull(&mut slower, 30).unwrap();
+        // Whoever is the first to ask.
+        put(&stage, 128);
+        let small = stage.pull(&mut slow, 40).unwrap().unwrap();
+        let large = stage.pull(&mut fast, 80).unwrap().unwrap();
+        let shared = stage.pull(&mut slower, 30).unwrap().unwrap();
+        assert_eq!((small.quality, large.quality), (Some(40), Some(80)));
+        assert!(Arc::ptr_eq(&small, &shared) && small.number == large.number);
+        assert!(Arc::ptr_eq(&small.receivers, &large.receivers));
+        assert!(stage.pull(&mut slow, 40).unwrap().is_none());
+        // Little less is no reason for another one.
+        put(&stage, 255);
+        assert_eq!(
+            stage.pull(&mut slow, 60).unwrap().unwrap().quality,
+            Some(80)
+        );
+        // Where nobody wishes for the larger one, it is not made.
+        stage.leave(1);
+        put(&stage, 0);
+        assert_eq!(
+            stage.pull(&mut slow, 40).unwrap().unwrap().quality,
+            Some(40)
+        );
+    }
+
+    #[test]
+    fn who_takes_no_pictures_any_more_has_none_encoded_at_its_wish() {
+        let stage = stage();
+        let (mut stands, mut goes_on) = (had(1), had(2));
+        put(&stage, 0);
+        stage.pull(&mut stands, 80).unwrap();
+        let of_next = |wish, outlet: &mut Had| {
+            put(&stage, 0);
+            stage.pull(outlet, wish).unwrap().unwrap()
+        };
+        assert_eq!(of_next(70, &mut goes_on).quality, Some(80));
+        for _ in 0..WISHED_FOR {
+            of_next(70, &mut goes_on);
+        }
+        assert_eq!(of_next(70, &mut goes_on).quality, Some(70));
+    }
+
+    #[test]
     fn a_picture_that_cannot_be_encoded_leaves_the_stage_fit_for_the_next() {
         let stage = stage();
-        let mut seen = 0;
+        let mut seen = had(1);
         for _ in 0..2 {
             put(&stage, 0);
             assert!(stage.pull(&mut seen, 0).is_err());

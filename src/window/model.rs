@@ -12,6 +12,7 @@ use crate::handoff::slot::Slot;
 use crate::net::reach::{Hint, Reach};
 use crate::recv::camera::{self, Counts, Rates};
 use crate::recv::cameras::Cameras;
+use crate::recv::dialling::Dialling;
 use crate::recv::frame::Decoded;
 use crate::recv::session::Session;
 use crate::sinks::Sinks;
@@ -74,6 +75,10 @@ pub(crate) struct Status {
     pub(crate) skipped: u64,
     /// When the recording began that runs.
     pub(crate) recording_since: Option<Instant>,
+    /// Whether it listens.
+    pub(crate) listens: bool,
+    /// What it dials, and why that gives no picture.
+    pub(crate) dialled: Vec<(String, Option<String>)>,
     /// What to type on the Pi, word for word, the likeliest line first.
     pub(crate) typed: Vec<String>,
     /// Whether only this machine can reach the program, so that it is to be typed here.
@@ -89,19 +94,21 @@ pub struct Model {
     pub(super) sinks: Arc<Sinks>,
     /// The pictures to show.
     pub(super) pictures: Arc<Slot<Decoded>>,
-    reach: Reach,
+    reach: Option<Reach>,
+    dialled: Vec<Arc<Dialling>>,
     opened: Instant,
     rates: Mutex<(Rates, Instant, (f64, f64))>,
     notification: Mutex<Option<(Instant, Notification)>>,
 }
 
 impl Model {
-    /// Shows `pictures`; `reach` is said while nobody sends.
+    /// Shows `pictures`; `reach`, and what is `dialled`, are said while nobody sends.
     pub fn new(
         cameras: Arc<Cameras>,
         sinks: Arc<Sinks>,
         pictures: Arc<Slot<Decoded>>,
-        reach: Reach,
+        reach: Option<Reach>,
+        dialled: Vec<Arc<Dialling>>,
     ) -> Self {
         let now = Instant::now();
         Model {
@@ -109,6 +116,7 @@ impl Model {
             sinks,
             pictures,
             reach,
+            dialled,
             opened: now,
             rates: Mutex::new((Rates::new(now), now, (0.0, 0.0))),
             notification: Mutex::default(),
@@ -132,6 +140,11 @@ impl Model {
         let (fps, mbit_s) = *last;
         let counts = camera.counts().clone();
         let (newest, stamp) = (counts.newest.as_ref(), counts.stamp());
+        let reach = self.reach.as_ref();
+        let told = |dialling: &Arc<Dialling>| {
+            let failure = lock(&dialling.failure).clone();
+            (dialling.target.to_string(), failure)
+        };
         let waits = newest.is_none() && now >= self.opened + HINT_AFTER;
         let mut notification = lock(&self.notification);
         notification.take_if(|(until, _)| *until <= now);
@@ -149,9 +162,11 @@ impl Model {
             shown: counts.shown,
             skipped: counts.skipped,
             recording_since: self.sinks.recording_since(),
-            typed: self.reach.typed.clone(),
-            is_local: self.reach.is_local,
-            hint: waits.then(|| self.reach.hint.clone()),
+            listens: reach.is_some(),
+            dialled: self.dialled.iter().map(told).collect(),
+            typed: reach.map_or(Vec::new(), |reach| reach.typed.clone()),
+            is_local: reach.is_some_and(|reach| reach.is_local),
+            hint: reach.filter(|_| waits).map(|reach| reach.hint.clone()),
             notification: notification.as_ref().map(|(_, shown)| shown.clone()),
         }
     }

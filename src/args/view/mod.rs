@@ -3,7 +3,6 @@
 //! clap parses into [`Options`]; [`Options::check`] refuses what does not go together; [`RecordingArgs`] become the
 //! configurations of the sinks.
 
-use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,8 +13,8 @@ use clap::{Args, CommandFactory, Parser};
 use ipnet::IpNet;
 
 use crate::args::{KeyArgs, StatisticsArgs, units};
-use crate::net::DEFAULT_PORT;
-use crate::net::listen::{Bind, network};
+use crate::net::dial::Target;
+use crate::net::listen::{Bind, bind, network};
 use crate::picture::Turn;
 use crate::recv::session::IdleTimeout;
 use crate::sinks::record::config::Config;
@@ -50,6 +49,10 @@ pub struct Options {
     /// Where to listen: ADDRESS:PORT (IPv6 in brackets) or :PORT [default: every address, port 8000]
     #[arg(long, alias = "listen", value_name = "ADDRESS:PORT", value_parser = bind)]
     pub bind: Option<Bind>,
+
+    /// Dial a sender that listens (pi-send --listen), instead of listening; repeatable. With --bind it does both
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = Target::parse)]
+    pub connect: Vec<Target>,
 
     /// Accept senders from these addresses only; repeatable [default: from any address]
     #[arg(long, value_name = "ADDRESS[/BITS]", value_parser = network)]
@@ -191,12 +194,23 @@ impl Options {
             ("--on-top", self.window.on_top),
             ("--title", self.window.title.is_some()),
         ];
-        let Some((option, _)) = window.iter().find(|(_, given)| self.headless && *given) else {
-            return Ok(());
-        };
-        let line =
-            format!("{option} is for the window, and --headless opens none: leave one of them out");
-        Err(Options::command().error(ErrorKind::ArgumentConflict, line))
+        let conflict = |line| Err(Options::command().error(ErrorKind::ArgumentConflict, line));
+        if let Some((option, _)) = window.iter().find(|(_, given)| self.headless && *given) {
+            return conflict(format!(
+                "{option} is for the window, and --headless opens none: leave one of them out"
+            ));
+        }
+        if let (Some(network), false) = (self.allow.first(), self.listens()) {
+            return conflict(format!(
+                "--allow {network} is for senders that dial, and --connect alone listens to none: add --bind, or leave it out"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether it listens.
+    pub fn listens(&self) -> bool {
+        self.bind.is_some() || self.connect.is_empty()
     }
 }
 
@@ -226,18 +240,6 @@ impl RecordingArgs {
             every: self.snapshot_every,
         }
     }
-}
-
-fn bind(text: &str) -> Result<Bind, &'static str> {
-    let any = text.strip_prefix(':').and_then(|port| port.parse().ok());
-    let address = || text.parse::<SocketAddr>().ok();
-    let ip = || text.parse::<IpAddr>().ok();
-    any.map(|port| Bind::All { port })
-        .or_else(|| address().map(Bind::One))
-        .or_else(|| ip().map(|ip| Bind::One((ip, DEFAULT_PORT).into())))
-        .ok_or(
-            "expected ADDRESS:PORT, [IPv6]:PORT or :PORT, as in 0.0.0.0:8000, [::]:8000 or :9000",
-        )
 }
 
 fn idle(duration: Duration) -> IdleTimeout {

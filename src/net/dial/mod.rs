@@ -1,7 +1,7 @@
 //! Dialling: from a host's name to a link, stoppable at any time.
 //!
 //! ```text
-//! Dialer (a sender's) ──▶ Search ──a thread each──▶ attempt: resolve, connect ──reports──▶ the first Link
+//! Dialer ──▶ Search ──a thread each──▶ attempt: resolve, connect ──reports──▶ the first Link
 //!   └ Memory: which addresses were good
 //! ```
 //!
@@ -53,12 +53,13 @@ const SHORTEST: Duration = Duration::from_millis(200);
 pub enum DialError {
     /// The name has no address (yet).
     #[error(
-        "the name {0} does not resolve ({1}): check its spelling, or give the IP address that view-recv prints"
+        "the name {0} does not resolve ({2}): check its spelling, or give the IP address that {} prints",
+        .1.other()
     )]
-    Unresolved(String, #[source] io::Error),
+    Unresolved(String, Role, #[source] io::Error),
     /// The host answered that nobody listens there.
-    #[error("{0} refused the connection: is view-recv running there, and on this port?")]
-    Refused(SocketAddr),
+    #[error("{0} refused the connection: is {} running there, and on this port?", .1.other())]
+    Refused(SocketAddr, Role),
     /// Nobody answered.
     #[error(
         "no answer from {0}: is it the right address, on the same network, and does its firewall let TCP port {port} in?",
@@ -66,8 +67,8 @@ pub enum DialError {
     )]
     NoAnswer(SocketAddr),
     /// Whoever answered has not proven the same key.
-    #[error("{0} {}", wrong_with(*.1))]
-    Key(SocketAddr, Status),
+    #[error("{0} {}", wrong_with(*.2, *.1))]
+    Key(SocketAddr, Role, Status),
     /// Anything else.
     #[error("cannot reach {0}: {1}")]
     Failed(String, #[source] io::Error),
@@ -80,25 +81,32 @@ impl DialError {
             DialError::Unresolved(..) => 0,
             DialError::Failed(..) => 1,
             DialError::NoAnswer(_) => 2,
-            DialError::Refused(_) => 3,
+            DialError::Refused(..) => 3,
             DialError::Key(..) => 4,
         }
     }
 }
 
 /// What is wrong with whoever answers a key like that, and what helps.
-fn wrong_with(status: Status) -> &'static str {
-    match status {
-        Status::UnknownKey => "has another key: the same file belongs on both sides (--key FILE)",
-        Status::Version => "speaks another version: take the same release on both sides",
-        Status::Busy => {
+fn wrong_with(status: Status, role: Role) -> String {
+    let words = match (status, role) {
+        (Status::UnknownKey, _) => {
+            "has another key: the same file belongs on both sides (--key FILE)"
+        }
+        (Status::Version, _) => "speaks another version: take the same release on both sides",
+        (Status::Busy, Role::Sends) => {
             "is showing another camera: for a second one, start another view-recv there (--bind :PORT)"
         }
-        Status::SameRole => "does what this program does: is it the right address?",
+        (Status::Busy, Role::Receives) => "sends to as many viewers as it can",
+        (Status::SameRole, _) => "does what this program does: is it the right address?",
         _ => {
-            "gives no answer to a key: it has none, or stands still; it needs the same one: view-recv --key FILE"
+            return format!(
+                "gives no answer to a key: it has none, or stands still; it needs the same one: {} --key FILE",
+                role.other()
+            );
         }
-    }
+    };
+    words.to_owned()
 }
 
 /// How a name becomes addresses. Blocks.
@@ -107,26 +115,27 @@ type Resolve = dyn Fn(&Target) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 /// How an address becomes a link. Blocks.
 type Connect = dyn Fn(SocketAddr) -> Result<Arc<Link>, DialError> + Send + Sync;
 
-/// A sender's way to its receiver, over as many links as that takes. It remembers what came of them.
+/// The way to whoever listens there, over as many links as that takes. It remembers what came of them.
 pub(crate) struct Dialer {
     target: Target,
+    role: Role,
     pub(crate) resolve: Box<Resolve>,
     pub(crate) connect: Box<Connect>,
     memory: Mutex<Memory>,
 }
 
 impl Dialer {
-    /// A dialler that knows nothing of the host but its name, and proves a key to it, and what it does, where there is
-    /// one.
-    pub(crate) fn new(target: Target, key: Option<(Key, Role)>) -> Dialer {
+    /// A dialler that does that, knows nothing of the host but its name, and proves a key to it, where there is one.
+    pub(crate) fn new(target: Target, role: Role, key: Option<Key>) -> Dialer {
         Dialer {
             target,
+            role,
             resolve: Box::new(resolve),
             connect: Box::new(move |address| {
-                let link = connect(address)?;
-                if let Some((key, role)) = &key {
-                    let proven = link.dial(key, *role);
-                    proven.map_err(|status| DialError::Key(address, status))?;
+                let link = connect(address, role)?;
+                if let Some(key) = &key {
+                    let proven = link.dial(key, role);
+                    proven.map_err(|status| DialError::Key(address, role, status))?;
                 }
                 Ok(link)
             }),
@@ -155,7 +164,7 @@ impl Dialer {
         lock(&self.memory).took_none(peer);
     }
 
-    /// Whether the receiver has another address than this, as far as is known.
+    /// Whether the host has another address than this, as far as is known.
     pub(crate) fn has_another(&self, peer: SocketAddr) -> bool {
         let answer = &lock(&self.memory).answer;
         answer.iter().any(|other| *other != peer)
@@ -164,7 +173,7 @@ impl Dialer {
     /// Resolves the name and dials its addresses in turn, as long as that is wanted. Of several errors, the one that
     /// tells most; `None` where there is nothing to tell.
     fn attempt(&self, number: u32, wanted: &Weak<()>) -> Option<Outcome> {
-        let unresolved = |error| DialError::Unresolved(self.target.host.clone(), error);
+        let unresolved = |error| DialError::Unresolved(self.target.host.clone(), self.role, error);
         let mut errors = Vec::from_iter(self.ask().map_err(unresolved).err());
         let addresses = lock(&self.memory).order(number);
         for address in addresses {
@@ -209,16 +218,16 @@ fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
     }
 }
 
-fn connect(address: SocketAddr) -> Result<Arc<Link>, DialError> {
+fn connect(address: SocketAddr, role: Role) -> Result<Arc<Link>, DialError> {
     let stream =
         TcpStream::connect_timeout(&address, ANSWER).map_err(|source| match source.kind() {
-            io::ErrorKind::ConnectionRefused => DialError::Refused(address),
+            io::ErrorKind::ConnectionRefused => DialError::Refused(address, role),
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => DialError::NoAnswer(address),
             _ => DialError::Failed(address.to_string(), source),
         })?;
     // TCP lets a socket connect to itself on a port of its own choice; nobody listens there.
     if stream.local_addr().ok() == Some(address) {
-        return Err(DialError::Refused(address));
+        return Err(DialError::Refused(address, role));
     }
     Ok(Link::new(stream, address))
 }
@@ -304,7 +313,7 @@ mod tests {
     }
 
     fn dialling(target: Target) -> Arc<Dialer> {
-        Arc::new(Dialer::new(target, None))
+        Arc::new(Dialer::new(target, Role::Sends, None))
     }
 
     #[test]
@@ -338,7 +347,7 @@ mod tests {
     fn resolving(
         resolve: impl Fn() -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
     ) -> Arc<Dialer> {
-        let mut dialer = Dialer::new(target("viewer", 1), None);
+        let mut dialer = Dialer::new(target("viewer", 1), Role::Sends, None);
         dialer.resolve = Box::new(move |_| resolve());
         Arc::new(dialer)
     }
@@ -380,7 +389,7 @@ mod tests {
     fn a_closed_port_is_refused_and_a_wrong_name_does_not_resolve() {
         let port = listening().1.port();
         let refused = first(&dialling(target("127.0.0.1", port))).unwrap_err();
-        assert!(matches!(refused, DialError::Refused(_)), "{refused}");
+        assert!(matches!(refused, DialError::Refused(..)), "{refused}");
         let unresolved = first(&dialling(target("no-such-host.invalid", port))).unwrap_err();
         assert!(
             matches!(unresolved, DialError::Unresolved(..)),
@@ -406,7 +415,7 @@ mod tests {
     #[test]
     fn the_next_address_joins_in_while_the_first_does_not_answer() {
         let (_listener, address) = listening();
-        let mut dialer = Dialer::new(target("viewer", 1), None);
+        let mut dialer = Dialer::new(target("viewer", 1), Role::Sends, None);
         dialer.resolve = Box::new(move |_| Ok(vec![([192, 0, 2, 1], 1).into(), address]));
         let (_silent, answers) = channel::<()>();
         let answers = Mutex::new(answers);
@@ -414,22 +423,22 @@ mod tests {
             if to != address {
                 let _ = answers.lock().unwrap().recv();
             }
-            connect(to)
+            connect(to, Role::Sends)
         });
         assert_eq!(first(&Arc::new(dialer)).unwrap().peer, address);
     }
 
     #[test]
     fn the_error_that_tells_most_is_told_once_all_addresses_have_failed() {
-        let mut dialer = Dialer::new(target("viewer", 1), None);
+        let mut dialer = Dialer::new(target("viewer", 1), Role::Sends, None);
         let two = [([192, 0, 2, 1], 1).into(), ([192, 0, 2, 2], 1).into()];
         dialer.resolve = Box::new(move |_| Ok(two.to_vec()));
         dialer.connect = Box::new(move |address| match address == two[0] {
-            true => Err(DialError::Refused(address)),
+            true => Err(DialError::Refused(address, Role::Sends)),
             false => Err(DialError::NoAnswer(address)),
         });
         let told = first(&Arc::new(dialer)).unwrap_err();
-        assert!(matches!(told, DialError::Refused(_)), "{told}");
+        assert!(matches!(told, DialError::Refused(..)), "{told}");
     }
 
     #[test]
@@ -468,7 +477,7 @@ mod tests {
 
     #[test]
     fn attempts_without_an_answer_are_bounded() {
-        let mut dialer = Dialer::new(target("127.0.0.1", 1), None);
+        let mut dialer = Dialer::new(target("127.0.0.1", 1), Role::Sends, None);
         let (answer, answers) = channel::<()>();
         let answers = Mutex::new(answers);
         dialer.connect = Box::new(move |address| {

@@ -1,7 +1,10 @@
 //! Where to dial, and how people write it.
 
+use std::fmt;
 use std::net::Ipv6Addr;
 use std::num::NonZeroU16;
+
+use crate::net::DEFAULT_PORT;
 
 /// Where to dial.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +15,23 @@ pub struct Target {
     pub port: u16,
 }
 
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
 impl Target {
+    /// The same, with the default port where none is given; an error says what was expected.
+    pub fn parse(text: &str) -> Result<Target, &'static str> {
+        let (host, port) = Target::split(text).ok_or("expected HOST, HOST:PORT or [IPv6]:PORT")?;
+        let port = port.unwrap_or(DEFAULT_PORT);
+        Ok(Target { host, port })
+    }
+
     /// `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT`; a bare IPv6 address too.
     pub fn split(text: &str) -> Option<(String, Option<u16>)> {
         // The colons of an IPv6 address without brackets are its own.

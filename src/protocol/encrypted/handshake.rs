@@ -40,6 +40,16 @@ pub enum Role {
     Receives = 1,
 }
 
+impl Role {
+    /// What a user runs on the other side, to be dialled.
+    pub fn other(self) -> &'static str {
+        match self {
+            Role::Sends => "view-recv",
+            Role::Receives => "pi-send --listen",
+        }
+    }
+}
+
 /// A listener's answer to a hello: advice, and no proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
@@ -56,6 +66,31 @@ pub enum Status {
     KeyWanted = 5,
     /// It has no key.
     NoKey = 6,
+}
+
+impl Status {
+    /// Why who does this turns a peer away with it, and what helps.
+    pub fn reason(self, role: Role) -> String {
+        let why = match (self, role) {
+            (Status::KeyWanted, Role::Receives) => {
+                "it sends without a key; give it the same key: pi-send --key FILE"
+            }
+            (Status::KeyWanted, Role::Sends) => {
+                "it has no key; give it the same key: view-recv --key FILE"
+            }
+            (Status::NoKey, Role::Receives) => {
+                "it has a key, and none is set here; the same one: view-recv --key FILE"
+            }
+            (Status::Version, _) => {
+                "it speaks another version: take the same release on both sides"
+            }
+            (Status::SameRole, Role::Receives) => "it does not send, but receives, too",
+            (Status::SameRole, Role::Sends) => "it does not receive, but sends, too",
+            (Status::Busy, _) => "all places are taken",
+            _ => "it has another key; the same file belongs on both sides (--key FILE)",
+        };
+        why.to_owned()
+    }
 }
 
 /// What a dialler with this key, that does this, says first.

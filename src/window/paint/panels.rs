@@ -139,6 +139,7 @@ mod tests {
             peer: Some("[2001:db8:1234:5678:9abc:def0:1234:5678]:40122".into()),
             name: Some("x".repeat(64)),
             latency: Some(Duration::from_millis(12_345)),
+            listens: true,
             typed: (0..9)
                 .map(|i| format!("pi-send --host 10.0.0.{i}"))
                 .collect(),

@@ -27,20 +27,34 @@ const KEYS: [(&str, &str); 10] = [
 /// As many lines to type as leave the smallest window room for a hint.
 const MOST_TYPED: usize = 5;
 
-/// While nobody has sent yet: what to type on the Pi.
+/// While nobody has sent yet: what is dialled, and what to type on the Pi.
 pub(crate) fn waiting(status: &Status) -> Vec<Line> {
+    let mut lines = vec![Line::new(TITLE, "Waiting for a camera"), Line::empty()];
+    for (target, failure) in &status.dialled {
+        lines.push(Line::new(PLAIN, format!("Connecting to {target}")));
+        let failure = failure.as_ref();
+        lines.extend(failure.map(|why| Line::new(QUIET, why.clone())));
+    }
+    if status.listens {
+        if !status.dialled.is_empty() {
+            lines.push(Line::empty());
+        }
+        listening(status, &mut lines);
+    }
+    let keys = Line::new(QUIET, "H: all keys   Esc: close");
+    lines.extend([Line::empty(), keys]);
+    lines
+}
+
+/// What to type on the Pi, so that it dials.
+fn listening(status: &Status, lines: &mut Vec<Line>) {
     let ask = match status.typed.len() {
         _ if status.is_local => "Only this machine can reach it. Here, type:",
         0 => "Listening. Start pi-send on the Raspberry Pi.",
         1 => "On the Raspberry Pi, type:",
         _ => "On the Raspberry Pi, type one of these:",
     };
-    let mut lines = vec![
-        Line::new(TITLE, "Waiting for a camera"),
-        Line::empty(),
-        Line::new(PLAIN, ask),
-        Line::empty(),
-    ];
+    lines.extend([Line::new(PLAIN, ask), Line::empty()]);
     let typed = status.typed.iter().take(MOST_TYPED);
     lines.extend(typed.map(|line| Line::new(TYPED, line)));
     if status.typed.len() > MOST_TYPED {
@@ -57,9 +71,6 @@ pub(crate) fn waiting(status: &Status) -> Vec<Line> {
         // On a line of its own: it is to be typed, too.
         lines.extend(hint.command.as_ref().map(|line| Line::new(TYPED, line)));
     }
-    let keys = Line::new(QUIET, "H: all keys   Esc: close");
-    lines.extend([Line::empty(), keys]);
-    lines
 }
 
 /// The help.
@@ -166,6 +177,7 @@ mod tests {
     #[test]
     fn the_waiting_screen_says_word_for_word_what_to_type() {
         let status = Status {
+            listens: true,
             typed: vec!["pi-send --host 192.168.1.20".into()],
             hint: Some(Hint {
                 what: "Allow it in the firewall".into(),
@@ -183,6 +195,7 @@ mod tests {
     #[test]
     fn what_has_no_room_to_be_typed_is_counted() {
         let commands = |count: usize| Status {
+            listens: true,
             typed: (0..count)
                 .map(|i| format!("pi-send --host 10.0.0.{i}"))
                 .collect(),
@@ -200,6 +213,7 @@ mod tests {
     #[test]
     fn a_viewer_on_loopback_does_not_ask_for_the_raspberry_pi() {
         let status = Status {
+            listens: true,
             typed: vec!["pi-send --host 127.0.0.1".into()],
             is_local: true,
             ..Status::default()

@@ -8,17 +8,17 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::LOOK;
-use super::acks::{Acks, End, TAKING};
-use super::event::SendError;
 use super::failover;
-use super::gate::Gate;
-use super::stage::Encoded;
+use super::links::Links;
 use crate::handoff::stop::Stop;
-use crate::net::dial::Dialer;
 use crate::net::link::Link;
 use crate::net::link::sending::{SILENCE, is_timeout};
 use crate::protocol::stamp::{self, Name, Stamp};
+use crate::send::LOOK;
+use crate::send::acks::{Acks, End, TAKING};
+use crate::send::event::SendError;
+use crate::send::gate::Gate;
+use crate::send::stage::Encoded;
 use crate::source::Feed;
 
 /// How long the receiver has, after the end marker, to read what is on its way and close.
@@ -35,23 +35,23 @@ pub(super) struct Connection {
     clock: Clock,
     /// The number of the last frame.
     seq: u64,
-    /// When the last frame was begun, and its bytes.
-    pub(super) last_frame: Option<(Instant, usize)>,
+    /// When the last frame was begun, its bytes and its quality.
+    pub(super) last_frame: Option<(Instant, usize, Option<u8>)>,
 }
 
 impl Connection {
     pub(super) fn open(
         link: Arc<Link>,
-        dialer: &Arc<Dialer>,
+        links: &Links,
         feed: &Arc<Feed>,
         stop: &Arc<Stop>,
     ) -> io::Result<Connection> {
         let (acks, back) = (Arc::new(Acks::new(Instant::now())), link.acks(LOOK)?);
         thread::Builder::new().name("acks".into()).spawn({
-            let (acks, dialer) = (Arc::clone(&acks), Arc::clone(dialer));
+            let (acks, links) = (Arc::clone(&acks), links.clone());
             let (link, feed, stop) = (Arc::clone(&link), Arc::clone(feed), Arc::clone(stop));
             move || {
-                acks.close(failover::hear(back, &acks, &dialer, &stop));
+                acks.close(failover::hear(back, &acks, &links, &stop));
                 // Wakes the sending thread out of a write, too.
                 link.cut();
                 feed.slot.nudge();
@@ -94,7 +94,7 @@ impl Connection {
             _ => SendError::Broken(peer, error),
         })?;
         self.acks.written(Instant::now());
-        self.last_frame = Some((started, bytes));
+        self.last_frame = Some((started, bytes, picture.quality));
         Ok(bytes)
     }
 
@@ -172,23 +172,18 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
+    use super::super::links::Place;
     use super::*;
-    use crate::net::dial::Target;
     use crate::net::link::FarEnd;
     use crate::source::Delivery;
 
     /// A connection, and the receiver's end of it.
     fn pair() -> (Connection, FarEnd) {
         let (link, far) = Link::pair(([10, 0, 0, 1], 1).into());
-        let dialer = Arc::new(Dialer::new(
-            Target {
-                host: "127.0.0.1".to_owned(),
-                port: 1,
-            },
-            None,
-        ));
+        let links = Links::Accepted(Place::new(&link));
+        links.given();
         let feed = Arc::new(Feed::new(Delivery::NewestWins));
-        let opened = Connection::open(link, &dialer, &feed, &Arc::default());
+        let opened = Connection::open(link, &links, &feed, &Arc::default());
         (opened.unwrap(), far)
     }
 

@@ -3,24 +3,21 @@
 //!
 //! It looks at the path with each ack, and a few times a second. When data are outstanding and nothing has been
 //! acknowledged for most of a second, it asks for another link beside the old one, again and again, since TCP's own
-//! repetitions grow seconds apart and would keep a line silent long after it is whole again. When the second link
+//! repetitions grow seconds apart and would keep a line silent long after it is whole again. A receiver that dials does
+//! that itself. When the second link
 //! stands, the first is cut and the sending thread, woken by that, moves over. A peer that answers probes of a closed
 //! window is slow, not gone. It also cuts the link when sending shall end and the sending thread does not come out of
 //! a write. How a link is made it does not know.
 
 use std::io::ErrorKind;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::acks::{Acks, End};
+use super::links::Links;
 use crate::handoff::stop::Stop;
-use crate::net::dial::Dialer;
 use crate::net::link::sending::{self, is_timeout};
 use crate::net::path::Path;
-
-/// This long without an acknowledgement, and with data outstanding, is silence: a few lost packets
-/// are repeated within it, a path that carries anything acknowledges within it.
-const SILENCE: Duration = Duration::from_millis(700);
+use crate::send::LOOK;
+use crate::send::acks::{Acks, End, SILENCE};
 
 /// Silence must also outlast this many smoothed round trips.
 const SILENT_ROUND_TRIPS: u32 = 4;
@@ -35,16 +32,26 @@ const DEAD_PROBES: u8 = 3;
 /// How long the sending thread has to end by itself, the end marker included.
 const PATIENCE_AT_END: Duration = Duration::from_millis(600);
 
-/// Hears a link to its end, which comes some time after `stop` is asked, or when another link, from `dialer`, is to
+/// Hears a link to its end, which comes some time after `stop` is asked, or when another link, out of `links`, is to
 /// take over.
-pub(super) fn hear(mut back: sending::Acks, acks: &Acks, dialer: &Arc<Dialer>, stop: &Stop) -> End {
+pub(super) fn hear(mut back: sending::Acks, acks: &Acks, links: &Links, stop: &Stop) -> End {
     let (mut cut_at, mut waiting_since, mut search) = (None, None, None);
     loop {
         let heard = back.read();
         let (path, now) = (back.link.path(), Instant::now());
+        if let Some(second) = links.given() {
+            acks.state().second = Some(second);
+            return End::Broken;
+        }
         match heard {
-            Ok(Some(ack)) => acks.acked(ack, path, now),
+            Ok(Some(ack)) if acks.acked(ack, path, now) => {}
+            Ok(Some(_)) => {
+                back.is_plain = true;
+                acks.is_plain();
+            }
             Ok(None) => return End::Closed,
+            // One that commands a robot, or only says something: no more of it than this is read at a time.
+            Err(error) if is_timeout(&error) && back.is_plain => acks.wait(LOOK),
             Err(error) if is_timeout(&error) || error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::PermissionDenied => return End::KeyWanted,
             Err(_) => return End::Broken,
@@ -54,20 +61,20 @@ pub(super) fn hear(mut back: sending::Acks, acks: &Acks, dialer: &Arc<Dialer>, s
         if is_over && now >= *cut_at.get_or_insert(now + PATIENCE_AT_END) {
             return End::Broken;
         }
-        let Some(path) = path.filter(is_outstanding) else {
-            (waiting_since, search) = (None, None);
-            continue;
-        };
+        let waits = path.filter(is_outstanding);
         // The last acknowledgement may be older than what is outstanding now.
-        let waiting = now - *waiting_since.get_or_insert(now);
-        if waiting.min(path.since_ack) < patience(&path) {
+        waiting_since = waits.and(waiting_since.or(Some(now)));
+        let silent_for = |path: Path| path.since_ack.min(now - waiting_since.unwrap_or(now));
+        let is_silent = waits.is_some_and(|path| silent_for(path) >= patience(&path));
+        acks.looked(path, is_silent, now);
+        if !is_silent {
             search = None;
-            continue;
-        }
-        let search = search.get_or_insert_with(|| dialer.search(0, RETRY));
-        if let Some(Ok(second)) = search.wait(now) {
-            acks.state().second = Some(second);
-            return End::Broken;
+        } else if let Links::Dialled(dialer) = links {
+            let search = search.get_or_insert_with(|| dialer.search(0, RETRY));
+            if let Some(Ok(second)) = search.wait(now) {
+                acks.state().second = Some(second);
+                return End::Broken;
+            }
         }
     }
 }

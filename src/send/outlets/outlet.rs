@@ -5,48 +5,52 @@
 //! connect ──▶ pump: wait ▶ gate ▶ pull ▶ write ──▶ outcome ──▶ over
 //!    ▲                                                │
 //!    └──────── redial, or the second link ────────────┘
+//!
+//! links    where the next link comes from: dialled, or the receiver dials
 //! ```
 //!
 //! One thread does all of it, and comes back when the stream is over. It blocks on dialling, on the source's slot, on the
 //! gate, on writing and, while another outlet has a picture encoded, on the stage; acks, the failover and a wish to stop wake
-//! it. It knows neither a camera nor how a link is made.
+//! it. It knows neither a camera nor how a link is made. An outlet whose receiver dials is over when that one has gone.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::acks::{Account, End};
 use super::connection::Connection;
-use super::event::{self, Event, SendError};
-use super::gate::{self, Verdict};
-use super::quality::{Carried, Quality};
-use super::stage::{Encoded, Interval, Stage};
-use super::stats::{Counters, Sent};
-use super::{Config, LOOK};
+use super::links::Links;
 use crate::handoff::lock::lock;
 use crate::handoff::slot::Wake;
 use crate::handoff::stop::Stop;
-use crate::net::dial::Dialer;
 use crate::net::link::Link;
+use crate::send::acks::{Account, End};
+use crate::send::event::{self, Event, MAX_UNENCODABLE, SendError};
+use crate::send::gate::{self, Verdict};
+use crate::send::quality::{Carried, Quality};
+use crate::send::stage::{Encoded, Had, Interval, Stage};
+use crate::send::stats::{Counters, Sent};
+use crate::send::{Config, LOOK};
 use crate::source::Delivery;
-
-/// So many pictures in a row that cannot be encoded are no accident.
-pub(super) const MAX_UNENCODABLE: u32 = 100;
 
 /// The longest pause from one attempt to connect to the next: a host that boots shall be found at once when it is
 /// there.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Sends a stage's pictures to one receiver, over as many connections as that takes.
-pub(super) struct Outlet<'a> {
+pub(in crate::send) struct Outlet<'a> {
     config: Config,
     stage: Arc<Stage>,
-    dialer: Arc<Dialer>,
+    links: Links,
+    /// What all outlets have sent.
     counters: Arc<Counters>,
+    /// What this one has.
+    sent: Arc<Mutex<Sent>>,
     stop: Arc<Stop>,
     report: &'a (dyn Fn(Event) + Sync),
-    /// The number of the last picture that it had from the stage.
-    seen: u64,
+    had: Had,
+    /// The pictures of a connection of which nobody knows yet whether it comes to something.
+    unproven: Vec<Arc<AtomicU32>>,
     interval: Interval,
     quality: Quality,
     /// Connections in a row that did not last.
@@ -63,11 +67,12 @@ impl<'a> Outlet<'a> {
     pub(super) fn new(
         config: Config,
         stage: Arc<Stage>,
-        dialer: Arc<Dialer>,
+        links: Links,
         counters: Arc<Counters>,
         stop: Arc<Stop>,
         report: &'a (dyn Fn(Event) + Sync),
     ) -> Self {
+        let (outlet, sent) = counters.join();
         // A source of which every frame counts gets every frame at its best.
         let min_quality = match stage.feed.delivery {
             Delivery::NewestWins => config.min_quality,
@@ -78,11 +83,13 @@ impl<'a> Outlet<'a> {
             interval: Interval::new(config.fps),
             config,
             stage,
-            dialer,
+            links,
             counters,
+            sent,
             stop,
             report,
-            seen: 0,
+            had: Had { outlet, seen: 0 },
+            unproven: Vec::new(),
             failures: 0,
             unencodable: 0,
             expects_acks: false,
@@ -91,13 +98,13 @@ impl<'a> Outlet<'a> {
     }
 
     /// Sends until the source ends, enough is sent, or somebody stops it.
-    pub(super) fn run(&mut self) -> Result<(), SendError> {
+    pub(in crate::send) fn run(&mut self) -> Result<(), SendError> {
         let (mut second, mut connections) = (None, 0);
         while let Some(link) = match second.take() {
             Some(link) => Some(link),
             None => self.connect()?,
         } {
-            lock(&self.counters).reconnects = connections;
+            lock(&self.sent).reconnects = connections;
             connections += 1;
             self.stage.feed.link_stands();
             second = self.stream(link)?;
@@ -105,24 +112,28 @@ impl<'a> Outlet<'a> {
         Ok(())
     }
 
+    /// Whether no (more) pictures are wanted.
     fn is_over(&self) -> bool {
         let is_past = |deadline: Instant| Instant::now() >= deadline;
-        let is_enough = |frames: u64| lock(&self.counters).frames >= frames;
+        let is_enough = |frames: u64| self.counters.frames() >= frames;
         self.stop.is_asked()
             || self.config.frames.is_some_and(is_enough)
             || self.deadline().is_some_and(is_past)
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let since = lock(&self.counters).since;
-        since?.checked_add(self.config.duration?)
+        let duration = self.config.duration?;
+        self.counters.since()?.checked_add(duration)
     }
 
     /// Tries until a link stands; `None` when it is over before that.
     fn connect(&mut self) -> Result<Option<Arc<Link>>, SendError> {
-        let mut search = self.dialer.search(self.failures, LONGEST_PAUSE);
+        let Links::Dialled(dialer) = &self.links else {
+            return Ok(self.links.given());
+        };
+        let mut search = dialer.search(self.failures, LONGEST_PAUSE);
         loop {
-            let source = self.stage.wait(self.seen, Instant::now() + LOOK);
+            let source = self.stage.wait(self.had, Instant::now() + LOOK);
             if self.is_over() || source == Wake::Closed {
                 return Ok(None);
             }
@@ -140,8 +151,9 @@ impl<'a> Outlet<'a> {
 
     /// Sends on one connection until it, or everything, is over. Returns the second link, if there is one.
     fn stream(&mut self, link: Arc<Link>) -> Result<Option<Arc<Link>>, SendError> {
-        let (peer, before) = (link.peer, lock(&self.counters).clone());
-        let opened = Connection::open(link, &self.dialer, &self.stage.feed, &self.stop);
+        let (peer, before) = (link.peer, lock(&self.sent).clone());
+        self.unproven.clear();
+        let opened = Connection::open(link, &self.links, &self.stage.feed, &self.stop);
         let mut connection = match opened {
             Ok(connection) => connection,
             // No descriptor, or no thread, just now: as passing as any loss.
@@ -151,6 +163,7 @@ impl<'a> Outlet<'a> {
                 return Ok(None);
             }
         };
+        self.links.stands(&connection.link, &connection.acks);
         connection.acks.state().deadline = self.deadline();
         // After one that did not last the next is reported once it lasts: a viewer that shows another camera
         // would be connected to, and lost, every few seconds.
@@ -160,7 +173,8 @@ impl<'a> Outlet<'a> {
         let pumped = self.pump(&mut connection);
         let is_over = pumped.is_err() && self.is_over();
         let outcome = pumped.and_then(|()| self.end(&connection));
-        lock(&self.counters).link = None;
+        lock(&self.sent).link = None;
+        self.stage.leave(self.had.outlet);
         match outcome {
             Ok(()) => Ok(None),
             Err(error @ SendError::Unencodable(_)) => {
@@ -174,7 +188,7 @@ impl<'a> Outlet<'a> {
     /// Pulls and writes; `Ok` when nothing more is to be sent.
     fn pump(&mut self, connection: &mut Connection) -> Result<(), SendError> {
         loop {
-            let wake = self.stage.wait(self.seen, Instant::now() + LOOK);
+            let wake = self.stage.wait(self.had, Instant::now() + LOOK);
             // In this order: once enough was sent, a receiver may close.
             if wake == Wake::Closed || self.is_over() {
                 return Ok(());
@@ -183,7 +197,7 @@ impl<'a> Outlet<'a> {
             if wake != Wake::Full || !self.pass_gate(connection)? {
                 continue;
             }
-            match self.stage.pull(&mut self.seen, self.quality.now) {
+            match self.stage.pull(&mut self.had, self.quality.now) {
                 Ok(Some(picture)) => self.send(connection, &picture)?,
                 Ok(None) => {}
                 Err(error) => {
@@ -217,11 +231,12 @@ impl<'a> Outlet<'a> {
                 frames_out += now.elapsed();
             }
         };
-        if let Some((started, bytes)) = connection.last_frame.take() {
+        if let Some((started, bytes, quality)) = connection.last_frame.take() {
             // A receiver that is slow to decode is no narrow link, and smaller pictures are no help to it.
             let held = frames_out.min(acks.held);
             let carried = Carried {
                 bytes,
+                quality,
                 took: opened.duration_since(started).saturating_sub(held),
                 waited: opened.duration_since(came).saturating_sub(held),
             };
@@ -234,8 +249,16 @@ impl<'a> Outlet<'a> {
 
     fn send(&mut self, connection: &mut Connection, picture: &Encoded) -> Result<(), SendError> {
         (self.unencodable, self.interval) = (0, picture.interval);
-        let bytes = connection.write(picture, &self.config.name)?;
-        let mut sent = lock(&self.counters);
+        if !self.counters.take(&picture.receivers, self.config.frames) {
+            return Ok(());
+        }
+        let written = connection.write(picture, &self.config.name);
+        if connection.acks.account().came_to_something() {
+            self.unproven.clear();
+        }
+        let bytes = written.inspect_err(|_| self.counters.give_back(&picture.receivers))?;
+        self.unproven.push(Arc::clone(&picture.receivers));
+        let mut sent = lock(&self.sent);
         sent.frames += 1;
         sent.since.get_or_insert_with(Instant::now);
         sent.bytes += bytes as u64;
@@ -248,7 +271,7 @@ impl<'a> Outlet<'a> {
     /// Reports the connection, unless that was done.
     fn announce(&mut self, connection: &Connection) {
         let (peer, acks) = (connection.link.peer, Arc::clone(&connection.acks));
-        if lock(&self.counters).link.replace((peer, acks)).is_none() {
+        if lock(&self.sent).link.replace((peer, acks)).is_none() {
             self.reported.clear();
             (self.report)(Event::Connected(peer));
         }
@@ -261,7 +284,7 @@ impl<'a> Outlet<'a> {
             self.announce(connection);
         }
         // What is not there any more cannot be sent again.
-        let source_is_over = self.stage.wait(self.seen, Instant::now()) == Wake::Closed;
+        let source_is_over = self.stage.wait(self.had, Instant::now()) == Wake::Closed;
         let doubtful = !counts && !self.stop.is_asked() && !source_is_over;
         if doubtful {
             connection.acks.state().deadline = None;
@@ -287,8 +310,11 @@ impl<'a> Outlet<'a> {
         self.expects_acks |= acks.last_ack.is_some();
         let counts = acks.came_to_something();
         if !counts && !is_over {
-            self.dialer.took_none(peer);
-            let mut sent = lock(&self.counters);
+            self.links.took_none(peer);
+            for receivers in self.unproven.drain(..) {
+                self.counters.give_back(&receivers);
+            }
+            let mut sent = lock(&self.sent);
             (sent.frames, sent.since) = (before.frames, before.since);
         }
         let second = connection.acks.state().second.take();
@@ -315,7 +341,10 @@ impl<'a> Outlet<'a> {
             return Err(error);
         }
         if self.reported.insert(error.kind()) {
-            (self.report)(Event::Retrying(error));
+            (self.report)(match self.links {
+                Links::Dialled(_) => Event::Retrying(error),
+                Links::Accepted(_) => Event::Left(error),
+            });
         }
         Ok(())
     }
@@ -332,10 +361,16 @@ impl<'a> Outlet<'a> {
         // Something else may listen where the viewer was. Where there is no other address, it has the benefit of
         // the doubt.
         let is_elsewhere = self.expects_acks && acks.is_overdue(Instant::now());
-        if is_elsewhere && self.dialer.has_another(peer) {
+        if is_elsewhere && self.links.has_another(peer) {
             return Err(SendError::NoPicture(peer));
         }
         Ok(acks)
+    }
+}
+
+impl Drop for Outlet<'_> {
+    fn drop(&mut self) {
+        self.counters.leave(self.had.outlet);
     }
 }
 
@@ -343,8 +378,9 @@ impl<'a> Outlet<'a> {
 mod tests {
     use super::*;
     use crate::handoff::stop::Reason;
-    use crate::net::dial::Target;
+    use crate::net::dial::{Dialer, Target};
     use crate::picture::{Captured, Content, Turn};
+    use crate::protocol::encrypted::handshake::Role;
     use crate::source::Feed;
     use std::io::Read;
     use std::sync::Mutex;
@@ -353,14 +389,14 @@ mod tests {
     const PEER: ([u8; 4], u16) = ([10, 0, 0, 1], 8000);
 
     /// A dialler whose links are made like that.
-    fn dialler(make: impl Fn() -> Arc<Link> + Send + Sync + 'static) -> Arc<Dialer> {
+    fn dialler(make: impl Fn() -> Arc<Link> + Send + Sync + 'static) -> Links {
         let target = Target {
             host: "10.0.0.1".to_owned(),
             port: 8000,
         };
-        let mut dialer = Dialer::new(target, None);
+        let mut dialer = Dialer::new(target, Role::Sends, None);
         dialer.connect = Box::new(move |_| Ok(make()));
-        Arc::new(dialer)
+        Links::Dialled(Arc::new(dialer))
     }
 
     fn put(feed: &Feed, jpeg: Vec<u8>) {
@@ -371,14 +407,9 @@ mod tests {
         });
     }
 
-    fn run(
-        stage: Arc<Stage>,
-        dialer: Arc<Dialer>,
-        stop: &Arc<Stop>,
-        report: &(dyn Fn(Event) + Sync),
-    ) {
+    fn run(stage: Arc<Stage>, links: Links, stop: &Arc<Stop>, report: &(dyn Fn(Event) + Sync)) {
         let (counters, stop) = (Arc::default(), Arc::clone(stop));
-        let mut outlet = Outlet::new(Config::default(), stage, dialer, counters, stop, report);
+        let mut outlet = Outlet::new(Config::default(), stage, links, counters, stop, report);
         outlet.run().unwrap();
     }
 
@@ -402,7 +433,7 @@ mod tests {
         });
         let reported = Mutex::new(Vec::new());
         let report = |event: Event| reported.lock().unwrap().push(event.to_string());
-        run(Stage::new(feed, 30.0), dialer, &stop, &report);
+        run(Stage::new(feed, 30.0, false), dialer, &stop, &report);
         let asked = asked.lock().unwrap();
         let pauses: Vec<Duration> = asked.windows(2).map(|two| two[1] - two[0]).collect();
         for (pause, least) in pauses.iter().zip([160, 320, 640]) {
@@ -416,7 +447,7 @@ mod tests {
     fn a_receiver_that_does_not_read_holds_no_other_outlet_up() {
         const PICTURES: u8 = 20;
         let (feed, stop) = (Arc::new(Feed::new(Delivery::NewestWins)), Arc::default());
-        let stage = Stage::new(Arc::clone(&feed), 30.0);
+        let stage = Stage::new(Arc::clone(&feed), 30.0, true);
         let start = || {
             let (link, far) = Link::pair(PEER.into());
             let (dialer, stage) = (dialler(move || Arc::clone(&link)), Arc::clone(&stage));

@@ -1,0 +1,278 @@
+//! Dialling: a sender that listens is connected to, for as long as the program runs.
+//!
+//! ```text
+//! "dialler", a thread a target ──▶ Search ──▶ link ──▶ "reader", a thread a link ──▶ cameras
+//!        └── watches: is it over? is its session silent? then another one
+//! ```
+//!
+//! The link's reader is that of links that were accepted; what its frames begin, and whom that takes the place of, the
+//! cameras say by their own rules. A session that falls silent keeps its link, and a second one is made beside it: the
+//! first of the two that brings a frame has the session. (A receiver has no unacknowledged data to watch. A sender may
+//! have no pictures just now; that costs nothing but a second connection.) No more is dialled while another camera
+//! has the only place. The thread blocks on its search, for [`LOOK`] at most.
+
+use std::collections::HashSet;
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::admission::{self, Admission};
+use super::cameras::Cameras;
+use super::event::{Event, Kind};
+use super::reader;
+use super::session::{IDLE_AT_FIRST, Session};
+use crate::handoff::lock::lock;
+use crate::net::dial::{Dialer, Search, Target};
+use crate::net::link::Link;
+use crate::protocol::encrypted::handshake::Role;
+use crate::report::Severity;
+
+/// How long a wait lasts at most before the wish to stop, and what has become of the links, is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A session that has finished no frame for this long, and for one and a half of its intervals, gets a second link.
+const SILENCE: Duration = Duration::from_millis(700);
+
+/// The longest pause between attempts to make that, and to make the first: a host that boots shall be found at once.
+const PAUSES: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
+
+/// A link that lasted for so long is no accident.
+const LASTING: Duration = Duration::from_millis(500);
+
+/// How many different failures are reported until there is a picture again.
+const MAX_REPORTED: usize = 16;
+
+/// A sender that is dialled, as others see it.
+#[derive(Debug)]
+pub struct Dialling {
+    /// What was asked for.
+    pub target: Target,
+    /// Why there is no picture of it; `None` while there is, and before the first attempt has come to something.
+    pub failure: Mutex<Option<String>>,
+}
+
+/// Dials these senders until the program ends.
+pub fn start(targets: &[Target], cameras: &Arc<Cameras>) -> io::Result<Vec<Arc<Dialling>>> {
+    let start = |target: &Target| {
+        let shown = Arc::new(Dialling {
+            target: target.clone(),
+            failure: Mutex::default(),
+        });
+        let dialler = Dialler {
+            cameras: Arc::clone(cameras),
+            dialer: Arc::new(Dialer::new(
+                target.clone(),
+                Role::Receives,
+                cameras.config.key.clone(),
+            )),
+            shown: Arc::clone(&shown),
+            admission: Arc::new(Admission::new(cameras.config.max_frame_bytes)),
+            links: Vec::new(),
+            known: None,
+            failures: 0,
+            reported: HashSet::new(),
+        };
+        let thread = thread::Builder::new().name("dialler".into());
+        thread.spawn(move || dialler.run())?;
+        Ok(shown)
+    };
+    targets.iter().map(start).collect()
+}
+
+/// A link that was dialled, and is read.
+struct Dialled {
+    link: Arc<Link>,
+    since: Instant,
+    session: Arc<OnceLock<Arc<Session>>>,
+    reader: JoinHandle<Result<(), Option<Event>>>,
+}
+
+impl Dialled {
+    fn is_silent(&self, now: Instant) -> bool {
+        let session = self.session.get();
+        session.is_some_and(|session| session.is_silent(SILENCE, now))
+    }
+}
+
+struct Dialler {
+    cameras: Arc<Cameras>,
+    dialer: Arc<Dialer>,
+    shown: Arc<Dialling>,
+    admission: Arc<Admission>,
+    /// The newest last: one, and for as long as that is silent a second.
+    links: Vec<Dialled>,
+    /// Where the sender was last.
+    known: Option<IpAddr>,
+    /// Links in a row that did not last.
+    failures: u32,
+    /// What was reported since there was a picture.
+    reported: HashSet<String>,
+}
+
+impl Dialler {
+    fn run(mut self) {
+        let mut search = None;
+        while !self.cameras.stop.is_asked() {
+            self.look_at_links();
+            if !self.wants_a_link(Instant::now()) {
+                search = None;
+                self.cameras.stop.sleep(LOOK);
+                continue;
+            }
+            // With a link that is silent the pauses are others.
+            let has_link = !self.links.is_empty();
+            let (_, searched) = match search.take() {
+                Some((for_second, search)) if for_second == has_link => (for_second, search),
+                _ => (has_link, self.search(has_link)),
+            };
+            let (_, search) = search.insert((has_link, searched));
+            match search.wait(Instant::now() + LOOK) {
+                None => {}
+                Some(Ok(link)) => self.start_reader(link),
+                // While the link is silent it is tried again, and nothing said.
+                Some(Err(_)) if has_link => {}
+                Some(Err(error)) => self.failed(error.to_string()),
+            }
+        }
+    }
+
+    fn search(&self, has_link: bool) -> Search {
+        match has_link {
+            true => self.dialer.search(0, PAUSES[0]),
+            false => self.dialer.search(self.failures, PAUSES[1]),
+        }
+    }
+
+    /// Whether a (second) link is to be made, and could have a place.
+    fn wants_a_link(&mut self, now: Instant) -> bool {
+        match &self.links[..] {
+            [] => {}
+            [only] if only.is_silent(now) => {}
+            _ => return false,
+        }
+        let known = self.known;
+        let has_room = self.cameras.has_room_for(|own| Some(own.ip) == known, now);
+        if !has_room {
+            if let Some(shown) = self.cameras.anybody().filter(|_| self.links.is_empty()) {
+                self.failed(format!("already showing {shown}"));
+            }
+        }
+        has_room
+    }
+
+    fn start_reader(&mut self, link: Arc<Link>) {
+        // Something else may listen at one of several addresses. Of the only one, an exposure may take that long.
+        let patience = match self.dialer.has_another(link.peer) {
+            true => admission::PATIENCE,
+            false => IDLE_AT_FIRST,
+        };
+        let permit = self.admission.admit(&link, patience);
+        let session = Arc::new(OnceLock::new());
+        let thread = thread::Builder::new().name("reader".into());
+        let thread = thread.stack_size(admission::READER_STACK).spawn({
+            let (cameras, link) = (Arc::clone(&self.cameras), Arc::clone(&link));
+            let session = Arc::clone(&session);
+            move || {
+                reader::read(&cameras, &link, permit, |begun| {
+                    let _ = session.set(Arc::clone(begun));
+                })
+            }
+        });
+        match thread {
+            Ok(reader) => self.links.push(Dialled {
+                link,
+                since: Instant::now(),
+                session,
+                reader,
+            }),
+            Err(error) => {
+                self.failures += 1;
+                let line = format!("cannot take another connection yet: {error}");
+                let event = Event::new(Kind::Exhausted, Severity::Warning, line);
+                self.cameras.tell(event);
+            }
+        }
+    }
+
+    /// Takes in what has become of the links.
+    fn look_at_links(&mut self) {
+        for dialled in std::mem::take(&mut self.links) {
+            let (peer, lasts) = (dialled.link.peer, dialled.since.elapsed());
+            let (has_session, is_over) = (
+                dialled.session.get().is_some(),
+                dialled.reader.is_finished(),
+            );
+            if has_session {
+                self.known = Some(peer.ip());
+            }
+            match (has_session, is_over) {
+                (true, false) => {
+                    self.reported.clear();
+                    *lock(&self.shown.failure) = None;
+                }
+                (_, true) => {
+                    self.over(dialled);
+                    continue;
+                }
+                (false, false) => {}
+            }
+            self.links.push(dialled);
+            let is_slow = !has_session && lasts >= admission::PATIENCE;
+            if is_slow && self.links.len() == 1 {
+                self.failed(format!("{peer} is connected, and has sent no picture yet"));
+            }
+        }
+    }
+
+    /// A link is over.
+    fn over(&mut self, dialled: Dialled) {
+        let (peer, has_session) = (dialled.link.peer, dialled.session.get().is_some());
+        // A panic was told when it happened.
+        let ended = dialled.reader.join().unwrap_or(Ok(()));
+        if has_session && dialled.since.elapsed() >= LASTING {
+            self.failures = 0;
+        } else {
+            self.failures += 1;
+        }
+        if has_session {
+            return;
+        }
+        self.dialer.took_none(peer);
+        let told = ended.err().flatten();
+        // Of a second link there is nothing to tell; of another camera, as long as that is shown.
+        let is_busy = told.as_ref().is_some_and(|event| event.kind == Kind::Busy);
+        if self.links.is_empty() && !is_busy {
+            self.failed(no_picture(peer.ip(), told));
+        }
+    }
+
+    /// There is no picture of it, for this reason.
+    fn failed(&mut self, why: String) {
+        if self.cameras.stop.is_asked() {
+            return;
+        }
+        if self.reported.len() < MAX_REPORTED && self.reported.insert(why.clone()) {
+            let again = if self.links.is_empty() {
+                "; trying again"
+            } else {
+                ""
+            };
+            let line = format!("{}: {why}{again}", self.shown.target);
+            let event = Event::new(Kind::Dialling, Severity::Warning, line);
+            self.cameras.tell(event);
+        }
+        *lock(&self.shown.failure) = Some(why);
+    }
+}
+
+/// Why a link brought no picture, where its reader found something or nothing to tell.
+fn no_picture(ip: IpAddr, told: Option<Event>) -> String {
+    match told {
+        Some(event) => event.line,
+        None => format!(
+            "{ip} closed the connection: it may have as many viewers as it takes, or not allow this one (--allow)"
+        ),
+    }
+}
