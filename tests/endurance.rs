@@ -34,7 +34,7 @@ use common::{PATIENCE, Running, free_port, pi_send, pictures, until, view_recv};
 use network::Network;
 use pi_stream::protocol::stamp::Stamp;
 use pi_stream::protocol::wire::{Ack, FrameReader, write_frame};
-use scenes::Program;
+use scenes::{Dials, Program};
 use stage::{Sender, Viewer};
 
 /// Memory that may come and go between two looks, in kilobytes: allocators keep what they were given
@@ -43,7 +43,7 @@ const SLACK_KB: u64 = 16 * 1024;
 
 #[test]
 fn a_sender_killed_at_any_moment_is_shown_again_and_leaves_nothing_behind() {
-    let kills = scenes::kills(Program::Sender, 10, 1, &[]);
+    let kills = scenes::kills(Dials::Sender, Program::Sender, 10, 1, &[]);
     assert!(
         kills.after.memory_kb < kills.before.memory_kb + SLACK_KB,
         "{kills:?}"
@@ -52,11 +52,22 @@ fn a_sender_killed_at_any_moment_is_shown_again_and_leaves_nothing_behind() {
 
 #[test]
 fn a_viewer_killed_at_any_moment_is_found_again_and_leaves_nothing_behind() {
-    let kills = scenes::kills(Program::Viewer, 10, 2, &[]);
+    let kills = scenes::kills(Dials::Sender, Program::Viewer, 10, 2, &[]);
     assert!(
         kills.after.memory_kb < kills.before.memory_kb + SLACK_KB,
         "{kills:?}"
     );
+}
+
+#[test]
+fn where_the_viewer_dials_either_one_killed_is_shown_again_and_leaves_nothing_behind() {
+    for (program, seed) in [(Program::Sender, 21), (Program::Viewer, 22)] {
+        let kills = scenes::kills(Dials::Viewer, program, 10, seed, &[]);
+        assert!(
+            kills.after.memory_kb < kills.before.memory_kb + SLACK_KB,
+            "{kills:?}"
+        );
+    }
 }
 
 /// Plays a test in a world with networks of its own.
@@ -70,7 +81,7 @@ fn in_a_world_of_its_own(test: &str, scene: impl FnOnce(&Network)) {
 #[test]
 fn the_picture_comes_back_after_the_dark() {
     in_a_world_of_its_own("the_picture_comes_back_after_the_dark", |network| {
-        scenes::darkness(network, &[Duration::from_secs(3)], &[]);
+        scenes::darkness(Dials::Sender, network, &[Duration::from_secs(3)], &[]);
     });
 }
 
@@ -78,7 +89,24 @@ fn the_picture_comes_back_after_the_dark() {
 fn the_picture_comes_back_when_the_viewers_host_boots_after_a_power_cut() {
     let name = "the_picture_comes_back_when_the_viewers_host_boots_after_a_power_cut";
     in_a_world_of_its_own(name, |network| {
-        scenes::reboots(network, 1, &[]);
+        scenes::reboots(Dials::Sender, network, 1, &[]);
+    });
+}
+
+#[test]
+fn the_picture_comes_back_after_the_dark_where_the_viewer_dials() {
+    let name = "the_picture_comes_back_after_the_dark_where_the_viewer_dials";
+    in_a_world_of_its_own(name, |network| {
+        let dark = [1, 7].map(Duration::from_secs);
+        scenes::darkness(Dials::Viewer, network, &dark, &[]);
+    });
+}
+
+#[test]
+fn the_picture_comes_back_when_the_host_that_was_dialled_boots_after_a_power_cut() {
+    let name = "the_picture_comes_back_when_the_host_that_was_dialled_boots_after_a_power_cut";
+    in_a_world_of_its_own(name, |network| {
+        scenes::reboots(Dials::Viewer, network, 1, &[]);
     });
 }
 

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use common::key::Key;
 use network::Network;
-use scenes::{LongRun, Program};
+use scenes::{Dials, LongRun, Program};
 
 /// How soon the picture has to be live again.
 const LIVE_AGAIN: Duration = Duration::from_millis(1500);
@@ -42,30 +42,37 @@ struct Row {
     play: fn() -> Outcome,
 }
 
-const ROWS: [Row; 13] = [
+const ROWS: [Row; 17] = [
     Row {
         name: "sender-killed-50-times",
         limit: "live again <= 1.5 s",
         networks: false,
-        play: || soon_enough(&scenes::kills(Program::Sender, 50, 1, &[]).live_after),
+        play: || soon_enough(&scenes::kills(Dials::Sender, Program::Sender, 50, 1, &[]).live_after),
     },
     Row {
         name: "viewer-killed-50-times",
         limit: "live again <= 1.5 s",
         networks: false,
-        play: || soon_enough(&scenes::kills(Program::Viewer, 50, 2, &[]).live_after),
+        play: || soon_enough(&scenes::kills(Dials::Sender, Program::Viewer, 50, 2, &[]).live_after),
     },
     Row {
         name: "dark-for-1-2-3-4-7-20-s",
         limit: "live again <= 1.5 s",
         networks: true,
-        play: || soon_enough(&scenes::darkness(&Network::build(), &DARK, &[])),
+        play: || {
+            soon_enough(&scenes::darkness(
+                Dials::Sender,
+                &Network::build(),
+                &DARK,
+                &[],
+            ))
+        },
     },
     Row {
         name: "viewers-host-gone-5-times",
         limit: "live again <= 1.5 s",
         networks: true,
-        play: || soon_enough(&scenes::reboots(&Network::build(), 5, &[])),
+        play: || soon_enough(&scenes::reboots(Dials::Sender, &Network::build(), 5, &[])),
     },
     Row {
         name: "strangers-1000",
@@ -90,7 +97,9 @@ const ROWS: [Row; 13] = [
         limit: "live again <= 1.5 s",
         networks: false,
         play: || {
-            with_a_key(|key| soon_enough(&scenes::kills(Program::Sender, 50, 5, key).live_after))
+            with_a_key(|key| {
+                soon_enough(&scenes::kills(Dials::Sender, Program::Sender, 50, 5, key).live_after)
+            })
         },
     },
     Row {
@@ -98,20 +107,35 @@ const ROWS: [Row; 13] = [
         limit: "live again <= 1.5 s",
         networks: false,
         play: || {
-            with_a_key(|key| soon_enough(&scenes::kills(Program::Viewer, 50, 6, key).live_after))
+            with_a_key(|key| {
+                soon_enough(&scenes::kills(Dials::Sender, Program::Viewer, 50, 6, key).live_after)
+            })
         },
     },
     Row {
         name: "key-dark-for-1-2-3-4-7-20-s",
         limit: "live again <= 1.5 s",
         networks: true,
-        play: || with_a_key(|key| soon_enough(&scenes::darkness(&Network::build(), &DARK, key))),
+        play: || {
+            with_a_key(|key| {
+                soon_enough(&scenes::darkness(
+                    Dials::Sender,
+                    &Network::build(),
+                    &DARK,
+                    key,
+                ))
+            })
+        },
     },
     Row {
         name: "key-viewers-host-gone-5-times",
         limit: "live again <= 1.5 s",
         networks: true,
-        play: || with_a_key(|key| soon_enough(&scenes::reboots(&Network::build(), 5, key))),
+        play: || {
+            with_a_key(|key| {
+                soon_enough(&scenes::reboots(Dials::Sender, &Network::build(), 5, key))
+            })
+        },
     },
     Row {
         name: "key-strangers-1000",
@@ -124,6 +148,37 @@ const ROWS: [Row; 13] = [
         limit: "memory within 5 %",
         networks: false,
         play: || with_a_key(|key| steady(&scenes::long_run(Program::Viewer, 100_000, 7, key))),
+    },
+    Row {
+        name: "dialled-sender-killed-50-times",
+        limit: "live again <= 1.5 s",
+        networks: false,
+        play: || soon_enough(&scenes::kills(Dials::Viewer, Program::Sender, 50, 8, &[]).live_after),
+    },
+    Row {
+        name: "dialled-viewer-killed-50-times",
+        limit: "live again <= 1.5 s",
+        networks: false,
+        play: || soon_enough(&scenes::kills(Dials::Viewer, Program::Viewer, 50, 9, &[]).live_after),
+    },
+    Row {
+        name: "dialled-dark-for-1-2-3-4-7-20-s",
+        limit: "live again <= 1.5 s",
+        networks: true,
+        play: || {
+            soon_enough(&scenes::darkness(
+                Dials::Viewer,
+                &Network::build(),
+                &DARK,
+                &[],
+            ))
+        },
+    },
+    Row {
+        name: "dialled-senders-host-gone-5-times",
+        limit: "live again <= 1.5 s",
+        networks: true,
+        play: || soon_enough(&scenes::reboots(Dials::Viewer, &Network::build(), 5, &[])),
     },
 ];
 

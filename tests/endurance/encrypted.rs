@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use crate::common::key::Key;
-use crate::scenes::{self, Program};
+use crate::scenes::{self, Dials, Program};
 use crate::{SLACK_KB, in_a_world_of_its_own};
 
 #[test]
 fn killed_at_any_moment_either_program_is_there_again_with_its_key() {
     let key = Key::new();
     for (program, seed) in [(Program::Sender, 11), (Program::Viewer, 12)] {
-        let kills = scenes::kills(program, 5, seed, &key.args());
+        let kills = scenes::kills(Dials::Sender, program, 5, seed, &key.args());
         assert!(
             kills.after.memory_kb < kills.before.memory_kb + SLACK_KB,
             "{kills:?}"
@@ -23,7 +23,34 @@ fn an_encrypted_picture_comes_back_after_the_dark() {
     let test = "encrypted::an_encrypted_picture_comes_back_after_the_dark";
     in_a_world_of_its_own(test, |network| {
         let key = Key::new();
-        scenes::darkness(network, &[Duration::from_secs(3)], &key.args());
+        scenes::darkness(
+            Dials::Sender,
+            network,
+            &[Duration::from_secs(3)],
+            &key.args(),
+        );
+    });
+}
+
+#[test]
+fn a_viewer_that_dials_proves_its_key_each_time() {
+    let key = Key::new();
+    for (program, seed) in [(Program::Sender, 23), (Program::Viewer, 24)] {
+        scenes::kills(Dials::Viewer, program, 3, seed, &key.args());
+    }
+}
+
+#[test]
+fn an_encrypted_picture_comes_back_after_the_dark_where_the_viewer_dials() {
+    let test = "encrypted::an_encrypted_picture_comes_back_after_the_dark_where_the_viewer_dials";
+    in_a_world_of_its_own(test, |network| {
+        let key = Key::new();
+        scenes::darkness(
+            Dials::Viewer,
+            network,
+            &[Duration::from_secs(3)],
+            &key.args(),
+        );
     });
 }
 
@@ -33,7 +60,7 @@ fn an_encrypted_picture_comes_back_when_the_viewers_host_boots_after_a_power_cut
         "encrypted::an_encrypted_picture_comes_back_when_the_viewers_host_boots_after_a_power_cut";
     in_a_world_of_its_own(test, |network| {
         let key = Key::new();
-        scenes::reboots(network, 1, &key.args());
+        scenes::reboots(Dials::Sender, network, 1, &key.args());
     });
 }
 

@@ -28,7 +28,8 @@ pub const DESK: &str = "desk";
 /// The viewer's address.
 pub const DESK_ADDRESS: &str = "10.77.2.2";
 
-const GARDEN_ADDRESS: &str = "10.77.1.2";
+/// The sender's address.
+pub const GARDEN_ADDRESS: &str = "10.77.1.2";
 
 /// Runs this program once more with these arguments in a world of its own, and waits for it; `None`
 /// where this is that world already. Gives what it said on stdout and whether all went well.
@@ -119,13 +120,13 @@ impl Network {
         ip(&format!("route del blackhole {GARDEN_ADDRESS}/32"));
     }
 
-    /// The viewer's host loses its power, with what ran there, and boots.
-    pub fn reboot_desk(&self, mut runs: Running) {
+    /// A host loses its power, with what ran there, and boots.
+    pub fn reboot(&self, host: &str, mut runs: Running) {
         self.darken();
         runs.kill();
-        ip(&format!("link del to-{DESK}"));
-        ip(&format!("netns del {DESK}"));
-        self.add_host(DESK, 2);
+        ip(&format!("link del to-{host}"));
+        ip(&format!("netns del {host}"));
+        self.add_host(host, if host == GARDEN { 1 } else { 2 });
         self.light();
     }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::hostile::{self, Kind};
 use super::keyless::{self, Attempt};
-use super::network::{DESK, DESK_ADDRESS, GARDEN, Network};
+use super::network::{DESK, DESK_ADDRESS, GARDEN, GARDEN_ADDRESS, Network};
 use super::stage::{Sender, Viewer, pass};
 use super::watch::{Footprint, footprint};
 use crate::common::dice::Dice;
@@ -29,8 +29,21 @@ pub enum Program {
     Viewer,
 }
 
-fn viewer(address: SocketAddr, with: &[&str]) -> Viewer {
-    let mut command = view_recv(&["--bind", &address.to_string()]);
+/// Which of the two dials, where the other one listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dials {
+    /// pi-send, as usual.
+    Sender,
+    /// view-recv.
+    Viewer,
+}
+
+fn viewer(dials: Dials, address: SocketAddr, with: &[&str]) -> Viewer {
+    let option = match dials {
+        Dials::Sender => "--bind",
+        Dials::Viewer => "--connect",
+    };
+    let mut command = view_recv(&[option, &address.to_string()]);
     command.args(with);
     Viewer::start(command)
 }
@@ -54,17 +67,31 @@ const MANY: Pictures = Pictures {
     fps: 200,
 };
 
-fn sender(to: SocketAddr, pictures: Pictures, with: &[&str]) -> Sender {
-    let (to, fps) = (to.to_string(), pictures.fps.to_string());
-    let args = ["--source", "test", "--host", &to, "--res", pictures.res];
+fn sender(dials: Dials, address: SocketAddr, pictures: Pictures, with: &[&str]) -> Sender {
+    let (address, fps) = (address.to_string(), pictures.fps.to_string());
+    let option = match dials {
+        Dials::Sender => "--host",
+        Dials::Viewer => "--listen",
+    };
+    let args = ["--source", "test", option, &address, "--res", pictures.res];
     Sender::start(pi_send(&[&args[..], &["--fps", &fps], with].concat()))
 }
 
-/// Both, live, on the loopback, and where the viewer listens.
-fn pair(pictures: Pictures, with: &[&str]) -> (Viewer, Sender, SocketAddr) {
-    let mut viewer = viewer(([127, 0, 0, 1], 0).into(), with);
-    let address = viewer.running.listening_on();
-    let sender = sender(address, pictures, with);
+/// Both, live, on the loopback, and where one of them listens.
+fn pair(dials: Dials, pictures: Pictures, with: &[&str]) -> (Viewer, Sender, SocketAddr) {
+    let anywhere = ([127, 0, 0, 1], 0).into();
+    let (mut viewer, sender, address) = match dials {
+        Dials::Sender => {
+            let mut viewer = viewer(dials, anywhere, with);
+            let address = viewer.running.listening_on();
+            (viewer, sender(dials, address, pictures, with), address)
+        }
+        Dials::Viewer => {
+            let mut sender = sender(dials, anywhere, pictures, with);
+            let address = sender.running.listening_on();
+            (viewer(dials, address, with), sender, address)
+        }
+    };
     viewer.live(SystemTime::now());
     (viewer, sender, address)
 }
@@ -90,9 +117,9 @@ pub struct Kills {
 }
 
 /// Kills one of the two `count` times at random moments, and starts it anew after a random while.
-pub fn kills(program: Program, count: usize, seed: u64, with: &[&str]) -> Kills {
+pub fn kills(dials: Dials, program: Program, count: usize, seed: u64, with: &[&str]) -> Kills {
     let mut dice = Dice(seed);
-    let (mut viewer, mut sender, address) = pair(USUAL, with);
+    let (mut viewer, mut sender, address) = pair(dials, USUAL, with);
     let survivor = match program {
         Program::Sender => viewer.running.id(),
         Program::Viewer => sender.running.id(),
@@ -110,14 +137,14 @@ pub fn kills(program: Program, count: usize, seed: u64, with: &[&str]) -> Kills 
                 sender.running.kill();
                 pass(down);
                 restarted = (Instant::now(), SystemTime::now());
-                sender = self::sender(address, USUAL, with);
+                sender = self::sender(dials, address, USUAL, with);
             }
             Program::Viewer => {
                 viewer.running.kill();
                 torn += viewer.torn;
                 pass(down);
                 restarted = (Instant::now(), SystemTime::now());
-                viewer = self::viewer(address, with);
+                viewer = self::viewer(dials, address, with);
             }
         }
         live_after.push(viewer.live(restarted.1).duration_since(restarted.0));
@@ -139,8 +166,13 @@ fn check_none_corrupt(viewer: &mut Viewer) {
 }
 
 /// How long after the light the picture was live again, for each time of darkness.
-pub fn darkness(network: &Network, times: &[Duration], with: &[&str]) -> Vec<Duration> {
-    let (mut viewer, _sender) = hosts(network, with);
+pub fn darkness(
+    dials: Dials,
+    network: &Network,
+    times: &[Duration],
+    with: &[&str],
+) -> Vec<Duration> {
+    let (mut viewer, _sender) = hosts(dials, network, with);
     let mut live_after = Vec::new();
     for time in times {
         // What is on its way when it becomes dark differs from time to time.
@@ -156,37 +188,58 @@ pub fn darkness(network: &Network, times: &[Duration], with: &[&str]) -> Vec<Dur
     live_after
 }
 
-/// How long after its start a viewer on a host made anew had the picture.
-pub fn reboots(network: &Network, count: usize, with: &[&str]) -> Vec<Duration> {
-    let (mut viewer, _sender) = hosts(network, with);
+/// How long after its start whoever listens, on a host made anew, gave the viewer the picture.
+pub fn reboots(dials: Dials, network: &Network, count: usize, with: &[&str]) -> Vec<Duration> {
+    let (mut viewer, mut sender) = hosts(dials, network, with);
     let mut live_after = Vec::new();
     for _ in 0..count {
         pass(Duration::from_secs(1));
-        network.reboot_desk(viewer.running);
-        let restarted = (Instant::now(), SystemTime::now());
-        viewer = viewer_on_desk(network, with);
+        let restarted;
+        match dials {
+            Dials::Sender => {
+                network.reboot(DESK, viewer.running);
+                restarted = (Instant::now(), SystemTime::now());
+                viewer = viewer_on_desk(dials, network, with);
+            }
+            Dials::Viewer => {
+                network.reboot(GARDEN, sender.running);
+                restarted = (Instant::now(), SystemTime::now());
+                sender = sender_in_garden(dials, network, with);
+            }
+        }
         live_after.push(viewer.live(restarted.1).duration_since(restarted.0));
     }
     live_after
 }
 
-fn viewer_on_desk(network: &Network, with: &[&str]) -> Viewer {
+fn viewer_on_desk(dials: Dials, network: &Network, with: &[&str]) -> Viewer {
     let bind = format!("{DESK_ADDRESS}:8000");
-    let mut command = view_recv(&["--bind", &bind]);
+    let mut command = match dials {
+        Dials::Sender => view_recv(&["--bind", &bind]),
+        Dials::Viewer => view_recv(&["--connect", GARDEN_ADDRESS]),
+    };
     Viewer::start(network.on(DESK, command.args(with)))
 }
 
-fn hosts(network: &Network, with: &[&str]) -> (Viewer, Sender) {
-    let mut viewer = viewer_on_desk(network, with);
-    let mut sender = pi_send(&["--source", "test", "--host", DESK_ADDRESS]);
-    let sender = Sender::start(network.on(GARDEN, sender.args(with)));
+fn sender_in_garden(dials: Dials, network: &Network, with: &[&str]) -> Sender {
+    let mut command = match dials {
+        Dials::Sender => pi_send(&["--source", "test", "--host", DESK_ADDRESS]),
+        // It is not in the garden's own network.
+        Dials::Viewer => pi_send(&["--source", "test", "--listen", "--allow", DESK_ADDRESS]),
+    };
+    Sender::start(network.on(GARDEN, command.args(with)))
+}
+
+fn hosts(dials: Dials, network: &Network, with: &[&str]) -> (Viewer, Sender) {
+    let mut viewer = viewer_on_desk(dials, network, with);
+    let sender = sender_in_garden(dials, network, with);
     viewer.live(SystemTime::now());
     (viewer, sender)
 }
 
 /// Stops the viewer again and again, as a debugger or a sleeping laptop does, and lets it go on.
 pub fn stops(count: usize, with: &[&str]) {
-    let (mut viewer, _sender, _) = pair(USUAL, with);
+    let (mut viewer, _sender, _) = pair(Dials::Sender, USUAL, with);
     for _ in 0..count {
         viewer.running.signal("STOP");
         pass(Duration::from_millis(2500));
@@ -200,9 +253,10 @@ pub fn stops(count: usize, with: &[&str]) {
 /// A link that carries a fraction of what is to be sent: that many frames, one after the other, none torn, in one
 /// connection. Gives the sender's figures.
 pub fn slow_link(bytes_per_second: usize, frames: usize, with: &[&str]) -> serde_json::Value {
-    let mut viewer = viewer(([127, 0, 0, 1], 0).into(), with);
+    let mut viewer = viewer(Dials::Sender, ([127, 0, 0, 1], 0).into(), with);
     let relay = Relay::slow(viewer.running.listening_on(), bytes_per_second);
-    let sender = sender(relay.address.parse().expect("an address"), USUAL, with);
+    let relayed = relay.address.parse().expect("an address");
+    let sender = sender(Dials::Sender, relayed, USUAL, with);
     let mut seen = 0;
     until("so many frames", || {
         seen += viewer.count();
@@ -242,7 +296,7 @@ type Visit = dyn Fn(usize, Ipv4Addr, SocketAddr, u64) + Send + Sync;
 /// Both, live, and what strangers do: to a viewer with a key half of them know an earlier connection.
 fn besieged(pictures: Pictures, with: &[&str]) -> (Viewer, Sender, SocketAddr, Arc<Visit>) {
     let plain = |i: usize| Kind::ALL[i % Kind::ALL.len()];
-    let mut viewer = viewer(([127, 0, 0, 1], 0).into(), with);
+    let mut viewer = viewer(Dials::Sender, ([127, 0, 0, 1], 0).into(), with);
     let address = viewer.running.listening_on();
     let visit: Arc<Visit> = if with.is_empty() {
         Arc::new(move |i, from, to, seed| hostile::visit(plain(i), from, to, seed))
@@ -256,7 +310,7 @@ fn besieged(pictures: Pictures, with: &[&str]) -> (Viewer, Sender, SocketAddr, A
             }
         })
     };
-    let sender = sender(address, pictures, with);
+    let sender = sender(Dials::Sender, address, pictures, with);
     viewer.live(SystemTime::now());
     (viewer, sender, address, visit)
 }
@@ -337,7 +391,7 @@ const WARM: u64 = 1000;
 /// Lets one of the two live for so many frames, while the other is killed every few seconds.
 pub fn long_run(survivor: Program, frames: u64, seed: u64, with: &[&str]) -> LongRun {
     let mut dice = Dice(seed);
-    let (mut viewer, mut sender, address) = pair(MANY, with);
+    let (mut viewer, mut sender, address) = pair(Dials::Sender, MANY, with);
     let pid = match survivor {
         Program::Sender => sender.running.id(),
         Program::Viewer => viewer.running.id(),
@@ -368,12 +422,12 @@ pub fn long_run(survivor: Program, frames: u64, seed: u64, with: &[&str]) -> Lon
         match survivor {
             Program::Viewer => {
                 sender.running.kill();
-                sender = self::sender(address, MANY, with);
+                sender = self::sender(Dials::Sender, address, MANY, with);
             }
             Program::Sender => {
                 viewer.running.kill();
                 torn += viewer.torn;
-                viewer = self::viewer(address, with);
+                viewer = self::viewer(Dials::Sender, address, with);
             }
         }
         viewer.live(restarted);
