@@ -7,7 +7,7 @@ import sys
 
 from . import network
 from .bench import Bench
-from .groups import encode, latency, links, memory, peers, recorder, scaling
+from .groups import encode, latency, links, memory, peers, receivers, recorder, scaling
 from .report import Report
 
 GROUPS = {
@@ -17,6 +17,7 @@ GROUPS = {
     'encode': encode.run,
     'memory': memory.run,
     'recorder': recorder.run,
+    'receivers': receivers.run,
     'peers': peers.run,
 }
 # Measured only when named: it needs programs that are nobody's dependencies.
