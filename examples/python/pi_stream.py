@@ -1673,7 +1673,7 @@ class Sender(_Endpoint):
                     break
             if not is_new:
                 continue
-            if not outlet.has_room(self._interval or 1 / 30):
+            if not outlet.has_room(1 / self._fps if self._fps else self._interval or 1 / 30):
                 # TCP's own acknowledgements wake nobody.
                 outlet.wait(0.002)
                 continue
