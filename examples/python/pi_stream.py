@@ -1023,11 +1023,12 @@ class _SenderClock:
         if stamp.latency is not None:
             self._latency.offer(min(stamp.latency, 60.0), arrived)
         latency = self._latency.get()
+        if latency == math.inf:
+            return arrived
         captured = stamp.captured_unix_us / 1e6 + self._answered.get() - latency
-        # Not so where a clock was set meanwhile, or where a sender makes its numbers up.
-        if not arrived - max(2.0, 2 * latency) <= captured <= arrived:
-            captured = arrived - (latency if latency < math.inf else 0)
-        return captured
+        # Not so before our first answer, where a clock was set meanwhile, and where a sender makes its numbers up.
+        is_sound = arrived - max(2.0, 2 * latency) <= captured <= arrived
+        return captured if is_sound else arrived - latency
 
 
 class Frame:
