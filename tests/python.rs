@@ -5,6 +5,8 @@
 #![cfg(all(target_os = "linux", feature = "send", feature = "view"))]
 
 mod common;
+#[path = "python/dialling.rs"]
+mod dialling;
 
 use std::fs;
 use std::path::{Path, PathBuf};
