@@ -22,7 +22,7 @@ pictures, connections, their time and their memory are bounded. Without a key, a
 pictures, and nothing is encrypted. The protocol: docs/protocol.md of pi-stream.
 
 Threads: one for each connection, one that listens, and for a Sender one more for each connection, which hears the
-acks.
+acks. So that they get their turn beside code that computes, it takes turns of 0.5 ms (`sys.setswitchinterval`).
 """
 
 from __future__ import annotations
@@ -72,6 +72,9 @@ _LOG = logging.getLogger("pi_stream")
 
 # A read lasts so long at most: then clocks are looked at, and whether all is over.
 _LOOK = 0.5
+# How long a thread that computes may keep the others waiting. A frame takes several turns, an encrypted one dozens:
+# with Python's own 5 ms, code that computes all the time got pictures that were 50 ms old, or 200 ms.
+_TURN = 0.0005
 # A stranger's first frame takes so long; longer only where its bytes come fast enough for the second of these.
 _FIRST_FRAME = 5.0
 _FRAME = 60.0
@@ -796,6 +799,7 @@ class _Endpoint:
         self._threads_lock = threading.Lock()
         self._listener: socket.socket | None = None
         self._told: dict[str, tuple[float, int]] = {}
+        sys.setswitchinterval(min(sys.getswitchinterval(), _TURN))
 
     @property
     def port(self) -> int | None:
@@ -1027,8 +1031,8 @@ class _SenderClock:
             return arrived
         captured = stamp.captured_unix_us / 1e6 + self._answered.get() - latency
         # Not so before our first answer, where a clock was set meanwhile, and where a sender makes its numbers up.
-        is_sound = arrived - max(2.0, 2 * latency) <= captured <= arrived
-        return captured if is_sound else arrived - latency
+        is_sound = arrived - max(2.0, 2 * latency) <= captured <= arrived + 0.1
+        return min(captured, arrived) if is_sound else arrived - latency
 
 
 class Frame:
@@ -1041,9 +1045,9 @@ class Frame:
         """Width and height in pixels."""
         self.stamp = header.stamp
         """What the sender says of it; None where the sender is not pi-send, or a `Sender`."""
-        self._camera, self._link = camera, link
+        self._camera, self._clock, self._link = camera, camera.clock, link
         self._arrived, self._arrived_unix = time.monotonic(), time.time()
-        self._captured = camera.clock.captured(header.stamp, self._arrived)
+        self._captured = self._clock.captured(header.stamp, self._arrived)
         self._answer_lock = threading.Lock()
         self._is_answered = header.stamp is None or not header.stamp.ack
 
@@ -1098,7 +1102,7 @@ class Frame:
                 return
             self._is_answered = True
         now = time.monotonic()
-        self._camera.clock.answered(self.stamp, now)
+        self._clock.answered(self.stamp, now)
         self._link.acknowledge(self.stamp.seq, now - self._arrived)
 
     def __repr__(self) -> str:
@@ -1423,6 +1427,8 @@ class _Outlet:
         self.changed = threading.Condition()
         self.over = False
         self.says_no = ""
+        # Since when a frame waits to be written whole.
+        self.waiting_since: float | None = None
         self.latency: float | None = None
         self.acks = 0
         self._noted: deque[tuple[int, float, float]] = deque(maxlen=256)
@@ -1432,10 +1438,12 @@ class _Outlet:
         self._seq = 0
         self._unix = time.time() - time.monotonic()
 
-    def oldest(self) -> float:
-        """For how long the oldest frame has been on its way."""
+    def stuck_for(self) -> float:
+        """For how long it has taken nothing: a frame waits for room, or for its ack where acks come."""
+        now = time.monotonic()
         with self.changed:
-            return time.monotonic() - self._noted[0][2] if self._noted else 0.0
+            written = self._noted[0][2] if self.acks and self._noted else now
+        return now - min(written, self.waiting_since or now)
 
     def has_room(self, interval: float) -> bool:
         """Whether the link can carry another frame now: one more than fill it, and no queue."""
@@ -1635,8 +1643,8 @@ class Sender(_Endpoint):
         with self._changed:
             accepted = list(self._outlets)
             if not dialled and len(accepted) >= MAX_RECEIVERS:
-                stuck = max(accepted, key=lambda other: other.oldest())
-                if stuck.oldest() < 5:
+                stuck = max(accepted, key=lambda other: other.stuck_for())
+                if stuck.stuck_for() < 5:
                     raise _Refused(f"is turned away: {MAX_RECEIVERS} receivers are here already")
                 self._outlets.remove(stuck)
                 stuck.link.cut()
@@ -1674,6 +1682,7 @@ class Sender(_Endpoint):
                     break
             if not is_new:
                 continue
+            outlet.waiting_since = outlet.waiting_since or time.monotonic()
             if not outlet.has_room(1 / self._fps if self._fps else self._interval or 1 / 30):
                 # TCP's own acknowledgements wake nobody.
                 outlet.wait(0.002)
@@ -1683,5 +1692,6 @@ class Sender(_Endpoint):
                 fps = self._fps or (1 / self._interval if self._interval else None)
             if picture:
                 outlet.write(picture, self._name, fps if fps and 0.01 <= fps <= 1000 else None)
+            outlet.waiting_since = None
         if not outlet.over:
             outlet.finish()

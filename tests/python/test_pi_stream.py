@@ -384,6 +384,23 @@ class Pairs(unittest.TestCase):
                 link.close()
                 stream.close()
 
+    def test_a_receiver_that_takes_nothing_gives_its_place_to_the_ninth_and_no_other_does(self):
+        with Sender(listen="127.0.0.1:0") as sender:
+            links = [connect(sender) for _ in range(8)]
+            until("eight", lambda: len(sender.receivers) == 8)
+            sender.send(SMALL)
+            with self.assertLogs("pi_stream", "WARNING") as logs, connect(sender) as ninth:
+                self.assertEqual(ninth.recv(1), b"")
+                until("a line", lambda: logs.output)
+            self.assertIn("8 receivers are here already", logs.output[0])
+            stuck = sender._outlets[3]
+            stuck.waiting_since = time.monotonic() - 6
+            with connect(sender) as ninth:
+                self.assertTrue(ninth.recv(1))
+                self.assertTrue(stuck.over or stuck not in sender._outlets)
+            for link in links:
+                link.close()
+
     def test_a_port_that_is_taken_is_said(self):
         with receiver() as to:
             with self.assertRaisesRegex(OSError, rf"port {to.port} is taken.*Receiver\({to.port + 1}\)"):
