@@ -30,6 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use common::dice::Dice;
+use common::key::Key;
 use common::{PATIENCE, Running, free_port, pi_send, pictures, until, view_recv};
 use network::Network;
 use pi_stream::protocol::stamp::Stamp;
@@ -362,6 +363,13 @@ fn a_sender_ends_in_every_state_when_it_is_asked_to() {
         stream.read_exact(&mut [0; 4]).unwrap();
         (sender, (listener, stream))
     });
+    ends_in("somebody who dialled and proves nothing", || {
+        let key = Key::new();
+        let args = ["--source", "test", "--listen", "127.0.0.1:0"];
+        let mut sender = Running::start(pi_send(&args).args(key.args()));
+        let stream = TcpStream::connect(sender.listening_on()).unwrap();
+        (sender, (key, stream))
+    });
     ends_in("sending", || {
         let (viewer, address) = listening(&[]);
         let mut sender = sending_to(&address.to_string());
@@ -373,6 +381,13 @@ fn a_sender_ends_in_every_state_when_it_is_asked_to() {
 #[test]
 fn a_viewer_ends_in_every_state_when_it_is_asked_to() {
     ends_in("waiting", || (listening(&[]).0, ()));
+    ends_in("dialling", || {
+        let address = format!("127.0.0.1:{}", free_port());
+        let connect = ["--connect", &address, "--headless"];
+        let mut viewer = Running::start(&mut view_recv(&connect));
+        told(&mut viewer, "refused");
+        (viewer, ())
+    });
     ends_in("receiving", || {
         let (mut viewer, address) = listening(&[]);
         let sender = sending_to(&address.to_string());

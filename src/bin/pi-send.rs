@@ -96,13 +96,16 @@ fn receivers(
     for address in &bound {
         say(Severity::Info, format!("listening on {address}"));
     }
-    if let Some(line) = Reach::of(Role::Sends, &bound, key).line() {
+    let reach = Reach::of(Role::Sends, &bound, key);
+    if let Some(line) = reach.line() {
         say(Severity::Info, line);
     }
     let allowed = match Allowed::given(&networks) {
         Allowed::All if !has_key => {
-            let line = "without --key and --allow, anyone in this machine's networks can watch";
-            say(Severity::Warning, line.into());
+            if !reach.is_local {
+                let line = "without --key and --allow, anyone in this machine's networks can watch";
+                say(Severity::Warning, line.into());
+            }
             Allowed::Attached
         }
         allowed => allowed,

@@ -67,6 +67,7 @@ pub(in crate::send) fn run(
             thread.map_err(SendError::Thread)?;
         }
         let result = listener.run(scope, &tell, &news);
+        lock(&listener.places).is_closed = true;
         for link in &*lock(&listener.unproven) {
             link.cut();
         }
@@ -220,6 +221,10 @@ impl Listener<'_> {
         }
         unproven.push(Arc::clone(link));
         drop(unproven);
+        // Whoever comes to the list from now on is not cut any more.
+        if lock(&self.places).is_closed {
+            return false;
+        }
         let is_busy = || !self.has_room(link);
         let proven = link.accept(key, Role::Sends, until, is_busy);
         let is_silent = matches!(proven, Err(None)) && Instant::now() >= until;
