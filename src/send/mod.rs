@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 
 use self::event::{Event, SendError};
 use self::outlets::links::Links;
-use self::outlets::{Shared, listening};
+use self::outlets::{Outlet, Shared, listening};
 pub use self::sender::{Sender, SenderError};
 use self::stage::Stage;
 use self::stats::Counters;
@@ -134,7 +134,7 @@ pub fn run(
     match to {
         Receivers::Hosts(mut targets) if targets.len() == 1 => {
             let links = dial(targets.remove(0));
-            shared.outlet(links).run()
+            Outlet::new(&shared, links).run()
         }
         Receivers::Hosts(targets) => outlets::run(&shared, targets.into_iter().map(dial).collect()),
         Receivers::Listen { acceptors, allowed } => {

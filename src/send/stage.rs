@@ -109,8 +109,8 @@ impl Stage {
         })
     }
 
-    /// Waits until there is a picture that an outlet has not had. A nudge wakes only one of
-    /// several outlets, and not always the one that it is for: wait no longer than a nudge may be late.
+    /// Waits until there is a picture that an outlet has not had. A nudge wakes only one of several outlets, and not
+    /// always the one that it is for: wait no longer than a nudge may be late.
     pub(super) fn wait(&self, had: Had, until: Instant) -> Wake {
         let is_newer = || self.newest.load(Ordering::Acquire) > had.seen;
         self.feed.slot.wait_or(Some(until), is_newer)

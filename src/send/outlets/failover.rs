@@ -4,10 +4,9 @@
 //! It looks at the path with each ack, and a few times a second. When data are outstanding and nothing has been
 //! acknowledged for most of a second, it asks for another link beside the old one, again and again, since TCP's own
 //! repetitions grow seconds apart and would keep a line silent long after it is whole again. A receiver that dials does
-//! that itself. When the second link
-//! stands, the first is cut and the sending thread, woken by that, moves over. A peer that answers probes of a closed
-//! window is slow, not gone. It also cuts the link when sending shall end and the sending thread does not come out of
-//! a write. How a link is made it does not know.
+//! that itself. When the second link stands, the first is cut and the sending thread, woken by that, moves over. A peer
+//! that answers probes of a closed window is slow, not gone. It also cuts the link when sending shall end and the
+//! sending thread does not come out of a write.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};

@@ -17,6 +17,7 @@ use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use super::links::{Links, Place};
+use super::outlet::Outlet;
 use super::{Shared, spawn};
 use crate::handoff::lock::lock;
 use crate::handoff::slot::Wake;
@@ -191,7 +192,7 @@ impl Listener<'_> {
                 return self.turn_away(link.peer.ip(), why);
             }
         };
-        let mut outlet = self.shared.outlet(Links::Accepted(Arc::clone(&place)));
+        let mut outlet = Outlet::new(self.shared, Links::Accepted(Arc::clone(&place)));
         let result = loop {
             let result = outlet.run();
             if self.leave(&place) {

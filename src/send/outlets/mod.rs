@@ -18,7 +18,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, Scope};
 
 use self::links::Links;
-use self::outlet::Outlet;
+pub(super) use self::outlet::Outlet;
 use crate::handoff::stop::Stop;
 use crate::send::Config;
 use crate::send::event::{Event, SendError};
@@ -35,13 +35,6 @@ pub(super) struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    /// An outlet that sends over those links.
-    pub(super) fn outlet(&self, links: Links) -> Outlet<'_> {
-        let (config, stage) = (self.config.clone(), Arc::clone(&self.stage));
-        let (counters, stop) = (Arc::clone(&self.counters), Arc::clone(&self.stop));
-        Outlet::new(config, stage, links, counters, stop, self.report)
-    }
-
     /// How sending came to its end, as the last outlet's did; pictures that cannot be encoded end it for all.
     pub(super) fn ended(&self, result: Result<(), SendError>) -> Result<(), SendError> {
         if let Err(SendError::Unencodable(_) | SendError::Thread(_)) = result {
@@ -68,7 +61,7 @@ pub(super) fn run(shared: &Shared<'_>, links: Vec<Links>) -> Result<(), SendErro
         let (tell, ended): (Sender<_>, Receiver<_>) = mpsc::channel();
         for links in links {
             let tell = tell.clone();
-            let run = move || drop(tell.send(shared.outlet(links).run()));
+            let run = move || drop(tell.send(Outlet::new(shared, links).run()));
             spawn(scope, run).or_else(|error| shared.ended(Err(error)))?;
         }
         drop(tell);

@@ -18,19 +18,19 @@ use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::Shared;
 use super::connection::Connection;
 use super::links::Links;
 use crate::handoff::lock::lock;
 use crate::handoff::slot::Wake;
-use crate::handoff::stop::Stop;
 use crate::net::link::Link;
+use crate::send::LOOK;
 use crate::send::acks::{Account, End};
 use crate::send::event::{self, Event, MAX_UNENCODABLE, SendError};
 use crate::send::gate::{self, Verdict};
 use crate::send::quality::{Carried, Quality};
-use crate::send::stage::{Encoded, Had, Interval, Stage};
-use crate::send::stats::{Counters, Sent};
-use crate::send::{Config, LOOK};
+use crate::send::stage::{Encoded, Had, Interval};
+use crate::send::stats::Sent;
 use crate::source::Delivery;
 
 /// The longest pause from one attempt to connect to the next: a host that boots shall be found at once when it is
@@ -39,15 +39,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Sends a stage's pictures to one receiver, over as many connections as that takes.
 pub(in crate::send) struct Outlet<'a> {
-    config: Config,
-    stage: Arc<Stage>,
+    shared: &'a Shared<'a>,
     links: Links,
-    /// What all outlets have sent.
-    counters: Arc<Counters>,
-    /// What this one has.
+    /// What it has sent.
     sent: Arc<Mutex<Sent>>,
-    stop: Arc<Stop>,
-    report: &'a (dyn Fn(Event) + Sync),
     had: Had,
     /// The pictures of a connection of which nobody knows yet whether it comes to something.
     unproven: Vec<Arc<AtomicU32>>,
@@ -64,30 +59,20 @@ pub(in crate::send) struct Outlet<'a> {
 
 impl<'a> Outlet<'a> {
     /// Prepares to send; no connection is made yet.
-    pub(super) fn new(
-        config: Config,
-        stage: Arc<Stage>,
-        links: Links,
-        counters: Arc<Counters>,
-        stop: Arc<Stop>,
-        report: &'a (dyn Fn(Event) + Sync),
-    ) -> Self {
-        let (outlet, sent) = counters.join();
+    pub(in crate::send) fn new(shared: &'a Shared<'a>, links: Links) -> Self {
+        let (outlet, sent) = shared.counters.join();
+        let config = &shared.config;
         // A source of which every frame counts gets every frame at its best.
-        let min_quality = match stage.feed.delivery {
+        let min_quality = match shared.stage.feed.delivery {
             Delivery::NewestWins => config.min_quality,
             Delivery::EveryFrame => config.quality,
         };
         Outlet {
             quality: Quality::new(min_quality, config.quality),
             interval: Interval::new(config.fps),
-            config,
-            stage,
+            shared,
             links,
-            counters,
             sent,
-            stop,
-            report,
             had: Had { outlet, seen: 0 },
             unproven: Vec::new(),
             failures: 0,
@@ -106,7 +91,7 @@ impl<'a> Outlet<'a> {
         } {
             lock(&self.sent).reconnects = connections;
             connections += 1;
-            self.stage.feed.link_stands();
+            self.shared.stage.feed.link_stands();
             second = self.stream(link)?;
         }
         Ok(())
@@ -115,15 +100,15 @@ impl<'a> Outlet<'a> {
     /// Whether no (more) pictures are wanted.
     fn is_over(&self) -> bool {
         let is_past = |deadline: Instant| Instant::now() >= deadline;
-        let is_enough = |frames: u64| self.counters.frames() >= frames;
-        self.stop.is_asked()
-            || self.config.frames.is_some_and(is_enough)
+        let is_enough = |frames: u64| self.shared.counters.frames() >= frames;
+        self.shared.stop.is_asked()
+            || self.shared.config.frames.is_some_and(is_enough)
             || self.deadline().is_some_and(is_past)
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let duration = self.config.duration?;
-        self.counters.since()?.checked_add(duration)
+        let duration = self.shared.config.duration?;
+        self.shared.counters.since()?.checked_add(duration)
     }
 
     /// Tries until a link stands; `None` when it is over before that.
@@ -133,13 +118,13 @@ impl<'a> Outlet<'a> {
         };
         let mut search = dialer.search(self.failures, LONGEST_PAUSE);
         loop {
-            let source = self.stage.wait(self.had, Instant::now() + LOOK);
+            let source = self.shared.stage.wait(self.had, Instant::now() + LOOK);
             if self.is_over() || source == Wake::Closed {
                 return Ok(None);
             }
             // view-recv gives a connection a few seconds to bring a picture: one that has none yet, of a
             // camera that exposes for longer or is lost, would come and go.
-            if source == Wake::Full || self.stage.feed.is_waiting_for_link() {
+            if source == Wake::Full || self.shared.stage.feed.is_waiting_for_link() {
                 match search.wait(Instant::now() + LOOK) {
                     None => {}
                     Some(Ok(link)) => return Ok(Some(link)),
@@ -153,7 +138,12 @@ impl<'a> Outlet<'a> {
     fn stream(&mut self, link: Arc<Link>) -> Result<Option<Arc<Link>>, SendError> {
         let (peer, before) = (link.peer, lock(&self.sent).clone());
         self.unproven.clear();
-        let opened = Connection::open(link, &self.links, &self.stage.feed, &self.stop);
+        let opened = Connection::open(
+            link,
+            &self.links,
+            &self.shared.stage.feed,
+            &self.shared.stop,
+        );
         let mut connection = match opened {
             Ok(connection) => connection,
             // No descriptor, or no thread, just now: as passing as any loss.
@@ -174,11 +164,11 @@ impl<'a> Outlet<'a> {
         let is_over = pumped.is_err() && self.is_over();
         let outcome = pumped.and_then(|()| self.end(&connection));
         lock(&self.sent).link = None;
-        self.stage.leave(self.had.outlet);
+        self.shared.stage.leave(self.had.outlet);
         match outcome {
             Ok(()) => Ok(None),
             Err(error @ SendError::Unencodable(_)) => {
-                connection.finish(false, &self.stop);
+                connection.finish(false, &self.shared.stop);
                 Err(error)
             }
             Err(loss) => self.lost(&connection, loss, &before, is_over),
@@ -188,7 +178,7 @@ impl<'a> Outlet<'a> {
     /// Pulls and writes; `Ok` when nothing more is to be sent.
     fn pump(&mut self, connection: &mut Connection) -> Result<(), SendError> {
         loop {
-            let wake = self.stage.wait(self.had, Instant::now() + LOOK);
+            let wake = self.shared.stage.wait(self.had, Instant::now() + LOOK);
             // In this order: once enough was sent, a receiver may close.
             if wake == Wake::Closed || self.is_over() {
                 return Ok(());
@@ -197,13 +187,13 @@ impl<'a> Outlet<'a> {
             if wake != Wake::Full || !self.pass_gate(connection)? {
                 continue;
             }
-            match self.stage.pull(&mut self.had, self.quality.now) {
+            match self.shared.stage.pull(&mut self.had, self.quality.now) {
                 Ok(Some(picture)) => self.send(connection, &picture)?,
                 Ok(None) => {}
                 Err(error) => {
                     self.unencodable += 1;
                     match self.unencodable {
-                        1 => (self.report)(Event::Unencodable(error.to_string())),
+                        1 => (self.shared.report)(Event::Unencodable(error.to_string())),
                         MAX_UNENCODABLE.. => return Err(SendError::Unencodable(error.to_string())),
                         _ => {}
                     }
@@ -249,14 +239,18 @@ impl<'a> Outlet<'a> {
 
     fn send(&mut self, connection: &mut Connection, picture: &Encoded) -> Result<(), SendError> {
         (self.unencodable, self.interval) = (0, picture.interval);
-        if !self.counters.take(&picture.receivers, self.config.frames) {
+        if !self
+            .shared
+            .counters
+            .take(&picture.receivers, self.shared.config.frames)
+        {
             return Ok(());
         }
-        let written = connection.write(picture, &self.config.name);
+        let written = connection.write(picture, &self.shared.config.name);
         if connection.acks.account().came_to_something() {
             self.unproven.clear();
         }
-        let bytes = written.inspect_err(|_| self.counters.give_back(&picture.receivers))?;
+        let bytes = written.inspect_err(|_| self.shared.counters.give_back(&picture.receivers))?;
         self.unproven.push(Arc::clone(&picture.receivers));
         let mut sent = lock(&self.sent);
         sent.frames += 1;
@@ -273,7 +267,7 @@ impl<'a> Outlet<'a> {
         let (peer, acks) = (connection.link.peer, Arc::clone(&connection.acks));
         if lock(&self.sent).link.replace((peer, acks)).is_none() {
             self.reported.clear();
-            (self.report)(Event::Connected(peer));
+            (self.shared.report)(Event::Connected(peer));
         }
     }
 
@@ -284,12 +278,12 @@ impl<'a> Outlet<'a> {
             self.announce(connection);
         }
         // What is not there any more cannot be sent again.
-        let source_is_over = self.stage.wait(self.had, Instant::now()) == Wake::Closed;
-        let doubtful = !counts && !self.stop.is_asked() && !source_is_over;
+        let source_is_over = self.shared.stage.wait(self.had, Instant::now()) == Wake::Closed;
+        let doubtful = !counts && !self.shared.stop.is_asked() && !source_is_over;
         if doubtful {
             connection.acks.state().deadline = None;
         }
-        match connection.finish(doubtful, &self.stop) || !doubtful {
+        match connection.finish(doubtful, &self.shared.stop) || !doubtful {
             true => Ok(()),
             false => Err(SendError::Closed(connection.link.peer)),
         }
@@ -312,14 +306,14 @@ impl<'a> Outlet<'a> {
         if !counts && !is_over {
             self.links.took_none(peer);
             for receivers in self.unproven.drain(..) {
-                self.counters.give_back(&receivers);
+                self.shared.counters.give_back(&receivers);
             }
             let mut sent = lock(&self.sent);
             (sent.frames, sent.since) = (before.frames, before.since);
         }
         let second = connection.acks.state().second.take();
         if second.is_some() {
-            (self.report)(Event::Moved(peer));
+            (self.shared.report)(Event::Moved(peer));
             return Ok(second);
         }
         self.retry(match loss {
@@ -337,11 +331,11 @@ impl<'a> Outlet<'a> {
         if self.is_over() {
             return Ok(());
         }
-        if !self.config.retry {
+        if !self.shared.config.retry {
             return Err(error);
         }
         if self.reported.insert(error.kind()) {
-            (self.report)(match self.links {
+            (self.shared.report)(match self.links {
                 Links::Dialled(_) => Event::Retrying(error),
                 Links::Accepted(_) => Event::Left(error),
             });
@@ -370,17 +364,19 @@ impl<'a> Outlet<'a> {
 
 impl Drop for Outlet<'_> {
     fn drop(&mut self) {
-        self.counters.leave(self.had.outlet);
+        self.shared.counters.leave(self.had.outlet);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handoff::stop::Reason;
+    use crate::handoff::stop::{Reason, Stop};
     use crate::net::dial::{Dialer, Target};
     use crate::picture::{Captured, Content, Turn};
     use crate::protocol::encrypted::handshake::Role;
+    use crate::send::Config;
+    use crate::send::stage::Stage;
     use crate::source::Feed;
     use std::io::Read;
     use std::sync::Mutex;
@@ -408,9 +404,14 @@ mod tests {
     }
 
     fn run(stage: Arc<Stage>, links: Links, stop: &Arc<Stop>, report: &(dyn Fn(Event) + Sync)) {
-        let (counters, stop) = (Arc::default(), Arc::clone(stop));
-        let mut outlet = Outlet::new(Config::default(), stage, links, counters, stop, report);
-        outlet.run().unwrap();
+        let shared = Shared {
+            config: Config::default(),
+            stage,
+            counters: Arc::default(),
+            stop: Arc::clone(stop),
+            report,
+        };
+        Outlet::new(&shared, links).run().unwrap();
     }
 
     #[test]
