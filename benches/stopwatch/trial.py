@@ -74,6 +74,8 @@ class Trial:
     own_delay_ms: float
     sent: dict[int, float] = field(default_factory=dict)
     seen: dict[int, float] = field(default_factory=dict)
+    # When a script had the JPEG, where it tells.
+    handed: dict[int, float] = field(default_factory=dict)
     memory: list[tuple[float, int, int]] = field(default_factory=list)
     viewer_cpu: float = 0.0
     sender_cpu: float = 0.0
@@ -99,6 +101,11 @@ class Trial:
         """Of the latencies, in milliseconds; infinite if nothing was shown."""
         latencies = self.latencies(first, last)
         return float(np.percentile(latencies, percent)) if len(latencies) else float('inf')
+
+    def handed_p50(self) -> float:
+        """Milliseconds until a script had the JPEG, the median; infinite where it does not tell."""
+        latencies = [self.handed[frame] - self.sent[frame] for frame in self.fed() if frame in self.handed]
+        return 1000 * float(np.median(latencies)) if latencies else float('inf')
 
     def shown_share(self) -> float:
         """How much of what was fed was shown, in percent."""
@@ -323,7 +330,9 @@ class _Run:
         while not self._stop.is_set():
             for _, line in self._stage.viewer.figures[heard:]:
                 heard += 1
-                self._note(line['number'], line['at'] - self._began)
+                frame = self._note(line['number'], line['at'] - self._began)
+                if line['handed']:
+                    self._trial.handed.setdefault(frame, line['handed'] - self._began)
             time.sleep(LOOK_SECONDS)
 
     def _search(self) -> barcode.Place | None:
@@ -333,8 +342,9 @@ class _Run:
         )
         return next(filter(None, found), None)
 
-    def _note(self, number: int, now: float) -> None:
-        """Numbers repeat; the newest frame fed that bears this one is meant."""
+    def _note(self, number: int, now: float) -> int:
+        """Numbers repeat; the newest frame fed that bears this one is meant, and returned."""
         frame = self._newest - (self._newest - (number - 1)) % self._feed.last_number
         if frame in self._trial.sent:
             self._trial.seen.setdefault(frame, now)
+        return frame

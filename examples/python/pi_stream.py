@@ -21,14 +21,17 @@ Nothing that comes over the network is believed before it is checked, and nobody
 pictures, connections, their time and their memory are bounded. Without a key, anybody who reaches the port can send
 pictures, and nothing is encrypted. The protocol: docs/protocol.md of pi-stream.
 
-Threads: one for each connection, one that listens, and for a Sender one more for each connection, which hears the
-acks. So that they get their turn beside code that computes, it takes turns of 0.5 ms (`sys.setswitchinterval`).
+Threads: one for each connection, one that listens, one of a Receiver that writes acks, and for a Sender one more for
+each connection, which hears them. So that they get their turn beside code that computes, it takes turns of 0.5 ms
+(`sys.setswitchinterval`).
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import errno
+import functools
 import hashlib
 import hmac
 import importlib
@@ -37,6 +40,7 @@ import ipaddress
 import logging
 import math
 import os
+import queue
 import re
 import select
 import socket
@@ -48,7 +52,7 @@ import urllib.parse
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Union
+from typing import TYPE_CHECKING, Any, Callable, TypeVar, Union
 
 if sys.platform != "win32":
     import fcntl
@@ -99,24 +103,24 @@ _MAX_BAD = 100
 # --- JPEG and stamp: bytes in, values out -------------------------------------------------------------------------
 
 
-def _segments(jpeg: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Marker, start, start of the content and end of each segment up to the first scan; ends early at anything
-    else."""
-    at = 2
+def _segments(jpeg: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and end of each segment up to the first scan; ends early at anything else."""
+    at, marker = 2, 0
     if jpeg[:2] != b"\xff\xd8":
         return
-    while at < len(jpeg) and jpeg[at] == 0xFF:
-        start = at
-        while jpeg[at + 1 : at + 2] == b"\xff":  # fill bytes
+    while marker != 0xDA and at + 4 <= len(jpeg):
+        first, marker, length = _SEGMENT.unpack_from(jpeg, at)
+        end = at + 2 + length
+        if first == marker == 0xFF:  # a fill byte
             at += 1
-        head = jpeg[at + 1 : at + 4]
-        length = int.from_bytes(head[1:], "big")
-        body, at = at + 4, at + 2 + length
-        if len(head) < 3 or head[0] < 0xC0 or 0xD0 <= head[0] <= 0xD9 or length < 2 or at > len(jpeg):
+            continue
+        if first != 0xFF or marker < 0xC0 or 0xD0 <= marker <= 0xD9 or length < 2 or end > len(jpeg):
             return
-        yield head[0], start, body, at
-        if head[0] == 0xDA:
-            return
+        yield marker, at, end
+        at = end
+
+
+_SEGMENT = struct.Struct(">BBH")
 
 
 @dataclass(frozen=True)
@@ -141,48 +145,44 @@ class Stamp:
     @classmethod
     def parse(cls, comment: bytes) -> Stamp | None:
         """Reads a comment's content; None where it is no stamp. Unknown keys are skipped."""
-        if len(comment) > 256 or not comment.startswith(b"pi-stream/1 ") or not _PRINTABLE.match(comment):
+        if len(comment) > 256 or not _PRINTABLE.match(comment):
             return None
         words = dict(word.split("=", 1) for word in comment.decode("ascii").split(" ") if "=" in word)
-        numbers = {key: _number(words[key]) for key in ("seq", "t", "lat", "q") if key in words}
-        seq, captured = numbers.get("seq"), numbers.get("t")
-        if seq is None or captured is None or None in numbers.values() or not 1 <= (numbers.get("q", 1) or 0) <= 100:
+        try:
+            return cls(
+                _number(words["seq"]),
+                _number(words["t"]),
+                _number(words["lat"]) / 1e6 if "lat" in words else None,
+                _number(words["q"], 1, 100) if "q" in words else None,
+                _rate(words.get("fps", "")),
+                words.get("ack") == "1",
+                _clean_name(urllib.parse.unquote(words.get("name", ""), errors="replace")),
+            )
+        except (KeyError, ValueError):
             return None
-        latency = numbers.get("lat")
-        return cls(
-            seq,
-            captured,
-            None if latency is None else latency / 1e6,
-            numbers.get("q"),
-            _rate(words.get("fps", "")),
-            words.get("ack") == "1",
-            _clean_name(urllib.parse.unquote(words.get("name", ""), errors="replace")),
-        )
 
     def emit(self) -> bytes:
         """The whole comment segment."""
-        words = [f"pi-stream/1 seq={self.seq} t={self.captured_unix_us}"]
-        if self.latency is not None:
-            words.append(f"lat={int(self.latency * 1e6)}")
-        if self.quality is not None:
-            words.append(f"q={self.quality}")
-        if self.fps is not None:
-            words.append(f"fps={self.fps:.3f}".rstrip("0").rstrip("."))
-        if self.ack:
-            words.append("ack=1")
-        if self.name:
-            words.append(f"name={self.name}")
-        text = " ".join(words).encode("ascii")
-        return b"\xff\xfe" + struct.pack(">H", len(text) + 2) + text
+        words = {
+            "seq": self.seq,
+            "t": self.captured_unix_us,
+            "lat": None if self.latency is None else int(self.latency * 1e6),
+            "q": self.quality,
+            "fps": None if self.fps is None else f"{self.fps:g}",
+            "ack": 1 if self.ack else None,
+            "name": self.name,
+        }
+        text = " ".join(["pi-stream/1", *(f"{key}={value}" for key, value in words.items() if value is not None)])
+        return struct.pack(">HH", 0xFFFE, len(text) + 2) + text.encode("ascii")
 
 
-_PRINTABLE = re.compile(rb"[\x20-\x7e]*\Z")
+_PRINTABLE = re.compile(rb"pi-stream/1 [\x20-\x7e]*\Z")
 
 
-def _number(text: str) -> int | None:
-    """An unsigned number of 64 bits."""
-    value = int(text) if re.fullmatch("[0-9]{1,20}", text) else 1 << 64
-    return value if value < 1 << 64 else None
+def _number(text: str, least: int = 0, most: int = (1 << 64) - 1) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 20 and least <= int(text) <= most):
+        raise ValueError(text)
+    return int(text)
 
 
 def _rate(text: str) -> float | None:
@@ -198,24 +198,14 @@ def _clean_name(text: str) -> str | None:
     return re.sub("[^A-Za-z0-9._-]", "", text).lstrip(".")[:64] or None
 
 
-@dataclass(frozen=True)
-class _Header:
-    """What a JPEG says before its first scan."""
-
-    width: int
-    height: int
-    stamp: Stamp | None
-
-
-def _inspect(jpeg: bytes, max_pixels: int) -> _Header:
-    """Raises _Refused unless it can be a picture, of so many pixels at most."""
-    size: tuple[int, int] | None = None
-    marker = 0
-    for marker, _, at, end in _segments(jpeg):
+def _inspect(jpeg: bytes, max_pixels: int) -> tuple[int, int]:
+    """Width and height. Raises _Refused unless it can be a picture, of so many pixels at most."""
+    size, marker = None, 0
+    for marker, at, end in _segments(jpeg):
         if 0xC0 <= marker <= 0xC2 and size is None:
-            if end < at + 6 or jpeg[at] != 8 or jpeg[at + 5] not in (1, 3):
+            if end < at + 10 or jpeg[at + 4] != 8 or jpeg[at + 9] not in (1, 3):
                 raise _Refused("sent a JPEG that is neither 8-bit grey nor 8-bit colour")
-            height, width = struct.unpack_from(">HH", jpeg, at + 1)
+            height, width = struct.unpack_from(">HH", jpeg, at + 5)
             size = (width, height)
             if marker == 0xC2 and jpeg.count(b"\xff\xda") > _MAX_SCANS:
                 raise _Refused(f"sent a progressive JPEG of more than {_MAX_SCANS} scans")
@@ -223,39 +213,40 @@ def _inspect(jpeg: bytes, max_pixels: int) -> _Header:
         raise _Refused("sent something that is no JPEG")
     if size[0] * size[1] > max_pixels:
         raise _Refused(f"sent a picture of {size[0]}x{size[1]}; {max_pixels} pixels are allowed (max_pixels)")
-    return _Header(*size, _find_stamp(jpeg))
+    return size
 
 
 def _find_stamp(jpeg: bytes) -> Stamp | None:
     """The stamp that a JPEG has, wherever before its first scan."""
-    comments = (jpeg[body:end] for marker, _, body, end in _segments(jpeg) if marker == 0xFE)
+    comments = (jpeg[at + 4 : end] for marker, at, end in _segments(jpeg) if marker == 0xFE)
     return next(filter(None, map(Stamp.parse, comments)), None)
 
 
 def _stamped(jpeg: bytes, stamp: Stamp) -> list[bytes]:
     """The JPEG in pieces, with this stamp behind SOI and the leading APPn segments, and without one that was there."""
-    lead, old, leads = 2, (0, 0), True
-    for marker, start, body, end in _segments(jpeg):
+    lead, leads, old = 2, True, None
+    for marker, at, end in _segments(jpeg):
         leads = leads and 0xE0 <= marker <= 0xEF
-        if leads:
-            lead = end
-        if marker == 0xFE and Stamp.parse(jpeg[body:end]):
-            old = (start, end)
+        lead = end if leads else lead
+        if marker == 0xFE and Stamp.parse(jpeg[at + 4 : end]):
+            old = (at, end)
             break
-    if not old[1] or old[0] >= lead:
-        old = old if old[1] else (lead, lead)
-        return [jpeg[:lead], stamp.emit(), jpeg[lead : old[0]], jpeg[old[1] :]]
-    return [jpeg[: old[0]], stamp.emit(), jpeg[old[1] :]]
+    start, end = old or (lead, lead)
+    return [jpeg[:lead], stamp.emit(), jpeg[lead:start], jpeg[end:]]
 
 
 # --- pixels -------------------------------------------------------------------------------------------------------
+
+
+# Makes an array of a JPEG, and a JPEG of an array; whether blue comes first, and the quality.
+_Codec = tuple[Callable[[bytes, bool], Any], Callable[[Any, bool, int], bytes]]
 
 
 def _module(name: str) -> Any:
     return importlib.import_module(name)
 
 
-def _by_simplejpeg() -> tuple[Callable[[bytes, bool], Any], Callable[[Any, bool, int], bytes]]:
+def _by_simplejpeg() -> _Codec:
     numpy, simplejpeg = _module("numpy"), _module("simplejpeg")
 
     def encode(array: Any, bgr: bool, quality: int) -> bytes:
@@ -266,7 +257,7 @@ def _by_simplejpeg() -> tuple[Callable[[bytes, bool], Any], Callable[[Any, bool,
     return (lambda jpeg, bgr: simplejpeg.decode_jpeg(jpeg, "BGR" if bgr else "RGB")), encode
 
 
-def _by_opencv() -> tuple[Callable[[bytes, bool], Any], Callable[[Any, bool, int], bytes]]:
+def _by_opencv() -> _Codec:
     numpy, cv2 = _module("numpy"), _module("cv2")
 
     def decode(jpeg: bytes, bgr: bool) -> Any:
@@ -287,7 +278,7 @@ def _by_opencv() -> tuple[Callable[[bytes, bool], Any], Callable[[Any, bool, int
     return decode, encode
 
 
-def _by_pillow() -> tuple[Callable[[bytes, bool], Any], Callable[[Any, bool, int], bytes]]:
+def _by_pillow() -> _Codec:
     numpy, pillow = _module("numpy"), _module("PIL.Image")
 
     def decode(jpeg: bytes, bgr: bool) -> Any:
@@ -310,24 +301,21 @@ def _save(image: Any, quality: int) -> bytes:
 
 # The fastest first; they are all libjpeg-turbo, and decode to the same pixels.
 _CODECS = {"simplejpeg": _by_simplejpeg, "cv2": _by_opencv, "PIL.Image": _by_pillow}
-_codec: tuple[Callable[[bytes, bool], Any], Callable[[Any, bool, int], bytes]] | None = None
+_codec: _Codec | None = None
 
 
-def _get_codec() -> tuple[Callable[[bytes, bool], Any], Callable[[Any, bool, int], bytes]]:
+def _get_codec() -> _Codec:
     global _codec
+    if _codec is not None:
+        return _codec
     for make in _CODECS.values():
-        if _codec is not None:
-            break
-        try:
+        with contextlib.suppress(ImportError):
             _codec = make()
-        except ImportError:
-            continue
-    if _codec is None:
-        raise ImportError(
-            "pixels need numpy, and simplejpeg, OpenCV or Pillow; install them: sudo apt install python3-numpy "
-            "python3-pil (or: pip install numpy simplejpeg). frame.jpeg needs none of them"
-        )
-    return _codec
+            return _codec
+    raise ImportError(
+        "pixels need numpy, and simplejpeg, OpenCV or Pillow; install them: sudo apt install python3-numpy "
+        "python3-pil (or: pip install numpy simplejpeg). frame.jpeg needs none of them"
+    )
 
 
 # --- the key ------------------------------------------------------------------------------------------------------
@@ -407,10 +395,9 @@ class _Noise:
         self._mix_hash(message[32:])
         return payload
 
-    def split(self) -> tuple[_Cipher, _Cipher]:
+    def split(self) -> list[_Cipher]:
         """The dialler's direction, and the other."""
-        one, other = _hkdf(self._chain, b"", 2)
-        return _Cipher(self._aead(one)), _Cipher(self._aead(other))
+        return [_Cipher(self._aead(key)) for key in _hkdf(self._chain, b"", 2)]
 
     def _mix_hash(self, data: bytes) -> None:
         self.hash = hashlib.blake2s(self.hash + data).digest()
@@ -434,12 +421,10 @@ class _Cipher:
         return struct.pack("<IQ", 0, self.number - 1)
 
     def encrypt(self, data: bytes) -> bytes:
-        sealed: bytes = self._aead.encrypt(self._nonce(), data, None)
-        return sealed
+        return bytes(self._aead.encrypt(self._nonce(), data, None))
 
     def decrypt(self, data: bytes) -> bytes:
-        opened: bytes = self._aead.decrypt(self._nonce(), data, None)
-        return opened
+        return bytes(self._aead.decrypt(self._nonce(), data, None))
 
 
 _RECORD = 0xFFFF
@@ -477,19 +462,18 @@ class _Link:
         # Held by whoever writes, and by whoever closes: a closed descriptor's number may be another's soon.
         self._lock = threading.Lock()
         self._unwritten = b""
-        self._ciphers: tuple[_Cipher, _Cipher] | None = None  # ours, theirs
-        # Records as they come, which one is next, and how far they have come.
-        self._raw, self._at, self._have = bytearray(), 0, 0
-        self._plain = memoryview(b"")
+        # As long as it has proven nothing: since when it is here, and how many bytes it has brought.
+        self.since, self.held = time.monotonic(), 0
+        self._ciphers: list[_Cipher] | None = None  # ours, theirs
+        self._records, self._opened = b"", b""
         sock.settimeout(None)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # The kernel's own time-outs: with Python's, no call waits for all bytes of a frame.
         for option, seconds in ((socket.SO_RCVTIMEO, _LOOK), (socket.SO_SNDTIMEO, _SILENCE)):
+            # 66 and 67 are the numbers of a 32-bit Linux with 64-bit times.
+            value = struct.pack("@qq" if 66 <= option < 100 else "@ll", int(seconds), int(seconds % 1 * 1e6))
             if sys.platform == "win32":
                 value = struct.pack("@L", int(seconds * 1000))
-            else:
-                # 66 and 67 are the numbers of a 32-bit Linux with 64-bit times.
-                value = struct.pack("@qq" if option >= 66 and option < 100 else "@ll", *_split_seconds(seconds))
             sock.setsockopt(socket.SOL_SOCKET, option, value)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value_of in (("TCP_KEEPIDLE", 3), ("TCP_KEEPINTVL", 3), ("TCP_KEEPCNT", 3),
@@ -499,38 +483,30 @@ class _Link:
 
     # Reading.
 
-    def receive(self, view: memoryview) -> int:
-        """Some bytes, or 0 if none came for a moment. Raises at the end of the connection."""
+    def receive(self, count: int) -> bytes:
+        """So many bytes, fewer if no more came for a moment. Raises at the end of the connection."""
         if self._ciphers is None:
             # In one call, as far as the kernel goes: each one more is a turn to wait for beside code that computes.
-            return self._fill(view, getattr(socket, "MSG_WAITALL", 0))
-        if not self._plain:
-            self._next_record()
-        count = min(len(view), len(self._plain))
-        view[:count] = self._plain[:count]
-        self._plain = self._plain[count:]
-        return count
+            return self._receive(count, getattr(socket, "MSG_WAITALL", 0))
+        end = 2 + int.from_bytes(self._records[:2], "little")
+        if self._opened:
+            pass
+        elif len(self._records) >= max(end, 2 + _TAG):
+            self._opened = self._open(self._records[2:end])
+            self._records = self._records[end:]
+        else:
+            self._records += self._receive(4 * (2 + _RECORD) - len(self._records), 0)
+        some, self._opened = self._opened[:count], self._opened[count:]
+        return some
 
-    def _next_record(self) -> None:
-        """Opens the next record, or reads on where it is not whole."""
-        end = self._at + 2 + int.from_bytes(self._raw[self._at : self._at + 2], "little")
-        if self._have - self._at >= 2 and self._have >= end:
-            self._plain = memoryview(self._open(bytes(self._raw[self._at + 2 : end])))
-            self._at = end
-            return
-        self._raw[: self._have - self._at] = self._raw[self._at : self._have]
-        self._at, self._have = 0, self._have - self._at
-        with memoryview(self._raw) as whole, whole[self._have :] as rest:
-            self._have += self._fill(rest, 0)
-
-    def _fill(self, view: memoryview, flags: int) -> int:
+    def _receive(self, count: int, flags: int) -> bytes:
         try:
-            count = self.socket.recv_into(view, 0, flags)
+            data = self.socket.recv(count, flags)
         except (BlockingIOError, socket.timeout, TimeoutError):
-            return 0
-        if not count:
+            return b""
+        if not data:
             raise EOFError
-        return count
+        return data
 
     def _open(self, record: bytes) -> bytes:
         assert self._ciphers
@@ -539,40 +515,37 @@ class _Link:
         except Exception:
             raise _Refused("sent a record that was changed on its way, or is not of this key") from None
 
-    def read(self, count: int, watch: _Watch, trusted: bool = False) -> bytearray:
+    def read(self, count: int, watch: _Watch, trusted: bool = False) -> bytes:
         """So many bytes. Memory is taken as they come, unless the peer is trusted with it."""
-        data = bytearray(count if trusted else min(count, _SHARE))
+        pieces: list[bytes] = []
         have = 0
-        while have < count:
-            if have == len(data):
-                data.extend(bytes(min(count - have, have)))
-            with memoryview(data) as whole, whole[have:] as rest:
-                have += self.receive(rest)
+        while True:
+            pieces.append(self.receive(count - have if trusted else min(count - have, max(_SHARE, have))))
+            have += len(pieces[-1])
+            if have == count:
+                return b"".join(pieces)  # of one piece, that one
             watch(have, count)
-        return data
 
     def read_frame(self, limit: int, watch: _Watch, trusted: bool) -> bytes | None:
         """The next frame; None at the end marker."""
-        length = bytes(self.read(4, watch))
+        length = self.read(4, watch)
         if length == _MAGIC:
             raise _Refused("asks for a key" if self._ciphers is None else "sent no length")
-        (count,) = struct.unpack("<I", length)
+        count = int.from_bytes(length, "little")
         if count > limit:
             raise _Refused(f"announced a frame of {count} bytes; {limit} are allowed (max_frame_bytes)")
-        return bytes(self.read(count, watch, trusted)) if count else None
+        return self.read(count, watch, trusted) if count else None
 
     def newer_is_here(self) -> bool:
         """Whether a whole frame waits behind the one that was read, as far as that can be known."""
         if sys.platform == "win32" or self._ciphers is not None:
             return False
         try:
-            head = self.socket.recv(4, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-            if len(head) < 4:
-                return False
-            waiting = struct.unpack("@i", fcntl.ioctl(self.socket, termios.FIONREAD, bytes(4)))[0]
+            waiting: int = struct.unpack("@i", fcntl.ioctl(self.socket, termios.FIONREAD, bytes(4)))[0]
+            head = self.socket.recv(4, socket.MSG_PEEK | socket.MSG_DONTWAIT) if waiting > 4 else b""
         except OSError:
             return False
-        return bool(0 < struct.unpack("<I", head)[0] <= waiting - 4)
+        return 0 < int.from_bytes(head, "little") <= waiting - 4
 
     # Writing.
 
@@ -616,20 +589,15 @@ class _Link:
         try:
             waiting = struct.unpack("@i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)))[0]
             info = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
-        except OSError:
+            segment, round_trip_us, rate = struct.unpack_from("=I128xI8xQ", info, 16)
+        except (OSError, struct.error):
             return None
-        if len(info) < 168:
-            return None
-        (segment,), (round_trip_us,) = struct.unpack_from("@I", info, 16), struct.unpack_from("@I", info, 148)
-        (rate,) = struct.unpack_from("@Q", info, 160)
         return waiting, segment, round_trip_us / 1e6, rate
 
     def cut(self) -> None:
         """Ends it both ways, and wakes whoever waits on it."""
-        try:
+        with contextlib.suppress(OSError):  # it is over already
             self.socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # it is over already
 
     def close(self) -> None:
         self.cut()
@@ -643,7 +611,7 @@ class _Link:
         self.write(hello)
         watch = _until(time.monotonic() + _HANDSHAKE, "does not answer: is it a receiver or sender with a key?")
         try:
-            answer = bytes(self.read(8, watch))
+            answer = self.read(8, watch)
         except (EOFError, OSError):
             raise _Refused(_NO_KEY) from None  # whoever takes a hello for a length closes
         if answer[:4] != _MAGIC:
@@ -653,61 +621,50 @@ class _Link:
         noise = _Noise(key.secret, hello + answer)
         self.write(noise.write())
         self._read_noise(noise, watch)
-        self._encrypt(*noise.split())
+        self._ciphers = noise.split()
         self.write(b"")
 
     def secure_as_listener(self, key: _Key, role: int) -> None:
         until = time.monotonic() + _HANDSHAKE
-        watch = _until(until, _NO_KEY)
-        try:
-            hello = bytes(self.read(4, watch))
-        except _Refused:
-            self.turn_away(5)
-            raise
+        hello = b""
+        with contextlib.suppress(_Refused):
+            hello = self.read(4, _until(until, _NO_KEY))
         if hello != _MAGIC:
             self.turn_away(5)
             raise _Refused(_NO_KEY)
         watch = _until(until, "did not finish its handshake")
-        hello += bytes(self.read(8, watch))
-        status, why = 0, ""
-        if hello[4] != 1:
-            status, why = 2, "speaks another version of the encryption"
-        elif hello[8:] != key.id:
-            status, why = 1, "has another key: copy the key file that one side uses to the other"
-        elif hello[5] == role:
-            status, why = 4, "wants to do the same as this side"
-        if status:
-            self.turn_away(status)
-            raise _Refused(why)
+        hello += self.read(8, watch)
+        for is_bad, status, why in (
+            (hello[4] != 1, 2, "speaks another version of the encryption"),
+            (hello[8:] != key.id, 1, "has another key: copy the key file that one side uses to the other"),
+            (hello[5] == role, 4, "wants to do the same as this side"),
+        ):
+            if is_bad:
+                self.turn_away(status)
+                raise _Refused(why)
         answer = _answer(0)
         self.write(answer)
         noise = _Noise(key.secret, hello + answer)
         self._read_noise(noise, watch)
         self.write(noise.write())
-        theirs, ours = noise.split()
-        self._encrypt(ours, theirs)
+        self._ciphers = noise.split()[::-1]
         # Its first record, which is empty, proves that it is there; what came before can be repeated by anybody.
-        while not theirs.number:
-            self.receive(memoryview(bytearray()))
+        while not self._ciphers[1].number:
+            self.receive(0)
             watch(0, 1)
-
-    def _encrypt(self, ours: _Cipher, theirs: _Cipher) -> None:
-        self._ciphers, self._raw = (ours, theirs), bytearray(4 * (2 + _RECORD))
 
     def turn_away(self, status: int) -> None:
         """Tells the peer why, and reads on for a moment: else that would be lost with the connection."""
         deadline = time.monotonic() + 1
-        try:
+        with contextlib.suppress(OSError):  # it does not listen
             self.write(_answer(status))
             self.socket.shutdown(socket.SHUT_WR)
             for _ in range(256):
                 if time.monotonic() > deadline or not self.socket.recv(4096):
                     break
-        except OSError:
-            pass  # it does not listen
 
     def _read_noise(self, noise: _Noise, watch: _Watch) -> None:
-        message = bytes(self.read(noise.MESSAGE, watch))
+        message = self.read(noise.MESSAGE, watch)
         try:
             noise.read(message)
         except Exception:
@@ -716,10 +673,6 @@ class _Link:
 
 def _answer(status: int) -> bytes:
     return _MAGIC + bytes([1, status, 0, 0])
-
-
-def _split_seconds(seconds: float) -> tuple[int, int]:
-    return int(seconds), int(seconds % 1 * 1e6)
 
 
 def _until(deadline: float, why: str) -> _Watch:
@@ -733,52 +686,45 @@ def _until(deadline: float, why: str) -> _Watch:
 # --- who connects, and who is connected to ------------------------------------------------------------------------
 
 
-class _Candidate:
-    """A connection that has not proven itself."""
-
-    def __init__(self, link: _Link) -> None:
-        self.link, self.since, self.held = link, time.monotonic(), 0
-
-
 class _Admission:
-    """All candidates: a few, for a few seconds, with little memory. A newcomer gets the place of whoever brought
-    least."""
+    """All connections that have not proven themselves: a few, for a few seconds, with little memory. A newcomer gets
+    the place of whoever brought least."""
 
     def __init__(self, max_frame_bytes: int) -> None:
         self._lock = threading.Lock()
-        self._waiting: list[_Candidate] = []
+        self._waiting: list[_Link] = []
         self._limit = max_frame_bytes + _MAX_BYTES
 
-    def admit(self, candidate: _Candidate) -> None:
+    def admit(self, link: _Link) -> None:
         with self._lock:
-            same = [other for other in self._waiting if other.link.ip == candidate.link.ip]
+            same = [other for other in self._waiting if other.ip == link.ip]
             if len(same) >= _MAX_OF_ONE_ADDRESS or len(self._waiting) >= _MAX_WAITING:
-                self._evict(same if len(same) >= _MAX_OF_ONE_ADDRESS else self._waiting, lambda c: (c.held, c.since))
-            self._waiting.append(candidate)
+                self._evict(same if len(same) >= _MAX_OF_ONE_ADDRESS else self._waiting)
+            self._waiting.append(link)
 
-    def charge(self, candidate: _Candidate, held: int) -> None:
+    def charge(self, link: _Link, held: int) -> None:
         """So much it holds now."""
         with self._lock:
-            candidate.held = held
+            link.held = held
             if sum(other.held for other in self._waiting) > self._limit:
-                self._evict([other for other in self._waiting if other.held > _SHARE], lambda c: (c.since,))
+                self._evict([other for other in self._waiting if other.held > _SHARE], False)
 
     def make_place(self) -> None:
         with self._lock:
-            self._evict(self._waiting, lambda c: (c.held, c.since))
+            self._evict(self._waiting)
 
-    def release(self, candidate: _Candidate) -> None:
-        with self._lock:
-            if candidate in self._waiting:
-                self._waiting.remove(candidate)
+    def release(self, link: _Link) -> None:
+        with self._lock, contextlib.suppress(ValueError):
+            self._waiting.remove(link)
 
-    def _evict(self, those: list[_Candidate], order: Callable[[_Candidate], tuple[float, ...]]) -> None:
+    def _evict(self, those: list[_Link], by_bytes: bool = True) -> None:
         if those:
-            first = min(those, key=order)
+            first = min(those, key=lambda link: (link.held if by_bytes else 0, link.since))
             self._waiting.remove(first)
-            first.link.cut()
+            first.cut()
 
 
+_Own = TypeVar("_Own", bound="_Endpoint")
 _Hosts = Union[str, Iterable[str]]
 _Networks = list[Union[ipaddress.IPv4Network, ipaddress.IPv6Network]]
 
@@ -805,6 +751,15 @@ class _Endpoint:
     def port(self) -> int | None:
         """Where it listens; None where it does not."""
         return None if self._listener is None else int(self._listener.getsockname()[1])
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self: _Own) -> _Own:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _begin(self, listen: int | str | None, connect: _Hosts) -> None:
         targets = [_parse_host(host) for host in ([connect] if isinstance(connect, str) else connect)]
@@ -865,12 +820,11 @@ class _Endpoint:
                 self._tell("allow", f"turned away {link.ip}; to let it in: allow={link.ip!r}")
                 link.close()
                 continue
-            candidate = _Candidate(link)
-            self._admission.admit(candidate)
+            self._admission.admit(link)
             try:
-                self._start(self._run, link, candidate, False)
+                self._start(self._run, link, False)
             except RuntimeError as error:  # no thread
-                self._admission.release(candidate)
+                self._admission.release(link)
                 link.close()
                 self._refuse_one(error)
 
@@ -897,18 +851,18 @@ class _Endpoint:
                 told = True
             else:
                 told = False
-                came_to_something = self._run(link, _Candidate(link), True)
+                came_to_something = self._run(link, True)
             failures = 0 if came_to_something else failures + 1
             self._closed.wait(min(1.0, 0.1 * 2 ** min(failures, 4)))
 
-    def _run(self, link: _Link, candidate: _Candidate, dialled: bool) -> bool:
+    def _run(self, link: _Link, dialled: bool) -> bool:
         """One connection, from its first byte to its last; whether anything came of it."""
         try:
             if self._key and dialled:
                 link.secure_as_dialler(self._key, self._ROLE)
             elif self._key:
                 link.secure_as_listener(self._key, self._ROLE)
-            return self._serve(link, candidate, dialled)
+            return self._serve(link, dialled)
         except _Refused as why:
             if str(why) == "asks for a key":
                 if not dialled:
@@ -920,11 +874,11 @@ class _Endpoint:
         except Exception:  # of whatever kind: it ends this connection, and no other
             self._tell("error", f"{link.ip}: the connection ended by an error of this program", logging.ERROR, True)
         finally:
-            self._admission.release(candidate)
+            self._admission.release(link)
             link.close()
         return False
 
-    def _serve(self, link: _Link, candidate: _Candidate, dialled: bool) -> bool:
+    def _serve(self, link: _Link, dialled: bool) -> bool:
         raise NotImplementedError
 
     def _tell(self, kind: str, text: str, level: int = logging.WARNING, trace: bool = False) -> None:
@@ -941,10 +895,8 @@ class _Endpoint:
     def _end(self) -> None:
         self._closed.set()
         if self._listener:
-            try:
+            with contextlib.suppress(OSError):  # only Linux knows this, and wakes whoever accepts
                 self._listener.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # only Linux knows this, and wakes whoever accepts
 
     def _join(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -1038,18 +990,28 @@ class _SenderClock:
 class Frame:
     """A picture as it came, and what is known of it. The JPEG is decoded when you ask for pixels."""
 
-    def __init__(self, jpeg: bytes, header: _Header, camera: _Camera, link: _Link) -> None:
+    def __init__(self, jpeg: bytes, size: tuple[int, int], camera: _Camera, link: _Link) -> None:
         self.jpeg = jpeg
         """The JPEG as it was sent, with its stamp; write it to a file as it is."""
-        self.size = (header.width, header.height)
+        self.size = size
         """Width and height in pixels."""
-        self.stamp = header.stamp
-        """What the sender says of it; None where the sender is not pi-send, or a `Sender`."""
         self._camera, self._clock, self._link = camera, camera.clock, link
         self._arrived, self._arrived_unix = time.monotonic(), time.time()
-        self._captured = self._clock.captured(header.stamp, self._arrived)
-        self._answer_lock = threading.Lock()
-        self._is_answered = header.stamp is None or not header.stamp.ack
+        self._is_answered = False
+        self._known: float | None = None
+
+    # It is looked for when somebody asks: on the way to the pixels nobody does.
+    @functools.cached_property
+    def stamp(self) -> Stamp | None:
+        """What the sender says of it; None where the sender is not pi-send, or a `Sender`."""
+        return _find_stamp(self.jpeg)
+
+    @property
+    def _captured(self) -> float:
+        with self._camera.lock:
+            if self._known is None:
+                self._known = self._clock.captured(self.stamp, self._arrived)
+            return self._known
 
     @property
     def camera(self) -> str:
@@ -1096,14 +1058,19 @@ class Frame:
         return pixels
 
     def _answer(self) -> None:
-        """Acknowledges it, once: it was handed on, or a newer one was there before anybody asked."""
-        with self._answer_lock:
-            if self._is_answered or self.stamp is None:
+        """Acknowledges it, once, and never one that is older than what was acknowledged."""
+        with self._camera.lock:
+            if self._is_answered:
                 return
             self._is_answered = True
-        now = time.monotonic()
-        self._clock.answered(self.stamp, now)
-        self._link.acknowledge(self.stamp.seq, now - self._arrived)
+            is_newer = self._arrived > self._camera.answered
+            self._camera.answered = max(self._arrived, self._camera.answered)
+            if self.stamp and self.stamp.ack and is_newer:
+                now = time.monotonic()
+                # What it says of the way counts, too.
+                self._clock.captured(self.stamp, self._arrived)
+                self._clock.answered(self.stamp, now)
+                self._link.acknowledge(self.stamp.seq, now - self._arrived)
 
     def __repr__(self) -> str:
         width, height = self.size
@@ -1115,6 +1082,10 @@ class _Camera:
 
     def __init__(self, label: str, identity: tuple[str, str | None], tell: Callable[[str, str], None]) -> None:
         self.label, self.identity, self.tell = label, identity, tell
+        # Held by whoever changes what follows, or answers a frame.
+        self.lock = threading.RLock()
+        # When the newest frame that is answered arrived.
+        self.answered = 0.0
         self.ended = 0.0
         self.newest: Frame | None = None  # for latest()
         self.waiting: Frame | None = None  # for the iterator
@@ -1123,22 +1094,20 @@ class _Camera:
     def begin(self, link: _Link | None) -> None:
         self.link, self.clock, self.bad = link, _SenderClock(), 0
         self.frames, self._learnt = 0, 0.0
-        self._declared = 0.0
         self.last_frame = self.last_byte = time.monotonic()
+
+    def count(self, now: float) -> None:
+        seen = min(now - self.last_frame, 20.0)
+        if self.frames:
+            self._learnt = seen if self.frames == 1 else (self._learnt + seen) / 2
+        self.last_frame = self.last_byte = now
+        self.frames += 1
 
     @property
     def interval(self) -> float:
         """Seconds from a frame to the next, as the sender says or as it shows."""
-        return max(self._declared, self._learnt)
-
-    def count(self, stamp: Stamp | None) -> None:
-        now = time.monotonic()
-        seen = min(now - self.last_frame, 20.0)
-        if self.frames:
-            self._learnt = seen if self.frames == 1 else (self._learnt + seen) / 2
-        self._declared = 1 / stamp.fps if stamp and stamp.fps else 0.0
-        self.last_frame = self.last_byte = now
-        self.frames += 1
+        stamp = self.newest.stamp if self.newest else None
+        return max(1 / stamp.fps if stamp and stamp.fps else 0.0, self._learnt)
 
     def gives_way(self, now: float) -> bool:
         """Whether its own sender's next connection may have the place: this one is over, or silent."""
@@ -1147,8 +1116,8 @@ class _Camera:
     def is_idle(self, now: float) -> bool:
         """Whether nothing comes any more."""
         # At first, and where it waits for an answer of ours, slow is not dead.
-        at_least = 60.0 if self.frames < 2 or self.waiting is not None else 5.0
-        return now - self.last_frame >= max(at_least, 3 * self.interval) and now - self.last_byte >= 2
+        waits = self.frames < 2 or self.waiting is not None
+        return now - self.last_frame >= max(60.0 if waits else 5.0, 3 * self.interval) and now - self.last_byte >= 2
 
 
 class Receiver(_Endpoint):
@@ -1158,8 +1127,8 @@ class Receiver(_Endpoint):
 
     The newest frame wins: what came while your code was busy is skipped, all but the newest. Of several cameras each
     has its turn. The iteration goes on when senders end, vanish and come back; it ends with `close()`, or with
-    Ctrl-C. A frame is acknowledged when it is handed to you, or skipped, so that senders keep nothing older than that
-    on its way.
+    Ctrl-C. A frame is acknowledged when it is handed to you, or skipped: not when you are done with it, so that
+    newer ones come meanwhile, and what waits for you never grows old.
 
     `listen`: a port, or "ADDRESS:PORT"; 8000 where nothing is dialled either. `connect`: senders to dial, one or
     several, "HOST" or "HOST:PORT". `key`: the key file of both sides. `allow`: addresses or networks that may
@@ -1182,10 +1151,14 @@ class Receiver(_Endpoint):
     ) -> None:
         super().__init__(key, allow, max_frame_bytes)
         self._max_cameras, self._max_frame_bytes, self._max_pixels = max_cameras, max_frame_bytes, max_pixels
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         # In the order in which they came; changed under the lock.
         self._cameras: list[_Camera] = []
-        self._turn = 0
+        # Those of which a frame waits, each once, so that each has its turn; None when all is over.
+        self._ready: queue.SimpleQueue[_Camera | None] = queue.SimpleQueue()
+        # What was handed on. It is acknowledged beside your code, which has its pixels to make.
+        self._given: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
+        self._start(self._acknowledge)
         self._begin(PORT if listen is None and not connect else listen, connect)
 
     def __iter__(self) -> Receiver:
@@ -1201,88 +1174,85 @@ class Receiver(_Endpoint):
     def read(self, timeout: float | None = None) -> Frame | None:
         """The same, for so many seconds at most; None when they are over."""
         deadline = math.inf if timeout is None else time.monotonic() + timeout
-        with self._changed:
-            frame = self._take()
-            while frame is None and not self._closed.is_set():
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return None
+        while not self._closed.is_set():
+            try:
                 # In pieces: on Windows, Ctrl-C does not end a wait.
-                self._changed.wait(min(left, 1.0))
-                frame = self._take()
-        if frame:
-            frame._answer()
-        return frame
+                camera = self._ready.get(timeout=min(max(0.0, deadline - time.monotonic()), 1.0))
+            except queue.Empty:
+                if time.monotonic() >= deadline:
+                    break
+                continue
+            if camera:
+                with camera.lock:
+                    frame, camera.waiting = camera.waiting, None
+                return self._give(frame)
+        if self._closed.is_set():
+            self._ready.put(None)  # for whoever else waits
+        return None
 
     def latest(self, camera: str | None = None) -> Frame | None:
         """The newest frame of that camera, or of any, however often you ask; None as long as none has come. Never
         waits. Its `age` says whether the camera still sends."""
-        with self._changed:
+        with self._lock:
             frames = [own.newest for own in self._cameras if own.newest and camera in (None, own.label)]
             frame = max(frames, key=lambda frame: frame._arrived, default=None)
-        if frame:
-            frame._answer()
-        return frame
+        return self._give(frame)
 
     @property
     def cameras(self) -> list[str]:
         """The cameras that send now, in the order in which they first came."""
-        with self._changed:
+        with self._lock:
             return [camera.label for camera in self._cameras if camera.link]
 
     def close(self) -> None:
         """Ends all connections, and the iteration."""
         self._end()
-        with self._changed:
+        with self._lock:
             links = [camera.link for camera in self._cameras if camera.link]
-            self._changed.notify_all()
+        self._ready.put(None)
+        self._given.put(None)
         for link in links:
             link.cut()
         self._join(2)
 
-    def __enter__(self) -> Receiver:
-        return self
+    def _give(self, frame: Frame | None) -> Frame | None:
+        if frame and not frame._is_answered:
+            if self._given.qsize() < 8:
+                self._given.put(frame)
+            else:
+                frame._answer()
+        return frame
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    # The rest runs on threads of its own, one for each connection, and one for this:
 
-    def _take(self) -> Frame | None:
-        """The next camera's frame that waits; under the lock."""
-        for step in range(len(self._cameras)):
-            index = (self._turn + step) % len(self._cameras)
-            frame, self._cameras[index].waiting = self._cameras[index].waiting, None
-            if frame:
-                self._turn = index + 1
-                return frame
-        return None
+    def _acknowledge(self) -> None:
+        while frame := self._given.get():
+            frame._answer()
 
-    # The rest runs on the connections' threads.
-
-    def _serve(self, link: _Link, candidate: _Candidate, dialled: bool) -> bool:
+    def _serve(self, link: _Link, dialled: bool) -> bool:
         def watch(have: int, count: int) -> None:
-            taken = time.monotonic() - candidate.since
+            taken = time.monotonic() - link.since
             if self._closed.is_set():
                 raise _Refused("came too late")
             if taken > _FRAME or (taken > _FIRST_FRAME and not dialled and have < count * taken / _FRAME):
                 raise _Refused("connected and sent no picture")
-            self._admission.charge(candidate, have)
+            self._admission.charge(link, have)
 
         jpeg = link.read_frame(self._max_frame_bytes, watch, False)
         if jpeg is None:
             raise EOFError
-        header = _inspect(jpeg, self._max_pixels)
-        camera = self._find_place(link, header.stamp)
-        self._admission.release(candidate)
+        size = _inspect(jpeg, self._max_pixels)
+        camera = self._find_place(link, _find_stamp(jpeg))
+        self._admission.release(link)
         self._tell("begin", f"{camera.label}: pictures come from {link.ip}", logging.INFO)
-        why = "the connection was lost"
         try:
-            why = self._read_session(link, camera, jpeg, header)
+            why = self._read_session(link, camera, jpeg, size)
         except _Refused as refused:
             why = f"it {refused}"
         except (EOFError, OSError):
-            pass
+            why = "the connection was lost"
         finally:
-            with self._changed:
+            with self._lock:
                 if camera.link is link:
                     camera.link, camera.ended = None, time.monotonic()
         self._tell("end", f"{camera.label}: {why}", logging.INFO)
@@ -1291,7 +1261,7 @@ class Receiver(_Endpoint):
     def _find_place(self, link: _Link, stamp: Stamp | None) -> _Camera:
         identity = (link.ip, stamp.name if stamp else None)
         now = time.monotonic()
-        with self._changed:
+        with self._lock:
             own = [camera for camera in self._cameras if camera.identity == identity and camera.gives_way(now)]
             if own:
                 camera = own[0]
@@ -1317,16 +1287,16 @@ class Receiver(_Endpoint):
         labels = [name, *(f"{name}-{number}" for number in range(2, len(taken) + 3))]
         return next(label for label in labels if label not in taken)
 
-    def _read_session(self, link: _Link, camera: _Camera, jpeg: bytes | None, header: _Header) -> str:
+    def _read_session(self, link: _Link, camera: _Camera, jpeg: bytes, size: tuple[int, int] | None) -> str:
         before, began = 0, 0.0
 
         def watch(have: int, count: int) -> None:
             nonlocal before, began
             now = time.monotonic()
-            if have and count == 4:
+            if count == 4:
                 began = now
             # Bytes are a sign of life, as long as they come to a frame in the end.
-            if have not in (0, before) and now - began < _FRAME:
+            if have not in (0, before) and now - max(began, camera.last_frame) < _FRAME:
                 camera.last_byte = now
             before = have
             if camera.link is not link:
@@ -1334,42 +1304,38 @@ class Receiver(_Endpoint):
             if camera.is_idle(now):
                 raise _Refused(f"has sent nothing for {now - camera.last_frame:.0f} s")
 
-        while jpeg is not None:
-            camera.count(header.stamp)
-            frame = Frame(jpeg, header, camera, link)
-            if link.newer_is_here():
+        while camera.link is link and not self._closed.is_set():
+            frame = Frame(jpeg, size or (0, 0), camera, link)
+            camera.count(frame._arrived)
+            if size is None or link.newer_is_here():
                 frame._answer()
-            elif not self._deliver(camera, link, frame):
-                return "this side ends it"
-            jpeg, header = self._next(link, camera, watch)
-        return "it ended the stream"
+            else:
+                self._deliver(camera, frame)
+            following = link.read_frame(self._max_frame_bytes, watch, True)
+            if following is None:
+                return "it ended the stream"
+            jpeg, size = following, self._checked(following, camera)
+        return "this side ends it"
 
-    def _next(self, link: _Link, camera: _Camera, watch: _Watch) -> tuple[bytes | None, _Header]:
-        """A session's next frame. One that is no picture is passed over: cameras have bad moments."""
-        while (jpeg := link.read_frame(self._max_frame_bytes, watch, True)) is not None:
-            try:
-                return jpeg, _inspect(jpeg, self._max_pixels)
-            except _Refused as why:
-                camera.bad += 1
-                if camera.bad >= _MAX_BAD:
-                    raise
-                self._tell("bad", f"{camera.label} {why}; it is passed over")
-                stamp = _find_stamp(jpeg)
-                camera.count(stamp)
-                if stamp and stamp.ack:
-                    link.acknowledge(stamp.seq, 0)
-        return None, _Header(0, 0, None)
+    def _checked(self, jpeg: bytes, camera: _Camera) -> tuple[int, int] | None:
+        """Its size, or None where it is no picture: that is passed over, cameras have bad moments."""
+        try:
+            return _inspect(jpeg, self._max_pixels)
+        except _Refused as why:
+            camera.bad += 1
+            if camera.bad >= _MAX_BAD:
+                raise
+            self._tell("bad", f"{camera.label} {why}; it is passed over")
+            return None
 
-    def _deliver(self, camera: _Camera, link: _Link, frame: Frame) -> bool:
-        with self._changed:
-            if camera.link is not link or self._closed.is_set():
-                return False
+    def _deliver(self, camera: _Camera, frame: Frame) -> None:
+        with camera.lock:
             skipped, camera.waiting = camera.waiting, frame
             camera.newest = frame
-            self._changed.notify()
         if skipped:
             skipped._answer()
-        return True
+        else:
+            self._ready.put(camera)
 
 
 # --- sending ------------------------------------------------------------------------------------------------------
@@ -1486,17 +1452,16 @@ class _Outlet:
 
     def hear(self) -> None:
         """Takes acks until the connection is over; for a thread of its own."""
-        ack, have = bytearray(8), 0
+        ack = b""
         try:
             while not self.over:
-                with memoryview(ack) as whole, whole[have:] as rest:
-                    have += self.link.receive(rest)
-                if have == len(ack):
-                    have = 0
+                ack += self.link.receive(8 - len(ack))
+                if len(ack) == 8:
                     # A plain connection to somebody who has a key.
                     if ack.startswith(_MAGIC) and not self.acks:
                         self.says_no = _STATUS.get(ack[5], "it does not say why")
                     self._acked(*struct.unpack("<II", ack))
+                    ack = b""
         except (EOFError, OSError, _Refused):
             pass
         with self.changed:
@@ -1627,18 +1592,12 @@ class Sender(_Endpoint):
         for outlet in list(self._outlets):
             outlet.link.cut()
 
-    def __enter__(self) -> Sender:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     # The rest runs on the connections' threads.
 
     def _is_allowed(self, ip: str) -> bool:
         return super()._is_allowed(ip) and (self._is_open or not ipaddress.ip_address(ip).is_global)
 
-    def _serve(self, link: _Link, candidate: _Candidate, dialled: bool) -> bool:
+    def _serve(self, link: _Link, dialled: bool) -> bool:
         outlet = _Outlet(link)
         with self._changed:
             accepted = list(self._outlets)
@@ -1649,7 +1608,7 @@ class Sender(_Endpoint):
                 self._outlets.remove(stuck)
                 stuck.link.cut()
             self._outlets.append(outlet)
-        self._admission.release(candidate)
+        self._admission.release(link)
         self._tell("begin", f"sending to {link.ip}", logging.INFO)
         try:
             self._start(outlet.hear)

@@ -12,6 +12,7 @@ from stopwatch.peers import told
 hub = imagezmq.ImageHub(open_port=f'tcp://{sys.argv[1]}:{sys.argv[2]}')
 while True:
     _, jpeg = hub.recv_jpg()
-    told.tell(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))
+    handed = time.monotonic()
+    told.tell(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR), handed)
     time.sleep(told.seconds_for_each(3))
     hub.send_reply(b'OK')

@@ -9,15 +9,15 @@ from .. import barcode
 _place = None
 
 
-def tell(pixels) -> None:
-    """The time is that of this call; reading the number comes after it."""
+def tell(pixels, handed: float | None = None) -> None:
+    """The time is that of this call; reading the number comes after it. `handed`: when the script had the JPEG."""
     global _place
     at = time.monotonic()
     # Green is in the middle, in whatever order.
     _place = _place or barcode.find(pixels, barcode.cell_pixels(pixels.shape[1]))
     number = _place and _place.read(pixels)
     if number is not None:
-        print(json.dumps({'number': number, 'at': at}), flush=True)
+        print(json.dumps({'number': number, 'at': at, 'handed': handed}), flush=True)
 
 
 def seconds_for_each(index: int) -> float:
