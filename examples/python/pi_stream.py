@@ -1158,8 +1158,8 @@ class Receiver(_Endpoint):
         self._ready: queue.SimpleQueue[_Camera | None] = queue.SimpleQueue()
         # What was handed on. It is acknowledged beside your code, which has its pixels to make.
         self._given: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
-        self._start(self._acknowledge)
         self._begin(PORT if listen is None and not connect else listen, connect)
+        self._start(self._acknowledge)
 
     def __iter__(self) -> Receiver:
         return self

@@ -14,9 +14,9 @@ FROM_JPEG = ('ours', 'gst', 'recipe-opencv', 'imagezmq', 'mpv-low', 'ffplay-low'
 FROM_RAW = ('ours-raw', 'gst-raw', 'ffmpeg-mpv-raw')
 SLOW_MBIT_S = 6
 IN_PYTHON = ('python', 'python-imagezmq', 'python-capture')
-# Of imagezmq's median latency: until the script has the JPEG; until it has the pixels, for which both take the same decoder
-# and most of the time; and that where a script takes its time for each picture.
-MAX_HANDED, MAX_RATIO, MAX_RATIO_SLOW = 0.8, 1.0, 0.2
+# Of imagezmq's median latency: until the script has the JPEG; until it has the pixels, which is the same decoder's time for
+# the most part, and differs by some percent from run to run; and that where a script takes its time for each picture.
+MAX_HANDED, MAX_RATIO, MAX_RATIO_SLOW = 0.8, 1.1, 0.2
 SLOW_SECONDS = 0.2
 
 
