@@ -4,6 +4,7 @@
 //! dial ───┐            ┌─ link/sending     frames out, acks in
 //!         ├─▶  link  ──┤
 //! listen ─┘            └─ link/receiving   frames in, acks out
+//!   └ admission: candidates
 //!
 //! path    what the kernel knows of a link's path    sliding   the best value of the last while
 //! reach   what to type to connect here          key_file  a key's file
@@ -11,6 +12,7 @@
 //!
 //! It carries frames and acks as [`wire`](crate::protocol::wire) has them, and knows no JPEG. It blocks only where it says so.
 
+pub(crate) mod admission;
 pub mod dial;
 pub mod key_file;
 pub(crate) mod link;

@@ -1,372 +1,53 @@
-//! Admission: who connects, and has not brought a picture yet.
+//! Listening: whoever connects is a candidate, and read on a thread of its own.
 //!
-//! A listener, on a thread for each address, takes connections for as long as the program runs, whatever comes; it
-//! blocks on accepting and never on anybody who connected. Whoever connects is a candidate until its first whole
-//! frame has come. A candidate has no rights: a few seconds, a share of a small memory, one of a few places. When
-//! the places are taken, a newcomer gets that of whoever has brought least and waited longest, so that no number
-//! of idle connections keeps a sender out. As long as it could not have a session anyway, no more than a share of
-//! its bytes is read; the rest stays with its own kernel. The state is shared by the listening threads and the
-//! candidates' own, behind one lock: what is held is what those on the list hold.
+//! The listening threads take connections for as long as the program runs, whatever comes.
 
 use std::io;
-use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::cameras::Cameras;
 use super::event::{Event, Kind};
 use super::reader;
-use crate::handoff::lock::lock;
+use crate::net::admission;
+pub(super) use crate::net::admission::{Admission, PATIENCE, Permit};
 use crate::net::link::Link;
-use crate::net::link::receiving::{Arrival, Frames};
 use crate::net::listen::Acceptor;
-use crate::protocol::wire::ReadError;
 use crate::report::Severity;
 
 /// How long to wait when there is no descriptor or thread for another connection.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Bytes of stack for a reader: it decodes one frame on it, and what `image` puts there is small.
-pub(super) const READER_STACK: usize = 512 * 1024;
-
-/// How many may wait: senders that restart together, and each costs a thread.
-const MAX_WAITING: usize = 24;
-
-/// How many of one address may wait: a sender has one connection, at times a second.
-const MAX_OF_ONE_ADDRESS: usize = 6;
-
-/// How long a connection may take to bring its first frame (longer, where the session is open to it and the bytes
-/// come as fast as they must), and then to wait for a session.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-
-/// What one may hold, in bytes, as long as it could not have the session anyway: a usual frame. With all
-/// places taken that is 3 MiB, and twice that in buffers that double.
-const SHARE: usize = 128 * 1024;
-
-/// What those may hold together, in bytes, that could have a session, beside one frame of the greatest
-/// length.
-const MAX_BYTES: usize = 8 * 1024 * 1024;
-
-/// A picture of more pixels than this waits for its trial behind others of that size: cameras' live
-/// pictures are smaller, and shall not wait for a candidate's 64 megapixels.
-const LARGE_PICTURE: u64 = 8 << 20;
-
 /// Takes connections there until the program ends.
 pub fn start(acceptors: &[Arc<Acceptor>], cameras: &Arc<Cameras>) -> io::Result<()> {
     let admission = Arc::new(Admission::new(cameras.config.max_frame_bytes));
-    for acceptor in acceptors {
-        let (acceptor, cameras) = (Arc::clone(acceptor), Arc::clone(cameras));
-        let admission = Arc::clone(&admission);
-        let thread = thread::Builder::new().name("listener".into());
-        thread.spawn(move || {
-            while !cameras.stop.is_asked() {
-                admission.take_next(&acceptor, &cameras);
-            }
-        })?;
-    }
-    Ok(())
-}
-
-/// All candidates.
-#[derive(Debug)]
-pub(super) struct Admission {
-    waiting: Mutex<Vec<Arc<Candidate>>>,
-    trials: [Mutex<()>; 2],
-    /// What all of them may hold, in bytes.
-    limit: usize,
-}
-
-/// A connection that has not brought a picture yet.
-#[derive(Debug)]
-pub(super) struct Candidate {
-    link: Arc<Link>,
-    pub(super) since: Instant,
-    /// How long it has for its first frame.
-    pub(super) patience: Duration,
-    bytes: AtomicUsize,
-}
-
-impl Admission {
-    /// For frames of so many bytes at most.
-    pub(super) fn new(max_frame_bytes: u32) -> Self {
-        Admission {
-            waiting: Mutex::default(),
-            trials: Default::default(),
-            limit: max_frame_bytes as usize + MAX_BYTES,
+    let cameras = Arc::clone(cameras);
+    admission::listen(acceptors, move |taken| {
+        if let Err(error) = taken.and_then(|link| take(&admission, &link, &cameras)) {
+            // A little later the next one may have more luck.
+            cameras.tell(exhausted(&error));
+            // Those that wait must not keep a sender out by what they take up.
+            admission.make_place();
+            cameras.stop.sleep(PAUSE);
         }
-    }
-
-    /// Takes the next connection, and waits for one.
-    fn take_next(self: &Arc<Self>, acceptor: &Acceptor, cameras: &Arc<Cameras>) {
-        let taken = acceptor.accept();
-        let Err(error) = taken.and_then(|link| self.take(&link, cameras)) else {
-            return;
-        };
-        // No descriptors, or no threads: a little later the next one may have more luck.
-        let line = format!("cannot take another connection yet: {error}");
-        cameras.tell(Event::new(Kind::Exhausted, Severity::Warning, line));
-        // Those that wait must not keep a sender out by what they take up.
-        self.make_place();
-        cameras.stop.sleep(PAUSE);
-    }
-
-    fn take(self: &Arc<Self>, link: &Arc<Link>, cameras: &Arc<Cameras>) -> io::Result<()> {
-        let (ip, config) = (link.peer.ip(), &cameras.config);
-        if !config.allowed.includes(ip) {
-            let line = format!("turned away {ip}: {}", config.allowed.remedy(ip));
-            cameras.tell(Event::new(Kind::NotAllowed, Severity::Warning, line));
-            return Ok(());
-        }
-        let (permit, cameras) = (self.admit(link, PATIENCE), Arc::clone(cameras));
-        let link = Arc::clone(link);
-        thread::Builder::new()
-            .name("reader".into())
-            .stack_size(READER_STACK)
-            .spawn(move || reader::run(&cameras, &link, permit))?;
-        Ok(())
-    }
-
-    /// Makes a connection a candidate; another may have to go for it.
-    pub(super) fn admit(self: &Arc<Self>, link: &Arc<Link>, patience: Duration) -> Permit {
-        let candidate = Arc::new(Candidate {
-            link: Arc::clone(link),
-            since: Instant::now(),
-            patience,
-            bytes: AtomicUsize::new(0),
-        });
-        let ip = candidate.ip();
-        let mut waiting = self.waiting();
-        let of_one: usize = waiting.iter().filter(|other| other.ip() == ip).count();
-        if of_one >= MAX_OF_ONE_ADDRESS {
-            evict(&mut waiting, |other| other.ip() == ip, Candidate::brought);
-        } else if waiting.len() >= MAX_WAITING {
-            evict(&mut waiting, |_| true, Candidate::brought);
-        }
-        waiting.push(Arc::clone(&candidate));
-        Permit {
-            admission: Arc::clone(self),
-            candidate,
-            has_prospects: false,
-        }
-    }
-
-    /// Lets one go so that another can come: whoever has brought least.
-    pub(super) fn make_place(&self) {
-        evict(&mut self.waiting(), |_| true, Candidate::brought);
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Vec<Arc<Candidate>>> {
-        lock(&self.waiting)
-    }
+        !cameras.stop.is_asked()
+    })
 }
 
-impl Candidate {
-    fn ip(&self) -> IpAddr {
-        self.link.peer.ip()
-    }
-
-    fn held(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
-    }
-
-    /// Whoever has brought least comes first; of several, who has waited longest.
-    fn brought(&self) -> (usize, Instant) {
-        (self.held(), self.since)
-    }
+/// No descriptors, or no threads.
+pub(super) fn exhausted(error: &io::Error) -> Event {
+    let line = format!("cannot take another connection yet: {error}");
+    Event::new(Kind::Exhausted, Severity::Warning, line)
 }
 
-/// Takes its place from the first of those, in that order; its thread finds itself evicted, and its link cut.
-fn evict<K: Ord>(
-    waiting: &mut Vec<Arc<Candidate>>,
-    of: impl Fn(&Candidate) -> bool,
-    order: impl Fn(&Candidate) -> K,
-) {
-    let those = (0..waiting.len()).filter(|index| of(&waiting[*index]));
-    if let Some(first) = those.min_by_key(|index| order(&waiting[*index])) {
-        waiting.remove(first).link.cut();
+fn take(admission: &Arc<Admission>, link: &Arc<Link>, cameras: &Arc<Cameras>) -> io::Result<()> {
+    let (ip, allowed) = (link.peer.ip(), &cameras.config.allowed);
+    if !allowed.includes(ip) {
+        let line = format!("turned away {ip}: {}", allowed.remedy(ip));
+        cameras.tell(Event::new(Kind::NotAllowed, Severity::Warning, line));
+        return Ok(());
     }
-}
-
-/// A candidate's place; given back when dropped.
-#[derive(Debug)]
-pub(super) struct Permit {
-    admission: Arc<Admission>,
-    pub(super) candidate: Arc<Candidate>,
-    /// Whether it could have a session, if it brought a frame now.
-    pub(super) has_prospects: bool,
-}
-
-impl Permit {
-    /// Whether it has brought as much as is read without a prospect of the session.
-    pub(super) fn has_its_share(&self) -> bool {
-        self.candidate.held() >= SHARE
-    }
-
-    /// Whether its place was given to another.
-    pub(super) fn is_evicted(&self) -> bool {
-        let waiting = self.admission.waiting();
-        !waiting
-            .iter()
-            .any(|other| Arc::ptr_eq(other, &self.candidate))
-    }
-
-    /// Its turn to have a first frame of so many pixels decoded: one at a time has it, so that many candidates'
-    /// pictures take no more memory than one's.
-    pub(super) fn turn(&self, pixels: u64) -> MutexGuard<'_, ()> {
-        let turn = self.admission.trials[usize::from(pixels > LARGE_PICTURE)].lock();
-        // Whoever panicked in its turn left nothing behind.
-        turn.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Reads on, as far as it may by now: a share at most, so that what it holds is known as it comes.
-    pub(super) fn read(
-        &self,
-        frames: &mut Frames,
-        frame: &mut Vec<u8>,
-    ) -> Result<Arrival, ReadError> {
-        let share = match self.has_prospects {
-            true => SHARE,
-            false => SHARE.saturating_sub(self.candidate.held()),
-        };
-        if share == 0 {
-            thread::sleep(reader::LOOK);
-            return Ok(Arrival::Nothing);
-        }
-        let was_at = frames.reader.position();
-        let arrival = frames.read(frame, Some(share));
-        self.charge((frames.reader.position() - was_at) as usize);
-        arrival
-    }
-
-    /// Where all candidates hold more than they may now, whoever has waited longest of those that hold more than
-    /// a share has to go.
-    fn charge(&self, bytes: usize) {
-        let mut waiting = self.admission.waiting();
-        self.candidate.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let held: usize = waiting.iter().map(|candidate| candidate.held()).sum();
-        if held > self.admission.limit {
-            evict(
-                &mut waiting,
-                |other| other.held() > SHARE,
-                |other| other.since,
-            );
-        }
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.admission
-            .waiting()
-            .retain(|other| !Arc::ptr_eq(other, &self.candidate));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::net::link::FarEnd;
-    use crate::protocol::wire::write_frame;
-    use std::io::Read;
-    use std::thread;
-
-    /// As many candidates, of addresses that differ in the last byte, and their far ends.
-    fn candidates(
-        admission: &Arc<Admission>,
-        addresses: impl IntoIterator<Item = u8>,
-    ) -> Vec<(Permit, FarEnd)> {
-        let candidate = |last| {
-            let (link, far) = Link::pair(([10, 0, 0, last], 1).into());
-            (admission.admit(&link, PATIENCE), far)
-        };
-        addresses.into_iter().map(candidate).collect()
-    }
-
-    fn admission() -> Arc<Admission> {
-        Arc::new(Admission::new(0))
-    }
-
-    /// Whether a candidate has lost its place, and its peer the connection.
-    fn is_out((permit, far): &(Permit, FarEnd)) -> bool {
-        far.set_nonblocking(true).unwrap();
-        let is_closed = matches!((&mut &*far).read(&mut [0]), Ok(0));
-        assert_eq!(permit.is_evicted(), is_closed);
-        is_closed
-    }
-
-    #[test]
-    fn a_newcomer_gets_the_place_of_who_brought_least() {
-        let admission = admission();
-        let first = candidates(&admission, (0..MAX_WAITING).map(|i| i as u8 / 4));
-        for (i, (permit, _)) in first.iter().enumerate() {
-            permit.charge(if i == 5 { 10 } else { 100 });
-        }
-        let _newcomer = candidates(&admission, [200]);
-        let out: Vec<usize> = (0..MAX_WAITING).filter(|i| is_out(&first[*i])).collect();
-        assert_eq!(out, [5]);
-        drop(first);
-        assert_eq!(admission.waiting().len(), 1);
-    }
-
-    #[test]
-    fn one_address_cannot_take_all_places() {
-        let admission = admission();
-        let _all = candidates(&admission, [1; 10]);
-        assert_eq!(admission.waiting().len(), MAX_OF_ONE_ADDRESS);
-    }
-
-    #[test]
-    fn whoever_holds_much_and_waits_long_goes_first_when_memory_is_short() {
-        let all = candidates(&admission(), [0, 1, 2]);
-        all[0].0.charge(SHARE);
-        all[1].0.charge(MAX_BYTES / 2);
-        all[2].0.charge(MAX_BYTES / 2);
-        let out: Vec<bool> = all.iter().map(is_out).collect();
-        assert_eq!(out, [false, true, false]);
-        // What the one held is there for others.
-        all[2].0.charge(MAX_BYTES / 2 - SHARE);
-        assert!(!is_out(&all[2]));
-        all[2].0.charge(1);
-        assert!(is_out(&all[2]));
-    }
-
-    #[test]
-    fn no_more_than_a_share_is_read_of_who_could_not_have_the_session_anyway() {
-        let (link, mut far) = Link::pair(([10, 0, 0, 1], 1).into());
-        let mut frames = link.frames(1 << 20, Duration::from_millis(20)).unwrap();
-        let mut permit = Arc::new(Admission::new(1 << 20)).admit(&link, PATIENCE);
-        let sent = thread::spawn(move || {
-            write_frame(&mut far, &[&vec![7; 2 * SHARE]]).unwrap();
-            far
-        });
-        let mut frame = Vec::new();
-        while !permit.has_its_share() {
-            let arrival = permit.read(&mut frames, &mut frame).unwrap();
-            assert_eq!(arrival, Arrival::Nothing);
-        }
-        let arrival = permit.read(&mut frames, &mut frame).unwrap();
-        assert_eq!(
-            (arrival, frames.reader.position()),
-            (Arrival::Nothing, SHARE as u64)
-        );
-        permit.has_prospects = true;
-        while permit.read(&mut frames, &mut frame).unwrap() == Arrival::Nothing {}
-        assert_eq!(frame, [7; 2 * SHARE]);
-        drop(sent.join().unwrap());
-    }
-
-    #[test]
-    fn what_still_comes_of_one_that_was_evicted_costs_nobody_else_the_place() {
-        let admission = admission();
-        let all = candidates(&admission, [0, 1]);
-        all[1].0.charge(SHARE + 1);
-        // The other has brought least.
-        admission.make_place();
-        assert!(is_out(&all[0]));
-        // Its thread had read this already.
-        all[0].0.charge(MAX_BYTES);
-        assert!(!is_out(&all[1]));
-    }
+    let permit = admission.admit(link, PATIENCE);
+    let (link, cameras) = (Arc::clone(link), Arc::clone(cameras));
+    reader::start(move || reader::run(&cameras, &link, permit)).map(drop)
 }

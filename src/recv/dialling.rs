@@ -60,15 +60,13 @@ pub fn start(targets: &[Target], cameras: &Arc<Cameras>) -> io::Result<Vec<Arc<D
             target: target.clone(),
             failure: Mutex::default(),
         });
+        let key = &cameras.config.key;
         let dialler = Dialler {
             cameras: Arc::clone(cameras),
-            dialer: Arc::new(Dialer::new(
-                target.clone(),
-                Role::Receives,
-                cameras.config.key.clone(),
-            )),
+            dialer: Arc::new(Dialer::new(target.clone(), Role::Receives, key.clone())),
             shown: Arc::clone(&shown),
             admission: Arc::new(Admission::new(cameras.config.max_frame_bytes)),
+            search: None,
             links: Vec::new(),
             known: None,
             failures: 0,
@@ -101,6 +99,8 @@ struct Dialler {
     dialer: Arc<Dialer>,
     shown: Arc<Dialling>,
     admission: Arc<Admission>,
+    /// For the next link, while one is wanted.
+    search: Option<Search>,
     /// The newest last: one, and for as long as that is silent a second.
     links: Vec<Dialled>,
     /// Where the sender was last.
@@ -113,35 +113,26 @@ struct Dialler {
 
 impl Dialler {
     fn run(mut self) {
-        let mut search = None;
         while !self.cameras.stop.is_asked() {
             self.look_at_links();
             if !self.wants_a_link(Instant::now()) {
-                search = None;
+                self.search = None;
                 self.cameras.stop.sleep(LOOK);
                 continue;
             }
-            // With a link that is silent the pauses are others.
             let has_link = !self.links.is_empty();
-            let (_, searched) = match search.take() {
-                Some((for_second, search)) if for_second == has_link => (for_second, search),
-                _ => (has_link, self.search(has_link)),
+            let (failures, longest) = match has_link {
+                true => (0, PAUSES[0]),
+                false => (self.failures, PAUSES[1]),
             };
-            let (_, search) = search.insert((has_link, searched));
+            let search = || self.dialer.search(failures, longest);
+            let search = self.search.get_or_insert_with(search);
             match search.wait(Instant::now() + LOOK) {
-                None => {}
                 Some(Ok(link)) => self.start_reader(link),
                 // While the link is silent it is tried again, and nothing said.
-                Some(Err(_)) if has_link => {}
-                Some(Err(error)) => self.failed(error.to_string()),
+                Some(Err(error)) if !has_link => self.failed(error.to_string()),
+                _ => {}
             }
-        }
-    }
-
-    fn search(&self, has_link: bool) -> Search {
-        match has_link {
-            true => self.dialer.search(0, PAUSES[0]),
-            false => self.dialer.search(self.failures, PAUSES[1]),
         }
     }
 
@@ -154,15 +145,15 @@ impl Dialler {
         }
         let known = self.known;
         let has_room = self.cameras.has_room_for(|own| Some(own.ip) == known, now);
-        if !has_room {
-            if let Some(shown) = self.cameras.anybody().filter(|_| self.links.is_empty()) {
-                self.failed(format!("already showing {shown}"));
-            }
+        let shown = self.cameras.anybody().filter(|_| self.links.is_empty());
+        if let (Some(shown), false) = (shown, has_room) {
+            self.failed(format!("already showing {shown}"));
         }
         has_room
     }
 
     fn start_reader(&mut self, link: Arc<Link>) {
+        self.search = None;
         // Something else may listen at one of several addresses. Of the only one, an exposure may take that long.
         let patience = match self.dialer.has_another(link.peer) {
             true => admission::PATIENCE,
@@ -170,8 +161,7 @@ impl Dialler {
         };
         let permit = self.admission.admit(&link, patience);
         let session = Arc::new(OnceLock::new());
-        let thread = thread::Builder::new().name("reader".into());
-        let thread = thread.stack_size(admission::READER_STACK).spawn({
+        let reader = reader::start({
             let (cameras, link) = (Arc::clone(&self.cameras), Arc::clone(&link));
             let session = Arc::clone(&session);
             move || {
@@ -180,7 +170,7 @@ impl Dialler {
                 })
             }
         });
-        match thread {
+        match reader {
             Ok(reader) => self.links.push(Dialled {
                 link,
                 since: Instant::now(),
@@ -189,9 +179,7 @@ impl Dialler {
             }),
             Err(error) => {
                 self.failures += 1;
-                let line = format!("cannot take another connection yet: {error}");
-                let event = Event::new(Kind::Exhausted, Severity::Warning, line);
-                self.cameras.tell(event);
+                self.cameras.tell(admission::exhausted(&error));
             }
         }
     }
@@ -199,28 +187,20 @@ impl Dialler {
     /// Takes in what has become of the links.
     fn look_at_links(&mut self) {
         for dialled in std::mem::take(&mut self.links) {
-            let (peer, lasts) = (dialled.link.peer, dialled.since.elapsed());
-            let (has_session, is_over) = (
-                dialled.session.get().is_some(),
-                dialled.reader.is_finished(),
-            );
+            let (peer, has_session) = (dialled.link.peer, dialled.session.get().is_some());
             if has_session {
                 self.known = Some(peer.ip());
             }
-            match (has_session, is_over) {
-                (true, false) => {
-                    self.reported.clear();
-                    *lock(&self.shown.failure) = None;
-                }
-                (_, true) => {
-                    self.over(dialled);
-                    continue;
-                }
-                (false, false) => {}
+            if dialled.reader.is_finished() {
+                self.over(dialled);
+                continue;
             }
+            let is_slow = dialled.since.elapsed() >= admission::PATIENCE;
             self.links.push(dialled);
-            let is_slow = !has_session && lasts >= admission::PATIENCE;
-            if is_slow && self.links.len() == 1 {
+            if has_session {
+                self.reported.clear();
+                *lock(&self.shown.failure) = None;
+            } else if is_slow && self.links.len() == 1 {
                 self.failed(format!("{peer} is connected, and has sent no picture yet"));
             }
         }
@@ -228,19 +208,16 @@ impl Dialler {
 
     /// A link is over.
     fn over(&mut self, dialled: Dialled) {
+        self.search = None;
         let (peer, has_session) = (dialled.link.peer, dialled.session.get().is_some());
+        let lasted = has_session && dialled.since.elapsed() >= LASTING;
+        self.failures = if lasted { 0 } else { self.failures + 1 };
         // A panic was told when it happened.
-        let ended = dialled.reader.join().unwrap_or(Ok(()));
-        if has_session && dialled.since.elapsed() >= LASTING {
-            self.failures = 0;
-        } else {
-            self.failures += 1;
-        }
+        let told = dialled.reader.join().unwrap_or(Ok(())).err().flatten();
         if has_session {
             return;
         }
         self.dialer.took_none(peer);
-        let told = ended.err().flatten();
         // Of a second link there is nothing to tell; of another camera, as long as that is shown.
         let is_busy = told.as_ref().is_some_and(|event| event.kind == Kind::Busy);
         if self.links.is_empty() && !is_busy {
@@ -254,11 +231,7 @@ impl Dialler {
             return;
         }
         if self.reported.len() < MAX_REPORTED && self.reported.insert(why.clone()) {
-            let again = if self.links.is_empty() {
-                "; trying again"
-            } else {
-                ""
-            };
+            let again = ["", "; trying again"][usize::from(self.links.is_empty())];
             let line = format!("{}: {why}{again}", self.shown.target);
             let event = Event::new(Kind::Dialling, Severity::Warning, line);
             self.cameras.tell(event);

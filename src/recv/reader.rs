@@ -4,9 +4,11 @@
 //! From then on it reads frames, says of each whether a newer one is there already, and gives it to the
 //! cameras. It blocks on its link, for [`LOOK`] at most, and knows nothing of what becomes of frames.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::admission::{PATIENCE, Permit};
@@ -26,7 +28,7 @@ use crate::protocol::wire::ReadError;
 use crate::report::Severity;
 
 /// How long a read lasts at most before the wish to stop and the clock are looked at.
-pub(super) const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How long a frame may take from its first byte to its last, as long as bytes come: a large one over a
 /// slow link. Longer is somebody who wants to hold a place.
@@ -41,6 +43,17 @@ const SPARE_FRAMES: usize = 4;
 
 /// How often a frame is decoded where nobody looks at the pixels, so that garbage is noticed.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+
+/// Bytes of stack for a reader: it decodes one frame on it, and what `image` puts there is small.
+const STACK: usize = 512 * 1024;
+
+/// Starts a thread that reads a connection.
+pub(super) fn start<T: Send + 'static>(
+    read: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    let thread = thread::Builder::new().name("reader".into());
+    thread.stack_size(STACK).spawn(read)
+}
 
 /// Runs a connection that was accepted until it is over.
 pub(super) fn run(cameras: &Cameras, link: &Arc<Link>, permit: Permit) {
