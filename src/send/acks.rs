@@ -53,6 +53,8 @@ pub(super) enum End {
     Closed,
     /// The receiver has a key, and this side has none.
     KeyWanted,
+    /// It acknowledged nothing for too long, and another has its place.
+    Evicted,
     Broken,
 }
 
@@ -128,14 +130,17 @@ impl Account {
 /// A frame on its way.
 #[derive(Debug, Clone, Copy)]
 struct Noted {
-    seq: u32,
+    seq: u64,
     captured: Instant,
     written: Instant,
     bytes: usize,
+    /// Whether it was, by itself.
+    is_acked: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct State {
+    /// The newest frames, acknowledged or not.
     noted: VecDeque<Noted>,
     round_trip: SlidingBest<Duration>,
     /// Of what was acknowledged since they were last looked at.
@@ -149,10 +154,8 @@ pub(super) struct State {
     pub(super) is_silent: bool,
     /// What was in flight when the kernel was last asked, and since when that has been so.
     in_flight: (usize, Instant),
-    /// The newest frame that was acknowledged.
-    newest_acked: u32,
-    /// Frames before it that were covered by another's ack, and may still be acknowledged by their own.
-    covered: VecDeque<u32>,
+    /// The newest frame that was acknowledged: those before it are not waited for any more.
+    newest_acked: u64,
 }
 
 /// The frames of one connection and what became of them.
@@ -175,7 +178,6 @@ impl Acks {
                 is_silent: false,
                 in_flight: (0, opened),
                 newest_acked: 0,
-                covered: VecDeque::new(),
             }),
             changed: Condvar::new(),
         }
@@ -191,12 +193,13 @@ impl Acks {
             state.noted.pop_front();
         }
         state.noted.push_back(Noted {
-            seq: seq as u32,
+            seq,
             captured,
             written: now,
             bytes,
+            is_acked: false,
         });
-        state.account.unacked = state.noted.len();
+        state.account.unacked = (seq - state.newest_acked) as usize;
     }
 
     /// Notes that the last byte of the newest frame was handed to the kernel.
@@ -211,16 +214,21 @@ impl Acks {
     /// Takes an ack that came at `now`, with what the kernel said of the path then. Returns whether it can be one.
     pub(super) fn acked(&self, ack: Ack, path: Option<Path>, now: Instant) -> bool {
         let state = &mut *self.state();
-        let Some(index) = state.noted.iter().position(|noted| noted.seq == ack.seq) else {
-            return state.may_be_late(ack.seq);
+        let newest_acked = state.newest_acked;
+        let mut noted = state.noted.iter_mut().rev();
+        let Some(noted) = noted.find(|noted| noted.seq as u32 == ack.seq) else {
+            // One that is older than what is remembered may be late.
+            let oldest = state.noted.front().map_or(0, |noted| noted.seq);
+            return (newest_acked + 1..oldest).contains(&ack.seq.into());
         };
-        let noted = state.noted[index];
-        state.newest_acked = ack.seq;
-        let covered = state.noted.drain(..=index).map(|noted| noted.seq);
-        state.covered.extend(covered.take(index));
-        let too_many = state.covered.len().saturating_sub(MAX_NOTED);
-        state.covered.drain(..too_many);
-        state.account.unacked = state.noted.len();
+        let was_acked = std::mem::replace(&mut noted.is_acked, true);
+        if was_acked || noted.seq < newest_acked {
+            return !was_acked;
+        }
+        let noted = *noted;
+        state.newest_acked = noted.seq;
+        let newest = state.noted.back().map_or(noted.seq, |newest| newest.seq);
+        state.account.unacked = (newest - noted.seq) as usize;
         state.account.last_ack = Some(now);
         state.account.held = Duration::from_micros(ack.held_us.into());
         state.measure(noted, path, now);
@@ -252,13 +260,20 @@ impl Acks {
     pub(super) fn is_stuck(&self, limit: Duration, now: Instant) -> bool {
         let state = self.state();
         let is_long_ago = |then: Instant| now.saturating_duration_since(then) > limit;
-        let oldest = state.noted.front().map(|noted| noted.written);
+        let mut unacked = state
+            .noted
+            .iter()
+            .filter(|noted| noted.seq > state.newest_acked);
         let owes_acks = state.account.last_ack.is_some_and(is_long_ago);
-        owes_acks && oldest.is_some_and(is_long_ago) || is_long_ago(state.in_flight.1)
+        owes_acks
+            && unacked
+                .next()
+                .is_some_and(|oldest| is_long_ago(oldest.written))
+            || is_long_ago(state.in_flight.1)
     }
 
     pub(super) fn close(&self, end: End) {
-        self.state().account.end = Some(end);
+        self.state().account.end.get_or_insert(end);
         self.changed.notify_all();
     }
 
@@ -281,18 +296,6 @@ impl Acks {
 }
 
 impl State {
-    /// Whether a frame that is not on its way may be acknowledged now: it was covered by another's ack, and has not
-    /// been, or it is older than what is remembered.
-    fn may_be_late(&mut self, seq: u32) -> bool {
-        if let Some(index) = self.covered.iter().position(|covered| *covered == seq) {
-            self.covered.remove(index);
-            return true;
-        }
-        let oldest = self.noted.front().map(|noted| noted.seq);
-        let is_forgotten = oldest.is_some_and(|oldest| (1..oldest).contains(&seq));
-        is_forgotten && seq > self.newest_acked
-    }
-
     fn measure(&mut self, noted: Noted, path: Option<Path>, now: Instant) {
         // A receiver that held a frame for longer than it was away has no say on time.
         let away = now.saturating_duration_since(noted.written);
@@ -498,7 +501,7 @@ mod tests {
         for seq in 0..10_000 {
             acks.note(seq, now, 1, now);
         }
-        assert_eq!(acks.account().unacked, MAX_NOTED);
+        assert_eq!(acks.state().noted.len(), MAX_NOTED);
     }
 
     #[test]

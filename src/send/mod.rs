@@ -4,7 +4,7 @@
 //! source ─▶ Feed ─▶ stage ─▶ Arc<Encoded> ─▶ outlet ─▶ gate ─▶ connection ═▶ receiver
 //! (thread)          encodes, when pulled     │   quality         │  ▲
 //!                                            │                   ▼  │ acks, failover (a thread)
-//!                                            └── event, stats    links: the next connection
+//!                                            └── event, stats    the next connection
 //!
 //! sender   the library's Sender: this, on a thread of its own
 //! source   which source pi-send runs
@@ -28,16 +28,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use self::event::{Event, SendError};
-use self::outlets::links::Links;
-use self::outlets::{Outlet, Shared, listening};
+use self::outlets::Shared;
 pub use self::sender::{Sender, SenderError};
 use self::stage::Stage;
 use self::stats::Counters;
 use crate::handoff::lock::lock;
 use crate::handoff::stop::Stop;
-use crate::net::dial::{Dialer, Target};
+use crate::net::dial::Target;
 use crate::net::listen::{Acceptor, Allowed};
-use crate::protocol::encrypted::handshake::Role;
 use crate::protocol::encrypted::key::Key;
 use crate::protocol::stamp::Name;
 use crate::report::limit::RateLimit;
@@ -115,44 +113,27 @@ pub fn run(
     stop: &Arc<Stop>,
     report: &(dyn Fn(Event) + Sync),
 ) -> Result<(), SendError> {
-    let key = config.key.clone();
-    let dial = |target| {
-        let dialer = Dialer::new(target, Role::Sends, key.clone());
-        Links::Dialled(Arc::new(dialer))
+    let is_shared = !matches!(&to, Receivers::Hosts(one) if one.len() == 1);
+    let limit = Mutex::new(match &to {
+        Receivers::Hosts(_) => RateLimit::new(1, Duration::ZERO),
+        // Others cause what is told.
+        Receivers::Listen { .. } => RateLimit::default(),
+    });
+    let report = |event| {
+        let Some(left_out) = lock(&limit).allow(Instant::now()) else {
+            return;
+        };
+        if left_out > 0 {
+            report(Event::LeftOut(left_out));
+        }
+        report(event);
     };
     let shared = Shared {
-        stage: Stage::new(
-            Arc::clone(feed),
-            config.fps,
-            !matches!(&to, Receivers::Hosts(one) if one.len() == 1),
-        ),
+        stage: Stage::new(Arc::clone(feed), config.fps, is_shared),
         config,
         counters,
         stop: Arc::clone(stop),
-        report,
+        report: &report,
     };
-    match to {
-        Receivers::Hosts(mut targets) if targets.len() == 1 => {
-            let links = dial(targets.remove(0));
-            Outlet::new(&shared, links).run()
-        }
-        Receivers::Hosts(targets) => outlets::run(&shared, targets.into_iter().map(dial).collect()),
-        Receivers::Listen { acceptors, allowed } => {
-            let limit = Mutex::new(RateLimit::default());
-            let report = |event| match lock(&limit).allow(Instant::now()) {
-                None => {}
-                Some(left_out) => {
-                    if left_out > 0 {
-                        report(Event::LeftOut(left_out));
-                    }
-                    report(event);
-                }
-            };
-            let shared = Shared {
-                report: &report,
-                ..shared
-            };
-            listening::run(&shared, &acceptors, &allowed)
-        }
-    }
+    outlets::run(&shared, to)
 }

@@ -57,18 +57,14 @@ pub struct Sender {
 impl Sender {
     /// A sender to `HOST[:PORT]`, which need not be there yet, with pi-send's defaults.
     pub fn dial(host: &str) -> Result<Sender, SenderError> {
-        Sender::dial_as(host, None)
+        Sender::dial_with(host, None)
     }
 
     /// The same with a key: to nobody who has not the same one, and nobody else can watch. An example stands at
     /// [`Receiver::bind_with`](crate::recv::receiver::Receiver::bind_with).
-    pub fn dial_with(host: &str, key: Key) -> Result<Sender, SenderError> {
-        Sender::dial_as(host, Some(key))
-    }
-
-    fn dial_as(host: &str, key: Option<Key>) -> Result<Sender, SenderError> {
+    pub fn dial_with(host: &str, key: impl Into<Option<Key>>) -> Result<Sender, SenderError> {
         let target = Target::parse(host).map_err(|_| SenderError::Host(host.to_owned()))?;
-        Sender::start_with(Receivers::Hosts(vec![target]), key)
+        Sender::start_with(Receivers::Hosts(vec![target]), key.into())
     }
 
     /// A sender that listens, for receivers that dial it ([`Receiver::connect`](crate::recv::receiver::Receiver::connect)),
@@ -85,19 +81,19 @@ impl Sender {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn listen(address: SocketAddr) -> Result<Sender, SenderError> {
-        Sender::listen_as(address, Allowed::Attached, None)
+        Sender::listen_with(address, None)
     }
 
     /// The same with a key: for nobody who has not the same one, wherever it is.
-    pub fn listen_with(address: SocketAddr, key: Key) -> Result<Sender, SenderError> {
-        Sender::listen_as(address, Allowed::All, Some(key))
-    }
-
-    fn listen_as(
+    pub fn listen_with(
         address: SocketAddr,
-        allowed: Allowed,
-        key: Option<Key>,
+        key: impl Into<Option<Key>>,
     ) -> Result<Sender, SenderError> {
+        let key = key.into();
+        let allowed = match key {
+            Some(_) => Allowed::All,
+            None => Allowed::Attached,
+        };
         let acceptors = listen::listen(Bind::One(address), Role::Sends);
         let acceptors = acceptors.map_err(SenderError::Listen)?;
         Sender::start_with(Receivers::Listen { acceptors, allowed }, key)

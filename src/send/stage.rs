@@ -22,8 +22,8 @@ use crate::jpeg::{EncodeError, Encoder, Turner};
 use crate::picture::{Captured, Content, Pixels, Pool, Pooled, Turn};
 use crate::source::Feed;
 
-/// JPEGs' buffers that are kept while no outlet holds them.
-const SPARE: usize = 2;
+/// JPEGs' buffers that are kept while no outlet holds them: two for the larger ones, two for the smaller.
+const SPARE: usize = 4;
 
 /// A picture ready to go out.
 #[derive(Debug)]
@@ -63,23 +63,19 @@ pub(super) struct Stage {
     /// The newest picture's pixels, while an outlet may need a smaller JPEG of them.
     pixels: Slot<(Box<dyn Pixels>, Turn, Arc<Encoded>)>,
     smaller: Mutex<Smaller>,
+    jpegs: Pool<Vec<u8>>,
 }
+
+/// What makes the smaller JPEGs, and the newest of them.
+type Smaller = (Option<Encoder>, Option<Arc<Encoded>>);
 
 struct Encoding {
     interval: Interval,
     encoder: Option<Encoder>,
     turner: Option<Turner>,
-    jpegs: Pool<Vec<u8>>,
     newest: Option<Arc<Encoded>>,
     /// By outlet: the quality that it asked for last, and the newest picture's number then.
     wishes: BTreeMap<usize, (u8, u64)>,
-}
-
-/// What makes the smaller JPEGs.
-struct Smaller {
-    encoder: Option<Encoder>,
-    jpegs: Pool<Vec<u8>>,
-    newest: Option<Arc<Encoded>>,
 }
 
 impl Stage {
@@ -90,14 +86,8 @@ impl Stage {
             interval: Interval::new(fps),
             encoder: None,
             turner: None,
-            jpegs: Pool::new(SPARE),
             newest: None,
             wishes: BTreeMap::new(),
-        };
-        let smaller = Smaller {
-            encoder: None,
-            jpegs: Pool::new(SPARE),
-            newest: None,
         };
         Arc::new(Stage {
             feed,
@@ -105,7 +95,8 @@ impl Stage {
             newest: AtomicU64::new(0),
             encoding: Mutex::new(encoding),
             pixels: Slot::new(),
-            smaller: Mutex::new(smaller),
+            smaller: Mutex::default(),
+            jpegs: Pool::new(SPARE),
         })
     }
 
@@ -132,7 +123,7 @@ impl Stage {
             encoding.interval.learn(captured.at, self.feed.captured());
             newest += 1;
             let (best, turn) = (encoding.best(newest), captured.turn);
-            let pixels = encoding.encode(captured, newest, best)?;
+            let pixels = encoding.encode(captured, newest, best, &self.jpegs)?;
             let is_too_much = |(wish, _): &(u8, u64)| halves_the_rate(best, *wish);
             if let (Some(pixels), Some(of)) = (pixels, &encoding.newest) {
                 if encoding.wishes.values().any(is_too_much) {
@@ -161,23 +152,21 @@ impl Stage {
 
     /// A smaller JPEG of that picture, or of a newer one; itself, where its pixels are gone.
     fn smaller(&self, best: Arc<Encoded>, quality: u8) -> Result<Arc<Encoded>, EncodeError> {
-        let smaller = &mut *lock(&self.smaller);
+        let (encoder, newest) = &mut *lock(&self.smaller);
         if let Some((pixels, turn, of)) = self.pixels.take() {
-            smaller.newest = None;
-            let mut jpeg = smaller.jpegs.get();
+            *newest = None;
+            let mut jpeg = self.jpegs.get();
             // On this thread alone: the others are for the larger ones.
-            let encoder = smaller
-                .encoder
-                .get_or_insert_with(|| Encoder::new(NonZeroUsize::MIN));
+            let encoder = encoder.get_or_insert_with(|| Encoder::new(NonZeroUsize::MIN));
             encoder.encode(&pixels.picture(), turn, quality, &mut jpeg)?;
-            smaller.newest = Some(Arc::new(Encoded {
+            *newest = Some(Arc::new(Encoded {
                 jpeg,
                 quality: Some(quality),
                 receivers: Arc::clone(&of.receivers),
                 ..*of
             }));
         }
-        let newest = smaller.newest.as_ref();
+        let newest = newest.as_ref();
         let newest = newest.filter(|picture| picture.number >= best.number);
         Ok(newest.cloned().unwrap_or(best))
     }
@@ -203,10 +192,11 @@ impl Encoding {
         captured: Captured,
         number: u64,
         quality: u8,
+        jpegs: &Pool<Vec<u8>>,
     ) -> Result<Option<Box<dyn Pixels>>, EncodeError> {
         // If no outlet holds it any more, its buffer is the next one's.
         self.newest = None;
-        let mut jpeg = self.jpegs.get();
+        let mut jpeg = jpegs.get();
         let mut encoded = None;
         let turn = captured.turn;
         match captured.content {

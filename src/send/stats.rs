@@ -1,16 +1,20 @@
-//! The sending side's figures: counted where things happen, put together once a second.
+//! The receivers, and the sending side's figures: counted where things happen, put together once a second.
+//!
+//! Whose place a receiver that dials gets is decided here, too, by what each has acknowledged.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use serde::Serialize;
 
-use super::acks::Acks;
+use super::acks::{Acks, End, SILENCE};
 use crate::handoff::lock::lock;
+use crate::net::link::Link;
+use crate::protocol::encrypted::handshake::Status;
 use crate::report::rates::{Rates, round};
 use crate::source::{Feed, Shot};
 
@@ -26,56 +30,150 @@ pub enum State {
     CameraLost,
 }
 
-/// What an outlet has sent so far, as far as it counts: it writes, [`reports`] read. What a receiver's kernel took
-/// is not what the receiver took: a viewer that shows another camera leaves frames lying until it closes.
-#[derive(Debug, Clone, Default)]
-pub struct Sent {
+/// How many receivers that dial there can be.
+const PLACES: usize = 8;
+
+/// A receiver, and what an outlet has sent it so far, as far as it counts. What a receiver's kernel took is not what
+/// the receiver took: a viewer that shows another camera leaves frames lying until it closes.
+#[derive(Debug)]
+pub(super) struct Sent {
     pub(super) frames: u64,
-    /// When the first of them was sent.
-    pub(super) since: Option<Instant>,
-    pub(super) bytes: u64,
+    bytes: u64,
     /// Connections after the first.
-    pub(super) reconnects: u64,
+    reconnects: u64,
     /// Of the last frame, if it was encoded here.
-    pub(super) quality: Option<u8>,
-    /// The connection that stands, if any, by its peer.
-    pub(super) link: Option<(SocketAddr, Arc<Acks>)>,
+    quality: Option<u8>,
+    /// The connection that stands, if any.
+    pub(super) link: Option<(Arc<Link>, Arc<Acks>)>,
+    /// Whether that was reported.
+    pub(super) is_announced: bool,
+    rates: Rates<2>,
 }
 
-/// What all outlets have sent so far.
+impl Sent {
+    /// The connection is over.
+    pub(super) fn is_over(&mut self) {
+        (self.link, self.is_announced) = (None, false);
+    }
+
+    fn is_of(&self, ip: IpAddr) -> bool {
+        let link = self.link.as_ref();
+        link.is_some_and(|(link, _)| link.peer.ip() == ip)
+    }
+
+    fn is(&self, how: impl Fn(&Acks) -> bool) -> bool {
+        self.link.as_ref().is_some_and(|(_, acks)| how(acks))
+    }
+
+    /// Its part in a report, where a connection stands.
+    fn report(&mut self, now: Instant) -> Option<Receiver> {
+        let [frames, bytes] = self.rates.look([self.frames, self.bytes], now);
+        let (link, acks) = self.link.as_ref().filter(|_| self.is_announced)?;
+        Some(Receiver {
+            peer: link.peer,
+            fps_sent: round(frames, 2),
+            mbit_s: round(bytes * 8e-6, 3),
+            frames: self.frames,
+            quality: self.quality,
+            latency_ms: acks.state().latencies.take_median_ms(),
+            reconnects: self.reconnects,
+        })
+    }
+}
+
+/// A receiver's number, and what it was sent.
+pub(super) type Joined = (usize, Arc<Mutex<Sent>>);
+
+/// All receivers, and what was sent to them so far: outlets write, [`reports`] read.
 #[derive(Debug, Default)]
 pub struct Counters(Mutex<All>);
 
 #[derive(Debug, Default)]
 struct All {
-    /// Pictures that at least one receiver got.
-    frames: u64,
-    outlets: BTreeMap<usize, Arc<Mutex<Sent>>>,
+    /// Those that are sent to, by number.
+    receivers: BTreeMap<usize, Arc<Mutex<Sent>>>,
     /// How many there have been.
     joined: usize,
-    /// What those have sent that are gone.
-    gone: Sent,
+    /// Whether there will be no other one.
+    is_closed: bool,
+    /// Pictures that at least one receiver got.
+    frames: u64,
+    /// When the first of them was sent.
+    since: Option<Instant>,
+    bytes: u64,
+    reconnects: u64,
+    /// Of the last frame.
+    quality: Option<u8>,
+}
+
+impl All {
+    fn join(&mut self) -> Joined {
+        self.joined += 1;
+        let sent = Arc::new(Mutex::new(Sent {
+            frames: 0,
+            bytes: 0,
+            reconnects: 0,
+            quality: None,
+            link: None,
+            is_announced: false,
+            rates: Rates::new(Instant::now()),
+        }));
+        self.receivers.insert(self.joined, Arc::clone(&sent));
+        (self.joined, sent)
+    }
+
+    /// Whose place somebody who dials from there would get, if anybody's; an error where there is none.
+    fn gives_way(&self, ip: IpAddr, now: Instant) -> Result<Option<usize>, Status> {
+        let receivers = || self.receivers.iter().map(|(id, sent)| (*id, lock(sent)));
+        let is_own = |sent: &Sent| sent.is_of(ip) && sent.is(|acks| acks.state().is_silent);
+        let own = receivers().find(|(_, sent)| is_own(sent));
+        if own.is_some() || self.receivers.len() < PLACES {
+            return Ok(own.map(|(id, _)| id));
+        }
+        let stuck = receivers().filter(|(_, sent)| sent.is(|acks| acks.is_stuck(SILENCE, now)));
+        let stuck = stuck.min_by_key(|(_, sent)| !sent.is_of(ip));
+        stuck.map(|(id, _)| Some(id)).ok_or(Status::Busy)
+    }
 }
 
 impl Counters {
-    /// The number of a new outlet, and its own counters.
-    pub(super) fn join(&self) -> (usize, Arc<Mutex<Sent>>) {
-        let all = &mut *lock(&self.0);
-        all.joined += 1;
-        let sent = all.outlets.entry(all.joined).or_default();
-        (all.joined, Arc::clone(sent))
+    /// A new receiver.
+    pub(super) fn join(&self) -> Joined {
+        lock(&self.0).join()
     }
 
-    /// That outlet is gone.
-    pub(super) fn leave(&self, outlet: usize) {
+    /// The same for one that dialled from there: it has a place of its own, or that of its own connection before, which
+    /// fell silent. When all are taken, it gets that of one which has acknowledged nothing for longer than failover's
+    /// limit; nobody else's. `None` where nothing is sent any more.
+    pub(super) fn enter(&self, ip: IpAddr) -> Result<Option<Joined>, Status> {
         let all = &mut *lock(&self.0);
-        if let Some(sent) = all.outlets.remove(&outlet) {
-            let (sent, gone) = (lock(&sent), &mut all.gone);
-            gone.bytes += sent.bytes;
-            gone.reconnects += sent.reconnects;
-            gone.since = gone.since.into_iter().chain(sent.since).min();
-            gone.quality = sent.quality;
+        if all.is_closed {
+            return Ok(None);
         }
+        let evicted = all.gives_way(ip, Instant::now())?;
+        let evicted = evicted.and_then(|id| all.receivers.remove(&id));
+        if let Some((link, acks)) = evicted.and_then(|sent| lock(&sent).link.take()) {
+            acks.close(End::Evicted);
+            link.cut();
+        }
+        Ok(Some(all.join()))
+    }
+
+    /// Whether there is no place for somebody from there.
+    pub(super) fn is_busy_for(&self, ip: IpAddr) -> bool {
+        lock(&self.0).gives_way(ip, Instant::now()).is_err()
+    }
+
+    /// That receiver is gone.
+    pub(super) fn leave(&self, receiver: usize) {
+        lock(&self.0).receivers.remove(&receiver);
+    }
+
+    /// Takes no more receivers, if there is none; returns whether that is so.
+    pub(super) fn close(&self) -> bool {
+        let all = &mut *lock(&self.0);
+        all.is_closed |= all.receivers.is_empty();
+        all.is_closed
     }
 
     /// A picture with so many receivers is going to another one; `false`, and it is not, where `limit` of them are
@@ -97,7 +195,23 @@ impl Counters {
         let all = &mut *lock(&self.0);
         if receivers.fetch_sub(1, Ordering::Relaxed) == 1 {
             all.frames -= 1;
+            all.since = all.since.filter(|_| all.frames > 0);
         }
+    }
+
+    /// It did.
+    pub(super) fn sent(&self, to: &Mutex<Sent>, bytes: u64, quality: Option<u8>) {
+        let (all, sent) = (&mut *lock(&self.0), &mut *lock(to));
+        all.since.get_or_insert_with(Instant::now);
+        (all.bytes, sent.bytes) = (all.bytes + bytes, sent.bytes + bytes);
+        (all.quality, sent.quality) = (quality, quality);
+        sent.frames += 1;
+    }
+
+    /// That receiver has another connection.
+    pub(super) fn reconnected(&self, to: &Mutex<Sent>) {
+        lock(&self.0).reconnects += 1;
+        lock(to).reconnects += 1;
     }
 
     /// Pictures that at least one receiver got.
@@ -107,9 +221,7 @@ impl Counters {
 
     /// When the first of them was sent.
     pub(super) fn since(&self) -> Option<Instant> {
-        let all = lock(&self.0);
-        let live = all.outlets.values().filter_map(|sent| lock(sent).since);
-        live.chain(all.gone.since).min()
+        lock(&self.0).since
     }
 }
 
@@ -165,23 +277,6 @@ pub struct Receiver {
     pub reconnects: u64,
 }
 
-impl Receiver {
-    /// Of an outlet that has a connection.
-    fn new(sent: &Sent, rates: &mut Rates<2>, now: Instant) -> Option<Receiver> {
-        let [frames, bytes] = rates.look([sent.frames, sent.bytes], now);
-        let (peer, acks) = sent.link.as_ref()?;
-        Some(Receiver {
-            peer: *peer,
-            fps_sent: round(frames, 2),
-            mbit_s: round(bytes * 8e-6, 3),
-            frames: sent.frames,
-            quality: sent.quality,
-            latency_ms: acks.state().latencies.take_median_ms(),
-            reconnects: sent.reconnects,
-        })
-    }
-}
-
 /// Makes reports out of counters: each is of the time since the last one, the first of that since `start`.
 pub fn reports(
     counters: Arc<Counters>,
@@ -190,33 +285,14 @@ pub fn reports(
     start: Instant,
 ) -> impl FnMut(Instant, bool) -> Report {
     let mut rates = Rates::new(start);
-    let (mut rates_of, mut before) = (BTreeMap::new(), start);
     move |now, last| {
-        let all = lock(&counters.0);
-        let (sent_frames, gone) = (all.frames, all.gone.clone());
-        let outlets = all.outlets.iter();
-        let outlets: Vec<_> = outlets
-            .map(|(id, sent)| (*id, lock(sent).clone()))
-            .collect();
-        drop(all);
-        let sum = |of: fn(&Sent) -> u64| {
-            let live = outlets.iter().map(|(_, sent)| of(sent));
-            live.sum::<u64>() + of(&gone)
-        };
-        let captured = feed.captured();
-        let bytes = sum(|sent| sent.bytes);
-        let [pictures, frames, bytes] = rates.look([captured, sent_frames, bytes], now);
-        rates_of.retain(|id, _| outlets.iter().any(|(outlet, _)| outlet == id));
-        let receivers = outlets.iter().filter_map(|(id, sent)| {
-            let rates = rates_of.entry(*id).or_insert_with(|| Rates::new(before));
-            Receiver::new(sent, rates, now)
-        });
+        let (all, captured) = (lock(&counters.0), feed.captured());
+        let [pictures, frames, bytes] = rates.look([captured, all.frames, all.bytes], now);
+        let receivers = all.receivers.values();
+        let receivers = receivers.filter_map(|sent| lock(sent).report(now));
         let per_receiver: Vec<Receiver> = receivers.collect();
-        before = now;
-        let latencies = per_receiver
-            .iter()
-            .filter_map(|receiver| receiver.latency_ms);
-        let live = outlets.iter().filter_map(|(_, sent)| sent.quality);
+        let live = per_receiver.iter().filter_map(|live| live.quality);
+        let latencies = per_receiver.iter().filter_map(|live| live.latency_ms);
         Report {
             state: match per_receiver.len() {
                 _ if feed.is_lost.load(Ordering::Relaxed) => State::CameraLost,
@@ -229,11 +305,11 @@ pub fn reports(
             fps_camera: round(pictures, 2),
             fps_sent: round(frames, 2),
             mbit_s: round(bytes * 8e-6, 3),
-            frames: sent_frames,
-            skipped: captured.saturating_sub(sent_frames),
-            quality: live.max().or(gone.quality),
+            frames: all.frames,
+            skipped: captured.saturating_sub(all.frames),
+            quality: live.max().or(all.quality),
             latency_ms: latencies.reduce(f64::max),
-            reconnects: sum(|sent| sent.reconnects),
+            reconnects: all.reconnects,
             per_receiver,
             shot: feed.shot().unwrap_or_default(),
             last,

@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::failover;
-use super::links::Links;
 use crate::handoff::stop::Stop;
+use crate::net::dial::Dialer;
 use crate::net::link::Link;
 use crate::net::link::sending::{SILENCE, is_timeout};
 use crate::protocol::stamp::{self, Name, Stamp};
@@ -42,16 +42,16 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn open(
         link: Arc<Link>,
-        links: &Links,
+        dialer: Option<Arc<Dialer>>,
         feed: &Arc<Feed>,
         stop: &Arc<Stop>,
     ) -> io::Result<Connection> {
         let (acks, back) = (Arc::new(Acks::new(Instant::now())), link.acks(LOOK)?);
         thread::Builder::new().name("acks".into()).spawn({
-            let (acks, links) = (Arc::clone(&acks), links.clone());
-            let (link, feed, stop) = (Arc::clone(&link), Arc::clone(feed), Arc::clone(stop));
+            let (acks, link) = (Arc::clone(&acks), Arc::clone(&link));
+            let (feed, stop) = (Arc::clone(feed), Arc::clone(stop));
             move || {
-                acks.close(failover::hear(back, &acks, &links, &stop));
+                acks.close(failover::hear(back, &acks, dialer.as_ref(), &stop));
                 // Wakes the sending thread out of a write, too.
                 link.cut();
                 feed.slot.nudge();
@@ -172,7 +172,6 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
-    use super::super::links::Place;
     use super::*;
     use crate::net::link::FarEnd;
     use crate::source::Delivery;
@@ -180,10 +179,8 @@ mod tests {
     /// A connection, and the receiver's end of it.
     fn pair() -> (Connection, FarEnd) {
         let (link, far) = Link::pair(([10, 0, 0, 1], 1).into());
-        let links = Links::Accepted(Place::new(&link));
-        links.given();
         let feed = Arc::new(Feed::new(Delivery::NewestWins));
-        let opened = Connection::open(link, &links, &feed, &Arc::default());
+        let opened = Connection::open(link, None, &feed, &Arc::default());
         (opened.unwrap(), far)
     }
 

@@ -9,10 +9,11 @@
 //! sending thread does not come out of a write.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::links::Links;
 use crate::handoff::stop::Stop;
+use crate::net::dial::Dialer;
 use crate::net::link::sending::{self, is_timeout};
 use crate::net::path::Path;
 use crate::send::LOOK;
@@ -31,17 +32,18 @@ const DEAD_PROBES: u8 = 3;
 /// How long the sending thread has to end by itself, the end marker included.
 const PATIENCE_AT_END: Duration = Duration::from_millis(600);
 
-/// Hears a link to its end, which comes some time after `stop` is asked, or when another link, out of `links`, is to
-/// take over.
-pub(super) fn hear(mut back: sending::Acks, acks: &Acks, links: &Links, stop: &Stop) -> End {
+/// Hears a link to its end, which comes some time after `stop` is asked, or when another link, which the `dialer` made,
+/// is to take over.
+pub(super) fn hear(
+    mut back: sending::Acks,
+    acks: &Acks,
+    dialer: Option<&Arc<Dialer>>,
+    stop: &Stop,
+) -> End {
     let (mut cut_at, mut waiting_since, mut search) = (None, None, None);
     loop {
         let heard = back.read();
         let (path, now) = (back.link.path(), Instant::now());
-        if let Some(second) = links.given() {
-            acks.state().second = Some(second);
-            return End::Broken;
-        }
         match heard {
             Ok(Some(ack)) if acks.acked(ack, path, now) => {}
             Ok(Some(_)) => {
@@ -68,7 +70,7 @@ pub(super) fn hear(mut back: sending::Acks, acks: &Acks, links: &Links, stop: &S
         acks.looked(path, is_silent, now);
         if !is_silent {
             search = None;
-        } else if let Links::Dialled(dialer) = links {
+        } else if let Some(dialer) = dialer {
             let search = search.get_or_insert_with(|| dialer.search(0, RETRY));
             if let Some(Ok(second)) = search.wait(now) {
                 acks.state().second = Some(second);

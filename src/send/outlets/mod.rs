@@ -1,29 +1,42 @@
 //! Outlets: one a receiver. Several of one stage have a thread each: none waits for another's link.
 //!
 //! ```text
-//! outlet       one receiver, over as many connections as that takes
+//! outlet       one receiver, over as many connections as that takes; one that dials has one
 //! connection   one of them; failover (a thread): its acks, and the next connection where it falls silent
-//! links        where the next connection comes from: dialled, or the receiver dials
-//! listening    receivers that dial: each gets a place and an outlet
+//! listening    receivers that dial
 //! ```
+//!
+//! [`run`] starts them, and waits for the last one's end. The places are [`Counters`]'.
 
 mod connection;
 mod failover;
-pub(super) mod links;
-pub(super) mod listening;
+mod listening;
 mod outlet;
 
+use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc;
 use std::thread::{self, Scope};
+use std::time::{Duration, Instant};
 
-use self::links::Links;
-pub(super) use self::outlet::Outlet;
+use self::outlet::Outlet;
+use crate::handoff::slot::Wake;
 use crate::handoff::stop::Stop;
-use crate::send::Config;
+use crate::net::admission::{self, Admission};
+use crate::net::dial::Dialer;
+use crate::net::link::Link;
+use crate::net::listen::Allowed;
+use crate::protocol::encrypted::handshake::Role;
 use crate::send::event::{Event, SendError};
 use crate::send::stage::Stage;
-use crate::send::stats::Counters;
+use crate::send::stats::{Counters, Joined};
+use crate::send::{Config, LOOK, Receivers};
+
+/// How many connections may wait to be looked at.
+const BACKLOG: usize = 16;
+
+/// How long to wait when there is no descriptor for another connection.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What all of them share.
 pub(super) struct Shared<'a> {
@@ -35,47 +48,144 @@ pub(super) struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    /// How sending came to its end, as the last outlet's did; pictures that cannot be encoded end it for all.
-    pub(super) fn ended(&self, result: Result<(), SendError>) -> Result<(), SendError> {
-        if let Err(SendError::Unencodable(_) | SendError::Thread(_)) = result {
-            self.stage.feed.end();
-        }
-        result
+    /// When sending ends by itself, as far as is known.
+    fn deadline(&self) -> Option<Instant> {
+        let duration = self.config.duration?;
+        self.counters.since()?.checked_add(duration)
+    }
+
+    /// Whether no (more) pictures are wanted.
+    fn is_over(&self) -> bool {
+        let is_past = |deadline: Instant| Instant::now() >= deadline;
+        let is_enough = |frames: u64| self.counters.frames() >= frames;
+        self.stop.is_asked()
+            || self.config.frames.is_some_and(is_enough)
+            || self.deadline().is_some_and(is_past)
     }
 }
 
-/// Starts a thread for an outlet.
-pub(super) fn spawn<'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    run: impl FnOnce() + Send + 'scope,
-) -> Result<(), SendError> {
-    let thread = thread::Builder::new().name("outlet".into());
-    let spawned = thread.spawn_scoped(scope, run);
-    spawned.map(drop).map_err(SendError::Thread)
+/// What the listening threads and the outlets say.
+enum News {
+    Link(io::Result<Arc<Link>>),
+    /// Of the receiver of that number.
+    Ended(usize, Result<(), SendError>),
 }
 
-/// Sends over all of those links, until the last one is over.
-pub(super) fn run(shared: &Shared<'_>, links: Vec<Links>) -> Result<(), SendError> {
-    thread::scope(|scope| {
-        let mut left = links.len();
-        let (tell, ended): (Sender<_>, Receiver<_>) = mpsc::channel();
-        for links in links {
-            let tell = tell.clone();
-            let run = move || drop(tell.send(Outlet::new(shared, links).run()));
-            spawn(scope, run).or_else(|error| shared.ended(Err(error)))?;
+/// Sends to all of those, until the last one is over; where receivers dial, until nothing more is wanted.
+pub(super) fn run(shared: &Shared<'_>, to: Receivers) -> Result<(), SendError> {
+    let (mut hosts, acceptors, allowed) = match to {
+        Receivers::Hosts(hosts) => (hosts, Vec::new(), Allowed::All),
+        Receivers::Listen { acceptors, allowed } => (Vec::new(), acceptors, allowed),
+    };
+    let listens = !acceptors.is_empty();
+    let key = &shared.config.key;
+    let dial = |host| Some(Arc::new(Dialer::new(host, Role::Sends, key.clone())));
+    if hosts.len() == 1 && !listens {
+        let only = dial(hosts.remove(0));
+        return Outlet::new(shared, shared.counters.join(), only).run(None);
+    }
+    let (tell, news) = mpsc::sync_channel(BACKLOG);
+    let outlets = Outlets {
+        shared,
+        allowed,
+        admission: Arc::new(Admission::new(0)),
+        listens,
+        tell: tell.clone(),
+    };
+    let result = thread::scope(|scope| {
+        let listened = admission::listen(&acceptors, move |taken| {
+            let failed = taken.is_err();
+            let told = tell.send(News::Link(taken));
+            if failed {
+                thread::sleep(PAUSE);
+            }
+            told.is_ok()
+        });
+        let start = |host| {
+            let (receiver, dialer) = (shared.counters.join(), dial(host));
+            outlets.spawn(scope, || outlets.send(receiver, dialer, None))
+        };
+        let started = listened.and_then(|()| hosts.into_iter().try_for_each(start));
+        let started = started.map_err(SendError::Thread);
+        let result = started.and_then(|()| outlets.run(scope, &news));
+        if result.is_err() {
+            // Also of those that go on: pictures that cannot be encoded end it for all.
+            shared.stage.feed.end();
         }
-        drop(tell);
-        let (mut last, mut fatal) = (Ok(()), None);
-        for result in ended {
-            left -= 1;
-            match shared.ended(result) {
-                Err(error @ (SendError::Unencodable(_) | SendError::Thread(_))) => {
-                    fatal = Some(error)
+        outlets.admission.close();
+        // Lets go whoever has something to tell.
+        drop(news);
+        result
+    });
+    for acceptor in acceptors {
+        acceptor.wake();
+    }
+    result
+}
+
+struct Outlets<'a> {
+    shared: &'a Shared<'a>,
+    allowed: Allowed,
+    admission: Arc<Admission>,
+    listens: bool,
+    tell: mpsc::SyncSender<News>,
+}
+
+impl Outlets<'_> {
+    fn spawn<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        run: impl FnOnce() + Send + 'scope,
+    ) -> io::Result<()> {
+        let thread = thread::Builder::new().name("outlet".into());
+        thread.spawn_scoped(scope, run).map(drop)
+    }
+
+    /// Sends to a receiver, until that is over.
+    fn send(&self, receiver: Joined, dialer: Option<Arc<Dialer>>, link: Option<Arc<Link>>) {
+        let number = receiver.0;
+        let ended = Outlet::new(self.shared, receiver, dialer).run(link);
+        // Nobody listens any more where it is over.
+        let _ = self.tell.send(News::Ended(number, ended));
+    }
+
+    fn run<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        news: &mpsc::Receiver<News>,
+    ) -> Result<(), SendError> {
+        let Shared {
+            stage,
+            counters,
+            report,
+            ..
+        } = self.shared;
+        loop {
+            match news.recv_timeout(LOOK) {
+                Ok(News::Link(taken)) => {
+                    let taken = taken.and_then(|link| self.take(scope, link));
+                    if let Err(error) = taken {
+                        report(Event::Exhausted(error));
+                    }
                 }
-                Err(error) if left > 0 => (shared.report)(Event::GivenUp(error)),
-                result => last = result,
+                Ok(News::Ended(_, Err(error @ SendError::Unencodable(_)))) => return Err(error),
+                Ok(News::Ended(receiver, ended)) => {
+                    counters.leave(receiver);
+                    // Without retries: the last one that is lost.
+                    if (ended.is_err() || !self.listens) && counters.close() {
+                        return ended;
+                    }
+                    if let Err(error) = ended {
+                        report(Event::GivenUp(error));
+                    }
+                }
+                Err(_) => {}
+            }
+            // The source is over once its last picture is taken, too.
+            let is_closed = || stage.feed.slot.wait(Some(Instant::now())) == Wake::Closed;
+            if self.listens && (self.shared.is_over() || is_closed()) && counters.close() {
+                return Ok(());
             }
         }
-        fatal.map_or(last, Err)
-    })
+    }
 }

@@ -5,13 +5,11 @@
 //! connect ──▶ pump: wait ▶ gate ▶ pull ▶ write ──▶ outcome ──▶ over
 //!    ▲                                                │
 //!    └──────── redial, or the second link ────────────┘
-//!
-//! links    where the next link comes from: dialled, or the receiver dials
 //! ```
 //!
 //! One thread does all of it, and comes back when the stream is over. It blocks on dialling, on the source's slot, on the
 //! gate, on writing and, while another outlet has a picture encoded, on the stage; acks, the failover and a wish to stop wake
-//! it. It knows neither a camera nor how a link is made. An outlet whose receiver dials is over when that one has gone.
+//! it. It knows neither a camera nor how a link is made. An outlet of a receiver that dialled is over with its only link.
 
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU32;
@@ -20,17 +18,17 @@ use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::connection::Connection;
-use super::links::Links;
 use crate::handoff::lock::lock;
 use crate::handoff::slot::Wake;
+use crate::net::dial::Dialer;
 use crate::net::link::Link;
 use crate::send::LOOK;
-use crate::send::acks::{Account, End};
+use crate::send::acks::{Account, End, SILENCE};
 use crate::send::event::{self, Event, MAX_UNENCODABLE, SendError};
 use crate::send::gate::{self, Verdict};
 use crate::send::quality::{Carried, Quality};
 use crate::send::stage::{Encoded, Had, Interval};
-use crate::send::stats::Sent;
+use crate::send::stats::{Joined, Sent};
 use crate::source::Delivery;
 
 /// The longest pause from one attempt to connect to the next: a host that boots shall be found at once when it is
@@ -38,9 +36,10 @@ use crate::source::Delivery;
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Sends a stage's pictures to one receiver, over as many connections as that takes.
-pub(in crate::send) struct Outlet<'a> {
+pub(super) struct Outlet<'a> {
     shared: &'a Shared<'a>,
-    links: Links,
+    /// The way to a receiver that did not dial.
+    dialer: Option<Arc<Dialer>>,
     /// What it has sent.
     sent: Arc<Mutex<Sent>>,
     had: Had,
@@ -59,8 +58,11 @@ pub(in crate::send) struct Outlet<'a> {
 
 impl<'a> Outlet<'a> {
     /// Prepares to send; no connection is made yet.
-    pub(in crate::send) fn new(shared: &'a Shared<'a>, links: Links) -> Self {
-        let (outlet, sent) = shared.counters.join();
+    pub(super) fn new(
+        shared: &'a Shared<'a>,
+        (outlet, sent): Joined,
+        dialer: Option<Arc<Dialer>>,
+    ) -> Self {
         let config = &shared.config;
         // A source of which every frame counts gets every frame at its best.
         let min_quality = match shared.stage.feed.delivery {
@@ -71,7 +73,7 @@ impl<'a> Outlet<'a> {
             quality: Quality::new(min_quality, config.quality),
             interval: Interval::new(config.fps),
             shared,
-            links,
+            dialer,
             sent,
             had: Had { outlet, seen: 0 },
             unproven: Vec::new(),
@@ -82,44 +84,31 @@ impl<'a> Outlet<'a> {
         }
     }
 
-    /// Sends until the source ends, enough is sent, or somebody stops it.
-    pub(in crate::send) fn run(&mut self) -> Result<(), SendError> {
-        let (mut second, mut connections) = (None, 0);
-        while let Some(link) = match second.take() {
+    /// Sends until the source ends, enough is sent, or somebody stops it; first on that link, if there is one.
+    pub(super) fn run(&mut self, mut link: Option<Arc<Link>>) -> Result<(), SendError> {
+        let mut is_first = true;
+        while let Some(next) = match link.take() {
             Some(link) => Some(link),
             None => self.connect()?,
         } {
-            lock(&self.sent).reconnects = connections;
-            connections += 1;
+            if !std::mem::replace(&mut is_first, false) {
+                self.shared.counters.reconnected(&self.sent);
+            }
             self.shared.stage.feed.link_stands();
-            second = self.stream(link)?;
+            link = self.stream(next)?;
         }
         Ok(())
     }
 
-    /// Whether no (more) pictures are wanted.
-    fn is_over(&self) -> bool {
-        let is_past = |deadline: Instant| Instant::now() >= deadline;
-        let is_enough = |frames: u64| self.shared.counters.frames() >= frames;
-        self.shared.stop.is_asked()
-            || self.shared.config.frames.is_some_and(is_enough)
-            || self.deadline().is_some_and(is_past)
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        let duration = self.shared.config.duration?;
-        self.shared.counters.since()?.checked_add(duration)
-    }
-
     /// Tries until a link stands; `None` when it is over before that.
     fn connect(&mut self) -> Result<Option<Arc<Link>>, SendError> {
-        let Links::Dialled(dialer) = &self.links else {
-            return Ok(self.links.given());
+        let Some(dialer) = &self.dialer else {
+            return Ok(None);
         };
         let mut search = dialer.search(self.failures, LONGEST_PAUSE);
         loop {
             let source = self.shared.stage.wait(self.had, Instant::now() + LOOK);
-            if self.is_over() || source == Wake::Closed {
+            if self.shared.is_over() || source == Wake::Closed {
                 return Ok(None);
             }
             // view-recv gives a connection a few seconds to bring a picture: one that has none yet, of a
@@ -136,11 +125,11 @@ impl<'a> Outlet<'a> {
 
     /// Sends on one connection until it, or everything, is over. Returns the second link, if there is one.
     fn stream(&mut self, link: Arc<Link>) -> Result<Option<Arc<Link>>, SendError> {
-        let (peer, before) = (link.peer, lock(&self.sent).clone());
+        let (peer, before) = (link.peer, lock(&self.sent).frames);
         self.unproven.clear();
         let opened = Connection::open(
             link,
-            &self.links,
+            self.dialer.clone(),
             &self.shared.stage.feed,
             &self.shared.stop,
         );
@@ -153,17 +142,18 @@ impl<'a> Outlet<'a> {
                 return Ok(None);
             }
         };
-        self.links.stands(&connection.link, &connection.acks);
-        connection.acks.state().deadline = self.deadline();
+        let (link, acks) = (&connection.link, &connection.acks);
+        lock(&self.sent).link = Some((Arc::clone(link), Arc::clone(acks)));
+        connection.acks.state().deadline = self.shared.deadline();
         // After one that did not last the next is reported once it lasts: a viewer that shows another camera
         // would be connected to, and lost, every few seconds.
         if self.failures == 0 {
             self.announce(&connection);
         }
         let pumped = self.pump(&mut connection);
-        let is_over = pumped.is_err() && self.is_over();
+        let is_over = pumped.is_err() && self.shared.is_over();
         let outcome = pumped.and_then(|()| self.end(&connection));
-        lock(&self.sent).link = None;
+        lock(&self.sent).is_over();
         self.shared.stage.leave(self.had.outlet);
         match outcome {
             Ok(()) => Ok(None),
@@ -171,7 +161,7 @@ impl<'a> Outlet<'a> {
                 connection.finish(false, &self.shared.stop);
                 Err(error)
             }
-            Err(loss) => self.lost(&connection, loss, &before, is_over),
+            Err(loss) => self.lost(&connection, loss, before, is_over),
         }
     }
 
@@ -180,7 +170,7 @@ impl<'a> Outlet<'a> {
         loop {
             let wake = self.shared.stage.wait(self.had, Instant::now() + LOOK);
             // In this order: once enough was sent, a receiver may close.
-            if wake == Wake::Closed || self.is_over() {
+            if wake == Wake::Closed || self.shared.is_over() {
                 return Ok(());
             }
             self.check(connection)?;
@@ -207,7 +197,7 @@ impl<'a> Outlet<'a> {
         let interval = self.interval.average;
         let (came, mut frames_out) = (Instant::now(), Duration::ZERO);
         let (acks, opened) = loop {
-            if self.is_over() {
+            if self.shared.is_over() {
                 return Ok(false);
             }
             let acks = self.check(connection)?;
@@ -252,22 +242,17 @@ impl<'a> Outlet<'a> {
         }
         let bytes = written.inspect_err(|_| self.shared.counters.give_back(&picture.receivers))?;
         self.unproven.push(Arc::clone(&picture.receivers));
-        let mut sent = lock(&self.sent);
-        sent.frames += 1;
-        sent.since.get_or_insert_with(Instant::now);
-        sent.bytes += bytes as u64;
-        sent.quality = picture.quality;
-        drop(sent);
-        connection.acks.state().deadline = self.deadline();
+        let counters = &self.shared.counters;
+        counters.sent(&self.sent, bytes as u64, picture.quality);
+        connection.acks.state().deadline = self.shared.deadline();
         Ok(())
     }
 
     /// Reports the connection, unless that was done.
     fn announce(&mut self, connection: &Connection) {
-        let (peer, acks) = (connection.link.peer, Arc::clone(&connection.acks));
-        if lock(&self.sent).link.replace((peer, acks)).is_none() {
+        if !std::mem::replace(&mut lock(&self.sent).is_announced, true) {
             self.reported.clear();
-            (self.shared.report)(Event::Connected(peer));
+            (self.shared.report)(Event::Connected(connection.link.peer));
         }
     }
 
@@ -289,13 +274,13 @@ impl<'a> Outlet<'a> {
         }
     }
 
-    /// The connection is lost, before which `before` was sent; by itself, unless the time `is_over`. Returns the
+    /// The connection is lost, before which `before` frames were sent; by itself, unless the time `is_over`. Returns the
     /// second link, if there is one.
     fn lost(
         &mut self,
         connection: &Connection,
         loss: SendError,
-        before: &Sent,
+        before: u64,
         is_over: bool,
     ) -> Result<Option<Arc<Link>>, SendError> {
         let (peer, acks) = (connection.link.peer, connection.acks.account());
@@ -304,12 +289,13 @@ impl<'a> Outlet<'a> {
         self.expects_acks |= acks.last_ack.is_some();
         let counts = acks.came_to_something();
         if !counts && !is_over {
-            self.links.took_none(peer);
+            if let Some(dialer) = &self.dialer {
+                dialer.took_none(peer);
+            }
             for receivers in self.unproven.drain(..) {
                 self.shared.counters.give_back(&receivers);
             }
-            let mut sent = lock(&self.sent);
-            (sent.frames, sent.since) = (before.frames, before.since);
+            lock(&self.sent).frames = before;
         }
         let second = connection.acks.state().second.take();
         if second.is_some() {
@@ -318,6 +304,7 @@ impl<'a> Outlet<'a> {
         }
         self.retry(match loss {
             _ if acks.end == Some(End::KeyWanted) => SendError::KeyWanted(peer),
+            _ if acks.end == Some(End::Evicted) => SendError::Silent(peer, SILENCE),
             SendError::Closed(_) if !counts && acks.was_kept_waiting(Instant::now()) => {
                 SendError::NoPicture(peer)
             }
@@ -328,16 +315,16 @@ impl<'a> Outlet<'a> {
 
     /// Goes on after `error` where a retry is wanted.
     fn retry(&mut self, error: SendError) -> Result<(), SendError> {
-        if self.is_over() {
+        if self.shared.is_over() {
             return Ok(());
         }
         if !self.shared.config.retry {
             return Err(error);
         }
         if self.reported.insert(error.kind()) {
-            (self.shared.report)(match self.links {
-                Links::Dialled(_) => Event::Retrying(error),
-                Links::Accepted(_) => Event::Left(error),
+            (self.shared.report)(match self.dialer {
+                Some(_) => Event::Retrying(error),
+                None => Event::Left(error),
             });
         }
         Ok(())
@@ -355,16 +342,11 @@ impl<'a> Outlet<'a> {
         // Something else may listen where the viewer was. Where there is no other address, it has the benefit of
         // the doubt.
         let is_elsewhere = self.expects_acks && acks.is_overdue(Instant::now());
-        if is_elsewhere && self.links.has_another(peer) {
+        let has_another = |dialer: &Arc<Dialer>| dialer.has_another(peer);
+        if is_elsewhere && self.dialer.as_ref().is_some_and(has_another) {
             return Err(SendError::NoPicture(peer));
         }
         Ok(acks)
-    }
-}
-
-impl Drop for Outlet<'_> {
-    fn drop(&mut self) {
-        self.shared.counters.leave(self.had.outlet);
     }
 }
 
@@ -372,7 +354,7 @@ impl Drop for Outlet<'_> {
 mod tests {
     use super::*;
     use crate::handoff::stop::{Reason, Stop};
-    use crate::net::dial::{Dialer, Target};
+    use crate::net::dial::Target;
     use crate::picture::{Captured, Content, Turn};
     use crate::protocol::encrypted::handshake::Role;
     use crate::send::Config;
@@ -385,14 +367,14 @@ mod tests {
     const PEER: ([u8; 4], u16) = ([10, 0, 0, 1], 8000);
 
     /// A dialler whose links are made like that.
-    fn dialler(make: impl Fn() -> Arc<Link> + Send + Sync + 'static) -> Links {
+    fn dialler(make: impl Fn() -> Arc<Link> + Send + Sync + 'static) -> Arc<Dialer> {
         let target = Target {
             host: "10.0.0.1".to_owned(),
             port: 8000,
         };
         let mut dialer = Dialer::new(target, Role::Sends, None);
         dialer.connect = Box::new(move |_| Ok(make()));
-        Links::Dialled(Arc::new(dialer))
+        Arc::new(dialer)
     }
 
     fn put(feed: &Feed, jpeg: Vec<u8>) {
@@ -403,7 +385,12 @@ mod tests {
         });
     }
 
-    fn run(stage: Arc<Stage>, links: Links, stop: &Arc<Stop>, report: &(dyn Fn(Event) + Sync)) {
+    fn run(
+        stage: Arc<Stage>,
+        dialer: Arc<Dialer>,
+        stop: &Arc<Stop>,
+        report: &(dyn Fn(Event) + Sync),
+    ) {
         let shared = Shared {
             config: Config::default(),
             stage,
@@ -411,7 +398,8 @@ mod tests {
             stop: Arc::clone(stop),
             report,
         };
-        Outlet::new(&shared, links).run().unwrap();
+        let mut outlet = Outlet::new(&shared, shared.counters.join(), Some(dialer));
+        outlet.run(None).unwrap();
     }
 
     #[test]
