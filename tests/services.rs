@@ -192,7 +192,9 @@ fn one_command_installs_a_service_and_one_removes_it() {
         for keyed in [true, false] {
             let mut install = install(root.path());
             install.args(["--program", program]).args(given);
-            install.args(["--host", "pi"].into_iter().filter(|_| given.is_none()));
+            // With a key, viewers are found.
+            let host = ["--host", "pi"].into_iter();
+            install.args(host.filter(|_| given.is_none() && !keyed));
             if keyed {
                 install.arg("--key").arg(&key);
             }
@@ -238,8 +240,8 @@ fn a_service_is_started_again_however_it_ended_but_for_wrong_options() {
 #[test]
 fn a_service_that_could_not_work_is_refused() {
     for (wrong, said) in [
-        ("--res 640x480", "--host is missing"),
-        ("pi-send", "--host is missing"),
+        ("--res 640x480", "--listen or --key is missing"),
+        ("pi-send", "--host, --listen or --key is missing"),
         ("--host pi --name my\tgarden", "no spaces"),
         ("--host pi --name $HOME", "no spaces"),
         ("--host pi --stats json", "--stats"),

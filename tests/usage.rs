@@ -41,6 +41,10 @@ const PI_SEND: &[Row] = &[
     (&["--listen", "8000"], "ADDRESS:PORT"),
     (&["--listen"], "cannot be used with"),
     (&["--allow", "10.0.0.1"], "--listen"),
+    (&["--announce"], "add --listen"),
+    (&["--no-announce", "--announce"], "cannot be used with"),
+    (&["--list-viewers=xml"], "table, json"),
+    (&["--host", "auto", "--host", "pi"], "leave the others out"),
     (&["--port", "0"], "1..=65535"),
     (&["--port", "65536"], "1..=65535"),
     (&["--port", "9000", "--host", "pi:8000"], "--port 9000"),
@@ -128,6 +132,9 @@ const VIEW_RECV: &[Row] = &[
     (&["--bind", "localhost:8000"], "ADDRESS:PORT"),
     (&["--bind", ":65536"], "ADDRESS:PORT"),
     (&["--connect", "pi:0"], "HOST:PORT or [IPv6]:PORT"),
+    (&["--announce", "--connect", "pi"], "add --bind"),
+    (&["--no-announce", "--announce"], "cannot be used with"),
+    (&["--list-cameras=xml"], "table, json"),
     (&["--allow", "10.0.0.0/33"], "ADDRESS/BITS"),
     (&["--allow", "10.0.0.1", "--connect", "pi"], "add --bind"),
     (&["--allow", "garden"], "ADDRESS/BITS"),
@@ -259,15 +266,18 @@ fn wrong_usage_of_view_recv_says_what_was_expected() {
 #[test]
 fn times_and_sizes_are_written_one_way_for_every_option() {
     // What does not go together is said once each value was understood.
-    let understood = |mut command: Command, words: &str| {
-        let output = output(&mut command);
+    let understood = |command: &mut Command, words: &str| {
+        let output = output(command);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains(words), "{command:?}: {said}");
     };
-    let send = |args: &[&str]| understood(pi_send(args), "--host is missing");
+    let send = |args: &[&str]| {
+        let mut command = pi_send(args);
+        understood(command.args(["--host", "0.0.0.0"]), "--host 0.0.0.0");
+    };
     let view = |args: &[&str]| {
         let mut command = view_recv(args);
-        command.args(["--headless", "--fullscreen"]);
+        let command = command.args(["--headless", "--fullscreen"]);
         understood(command, "--headless opens none");
     };
     for time in ["2", "2.5", "2500ms", "2s", "2min", "1h"] {

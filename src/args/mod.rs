@@ -38,6 +38,34 @@ pub struct KeyArgs {
     pub new_key: Option<PathBuf>,
 }
 
+/// Whether a listener can be found.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct AnnounceArgs {
+    /// Announce this listener on the local network, so that others find it [default: pi-send --listen, and view-recv with
+    /// a key]
+    #[arg(long)]
+    announce: bool,
+
+    /// Do not announce it
+    #[arg(long, conflicts_with = "announce")]
+    no_announce: bool,
+}
+
+impl AnnounceArgs {
+    /// Whether a listener is announced, which is so by default, or not.
+    pub fn wants(&self, by_default: bool) -> bool {
+        self.announce || by_default && !self.no_announce
+    }
+
+    /// What is wrong with it where nobody listens.
+    fn without_listener(&self, listen: &str) -> Option<String> {
+        self.announce.then(|| {
+            format!("--announce is for who listens, and others dial: add {listen}, or leave it out")
+        })
+    }
+}
+
 /// What a program reports while it runs.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Statistics")]

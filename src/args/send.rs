@@ -13,7 +13,7 @@ use ipnet::IpNet;
 
 use crate::args::camera::CameraArgs;
 use crate::args::rpicam::RpicamArgs;
-use crate::args::{KeyArgs, StatisticsArgs, units};
+use crate::args::{AnnounceArgs, KeyArgs, StatisticsArgs, units};
 use crate::camera;
 use crate::jpeg::markers::MAX_SIDE;
 use crate::net::DEFAULT_PORT;
@@ -21,6 +21,7 @@ use crate::net::dial::Target;
 use crate::net::listen::{Bind, bind, network};
 use crate::picture::Turn;
 use crate::protocol::stamp::{FPS, Name};
+use crate::report::ListFormat;
 use crate::send::source::Source;
 use crate::send::{self, Config};
 use crate::source::{Delivery, stream, test_picture};
@@ -38,7 +39,7 @@ pub struct Options {
         long,
         alias = "connect",
         value_name = "HOST[:PORT]",
-        help = "Where view-recv listens: a name, an IPv4 address or [IPv6], with :PORT where it is not 8000; repeatable, for several receivers"
+        help = "Where view-recv listens: a name, an IPv4 address or [IPv6], with :PORT where it is not 8000; repeatable, for several receivers; auto: the only one that is announced on the local network [default with --key: all there that have the same key]"
     )]
     pub host: Vec<String>,
 
@@ -62,6 +63,14 @@ pub struct Options {
     /// TCP port [default: 8000]
     #[arg(long, allow_negative_numbers = true, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
+
+    #[command(flatten)]
+    announce: AnnounceArgs,
+
+    /// List the viewers that are announced on the local network, then exit: as a table or as json
+    #[arg(long, value_name = "table|json", num_args = 0..=1, require_equals = true,
+          default_missing_value = "table", value_enum, hide_possible_values = true)]
+    pub list_viewers: Option<ListFormat>,
 
     #[command(flatten)]
     pub key: KeyArgs,
@@ -150,6 +159,7 @@ Examples:
   pi-send --host 192.168.1.159 --res 640x480 --vflip    the camera, upside down
   pi-send --host desktop:9000 --source test             a test picture, no camera needed
   pi-send --listen                                      for viewers that dial: view-recv --connect
+  pi-send --key garden.key                              to the viewers on the local network that have this key
   ffmpeg -re -i film.mp4 -f yuv4mpegpipe - | pi-send --host 192.168.1.159 --source -
 
 Exit status: 0 ended as asked, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.";
@@ -167,8 +177,12 @@ pub struct Plan {
 #[derive(Debug, Clone)]
 pub enum To {
     Hosts(Vec<Target>),
-    /// Viewers that dial: where, and from which networks.
-    Listen(Bind, Vec<IpNet>),
+    /// Whoever is announced: the only one, or all that have the key.
+    Found {
+        only: bool,
+    },
+    /// Viewers that dial: where, from which networks, and whether they find it announced.
+    Listen(Bind, Vec<IpNet>, bool),
 }
 
 impl Options {
@@ -219,6 +233,7 @@ impl Options {
                 "--allow {network} is for viewers that dial: give it with --listen, or leave it out"
             ));
         }
+        let is_auto = self.host.iter().any(|host| host == "auto");
         let several = match (self.listen, &self.host[..]) {
             (Some(_), _) if self.port.is_some() => {
                 return Err(
@@ -226,14 +241,14 @@ impl Options {
                 );
             }
             (Some(_), _) => Some("--listen"),
-            (None, []) => {
-                return Err(
-                    "--host is missing: give the address that view-recv prints, as in --host 192.168.1.159, or let \
-                     viewers dial this side: --listen"
-                        .into(),
-                );
+            (None, []) if self.no_retry => {
+                return Err("--no-retry is for who is named: give --host, or leave it out".into());
             }
+            (None, []) => Some("no --host"),
             (None, [_]) => None,
+            (None, _) if is_auto => {
+                return Err("--host auto is for the only viewer: leave the others out".into());
+            }
             (None, _) => Some("several --host"),
         };
         if let (Some(several), true) = (several, self.every_frame) {
@@ -242,7 +257,14 @@ impl Options {
             ));
         }
         if let Some(bind) = self.listen {
-            return Ok(To::Listen(bind, self.allow.clone()));
+            let is_announced = self.announce.wants(true);
+            return Ok(To::Listen(bind, self.allow.clone(), is_announced));
+        }
+        if let Some(line) = self.announce.without_listener("--listen") {
+            return Err(line);
+        }
+        if is_auto || self.host.is_empty() {
+            return Ok(To::Found { only: is_auto });
         }
         let targets = self.host.iter().map(|host| self.target(host));
         let targets: Vec<Target> = targets.collect::<Result<_, _>>()?;
@@ -271,10 +293,8 @@ impl Options {
                 "--port {port} beside --host {text}, which names port {in_host}: give the port once"
             ));
         }
-        Ok(Target {
-            host,
-            port: in_host.or(self.port).unwrap_or(DEFAULT_PORT),
-        })
+        let port = in_host.or(self.port).unwrap_or(DEFAULT_PORT);
+        Ok(Target::new(host, port))
     }
 
     fn source(&self) -> Result<Source, String> {
@@ -350,7 +370,10 @@ mod tests {
     #[test]
     fn wrong_usage_names_the_value_and_what_was_expected() {
         for (line, words) in [
-            ("--source test", "--host"),
+            ("--host a --announce", "--listen"),
+            ("--host auto --host a", "--host auto"),
+            ("--no-retry", "--host"),
+            ("--source - --every-frame", "--every-frame"),
             ("--host a:1 --port 2", "--port 2"),
             ("--host a --port 0", "--port"),
             ("--host a --res 640", "WIDTHxHEIGHT"),

@@ -5,22 +5,29 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use clap::Parser;
+use ipnet::IpNet;
+use pi_stream::Key;
 use pi_stream::args::send::{Options, Plan, To};
 use pi_stream::camera::{self, ListFormat};
+use pi_stream::net::find::{self, Announced, Finder, Found};
 use pi_stream::net::key_file;
-use pi_stream::net::listen::{self, Acceptor, Allowed};
+use pi_stream::net::listen::{self, Acceptor, Allowed, Bind};
 use pi_stream::net::reach::Reach;
 use pi_stream::protocol::encrypted::handshake::Role;
+use pi_stream::protocol::stamp::Name;
 use pi_stream::report::{Program, Severity, Statistics, shell};
 use pi_stream::send::event::Event;
 use pi_stream::send::source::{self, Failure, Source};
 use pi_stream::send::stats::{self, Counters};
 use pi_stream::send::{self, Receivers};
 use pi_stream::source::Feed;
+
+/// How often it is looked whether somebody is there whom to send to.
+const LOOK: Duration = Duration::from_millis(50);
 
 fn main() {
     let options = Options::parse();
@@ -30,6 +37,14 @@ fn main() {
         match list(&options.source, format) {
             Ok(()) => shell::end(0),
             Err(error) => fail(&start(), &error),
+        }
+    }
+    if let Some(format) = options.list_viewers {
+        let mut program = start();
+        let listed = find::list(Role::Receives, format == ListFormat::Json);
+        match listed.and_then(|listed| program.print(&listed)) {
+            Ok(()) => program.exit(),
+            Err(error) => program.fail(1, Some(&error)),
         }
     }
     if let Some(file) = &options.key.new_key {
@@ -50,9 +65,14 @@ fn main() {
 }
 
 fn fail(program: &Program, error: &anyhow::Error) -> ! {
-    let is_usage = error.downcast_ref().is_some_and(Failure::is_usage);
+    let is_usage = error.downcast_ref().is_some_and(Failure::is_usage) || error.is::<HostMissing>();
     program.fail(if is_usage { 2 } else { 1 }, Some(error.as_ref()))
 }
+
+/// Nobody to send to was named: whom there is.
+#[derive(Debug, thiserror::Error)]
+#[error("--host is missing: {0}, or let viewers dial this side: --listen")]
+struct HostMissing(String);
 
 /// `--list-cameras`.
 fn list(source: &str, format: ListFormat) -> anyhow::Result<()> {
@@ -76,17 +96,14 @@ fn use_tuning_file(plan: &Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whom it sends to, and where it listens for them.
-fn receivers(
-    to: To,
+/// Listens for viewers there.
+fn listen(
+    bind: Bind,
+    networks: &[IpNet],
     key: Option<&Path>,
     has_key: bool,
     program: &Program,
-) -> anyhow::Result<Receivers> {
-    let (bind, networks) = match to {
-        To::Hosts(targets) => return Ok(Receivers::Hosts(targets)),
-        To::Listen(bind, networks) => (bind, networks),
-    };
+) -> anyhow::Result<(Vec<Arc<Acceptor>>, Allowed)> {
     let acceptors = listen::listen(bind, Role::Sends)?;
     let bound: Vec<_> = acceptors
         .iter()
@@ -100,7 +117,7 @@ fn receivers(
     if let Some(line) = reach.line() {
         say(Severity::Info, line);
     }
-    let allowed = match Allowed::given(&networks) {
+    let allowed = match Allowed::given(networks) {
         Allowed::All if !has_key => {
             if !reach.is_local {
                 let line = "without --key and --allow, anyone in this machine's networks can watch";
@@ -110,14 +127,107 @@ fn receivers(
         }
         allowed => allowed,
     };
-    Ok(Receivers::Listen { acceptors, allowed })
+    Ok((acceptors, allowed))
+}
+
+/// Looks for viewers that are announced: the only one (`--host auto`), or all that have the key.
+/// `None` where it was to end before one was there.
+fn find(only: bool, key: Option<&Key>, program: &Program) -> anyhow::Result<Option<Receivers>> {
+    let say = |line: &str| program.console.say(Severity::Info, line);
+    let (own, lists_all) = (key.map(find::key_id), !only && key.is_none());
+    let chosen = Arc::new(OnceLock::<Name>::new());
+    let finder = Finder::start({
+        let chosen = Arc::clone(&chosen);
+        move |found| {
+            let is_chosen = chosen.get().is_none_or(|name| *name == found.name);
+            found.role == Role::Receives && is_chosen && (lists_all || found.key == own)
+        }
+    })?;
+    if !only && !lists_all {
+        say("looking for viewers that have the key");
+        return Ok(Some(Receivers::Found(finder)));
+    }
+    program.stop.sleep(find::LOOK);
+    if lists_all {
+        return Err(HostMissing(choice(&finder.found())).into());
+    }
+    let start = match key {
+        Some(_) => "view-recv with the same --key",
+        None => "view-recv --announce",
+    };
+    if finder.found().is_empty() && !program.stop.is_asked() {
+        say(&format!(
+            "no viewer is announced here yet, waiting for one: start {start}"
+        ));
+    }
+    while finder.found().is_empty() && !program.stop.sleep(LOOK) {}
+    let found = finder.found();
+    match &found[..] {
+        [] => Ok(None),
+        [one] => {
+            let _ = chosen.set(one.name.clone());
+            say(&format!("sending to {} ({})", one.name, one.addresses[0]));
+            Ok(Some(Receivers::Hosts(vec![finder.peer(one)])))
+        }
+        _ => {
+            let choice = choice(&found);
+            anyhow::bail!("--host auto: several viewers are announced here: {choice}")
+        }
+    }
+}
+
+/// What to type to send to those.
+fn choice(found: &[Found]) -> String {
+    let typed = found.iter().map(|found| {
+        let key = found.key.as_ref().map_or("", |_| " --key FILE");
+        format!("--host {}{key} for {}", found.addresses[0], found.name)
+    });
+    match found {
+        [] => "give the address that view-recv prints, as in --host 192.168.1.159".into(),
+        _ => format!("type {}", Vec::from_iter(typed).join(", ")),
+    }
+}
+
+/// Announces a listener.
+fn announce(
+    name: &Name,
+    bound: &[Arc<Acceptor>],
+    key: Option<&Key>,
+    program: &Program,
+) -> Option<find::Running> {
+    let announced = Announced {
+        role: Role::Sends,
+        name: name.clone(),
+        bound: bound.iter().map(|a| a.address).collect(),
+        key: key.map(find::key_id),
+    };
+    find::announce(announced).unwrap_or_else(|error| {
+        let line = format!("cannot announce this sender: {error}");
+        program.console.say(Severity::Warning, &line);
+        None
+    })
 }
 
 /// Sends until it is over.
 fn run(mut plan: Plan, key: Option<&Path>, program: &mut Program) -> anyhow::Result<()> {
     plan.sending.key = key_file::find(key)?;
-    let has_key = plan.sending.key.is_some();
-    let to = receivers(plan.to, key, has_key, program)?;
+    let (own_key, name) = (plan.sending.key.as_ref(), &plan.sending.name);
+    let has_key = own_key.is_some();
+    let mut announced = None;
+    let to = match plan.to {
+        To::Hosts(targets) => Receivers::Hosts(targets),
+        To::Found { only } => match find(only, own_key, program)? {
+            Some(found) => found,
+            None => return Ok(()),
+        },
+        To::Listen(bind, networks, is_announced) => {
+            let (acceptors, allowed) = listen(bind, &networks, key, has_key, program)?;
+            if is_announced {
+                announced = announce(name, &acceptors, own_key, program);
+            }
+            Receivers::Listen { acceptors, allowed }
+        }
+    };
     let feed = Arc::new(Feed::new(plan.delivery));
     let counters = Arc::new(Counters::default());
     let (counted, start) = (Arc::clone(&counters), Instant::now());
@@ -132,6 +242,7 @@ fn run(mut plan: Plan, key: Option<&Path>, program: &mut Program) -> anyhow::Res
     let stop = &program.stop;
     let sent = send::run(to, plan.sending, &feed, counters, stop, &report);
 
+    drop(announced);
     feed.end();
     let source = source.finish();
     statistics.finish();

@@ -15,22 +15,27 @@ use pi_stream::args::view::Options;
 use pi_stream::handoff::slot::Slot;
 use pi_stream::handoff::stop::{Reason, Stop};
 use pi_stream::net::DEFAULT_PORT;
+use pi_stream::net::dial::Target;
+use pi_stream::net::find::{self, Announced};
 use pi_stream::net::key_file;
 use pi_stream::net::listen::{self, Acceptor, Allowed, Bind};
-use pi_stream::net::reach::{Hint, Reach};
+use pi_stream::net::reach::{Hint, Reach, host_name};
 use pi_stream::picture::Bitmap;
 use pi_stream::protocol::encrypted::handshake::Role;
 use pi_stream::recv::admission;
 use pi_stream::recv::camera::{Rates, report};
 use pi_stream::recv::cameras::{Cameras, Config};
+use pi_stream::recv::decoder;
 use pi_stream::recv::event::Event;
 use pi_stream::recv::frame::Decoded;
 use pi_stream::recv::session::IdleTimeout;
-use pi_stream::recv::{decoder, dialling};
-use pi_stream::report::{Program, Severity, Statistics};
+use pi_stream::report::{ListFormat, Program, Severity, Statistics};
 use pi_stream::sinks::{self, Sinks};
 use pi_stream::window;
 use pi_stream::window::model::{self, Model};
+
+/// How often it is looked whether to go on looking for cameras.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// How long the last frames have to be decoded at the end: a large one takes its time on a small machine.
 const PATIENCE_AT_END: Duration = Duration::from_secs(1);
@@ -46,9 +51,10 @@ fn main() {
     let statistics = &options.statistics;
     let mut program = Program::start("view-recv", statistics.quiet, statistics.stats);
     pi_stream::jpeg::silence_caught_panics();
-    let ran = match &options.key.new_key {
-        Some(file) => make_key(file, &mut program),
-        None => run(options, &mut program),
+    let ran = match (options.list_cameras, &options.key.new_key) {
+        (Some(format), _) => list(format, &mut program),
+        (_, Some(file)) => make_key(file, &mut program),
+        _ => run(options, &mut program),
     };
     match ran {
         Ok(true) => program.exit(),
@@ -63,9 +69,17 @@ fn make_key(file: &Path, program: &mut Program) -> anyhow::Result<bool> {
     Ok(true)
 }
 
+/// `--list-cameras`.
+fn list(format: ListFormat, program: &mut Program) -> anyhow::Result<bool> {
+    let listed = find::list(Role::Sends, format == ListFormat::Json)?;
+    program.print(&listed)?;
+    Ok(true)
+}
+
 /// Runs to the end; `false` where that is not as it was asked for, and what failed has been said.
 fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let key = key_file::find(options.key.key.as_deref())?;
+    let key_id = key.as_ref().map(find::key_id);
     let bind = options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT });
     let acceptors = match options.listens() {
         true => listen::listen(bind, Role::Receives)?,
@@ -95,18 +109,14 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let cameras = Arc::new(Cameras::new(config(&options, key), Some(sink), stop, tell));
 
     let reach = tell_where(&options, &acceptors, program);
-    let dialled = dialling::start(&options.connect, &cameras)?;
     let pictures = Arc::new(Slot::new());
+    let for_finding = Arc::clone(&model);
     let model = model.get_or_init(|| {
         let (cameras, sinks) = (Arc::clone(&cameras), Arc::clone(&sinks));
-        Model::new(
-            cameras,
-            sinks,
-            Arc::clone(&pictures),
-            reach.clone(),
-            dialled,
-        )
+        Model::new(cameras, sinks, Arc::clone(&pictures), reach.clone())
     });
+    dial(&options.connect, &for_finding, program)?;
+    let announced = announce(&options, &acceptors, key_id, program);
     let started = Instant::now();
     start(program, &cameras, &pictures, &acceptors, &options)?;
     let hint = reach.map(|reach| reach.hint);
@@ -120,6 +130,7 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     };
     let time_was_up = !options.duration.is_zero() && started.elapsed() >= options.duration;
     stop.ask(Reason::Done);
+    drop(announced);
     end(stop, &cameras, &pictures, &sinks);
     statistics.finish();
     shown?;
@@ -148,9 +159,60 @@ fn tell_where(options: &Options, acceptors: &[Arc<Acceptor>], program: &Program)
         say(line);
     }
     for target in &options.connect {
-        say(format!("connecting to {target}"));
+        say(match target.is_auto() {
+            true => "looking for cameras that are announced here".into(),
+            false => format!("connecting to {target}"),
+        });
     }
     reach
+}
+
+/// Dials the senders that were given, and those that are found (`auto`).
+fn dial(connect: &[Target], model: &Arc<OnceLock<Model>>, program: &Program) -> io::Result<()> {
+    let own = model.get().expect("it has been made");
+    let named = connect.iter().filter(|target| !target.is_auto());
+    named.cloned().try_for_each(|target| own.dial(target))?;
+    if !connect.iter().any(Target::is_auto) {
+        return Ok(());
+    }
+    let (finder, model) = (own.find()?, Arc::clone(model));
+    let (stop, console) = (Arc::clone(&program.stop), Arc::clone(&program.console));
+    let thread = thread::Builder::new().name("finding".into());
+    let thread = thread.spawn(move || {
+        while !stop.is_asked() {
+            let found = finder.next(find::MAX_PEERS, Instant::now() + LOOK);
+            let dialled = found
+                .zip(model.get())
+                .map(|(found, model)| model.dial(found));
+            if let Some(Err(error)) = dialled {
+                console.say(Severity::Warning, &format!("cannot connect: {error}"));
+            }
+        }
+    });
+    thread.map(drop)
+}
+
+/// Announces this viewer, where that is wanted.
+fn announce(
+    options: &Options,
+    acceptors: &[Arc<Acceptor>],
+    key: Option<String>,
+    program: &Program,
+) -> Option<find::Running> {
+    if acceptors.is_empty() || !options.announce.wants(key.is_some()) {
+        return None;
+    }
+    let announced = Announced {
+        role: Role::Receives,
+        name: host_name(),
+        bound: acceptors.iter().map(|a| a.address).collect(),
+        key,
+    };
+    find::announce(announced).unwrap_or_else(|error| {
+        let line = format!("cannot announce this viewer: {error}");
+        program.console.say(Severity::Warning, &line);
+        None
+    })
 }
 
 fn config(options: &Options, key: Option<Key>) -> Config {

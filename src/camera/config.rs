@@ -33,15 +33,6 @@ pub(crate) struct Setting {
     pub(crate) value: String,
 }
 
-/// How cameras are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum ListFormat {
-    /// For people.
-    Table,
-    /// For programs: an array of objects.
-    Json,
-}
-
 impl Setting {
     pub(crate) fn new(asked: Option<String>, control: &str, value: impl Into<String>) -> Setting {
         Setting {

@@ -5,8 +5,9 @@ mod config;
 
 use std::path::Path;
 
+pub use self::config::CameraConfig;
 pub(crate) use self::config::Setting;
-pub use self::config::{CameraConfig, ListFormat};
+pub use crate::report::ListFormat;
 use crate::report::Severity;
 use crate::source::Feed;
 

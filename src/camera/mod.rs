@@ -33,13 +33,14 @@ mod thinner;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+pub use self::config::CameraConfig;
 pub(crate) use self::config::Setting;
-pub use self::config::{CameraConfig, ListFormat};
 pub use self::environment::use_tuning_file;
 pub use self::error::CameraError;
 pub use self::list::list;
 use self::select::Names;
 use self::session::Session;
+pub use crate::report::ListFormat;
 use crate::report::Severity;
 use crate::source::{CloseAtEnd, Feed};
 

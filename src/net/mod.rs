@@ -6,6 +6,7 @@
 //! listen ─┘            └─ link/receiving   frames in, acks out
 //!   └ admission: candidates
 //!
+//! find    who is there, and telling others that we are (mDNS)
 //! path    what the kernel knows of a link's path    sliding   the best value of the last while
 //! reach   what to type to connect here          key_file  a key's file
 //! ```
@@ -14,6 +15,8 @@
 
 pub(crate) mod admission;
 pub mod dial;
+#[cfg(any(feature = "send", feature = "view"))]
+pub mod find;
 pub mod key_file;
 pub(crate) mod link;
 pub mod listen;

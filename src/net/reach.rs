@@ -8,7 +8,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use super::DEFAULT_PORT;
+use super::find::is_bridge;
 use crate::protocol::encrypted::handshake::Role;
+use crate::protocol::stamp::Name;
+
+/// This computer's name, as far as names can have it.
+pub fn host_name() -> Name {
+    let host = gethostname::gethostname();
+    let name = Name::reduced(&host.to_string_lossy());
+    name.unwrap_or_else(|| "pi".parse().expect("a valid name"))
+}
 
 /// What to tell somebody who wants to connect here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,14 +148,6 @@ fn reachable(bound: IpAddr) -> Vec<IpAddr> {
         .filter_map(|ip| Some((rank(ip)?, ip)))
         .collect();
     found.into_iter().map(|(_, ip)| ip).collect()
-}
-
-/// Interfaces of docker, podman, libvirt, LXC, Hyper-V and the like: no other machine sees their addresses.
-fn is_bridge(name: &str) -> bool {
-    const PREFIXES: [&str; 10] = [
-        "docker", "br-", "veth", "virbr", "vmnet", "lxc", "lxd", "cni", "podman", "vEth",
-    ];
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// How likely another machine reaches this address, likeliest lowest; `None` where it cannot, or only

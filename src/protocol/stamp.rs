@@ -29,7 +29,7 @@ pub(crate) const FPS: RangeInclusive<f64> = 0.01..=1000.0;
 
 /// A sender's name: letters, digits, `.`, `_`, `-`; 1 to [`MAX_NAME`] of them, no dot first. Safe in
 /// a file name, a title and a terminal.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
 
 /// Why a text is no [`Name`].

@@ -29,6 +29,15 @@ pub use console::Console;
 pub use program::Program;
 pub use statistics::{Statistics, Stats};
 
+/// How things are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ListFormat {
+    /// For people.
+    Table,
+    /// For programs: an array of objects.
+    Json,
+}
+
 /// How much an event matters, the gravest first; the numbers are syslog's, which journald reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {

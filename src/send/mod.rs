@@ -35,7 +35,9 @@ use self::stats::Counters;
 use crate::handoff::lock::lock;
 use crate::handoff::stop::Stop;
 use crate::net::dial::Target;
+use crate::net::find::Finder;
 use crate::net::listen::{Acceptor, Allowed};
+use crate::net::reach;
 use crate::protocol::encrypted::key::Key;
 use crate::protocol::stamp::Name;
 use crate::report::limit::RateLimit;
@@ -74,12 +76,10 @@ pub struct Config {
 impl Default for Config {
     /// pi-send's defaults: retries, this host's name, no end.
     fn default() -> Self {
-        let host = gethostname::gethostname();
         Config {
             key: None,
             retry: true,
-            name: Name::reduced(&host.to_string_lossy())
-                .unwrap_or_else(|| "pi".parse().expect("a valid name")),
+            name: reach::host_name(),
             fps: DEFAULT_FPS,
             quality: DEFAULT_QUALITY,
             min_quality: 30,
@@ -90,10 +90,11 @@ impl Default for Config {
 }
 
 /// Whom to send to.
-#[derive(Debug)]
 pub enum Receivers {
     /// These are dialled; at least one.
     Hosts(Vec<Target>),
+    /// Whoever is found is dialled.
+    Found(Finder),
     /// They dial.
     Listen {
         /// Where.
@@ -117,7 +118,7 @@ pub fn run(
     let limit = Mutex::new(match &to {
         Receivers::Hosts(_) => RateLimit::new(1, Duration::ZERO),
         // Others cause what is told.
-        Receivers::Listen { .. } => RateLimit::default(),
+        _ => RateLimit::default(),
     });
     let report = |event| {
         let Some(left_out) = lock(&limit).allow(Instant::now()) else {

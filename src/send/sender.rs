@@ -116,7 +116,7 @@ impl Sender {
         let feed = Arc::new(Feed::new(Delivery::NewestWins));
         let stop = Arc::new(Stop::new());
         let address = match &to {
-            Receivers::Hosts(_) => None,
+            Receivers::Hosts(_) | Receivers::Found(_) => None,
             Receivers::Listen { acceptors, .. } => acceptors.first().map(|a| a.address),
         };
         let thread = thread::Builder::new().name("sender".into()).spawn({

@@ -101,6 +101,9 @@ impl Viewer<'_> {
         while let Some(key) = self.surface.keys.next() {
             self.obey(key);
         }
+        if let Some(place) = self.surface.click().and_then(|at| self.scene.listed_at(at)) {
+            self.connect(place);
+        }
         if !self.surface.window.is_open() {
             self.end();
             return Ok(());
@@ -186,10 +189,31 @@ impl Viewer<'_> {
                     self.model.notify(way.into(), true);
                 }
             }
+            Key::Enter | Key::NumPadEnter => return self.connect(0),
+            Key::Key1
+            | Key::Key2
+            | Key::Key3
+            | Key::Key4
+            | Key::Key5
+            | Key::Key6
+            | Key::Key7
+            | Key::Key8
+            | Key::Key9 => {
+                return self.connect(key as usize - Key::Key1 as usize);
+            }
             _ => return,
         }
         // What the key did, or why it did nothing, is seen at once.
         (self.status_due, self.redraw_due) = (Instant::now(), Instant::now());
+    }
+
+    /// Connects to one of the cameras that are listed, or looks for some: while there is nothing to see.
+    fn connect(&mut self, place: usize) {
+        if self.scene.picture.is_none() {
+            self.model
+                .connect(place, self.scene.status.found.as_deref());
+            (self.status_due, self.redraw_due) = (Instant::now(), Instant::now());
+        }
     }
 
     /// Leaves the innermost of help, full screen and the program.

@@ -4,15 +4,19 @@
 //! without a live picture. All calls but [`Model::notify`] come from the window's thread; none of them
 //! waits for a disk or a socket, for the next frame would wait with it.
 
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::handoff::lock::lock;
 use crate::handoff::slot::Slot;
+use crate::net::dial::Target;
+use crate::net::find::{self, Finder, Found};
 use crate::net::reach::{Hint, Reach};
+use crate::protocol::encrypted::handshake::Role;
 use crate::recv::camera::{self, Counts, Rates};
 use crate::recv::cameras::Cameras;
-use crate::recv::dialling::Dialling;
+use crate::recv::dialling::{self, Dialling};
 use crate::recv::frame::Decoded;
 use crate::recv::session::Session;
 use crate::sinks::Sinks;
@@ -79,6 +83,8 @@ pub(crate) struct Status {
     pub(crate) listens: bool,
     /// What it dials, and why that gives no picture.
     pub(crate) dialled: Vec<(String, Option<String>)>,
+    /// Cameras that listen and can be dialled; `None` while nobody looks for them, or one was dialled.
+    pub(crate) found: Option<Vec<Found>>,
     /// What to type on the Pi, word for word, the likeliest line first.
     pub(crate) typed: Vec<String>,
     /// Whether only this machine can reach the program, so that it is to be typed here.
@@ -95,20 +101,20 @@ pub struct Model {
     /// The pictures to show.
     pub(super) pictures: Arc<Slot<Decoded>>,
     reach: Option<Reach>,
-    dialled: Vec<Arc<Dialling>>,
+    dialled: Mutex<Vec<Arc<Dialling>>>,
+    finder: Mutex<Option<Finder>>,
     opened: Instant,
     rates: Mutex<(Rates, Instant, (f64, f64))>,
     notification: Mutex<Option<(Instant, Notification)>>,
 }
 
 impl Model {
-    /// Shows `pictures`; `reach`, and what is `dialled`, are said while nobody sends.
+    /// Shows `pictures`; `reach` is said while nobody sends.
     pub fn new(
         cameras: Arc<Cameras>,
         sinks: Arc<Sinks>,
         pictures: Arc<Slot<Decoded>>,
         reach: Option<Reach>,
-        dialled: Vec<Arc<Dialling>>,
     ) -> Self {
         let now = Instant::now();
         Model {
@@ -116,7 +122,8 @@ impl Model {
             sinks,
             pictures,
             reach,
-            dialled,
+            dialled: Mutex::default(),
+            finder: Mutex::default(),
             opened: now,
             rates: Mutex::new((Rates::new(now), now, (0.0, 0.0))),
             notification: Mutex::default(),
@@ -128,6 +135,37 @@ impl Model {
         let until = Instant::now() + NOTIFICATION_FOR;
         *lock(&self.notification) = Some((until, Notification { text, is_error }));
         self.pictures.nudge();
+    }
+
+    /// Dials a sender that listens, until the program ends.
+    pub fn dial(&self, target: Target) -> io::Result<()> {
+        let dialled = dialling::start(&[target], &self.cameras)?;
+        lock(&self.dialled).extend(dialled);
+        self.pictures.nudge();
+        Ok(())
+    }
+
+    /// Looks for cameras that listen and have the same key.
+    pub fn find(&self) -> io::Result<Finder> {
+        let mut finder = lock(&self.finder);
+        if finder.is_none() {
+            let key = self.cameras.config.key.as_ref().map(find::key_id);
+            let started = Finder::start(move |f| f.role == Role::Sends && f.key == key);
+            *finder = Some(started?);
+        }
+        Ok(finder.clone().expect("it was started"))
+    }
+
+    /// Connects to the camera that is shown at this place of the list, where there is one; without a list, looks for some.
+    pub(super) fn connect(&self, place: usize, shown: Option<&[Found]>) {
+        let chosen = shown.unwrap_or_default().get(place);
+        let done = self.find().and_then(|finder| match chosen {
+            Some(found) => self.dial(finder.peer(found)),
+            None => Ok(()),
+        });
+        if let Err(error) = done {
+            self.notify(format!("Cannot look for cameras: {error}"), true);
+        }
     }
 
     pub(super) fn status(&self) -> Status {
@@ -145,6 +183,7 @@ impl Model {
             let failure = lock(&dialling.failure).clone();
             (dialling.target.to_string(), failure)
         };
+        let (dialled, finder) = (lock(&self.dialled), lock(&self.finder));
         let waits = newest.is_none() && now >= self.opened + HINT_AFTER;
         let mut notification = lock(&self.notification);
         notification.take_if(|(until, _)| *until <= now);
@@ -163,7 +202,11 @@ impl Model {
             skipped: counts.skipped,
             recording_since: self.sinks.recording_since(),
             listens: reach.is_some(),
-            dialled: self.dialled.iter().map(told).collect(),
+            found: finder
+                .as_ref()
+                .filter(|_| dialled.is_empty())
+                .map(Finder::found),
+            dialled: dialled.iter().map(told).collect(),
             typed: reach.map_or(Vec::new(), |reach| reach.typed.clone()),
             is_local: reach.is_some_and(|reach| reach.is_local),
             hint: reach.filter(|_| waits).map(|reach| reach.hint.clone()),

@@ -4,7 +4,8 @@
 
 use std::time::Instant;
 
-use embedded_graphics::geometry::{AnchorPoint, Size};
+use embedded_graphics::geometry::{AnchorPoint, Point, Size};
+use embedded_graphics::primitives::Rectangle;
 
 use super::bitmap;
 use super::geometry::within;
@@ -38,6 +39,8 @@ pub(super) struct Scene {
     /// Whether the figures are shown.
     pub(super) overlay: bool,
     pub(super) help: bool,
+    /// Where the cameras are listed that can be dialled.
+    listed: Option<Rectangle>,
     /// What is shown where it is not the picture as it is.
     drawn: Bitmap,
     turned: Bitmap,
@@ -114,7 +117,17 @@ impl Scene {
         self.turn == Turn::NONE && fits && live && !words && !news
     }
 
-    fn draw_words(&self, canvas: &mut Canvas<'_>, density: u32, now: Instant) {
+    /// Which of the cameras that are listed stands there, if one does.
+    pub(super) fn listed_at(&self, at: Point) -> Option<usize> {
+        let area = self
+            .listed
+            .filter(|area| area.contains(at) && self.picture.is_none())?;
+        let rows = words::found(&self.status).len();
+        let from_top = (at.y - area.top_left.y) as usize;
+        (from_top * rows).checked_div(area.size.height as usize)
+    }
+
+    fn draw_words(&mut self, canvas: &mut Canvas<'_>, density: u32, now: Instant) {
         let window = canvas.area().size;
         let mut panels = Panels::new(canvas, density);
         if let Some(Notification { text, is_error }) = &self.status.notification {
@@ -134,6 +147,7 @@ impl Scene {
         if self.help {
             panels.help(&words::help());
         } else if self.picture.is_none() {
+            self.listed = panels.put(AnchorPoint::BottomCenter, &words::found(&self.status));
             panels.waiting(&words::waiting(&self.status));
         } else if self.overlay {
             panels.put(AnchorPoint::TopLeft, &words::overlay(&self.status, window));

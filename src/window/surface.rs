@@ -4,8 +4,8 @@
 //! full screen, and a shorter way for the pixels; each of these works or does not, by itself. Everything
 //! runs on the window's thread and blocks on the window system alone.
 
-use embedded_graphics::geometry::Size;
-use minifb::{ScaleMode, WindowOptions};
+use embedded_graphics::geometry::{Point, Size};
+use minifb::{MouseButton, MouseMode, ScaleMode, WindowOptions};
 
 use super::keys::Keys;
 use super::x11::Desktop;
@@ -52,6 +52,7 @@ pub(super) struct Surface {
     given: Size,
     pub(super) keys: Keys,
     focused: bool,
+    is_pressed: bool,
     /// The size of what is in it.
     shown: Size,
 }
@@ -82,6 +83,7 @@ impl Surface {
             given,
             keys,
             focused: false,
+            is_pressed: false,
             shown: Size::zero(),
         };
         if size.is_none() && surface.density > 1 {
@@ -99,6 +101,14 @@ impl Surface {
             self.keys.let_go();
         }
         self.focused = focused;
+    }
+
+    /// Where the left mouse button went down since it was asked last.
+    pub(super) fn click(&mut self) -> Option<Point> {
+        let was_pressed = self.is_pressed;
+        self.is_pressed = self.window.get_mouse_down(MouseButton::Left);
+        let (x, y) = self.window.get_unscaled_mouse_pos(MouseMode::Discard)?;
+        (self.is_pressed && !was_pressed).then(|| Point::new(x as i32, y as i32))
     }
 
     /// Its size as far as events were heard; each side at least 1.

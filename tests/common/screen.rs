@@ -60,13 +60,18 @@ impl Screen {
 
     /// Presses and releases a key, for whatever window is below the pointer.
     pub fn press(&self, key: &str) {
+        self.xdotool(&["key", key]);
+    }
+
+    /// Does with keys and pointer what xdotool is told.
+    pub fn xdotool(&self, words: &[&str]) {
         let status = Command::new("xdotool")
-            .args(["key", key])
+            .args(words)
             .env("DISPLAY", &self.display)
             .stdout(Stdio::null())
             .status()
             .expect("xdotool starts (Debian: apt install xdotool)");
-        assert!(status.success(), "xdotool key {key}: {status}");
+        assert!(status.success(), "xdotool {words:?}: {status}");
     }
 
     /// Does what a window manager does when the close button of the only window is pressed.

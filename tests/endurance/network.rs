@@ -64,19 +64,24 @@ fn is_root() -> bool {
     uids.and_then(|uids| uids.split_whitespace().nth(1)) == Some("0")
 }
 
+/// Makes the world ready for hosts; only inside.
+pub fn enter() {
+    assert!(
+        std::env::var_os(INSIDE).is_some(),
+        "only in a world of its own"
+    );
+    // Where iproute2 keeps the names of namespaces.
+    run("mount", "-t tmpfs none /run");
+    ip("link set lo up");
+}
+
 /// The three hosts.
 pub struct Network(());
 
 impl Network {
     /// Builds them; only inside.
     pub fn build() -> Network {
-        assert!(
-            std::env::var_os(INSIDE).is_some(),
-            "only in a world of its own"
-        );
-        // Where iproute2 keeps the names of namespaces.
-        run("mount", "-t tmpfs none /run");
-        ip("link set lo up");
+        enter();
         std::fs::write("/proc/sys/net/ipv4/ip_forward", "1").expect("the world is ours");
         let network = Network(());
         network.add_host(GARDEN, 1);
@@ -142,7 +147,7 @@ impl Network {
     }
 }
 
-fn ip(words: &str) {
+pub fn ip(words: &str) {
     run("ip", words);
 }
 

@@ -12,11 +12,12 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser};
 use ipnet::IpNet;
 
-use crate::args::{KeyArgs, StatisticsArgs, units};
+use crate::args::{AnnounceArgs, KeyArgs, StatisticsArgs, units};
 use crate::net::dial::Target;
 use crate::net::listen::{Bind, bind, network};
 use crate::picture::Turn;
 use crate::recv::session::IdleTimeout;
+use crate::report::ListFormat;
 use crate::sinks::record::config::Config;
 use crate::sinks::{files, snapshot};
 
@@ -50,13 +51,22 @@ pub struct Options {
     #[arg(long, alias = "listen", value_name = "ADDRESS:PORT", value_parser = bind)]
     pub bind: Option<Bind>,
 
-    /// Dial a sender that listens (pi-send --listen), instead of listening; repeatable. With --bind it does both
+    /// Dial a sender that listens (pi-send --listen), instead of listening; repeatable; auto: all that are announced on
+    /// the local network, and have the same key. With --bind it does both
     #[arg(long, value_name = "HOST[:PORT]", value_parser = Target::parse)]
     pub connect: Vec<Target>,
 
     /// Accept senders from these addresses only; repeatable [default: from any address]
     #[arg(long, value_name = "ADDRESS[/BITS]", value_parser = network)]
     pub allow: Vec<IpNet>,
+
+    #[command(flatten)]
+    pub announce: AnnounceArgs,
+
+    /// List the cameras that are announced on the local network, then exit: as a table or as json
+    #[arg(long, value_name = "table|json", num_args = 0..=1, require_equals = true,
+          default_missing_value = "table", value_enum, hide_possible_values = true)]
+    pub list_cameras: Option<ListFormat>,
 
     #[command(flatten)]
     pub key: KeyArgs,
@@ -174,6 +184,7 @@ pub struct RecordingArgs {
 const EXAMPLES: &str = "\
 Examples:
   view-recv                                  show what comes to port 8000 of any address
+  view-recv --connect auto                   show the camera that is announced on the local network
   view-recv --bind :9000 --allow 192.168.1.0/24
   view-recv --headless --record garden.mkv --segment 1h --keep 24
   view-recv --headless --output - |
@@ -205,7 +216,10 @@ impl Options {
                 "--allow {network} is for senders that dial, and --connect alone listens to none: add --bind, or leave it out"
             ));
         }
-        Ok(())
+        match self.announce.without_listener("--bind") {
+            Some(line) if !self.listens() => conflict(line),
+            _ => Ok(()),
+        }
     }
 
     /// Whether it listens.

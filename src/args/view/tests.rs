@@ -64,6 +64,7 @@ fn wrong_usage_names_the_value_and_what_was_expected() {
         ("--output file", "'-'"),
         ("--keep 3", "--record"),
         ("--snapshot-every 0", "--snapshot-every"),
+        ("--connect a --announce", "--bind"),
     ] {
         let error = parse(line).expect_err(line);
         assert_eq!(error.exit_code(), 2, "{line}");

@@ -15,7 +15,7 @@
 mod memory;
 mod target;
 
-pub use self::target::Target;
+pub use self::target::{Addresses, Target};
 
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -210,6 +210,9 @@ impl Dialer {
 }
 
 fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
+    if let Some(Addresses(now)) = &target.found {
+        return Ok(now());
+    }
     let addresses = (target.host.as_str(), target.port).to_socket_addrs()?;
     let addresses: Vec<SocketAddr> = addresses.take(MAX_ADDRESSES).collect();
     match addresses.is_empty() {
@@ -308,8 +311,7 @@ mod tests {
     use std::sync::mpsc::channel;
 
     fn target(host: &str, port: u16) -> Target {
-        let host = host.to_owned();
-        Target { host, port }
+        Target::new(host.to_owned(), port)
     }
 
     fn dialling(target: Target) -> Arc<Dialer> {

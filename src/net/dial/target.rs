@@ -1,8 +1,9 @@
 //! Where to dial, and how people write it.
 
 use std::fmt;
-use std::net::Ipv6Addr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::num::NonZeroU16;
+use std::sync::Arc;
 
 use crate::net::DEFAULT_PORT;
 
@@ -13,7 +14,27 @@ pub struct Target {
     pub host: String,
     /// The TCP port.
     pub port: u16,
+    /// Where that is, of somebody who was found; of others, the system's resolver knows.
+    pub found: Option<Addresses>,
 }
+
+/// The addresses of somebody who was found, as they are now.
+#[derive(Clone)]
+pub struct Addresses(pub Arc<dyn Fn() -> Vec<SocketAddr> + Send + Sync>);
+
+impl fmt::Debug for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries((self.0)()).finish()
+    }
+}
+
+impl PartialEq for Addresses {
+    fn eq(&self, other: &Addresses) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Addresses {}
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -25,11 +46,22 @@ impl fmt::Display for Target {
 }
 
 impl Target {
+    /// A host whose name, or address, the system knows.
+    pub(crate) fn new(host: String, port: u16) -> Target {
+        let found = None;
+        Target { host, port, found }
+    }
+
+    /// Whether it stands for whoever is found: `auto`.
+    pub fn is_auto(&self) -> bool {
+        self.host == "auto"
+    }
+
     /// The same, with the default port where none is given; an error says what was expected.
     pub fn parse(text: &str) -> Result<Target, &'static str> {
         let (host, port) = Target::split(text).ok_or("expected HOST, HOST:PORT or [IPv6]:PORT")?;
         let port = port.unwrap_or(DEFAULT_PORT);
-        Ok(Target { host, port })
+        Ok(Target::new(host, port))
     }
 
     /// `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT`; a bare IPv6 address too.

@@ -60,7 +60,7 @@ impl Key {
     }
 
     /// What tells it from others, and nothing of itself.
-    pub(super) fn id(&self) -> [u8; 4] {
+    pub(crate) fn id(&self) -> [u8; 4] {
         let hash = DefaultResolver.resolve_hash(&HashChoice::Blake2s);
         let (mut hash, mut out) = (hash.expect("snow is built with it"), [0; 32]);
         hash.input(b"pi-stream-key-id-1");

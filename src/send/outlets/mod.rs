@@ -23,7 +23,8 @@ use self::outlet::Outlet;
 use crate::handoff::slot::Wake;
 use crate::handoff::stop::Stop;
 use crate::net::admission::{self, Admission};
-use crate::net::dial::Dialer;
+use crate::net::dial::{Dialer, Target};
+use crate::net::find::{self, Finder};
 use crate::net::link::Link;
 use crate::net::listen::Allowed;
 use crate::protocol::encrypted::handshake::Role;
@@ -48,6 +49,11 @@ pub(super) struct Shared<'a> {
 }
 
 impl Shared<'_> {
+    fn dial(&self, host: Target) -> Arc<Dialer> {
+        let key = self.config.key.clone();
+        Arc::new(Dialer::new(host, Role::Sends, key))
+    }
+
     /// When sending ends by itself, as far as is known.
     fn deadline(&self) -> Option<Instant> {
         let duration = self.config.duration?;
@@ -71,17 +77,16 @@ enum News {
     Ended(usize, Result<(), SendError>),
 }
 
-/// Sends to all of those, until the last one is over; where receivers dial, until nothing more is wanted.
+/// Sends to all of those, until the last one is over; where receivers dial or are found, until nothing more is wanted.
 pub(super) fn run(shared: &Shared<'_>, to: Receivers) -> Result<(), SendError> {
-    let (mut hosts, acceptors, allowed) = match to {
-        Receivers::Hosts(hosts) => (hosts, Vec::new(), Allowed::All),
-        Receivers::Listen { acceptors, allowed } => (Vec::new(), acceptors, allowed),
+    let is_open = !matches!(to, Receivers::Hosts(_));
+    let (mut hosts, finder, acceptors, allowed) = match to {
+        Receivers::Hosts(hosts) => (hosts, None, Vec::new(), Allowed::All),
+        Receivers::Found(finder) => (Vec::new(), Some(finder), Vec::new(), Allowed::All),
+        Receivers::Listen { acceptors, allowed } => (Vec::new(), None, acceptors, allowed),
     };
-    let listens = !acceptors.is_empty();
-    let key = &shared.config.key;
-    let dial = |host| Some(Arc::new(Dialer::new(host, Role::Sends, key.clone())));
-    if hosts.len() == 1 && !listens {
-        let only = dial(hosts.remove(0));
+    if hosts.len() == 1 {
+        let only = Some(shared.dial(hosts.remove(0)));
         return Outlet::new(shared, shared.counters.join(), only).run(None);
     }
     let (tell, news) = mpsc::sync_channel(BACKLOG);
@@ -89,7 +94,8 @@ pub(super) fn run(shared: &Shared<'_>, to: Receivers) -> Result<(), SendError> {
         shared,
         allowed,
         admission: Arc::new(Admission::new(0)),
-        listens,
+        is_open,
+        finder,
         tell: tell.clone(),
     };
     let result = thread::scope(|scope| {
@@ -101,11 +107,8 @@ pub(super) fn run(shared: &Shared<'_>, to: Receivers) -> Result<(), SendError> {
             }
             told.is_ok()
         });
-        let start = |host| {
-            let (receiver, dialer) = (shared.counters.join(), dial(host));
-            outlets.spawn(scope, || outlets.send(receiver, dialer, None))
-        };
-        let started = listened.and_then(|()| hosts.into_iter().try_for_each(start));
+        let mut hosts = hosts.into_iter();
+        let started = listened.and_then(|()| hosts.try_for_each(|host| outlets.dial(scope, host)));
         let started = started.map_err(SendError::Thread);
         let result = started.and_then(|()| outlets.run(scope, &news));
         if result.is_err() {
@@ -127,7 +130,9 @@ struct Outlets<'a> {
     shared: &'a Shared<'a>,
     allowed: Allowed,
     admission: Arc<Admission>,
-    listens: bool,
+    /// Whether others may come yet.
+    is_open: bool,
+    finder: Option<Finder>,
     tell: mpsc::SyncSender<News>,
 }
 
@@ -139,6 +144,15 @@ impl Outlets<'_> {
     ) -> io::Result<()> {
         let thread = thread::Builder::new().name("outlet".into());
         thread.spawn_scoped(scope, run).map(drop)
+    }
+
+    fn dial<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        host: Target,
+    ) -> io::Result<()> {
+        let (receiver, dialer) = (self.shared.counters.join(), self.shared.dial(host));
+        self.spawn(scope, || self.send(receiver, Some(dialer), None))
     }
 
     /// Sends to a receiver, until that is over.
@@ -172,7 +186,7 @@ impl Outlets<'_> {
                 Ok(News::Ended(receiver, ended)) => {
                     counters.leave(receiver);
                     // Without retries: the last one that is lost.
-                    if (ended.is_err() || !self.listens) && counters.close() {
+                    if (ended.is_err() || !self.is_open) && counters.close() {
                         return ended;
                     }
                     if let Err(error) = ended {
@@ -181,9 +195,14 @@ impl Outlets<'_> {
                 }
                 Err(_) => {}
             }
+            let found = self.finder.as_ref();
+            let found = found.and_then(|finder| finder.next(find::MAX_PEERS, Instant::now()));
+            if let Some(Err(error)) = found.map(|host| self.dial(scope, host)) {
+                report(Event::Exhausted(error));
+            }
             // The source is over once its last picture is taken, too.
             let is_closed = || stage.feed.slot.wait(Some(Instant::now())) == Wake::Closed;
-            if self.listens && (self.shared.is_over() || is_closed()) && counters.close() {
+            if self.is_open && (self.shared.is_over() || is_closed()) && counters.close() {
                 return Ok(());
             }
         }

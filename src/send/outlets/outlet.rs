@@ -369,6 +369,7 @@ mod tests {
     /// A dialler whose links are made like that.
     fn dialler(make: impl Fn() -> Arc<Link> + Send + Sync + 'static) -> Arc<Dialer> {
         let target = Target {
+            found: None,
             host: "10.0.0.1".to_owned(),
             port: 8000,
         };

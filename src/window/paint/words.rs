@@ -27,6 +27,10 @@ const KEYS: [(&str, &str); 10] = [
 /// As many lines to type as leave the smallest window room for a hint.
 const MOST_TYPED: usize = 5;
 
+/// As many cameras as there are keys for, in as many columns as the smallest window has.
+const MOST_FOUND: usize = 9;
+const MOST_COLUMNS: usize = 46;
+
 /// While nobody has sent yet: what is dialled, and what to type on the Pi.
 pub(crate) fn waiting(status: &Status) -> Vec<Line> {
     let mut lines = vec![Line::new(TITLE, "Waiting for a camera"), Line::empty()];
@@ -41,9 +45,29 @@ pub(crate) fn waiting(status: &Status) -> Vec<Line> {
         }
         listening(status, &mut lines);
     }
+    // Short, so that all of it is as large as it can be.
+    let look = match &status.found {
+        None if !status.dialled.is_empty() => None,
+        None => Some("Enter: look for cameras"),
+        Some(found) if found.is_empty() => Some("Looking for cameras"),
+        Some(_) => Some("1, Enter, click: connect"),
+    };
+    let look = look.map(|look| [Line::empty(), Line::new(QUIET, look)]);
+    lines.extend(look.into_iter().flatten());
     let keys = Line::new(QUIET, "H: all keys   Esc: close");
     lines.extend([Line::empty(), keys]);
     lines
+}
+
+/// The cameras that can be dialled, a line each: what is longer would be two.
+pub(crate) fn found(status: &Status) -> Vec<Line> {
+    let found = status.found.iter().flatten().zip(1..=MOST_FOUND);
+    let lines = found.map(|(found, number)| {
+        let mut text = format!("{number}  {:.20}  {}", found.name, found.addresses[0]);
+        text.truncate(MOST_COLUMNS);
+        Line::new(TYPED, text)
+    });
+    lines.collect()
 }
 
 /// What to type on the Pi, so that it dials.

@@ -1,0 +1,322 @@
+//! Finding each other: who listens announces itself by mDNS (DNS-SD, `_pi-stream._tcp.local.`), who dials looks for it.
+//!
+//! ```text
+//! announce ──┐                   ┌─ message  what is said, and what of it is believed
+//!            ├─▶ watch, a thread ┤
+//! Finder ◀───┘                   └─ sockets  one an interface and family: UDP 5353, beside avahi
+//!   └ a list, bounded ─▶ Peer: somebody to dial, wherever they are now      found  one of the list, and how it is shown
+//! ```
+//!
+//! Nothing of this runs, and no UDP socket is open, unless somebody is announced or a [`Finder`] was started; both end when
+//! they are dropped. Whatever comes from the network is bounded and cleaned before anybody sees it, and is a hint where to
+//! dial, never a proof of who is there: anybody on the network can announce anything. So who says
+//! that they are somebody else stands beside them: both are tried.
+//!
+//! Not by mdns-sd: it keeps every record that anybody sends, and as long as packets come it hears no command, not even to
+//! end: a flood of 2 million records in 12 s had it grow by 313 MB (0.21.7).
+
+mod found;
+mod message;
+mod sockets;
+mod watch;
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use self::found::MAX_ADDRESSES;
+use self::message::Announcer;
+use self::watch::Task;
+use crate::handoff::lock::{lock, wait_while};
+use crate::net::dial::{Addresses, Target};
+use crate::protocol::encrypted::handshake::Role;
+use crate::protocol::encrypted::key::Key;
+use crate::protocol::stamp::Name;
+
+pub use self::found::Found;
+pub(crate) use self::sockets::is_bridge;
+pub use self::watch::Running;
+
+/// How long a look around takes: within it, whoever is announced on an interface that is up has answered.
+pub const LOOK: Duration = Duration::from_millis(1500);
+
+/// How many are dialled at a time.
+pub const MAX_PEERS: usize = 8;
+
+/// How many are known at a time; further ones are not, until one of these has gone.
+const MAX_FOUND: usize = 64;
+
+/// What is announced of a listener.
+#[derive(Debug, Clone)]
+pub struct Announced {
+    pub role: Role,
+    /// Not unique.
+    pub name: Name,
+    /// Where it listens, all on one port.
+    pub bound: Vec<SocketAddr>,
+    /// The id of its key ([`key_id`]).
+    pub key: Option<String>,
+}
+
+/// Which key it is, as it is announced: nothing of the key itself.
+pub fn key_id(key: &Key) -> String {
+    format!("{:08x}", u32::from_be_bytes(key.id()))
+}
+
+/// A number that nobody else has: std's maps are seeded by the system.
+fn random() -> u64 {
+    RandomState::new().hash_one(std::process::id())
+}
+
+/// Announces a listener on every sensible interface, as long as what it returns lives; nothing where only this machine can
+/// reach it. An error where there is a network and nothing can be said on it.
+pub fn announce(announced: Announced) -> io::Result<Option<Running>> {
+    if announced.bound.iter().all(|at| at.ip().is_loopback()) {
+        return Ok(None);
+    }
+    let task = Task::Announce(Announcer::new(announced));
+    Running::start("announce", task).map(Some)
+}
+
+/// Looks around for [`LOOK`], and lists who is announced: for people, or for programs.
+pub fn list(role: Role, is_json: bool) -> io::Result<String> {
+    let finder = Finder::start(move |found| found.role == role)?;
+    thread::sleep(LOOK);
+    let found = finder.found();
+    Ok(if is_json {
+        found::json(&found)
+    } else {
+        found::table(&found)
+    })
+}
+
+/// Looks for those who are announced, as long as it or one of its peers lives.
+#[derive(Clone)]
+pub struct Finder {
+    list: Arc<List>,
+    _running: Arc<Running>,
+}
+
+impl Finder {
+    /// Starts to look for those who are wanted.
+    pub fn start(is_wanted: impl Fn(&Found) -> bool + Send + Sync + 'static) -> io::Result<Finder> {
+        let list = Arc::new(List {
+            is_wanted: Box::new(is_wanted),
+            known: Mutex::default(),
+            changed: Condvar::new(),
+        });
+        let _running = Arc::new(Running::start("find", Task::Find(Arc::clone(&list)))?);
+        Ok(Finder { list, _running })
+    }
+
+    /// Who is there now, by name.
+    pub fn found(&self) -> Vec<Found> {
+        let known = lock(&self.list.known);
+        let found = known.found.values();
+        found.map(|(_, found)| found.clone()).collect()
+    }
+
+    /// Somebody who is there and no peer yet, where there is room among so many; waits for them until then.
+    pub fn next(&self, most: usize, until: Instant) -> Option<Target> {
+        let known = lock(&self.list.known);
+        let is_nobody = |known: &mut Known| known.newcomer(most).is_none();
+        let known = wait_while(&self.list.changed, known, Some(until), is_nobody);
+        let newcomer = known.newcomer(most)?.clone();
+        drop(known);
+        Some(self.peer(&newcomer))
+    }
+
+    /// This one, to be dialled; once it is not announced any more, whoever is and is no peer.
+    pub fn peer(&self, found: &Found) -> Target {
+        let (finder, place) = (self.clone(), {
+            let peers = &mut lock(&self.list.known).peers;
+            peers.push(found.instance.clone());
+            peers.len() - 1
+        });
+        Target {
+            host: found.name.to_string(),
+            port: found.addresses[0].port(),
+            found: Some(Addresses(Arc::new(move || finder.list.addresses(place)))),
+        }
+    }
+}
+
+/// Who is there; written by the thread that looks, read by anybody.
+struct List {
+    is_wanted: Box<dyn Fn(&Found) -> bool + Send + Sync>,
+    known: Mutex<Known>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Known {
+    /// By their instances, with the time until which they are believed to be there.
+    found: BTreeMap<String, (Instant, Found)>,
+    /// The instances of the peers.
+    peers: Vec<String>,
+}
+
+impl List {
+    /// Somebody says that they are there for so long, or, where that is nothing, that they have gone.
+    fn put(&self, mut new: Found, lasting: Duration) {
+        let found = &mut lock(&self.known).found;
+        if lasting.is_zero() {
+            found.remove(&new.instance);
+        }
+        if lasting.is_zero() || !(self.is_wanted)(&new) {
+            return;
+        }
+        // One that ended without a word, and was started again.
+        found.retain(|instance, (_, old)| {
+            let is_same = old.name == new.name && old.addresses[0] == new.addresses[0];
+            *instance == new.instance || !is_same
+        });
+        if let Some((_, old)) = found.get(&new.instance) {
+            // By another of its interfaces, or somebody else says that they are this one: both are tried.
+            new.addresses.extend(&old.addresses);
+            let mut seen = HashSet::new();
+            new.addresses.retain(|address| seen.insert(*address));
+            new.addresses.truncate(MAX_ADDRESSES);
+        } else if found.len() >= MAX_FOUND {
+            return;
+        }
+        found.insert(new.instance.clone(), (Instant::now() + lasting, new));
+        self.changed.notify_all();
+    }
+
+    /// Where a peer is now, most likely first; none while it is not announced.
+    fn addresses(&self, place: usize) -> Vec<SocketAddr> {
+        let Known { found, peers } = &mut *lock(&self.known);
+        if !found.contains_key(&peers[place]) {
+            let other = found.keys().find(|instance| !peers.contains(instance));
+            if let Some(other) = other.cloned() {
+                peers[place] = other;
+            }
+        }
+        let found = found.get(&peers[place]);
+        found.map_or_else(Vec::new, |(_, found)| found.addresses.clone())
+    }
+
+    /// Forgets who has not been heard of for longer than they said.
+    fn forget(&self, now: Instant) {
+        let found = &mut lock(&self.known).found;
+        found.retain(|_, (until, _)| now < *until);
+    }
+}
+
+impl Known {
+    /// Somebody for a new place. Where one is free, because who had it has gone, they get that when it is looked for.
+    fn newcomer(&self, most: usize) -> Option<&Found> {
+        let has_room = self.peers.len() < most;
+        let are_there = self.peers.iter().all(|p| self.found.contains_key(p));
+        let mut all = self.found.iter().filter(|_| has_room && are_there);
+        let new = all.find(|(instance, _)| !self.peers.contains(instance));
+        new.map(|(_, (_, found))| found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn found(name: &str, instance: &str, last: u8) -> Found {
+        Found {
+            role: Role::Sends,
+            name: name.parse().unwrap(),
+            addresses: vec![([192, 0, 2, last], 8000).into()],
+            key: None,
+            version: None,
+            instance: instance.into(),
+        }
+    }
+
+    fn list() -> List {
+        List {
+            is_wanted: Box::new(|found| found.key.is_none()),
+            known: Mutex::default(),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// The last numbers of where everybody is, by instance.
+    fn all(list: &List) -> Vec<Vec<u8>> {
+        let last = |a: &SocketAddr| a.to_string().split(['.', ':']).nth(3)?.parse().ok();
+        let known = lock(&list.known);
+        let found = known.found.values();
+        found
+            .map(|(_, f)| f.addresses.iter().filter_map(last).collect())
+            .collect()
+    }
+
+    #[test]
+    fn only_those_who_are_wanted_are_listed_until_they_have_gone() {
+        let list = list();
+        list.put(found("garden", "g", 1), LONG);
+        list.put(
+            Found {
+                key: Some("00000001".into()),
+                ..found("a", "a", 2)
+            },
+            LONG,
+        );
+        assert_eq!(all(&list), [[1]]);
+        list.put(found("garden", "g", 1), Duration::ZERO);
+        assert!(all(&list).is_empty());
+    }
+
+    #[test]
+    fn where_one_was_and_who_says_that_they_are_the_same_one_are_tried_last() {
+        let list = list();
+        for last in [1, 2, 1, 3] {
+            list.put(found("garden", "g", last), LONG);
+        }
+        assert_eq!(all(&list), [[3, 1, 2]]);
+        for last in 0..100 {
+            list.put(found("garden", "g", last), LONG);
+        }
+        assert_eq!(all(&list)[0].len(), MAX_ADDRESSES);
+    }
+
+    #[test]
+    fn one_that_was_started_again_is_one() {
+        let list = list();
+        list.put(found("garden", "g-1", 1), LONG);
+        list.put(found("porch", "p-1", 1), LONG);
+        list.put(found("garden", "g-2", 1), LONG);
+        list.put(found("garden", "g-3", 2), LONG);
+        assert_eq!(all(&list), [[1], [2], [1]]);
+    }
+
+    #[test]
+    fn a_list_is_short_and_who_is_not_heard_of_again_is_forgotten() {
+        let (list, soon) = (list(), Duration::from_secs(1));
+        for number in 0..1000 {
+            list.put(found("garden", &number.to_string(), number as u8), soon);
+            list.put(found("porch", &format!("p{number}"), number as u8), soon);
+        }
+        assert_eq!(all(&list).len(), MAX_FOUND);
+        list.put(found("garden", "0", 0), LONG);
+        list.forget(Instant::now() + soon);
+        assert_eq!(all(&list), [[0]]);
+    }
+
+    #[test]
+    fn a_place_of_one_that_has_gone_is_the_next_ones() {
+        let list = list();
+        list.put(found("garden", "a", 1), LONG);
+        lock(&list.known).peers.push("a".into());
+        let is_room = |most| lock(&list.known).newcomer(most).is_some();
+        assert!(!is_room(2));
+        list.put(found("porch", "b", 2), LONG);
+        assert!(is_room(2) && !is_room(1));
+        list.put(found("garden", "a", 1), Duration::ZERO);
+        assert!(!is_room(2));
+        assert_eq!(list.addresses(0), found("porch", "b", 2).addresses);
+    }
+}

@@ -1,0 +1,155 @@
+//! The sockets of mDNS, one for each sensible interface and family, beside whoever else has its port.
+//!
+//! Each takes only what comes to the group on its own interface, so that an address of the link belongs to it, and
+//! what is said on it is for this link alone.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
+use std::time::Instant;
+
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Type};
+
+/// mDNS's.
+const PORT: u16 = 5353;
+const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
+const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xFF02, 0, 0, 0, 0, 0, 0, 0xFB);
+
+/// The longest packet (RFC 6762, 17).
+const MAX_PACKET: usize = 9000;
+
+/// One of them.
+pub(super) struct Socket {
+    pub(super) socket: UdpSocket,
+    /// Of its interface.
+    pub(super) index: u32,
+    /// Of its interface, in both families.
+    pub(super) addresses: Vec<IpAddr>,
+    group: SocketAddr,
+    /// When to say something next, how often something was said, and when the last time.
+    pub(super) due: Option<Instant>,
+    pub(super) said: u32,
+    pub(super) last: Option<Instant>,
+}
+
+impl Socket {
+    fn open(index: u32, addresses: &[IpAddr], own: IpAddr) -> io::Result<Socket> {
+        let domain = if own.is_ipv4() {
+            Domain::IPV4
+        } else {
+            Domain::IPV6
+        };
+        let socket = socket2::Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+        // Avahi and the like have the port, too.
+        socket.set_reuse_address(true)?;
+        #[cfg(unix)]
+        socket.set_reuse_port(true)?;
+        let group = if let IpAddr::V4(own) = own {
+            socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(index))?;
+            socket.set_multicast_if_v4(&own)?;
+            socket.set_multicast_ttl_v4(255)?;
+            // What others here have joined is not for us.
+            #[cfg(target_os = "linux")]
+            socket.set_multicast_all_v4(false)?;
+            SocketAddr::from((GROUP_V4, PORT))
+        } else {
+            socket.set_only_v6(true)?;
+            socket.join_multicast_v6(&GROUP_V6, index)?;
+            socket.set_multicast_if_v6(index)?;
+            socket.set_multicast_hops_v6(255)?;
+            #[cfg(target_os = "linux")]
+            socket.set_multicast_all_v6(false)?;
+            SocketAddrV6::new(GROUP_V6, PORT, 0, index).into()
+        };
+        // Bound to the group, it takes nothing that was sent to us alone, from wherever. (Windows binds to no group.)
+        let any: IpAddr = match own {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let own = if cfg!(unix) {
+            group
+        } else {
+            (any, PORT).into()
+        };
+        socket.bind(&own.into())?;
+        socket.set_nonblocking(true)?;
+        Ok(Socket {
+            socket: socket.into(),
+            index,
+            addresses: addresses.to_vec(),
+            group,
+            due: Some(Instant::now()),
+            said: 0,
+            last: None,
+        })
+    }
+
+    /// Sends it to all on this link; whether that went well. (An address that is new may not be ready for it.)
+    pub(super) fn send(&self, packet: &[u8]) -> bool {
+        self.socket.send_to(packet, self.group).is_ok()
+    }
+
+    /// The next packet, if there is one.
+    pub(super) fn receive(&self) -> Option<Vec<u8>> {
+        let mut packet = vec![0; MAX_PACKET];
+        let (length, from) = self.socket.recv_from(&mut packet).ok()?;
+        // Whoever sends from another port speaks another dialect (RFC 6762, 6.7 and 11).
+        packet.truncate(if from.port() == PORT { length } else { 0 });
+        Some(packet)
+    }
+}
+
+/// Opens and closes them as interfaces and addresses come and go; to be called once a second. An error where there are
+/// interfaces, and no socket could be had.
+pub(super) fn update(sockets: &mut Vec<Socket>) -> io::Result<()> {
+    let interfaces = interfaces();
+    sockets.retain(|socket| interfaces.get(&socket.index) == Some(&socket.addresses));
+    let mut outcome = Ok(());
+    for ((index, addresses), is_v4) in interfaces.iter().flat_map(|i| [(i, true), (i, false)]) {
+        let is_open = |socket: &Socket| socket.index == *index && socket.group.is_ipv4() == is_v4;
+        let own = addresses.iter().find(|ip| ip.is_ipv4() == is_v4);
+        match own.filter(|_| !sockets.iter().any(is_open)) {
+            None => {}
+            Some(own) => match Socket::open(*index, addresses, *own) {
+                Ok(socket) => sockets.push(socket),
+                Err(error) => outcome = Err(error),
+            },
+        }
+    }
+    outcome.or_else(|error| match sockets.is_empty() {
+        true => Err(error),
+        false => Ok(()),
+    })
+}
+
+/// The addresses of the interfaces behind which this network is, by index.
+fn interfaces() -> BTreeMap<u32, Vec<IpAddr>> {
+    let mut interfaces = BTreeMap::<u32, Vec<IpAddr>>::new();
+    for interface in if_addrs::get_if_addrs().unwrap_or_default() {
+        let name = interface.name.as_str();
+        let is_sensible = interface.is_oper_up()
+            && !(interface.is_loopback() || interface.is_p2p() || is_bridge(name) || is_vpn(name));
+        let Some(index) = interface.index.filter(|_| is_sensible) else {
+            continue;
+        };
+        interfaces.entry(index).or_default().push(interface.ip());
+    }
+    for addresses in interfaces.values_mut() {
+        addresses.sort();
+    }
+    interfaces
+}
+
+/// Interfaces of docker, podman, libvirt, LXC, Hyper-V and the like: no other machine sees their addresses.
+pub(crate) fn is_bridge(name: &str) -> bool {
+    const PREFIXES: [&str; 10] = [
+        "docker", "br-", "veth", "virbr", "vmnet", "lxc", "lxd", "cni", "podman", "vEth",
+    ];
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Interfaces of VPNs that are not point-to-point, as most are: what is announced is for this network alone.
+fn is_vpn(name: &str) -> bool {
+    const PREFIXES: [&str; 5] = ["tun", "tap", "wg", "zt", "tailscale"];
+    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
