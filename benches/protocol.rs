@@ -65,8 +65,8 @@ fn wire_write_and_read(bencher: Bencher<'_, '_>, bytes: usize) {
 fn records() -> (Sealer, Opener) {
     let key = Key::random().expect("random numbers");
     let (hello, answer) = (hello(&key, Role::Sends), answer(Status::GoOn));
-    let mut dialler = Handshake::dial(&key, &hello, &answer);
-    let mut listener = Handshake::accept(&key, &hello, &answer);
+    let mut dialler = Handshake::begin(&key, &hello, &answer, true);
+    let mut listener = Handshake::begin(&key, &hello, &answer, false);
     let first = dialler.write().expect("it is its turn");
     listener.read(&first).expect("the same key");
     let second = listener.write().expect("it is its turn");
@@ -109,12 +109,6 @@ struct Arriving<'a>(&'a mut Opener, &'a [u8]);
 
 impl Read for Arriving<'_> {
     fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
-        loop {
-            if let Some(bytes) = self.0.read(to)? {
-                return Ok(bytes);
-            }
-            let came = self.1.read(self.0.room())?;
-            self.0.came(came);
-        }
+        self.0.read(&mut self.1, to)
     }
 }

@@ -97,10 +97,10 @@ fn a_key_file_that_cannot_be_used_is_refused_with_what_to_do() {
         (missing.clone(), format!("--new-key {missing}")),
         (open.clone(), format!("chmod 600 {open}")),
         (group.clone(), format!("chmod 600 {group}")),
-        (file("empty.key", b"", 0o600), "it is empty".to_owned()),
+        (file("empty.key", b"", 0o600), "it holds no key".to_owned()),
         (
             file("comment.key", b"# nothing\n", 0o600),
-            "it is empty".to_owned(),
+            "it holds no key".to_owned(),
         ),
         (
             file("cut.key", &line.as_bytes()[..58], 0o600),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::protocol::encrypted::key::{Key, KeyError};
+use crate::protocol::encrypted::key::Key;
 
 /// The longest file that is read, in bytes: a key and a page of comments.
 const MAX_BYTES: usize = 8192;
@@ -24,11 +24,9 @@ pub enum KeyFileError {
     Missing(String),
     #[error("--key {0} can be read by others: chmod 600 {0}")]
     Exposed(String),
-    #[error("--key {0}: {1}")]
-    Wrong(String, #[source] KeyError),
     #[error("--new-key {0} is there already, and no key is overwritten: give another name")]
     Exists(String),
-    /// It cannot be read, or written.
+    /// It cannot be read, or written, or (`InvalidData`) it holds no key.
     #[error("{0}: {1}")]
     Failed(String, #[source] io::Error),
 }
@@ -36,7 +34,16 @@ pub enum KeyFileError {
 impl Key {
     /// The key of a file that nobody but its owner can read.
     pub fn read(file: impl AsRef<Path>) -> Result<Key, KeyFileError> {
-        read(file.as_ref(), true)
+        // Elsewhere a file is its owner's as its folder says; and a folder is no key's file, whoever can read it.
+        let path = file.as_ref();
+        #[cfg(unix)]
+        if path.metadata().is_ok_and(|about| {
+            let mode = std::os::unix::fs::PermissionsExt::mode(&about.permissions());
+            mode & 0o077 != 0 && !about.is_dir()
+        }) {
+            return Err(KeyFileError::Exposed(path.display().to_string()));
+        }
+        read(path)
     }
 }
 
@@ -48,59 +55,42 @@ pub fn find(file: Option<&Path>) -> Result<Option<Key>, KeyFileError> {
     let Some(directory) = std::env::var_os("CREDENTIALS_DIRECTORY") else {
         return Ok(None);
     };
-    match read(&PathBuf::from(directory).join(CREDENTIAL), false) {
+    match read(&PathBuf::from(directory).join(CREDENTIAL)) {
         Err(KeyFileError::Missing(_)) => Ok(None),
         found => found.map(Some),
     }
 }
 
-fn read(path: &Path, is_private: bool) -> Result<Key, KeyFileError> {
+fn read(path: &Path) -> Result<Key, KeyFileError> {
     let name = path.display().to_string();
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => KeyFileError::Missing(name.clone()),
-        _ => KeyFileError::Failed(format!("--key {name}"), error),
-    };
-    let file = File::open(path).map_err(failed)?;
-    if is_private && is_exposed(&file).map_err(failed)? {
-        return Err(KeyFileError::Exposed(name));
-    }
     // Its memory is not to move: what is left behind would not be wiped.
     let mut text = Zeroizing::new(String::with_capacity(MAX_BYTES + 64));
-    let read = file.take(MAX_BYTES as u64).read_to_string(&mut text);
-    read.map_err(failed)?;
-    let key = text.parse();
-    key.map_err(|error| KeyFileError::Wrong(name, error))
-}
-
-#[cfg(unix)]
-fn is_exposed(file: &File) -> io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
-    let about = file.metadata()?;
-    // A folder is no key's file, whoever can read it.
-    Ok(about.permissions().mode() & 0o077 != 0 && !about.is_dir())
-}
-
-/// Elsewhere a file is its owner's as its folder says.
-#[cfg(not(unix))]
-fn is_exposed(_: &File) -> io::Result<bool> {
-    Ok(false)
+    let read =
+        File::open(path).and_then(|file| file.take(MAX_BYTES as u64).read_to_string(&mut text));
+    let wrong = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+    let key = read.and_then(|_| text.parse().map_err(wrong));
+    key.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => KeyFileError::Missing(name),
+        _ => KeyFileError::Failed(format!("--key {name}"), error),
+    })
 }
 
 /// Makes a key in a new file; returns what to type next.
 pub fn make(path: &Path) -> Result<String, KeyFileError> {
     let name = path.display();
-    let failed = |error: io::Error| match error.kind() {
-        io::ErrorKind::AlreadyExists => KeyFileError::Exists(name.to_string()),
-        _ => KeyFileError::Failed(format!("--new-key {name}"), error),
-    };
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let text = Key::random().map_err(failed)?.to_text();
-    let mut file = options.open(path).map_err(failed)?;
-    let written = file.write_all(text.as_bytes());
-    written.and_then(|()| file.sync_all()).map_err(failed)?;
+    let made = Key::random().and_then(|key| {
+        let mut file = options.open(path)?;
+        file.write_all(key.to_text().as_bytes())?;
+        file.sync_all()
+    });
+    made.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => KeyFileError::Exists(name.to_string()),
+        _ => KeyFileError::Failed(format!("--new-key {name}"), error),
+    })?;
     let base = path.file_name().unwrap_or_default().to_string_lossy();
     Ok(format!(
         "{name} is the key: whoever has it can watch, and send. The same file belongs on both sides. Next, type:
@@ -148,7 +138,7 @@ mod tests {
                 "{line}"
             );
             // What systemd hands over is its own to protect.
-            assert!(read(&path, false).is_ok());
+            assert!(read(&path).is_ok());
         }
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o400)).unwrap();
         assert!(Key::read(&path).is_ok());
@@ -167,12 +157,12 @@ mod tests {
             Key::read(&path).unwrap_err().to_string()
         };
         assert!(line(None).contains("--new-key"));
-        assert!(line(Some(b"")).contains("it is empty"));
+        assert!(line(Some(b"")).contains("it holds no key"));
         assert!(line(Some(b"garden")).contains("it holds no key"));
         assert!(line(Some(&[0xFF; 60])).contains("UTF-8"));
         // Of what is far too long, a page of comments is read.
         let text = [vec![b'#'; MAX_BYTES], b"\npi-stream-key-1:".to_vec()].concat();
-        assert!(line(Some(&text)).contains("it is empty"));
+        assert!(line(Some(&text)).contains("it holds no key"));
         let error = Key::read(folder.path()).unwrap_err();
         assert!(matches!(error, KeyFileError::Failed(..)), "{error}");
     }

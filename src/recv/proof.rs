@@ -40,7 +40,7 @@ pub(super) fn ask(
 
 /// That a peer was turned away for its key, and what helps.
 pub(super) fn turned_away(ip: IpAddr, status: Status) -> Event {
-    let why = status.reason(Role::Receives);
-    let line = format!("turned away {ip}: {why}");
+    let why = status.reason(Role::Receives, false);
+    let line = format!("turned away {ip}: it {why}");
     Event::new(Kind::Key, Severity::Warning, line)
 }

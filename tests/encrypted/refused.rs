@@ -70,7 +70,7 @@ fn programs_with_different_keys_say_so_once() {
     refused(
         &one.args(),
         &other.args(),
-        "turned away 127.0.0.1: it has another key; the same file belongs on both sides",
+        "turned away 127.0.0.1: it has another key: the same file belongs on both sides",
         "has another key: the same file belongs on both sides (--key FILE)",
     );
 }
@@ -125,7 +125,7 @@ fn a_viewer_answers_a_wrong_hello_with_the_reason_and_closes() {
     let (mut viewer, address) = viewer(&key.args());
     for (at, to, status, says) in [
         (4, 2, 2, "it speaks another version"),
-        (5, 1, 4, "it does not send, but receives, too"),
+        (5, 1, 4, "it does what this program does"),
         (8, 0x55, 1, "it has another key"),
         (0, 0, 5, "it sends without a key"),
     ] {

@@ -67,7 +67,7 @@ pub enum DialError {
     )]
     NoAnswer(SocketAddr),
     /// Whoever answered has not proven the same key.
-    #[error("{0} {}", wrong_with(*.2, *.1))]
+    #[error("{0} {}", .2.reason(*.1, true))]
     Key(SocketAddr, Role, Status),
     /// Anything else.
     #[error("cannot reach {0}: {1}")]
@@ -85,28 +85,6 @@ impl DialError {
             DialError::Key(..) => 4,
         }
     }
-}
-
-/// What is wrong with whoever answers a key like that, and what helps.
-fn wrong_with(status: Status, role: Role) -> String {
-    let words = match (status, role) {
-        (Status::UnknownKey, _) => {
-            "has another key: the same file belongs on both sides (--key FILE)"
-        }
-        (Status::Version, _) => "speaks another version: take the same release on both sides",
-        (Status::Busy, Role::Sends) => {
-            "is showing another camera: for a second one, start another view-recv there (--bind :PORT)"
-        }
-        (Status::Busy, Role::Receives) => "sends to as many viewers as it can",
-        (Status::SameRole, _) => "does what this program does: is it the right address?",
-        _ => {
-            return format!(
-                "gives no answer to a key: it has none, or stands still; it needs the same one: {} --key FILE",
-                role.other()
-            );
-        }
-    };
-    words.to_owned()
 }
 
 /// How a name becomes addresses. Blocks.

@@ -12,39 +12,28 @@ use super::Link;
 use crate::handoff::lock::lock;
 use crate::protocol::encrypted::handshake::{self as protocol, Handshake, Hello, Role, Status};
 use crate::protocol::encrypted::key::Key;
-use crate::protocol::encrypted::records::{Opener, Sealer};
 
 /// How long a handshake may take: two round trips, on any link that carries pictures.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long, and for how many reads, a peer that was turned away is read on.
-const LINGER: (Duration, usize) = (Duration::from_secs(1), 256);
+/// How long, and for how many bytes, a peer that was turned away is read on.
+const LINGER: (Duration, u64) = (Duration::from_secs(1), 1024 * 1024);
 
 impl Link {
     /// Proves the key to the peer that was dialled, and has it prove its own; else says what is wrong with that.
     pub(in crate::net) fn dial(&self, key: &Key, role: Role) -> Result<(), Status> {
         let until = Instant::now() + PATIENCE;
         let hello = protocol::hello(key, role);
-        let mut socket = &self.socket;
-        let asked = self.tune().and_then(|()| socket.write_all(&hello));
+        let asked = self.tune().and_then(|()| (&self.socket).write_all(&hello));
         let answer = asked.and_then(|()| self.read_until(until));
         // Who takes a hello for a length closes, or waits for more.
         let answer = answer.map_err(|_| Status::NoKey)?;
         match protocol::status(&answer) {
-            Some(Status::GoOn) => {}
-            status => return Err(status.unwrap_or(Status::NoKey)),
+            Status::GoOn => {}
+            status => return Err(status),
         }
-        let mut prove = || -> io::Result<()> {
-            let mut noise = Handshake::dial(key, &hello, &answer);
-            socket.write_all(&noise.write()?)?;
-            noise.read(&self.read_until(until)?)?;
-            let (mut sealer, opener) = noise.into_records()?;
-            sealer.seal(&[])?;
-            sealer.flush(&mut socket)?;
-            self.encrypt(sealer, opener);
-            Ok(())
-        };
-        prove().map_err(|_| Status::UnknownKey)
+        let proven = self.prove(Handshake::begin(key, &hello, &answer, true), true, until);
+        proven.map_err(|_| Status::UnknownKey)
     }
 
     /// Has the peer that dialled prove the key, until then at the latest, and proves it; `is_busy` says whether there
@@ -57,77 +46,73 @@ impl Link {
         is_busy: impl FnOnce() -> bool,
     ) -> Result<(), Option<Status>> {
         let heard = self.tune().and_then(|()| self.read_until(until));
-        let magic: [u8; 4] = heard.map_err(|_| None)?;
-        let heard = match magic {
-            protocol::MAGIC => self.read_until(until).map_err(|_| None)?,
-            _ => return Err(Some(self.turn_away(Status::KeyWanted, until))),
+        let hello: Hello = heard.map_err(|_| None)?;
+        let status = match protocol::judge(&hello, key, role) {
+            Status::GoOn if is_busy() => Status::Busy,
+            status => status,
         };
-        let heard: [u8; 8] = heard;
-        let mut hello: Hello = [0; 12];
-        hello[..4].copy_from_slice(&magic);
-        hello[4..].copy_from_slice(&heard);
-        match protocol::judge(&hello, key, role) {
-            Status::GoOn if is_busy() => return Err(Some(self.turn_away(Status::Busy, until))),
-            Status::GoOn => {}
-            status => return Err(Some(self.turn_away(status, until))),
+        if status != Status::GoOn {
+            return Err(Some(self.turn_away(status, until)));
         }
-        let prove = || -> io::Result<()> {
-            let (mut socket, answer) = (&self.socket, protocol::answer(Status::GoOn));
-            socket.write_all(&answer)?;
-            let mut noise = Handshake::accept(key, &hello, &answer);
-            noise.read(&self.read_until(until)?)?;
-            socket.write_all(&noise.write()?)?;
-            let (sealer, mut opener) = noise.into_records()?;
-            opener.open_first(&self.read_until(until)?)?;
-            self.encrypt(sealer, opener);
-            Ok(())
-        };
+        let answer = protocol::answer(status);
+        let noise = Handshake::begin(key, &hello, &answer, false);
+        let answered = (&self.socket).write_all(&answer);
+        let proven = answered.and_then(|()| self.prove(noise, false, until));
         let is_forged = |error: io::Error| error.kind() == io::ErrorKind::InvalidData;
-        prove().map_err(|error| is_forged(error).then_some(Status::UnknownKey))
+        proven.map_err(|error| is_forged(error).then_some(Status::UnknownKey))
+    }
+
+    /// What follows a hello and its answer: Noise's messages and the dialler's first record. From then on what is
+    /// written is sealed, and what is read opened.
+    fn prove(&self, mut noise: Handshake, dials: bool, until: Instant) -> io::Result<()> {
+        let mut socket = &self.socket;
+        if dials {
+            socket.write_all(&noise.write()?)?;
+        }
+        noise.read(&self.read_until(until)?)?;
+        if !dials {
+            socket.write_all(&noise.write()?)?;
+        }
+        let (mut sealer, mut opener) = noise.into_records()?;
+        match dials {
+            true => sealer.write(&mut socket, [&[][..]])?,
+            false => opener.open_first(&self.read_until(until)?)?,
+        }
+        lock(&self.writing).sealer = Some(sealer);
+        *lock(&self.opener) = Some(opener);
+        Ok(())
     }
 
     /// Tells a peer why it is turned away.
     pub(crate) fn turn_away(&self, status: Status, until: Instant) -> Status {
         let told = (&self.socket).write_all(&protocol::answer(status));
         let _ = self.socket.shutdown(Shutdown::Write);
-        let until = until.min(Instant::now() + LINGER.0);
-        let mut left = told.map_or(0, |()| LINGER.1);
-        while left > 0 && matches!(self.read_once(&mut [0; 4096], until), Ok(1..)) {
-            left -= 1;
+        if told.is_ok() {
+            let until = until.min(Instant::now() + LINGER.0);
+            let _ = io::copy(&mut Until(self, until).take(LINGER.1), &mut io::sink());
         }
         status
     }
 
-    /// From now on what is written is sealed, and what is read opened.
-    fn encrypt(&self, sealer: Sealer, opener: Opener) {
-        lock(&self.writing).sealer = Some(sealer);
-        *lock(&self.opener) = Some(opener);
-    }
-
     /// The next bytes, all of them, until then.
     fn read_until<const N: usize>(&self, until: Instant) -> io::Result<[u8; N]> {
-        let (mut bytes, mut got) = ([0; N], 0);
-        while got < N {
-            match self.read_once(&mut bytes[got..], until)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                came => got += came,
-            }
-        }
+        let mut bytes = [0; N];
+        Until(self, until).read_exact(&mut bytes)?;
         Ok(bytes)
     }
+}
 
-    fn read_once(&self, to: &mut [u8], until: Instant) -> io::Result<usize> {
-        loop {
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            self.socket.set_read_timeout(Some(left))?;
-            match (&self.socket).read(to) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => return read,
-            }
+/// What a link's socket gives until then.
+struct Until<'a>(&'a Link, Instant);
+
+impl Read for Until<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let left = self.1.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
         }
+        self.0.socket.set_read_timeout(Some(left))?;
+        (&self.0.socket).read(to)
     }
 }
 
@@ -204,9 +189,8 @@ mod tests {
         }
         // Not all of it.
         let mut sealer = lock(&dialler.writing).sealer.take().unwrap();
-        sealer.seal(&1000_u32.to_le_bytes()).unwrap();
-        sealer.seal(&[3; 999]).unwrap();
-        (&dialler.socket).write_all(sealer.sealed()).unwrap();
+        let pieces = [&1000_u32.to_le_bytes()[..], &[3; 999]];
+        sealer.write(&mut &dialler.socket, pieces).unwrap();
         let until = soon();
         while frames.opener.as_ref().unwrap().waiting() < 999 && Instant::now() < until {
             assert!(!frames.newer_is_here());
@@ -252,7 +236,8 @@ mod tests {
             protocol::hello(&key, Role::Receives),
             protocol::answer(Status::GoOn),
         );
-        let recorded = Handshake::dial(&key, &hello, &answer).write().unwrap();
+        let mut dialling = Handshake::begin(&key, &hello, &answer, true);
+        let recorded = dialling.write().unwrap();
         for last in [None, Some([7; 18]), Some([0; 18])] {
             let (link, mut far) = Link::pair(there());
             let replaying = thread::spawn(move || {
@@ -294,7 +279,10 @@ mod tests {
         let mut later = sends;
         later[4] = 9;
         for (bytes, status) in [
-            (&b"\x10\0\0\0\xFF\xD8"[..], Status::KeyWanted),
+            (
+                &b"\x10\0\0\0\xFF\xD8\xFF\xE0\0\x10JFIF"[..],
+                Status::KeyWanted,
+            ),
             (b"GET / HTTP/1.1\r\n\r\n", Status::KeyWanted),
             (&later, Status::Version),
             (&protocol::hello(&key, Role::Receives), Status::SameRole),

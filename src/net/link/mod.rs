@@ -44,9 +44,9 @@ pub(crate) struct Link {
 /// What writing has to know.
 #[derive(Default)]
 struct Writing {
-    /// The tail of a plain ack of which only the head did fit.
+    /// What there was no room for of an ack that has begun, or is sealed.
     unwritten: Vec<u8>,
-    /// With a key: what seals. It keeps such tails itself.
+    /// With a key: what seals.
     sealer: Option<Sealer>,
 }
 
@@ -63,17 +63,9 @@ impl Link {
 
     /// Reads what has come, with the opener that this half has where there is a key.
     fn read(&self, opener: &mut Option<Opener>, to: &mut [u8]) -> io::Result<usize> {
-        let Some(opener) = opener else {
-            return (&self.socket).read(to);
-        };
-        loop {
-            if let Some(bytes) = opener.read(to)? {
-                return Ok(bytes);
-            }
-            match (&self.socket).read(opener.room())? {
-                0 => return Ok(0),
-                bytes => opener.came(bytes),
-            }
+        match opener {
+            None => (&self.socket).read(to),
+            Some(opener) => opener.read(&mut &self.socket, to),
         }
     }
 

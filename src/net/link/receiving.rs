@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use super::{Link, Writing};
 use crate::handoff::lock::lock;
 use crate::net::path;
-use crate::protocol::encrypted::records::{self, Opener, Sealer};
-use crate::protocol::wire::{ACK_BYTES, Ack, FrameReader, ReadError};
+use crate::protocol::encrypted::records::{self, Opener};
+use crate::protocol::wire::{Ack, FrameReader, ReadError};
 
 /// What reading for a while came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,57 +39,40 @@ impl Link {
         })
     }
 
-    /// Sends the ack, or, where there is no room for it, drops it whole.
+    /// Sends the ack, or, where an earlier one found no room yet, drops it whole.
     pub(crate) fn ack(&self, ack: Ack) {
-        let mut writing = lock(&self.writing);
-        let Writing { unwritten, sealer } = &mut *writing;
-        if let Some(sealer) = sealer {
-            // What is sealed has to be written: none is while another is not out.
-            if self.write_sealed(sealer) && sealer.seal(&ack.emit()).is_ok() {
-                self.write_sealed(sealer);
+        let Writing { unwritten, sealer } = &mut *lock(&self.writing);
+        self.write_now(unwritten);
+        if unwritten.is_empty() {
+            match sealer {
+                None => unwritten.extend(ack.emit()),
+                // It fails where no numbers are left: no acks, then.
+                Some(sealer) => drop(sealer.write(unwritten, [&ack.emit()[..]])),
             }
+            self.write_now(unwritten);
+        }
+    }
+
+    /// Writes what fits at once, and takes it away. An error is a connection that its reader is about to find broken.
+    fn write_now(&self, bytes: &mut Vec<u8>) {
+        if bytes.is_empty() {
             return;
         }
-        let rest = unwritten;
-        let torn = rest.len();
-        rest.extend(ack.emit());
-        // An error is a connection that its reader is about to find broken.
-        let written = self.write_now(rest).unwrap_or(0);
-        rest.drain(..written);
-        // Of what is left, keep the tail of an ack that has begun, and no ack that has not.
-        let begun = torn.checked_sub(written);
-        let begun = begun.unwrap_or(rest.len() % ACK_BYTES);
-        rest.truncate(begun);
-    }
-
-    /// Writes what fits of what is sealed; returns whether that was all.
-    fn write_sealed(&self, sealer: &mut Sealer) -> bool {
-        let written = match sealer.sealed() {
-            [] => 0,
-            sealed => self.write_now(sealed).unwrap_or(0),
-        };
-        sealer.written(written);
-        sealer.sealed().is_empty()
-    }
-
-    /// Writes only what fits at once; `WouldBlock` where nothing does.
-    fn write_now(&self, bytes: &[u8]) -> io::Result<usize> {
         #[cfg(unix)]
-        {
+        let written = {
             #[cfg(target_vendor = "apple")]
             const NO_SIGNAL: i32 = 0;
             #[cfg(not(target_vendor = "apple"))]
             const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
             let socket = socket2::SockRef::from(&self.socket);
             socket.send_with_flags(bytes, libc::MSG_DONTWAIT | NO_SIGNAL)
-        }
+        };
+        // Without a flag for one call, the receiving side's shortest write time-out comes closest.
         #[cfg(not(unix))]
-        {
-            // Without a flag for one call, the receiving side's shortest write time-out comes closest.
-            self.socket
-                .set_write_timeout(Some(Duration::from_millis(1)))?;
-            io::Write::write(&mut &self.socket, bytes)
-        }
+        let written = (self.socket)
+            .set_write_timeout(Some(Duration::from_millis(1)))
+            .and_then(|()| io::Write::write(&mut &self.socket, bytes));
+        bytes.drain(..written.unwrap_or(0));
     }
 }
 
@@ -144,8 +127,7 @@ impl Frames {
         };
         // Its first record says how long it is. One that does not open fails when it is read.
         if opener.look_ahead().is_ok_and(<[u8]>::is_empty) && readable > 0 {
-            let came = (&*socket).read(opener.room()).unwrap_or(0);
-            opener.came(came);
+            let came = opener.fill(&mut &*socket).unwrap_or(0);
             readable = readable.saturating_sub(came);
         }
         let ahead = opener.look_ahead().unwrap_or_default();
@@ -181,7 +163,7 @@ impl Read for Bytes<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::wire::write_frame;
+    use crate::protocol::wire::{ACK_BYTES, write_frame};
     use std::io::Write;
     use std::thread;
 

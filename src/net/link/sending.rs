@@ -63,7 +63,7 @@ impl Link {
         let to = &mut &self.socket;
         let written = match &mut writing.sealer {
             None => wire::write_end(to),
-            Some(sealer) => sealer.seal(&wire::END).and_then(|()| sealer.flush(to)),
+            Some(sealer) => sealer.write(to, [&wire::END[..]]),
         };
         if written.is_err_and(|error| is_timeout(&error)) {
             return false;
@@ -105,7 +105,7 @@ impl Acks {
         }
         self.got = 0;
         // A viewer with a key answers a frame like that; it is no ack that anybody sends.
-        if self.opener.is_none() && handshake::status(&self.bytes) == Some(Status::KeyWanted) {
+        if self.opener.is_none() && handshake::status(&self.bytes) == Status::KeyWanted {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         Ack::read(&mut &self.bytes[..])

@@ -6,12 +6,11 @@
 //! opens.
 
 use std::io;
-use std::sync::Arc;
 
 use snow::{Builder, HandshakeState};
 
 use super::key::Key;
-use super::records::{HEADER, Opener, Sealer, TAG};
+use super::records::{self, HEADER, Opener, Sealer, TAG};
 
 /// What a dialler says first.
 pub type Hello = [u8; 12];
@@ -69,27 +68,30 @@ pub enum Status {
 }
 
 impl Status {
-    /// Why who does this turns a peer away with it, and what helps.
-    pub fn reason(self, role: Role) -> String {
-        let why = match (self, role) {
-            (Status::KeyWanted, Role::Receives) => {
-                "it sends without a key; give it the same key: pi-send --key FILE"
+    /// What is wrong with a peer, for who does this and has dialled it or was dialled by it, and what helps.
+    pub fn reason(self, role: Role, is_dialled: bool) -> &'static str {
+        use {Role::*, Status::*};
+        match (self, role, is_dialled) {
+            (Version, ..) => "speaks another version: take the same release on both sides",
+            (SameRole, ..) => "does what this program does: is it the right address?",
+            (Busy, Sends, true) => {
+                "is showing another camera: for a second one, start another view-recv there (--bind :PORT)"
             }
-            (Status::KeyWanted, Role::Sends) => {
-                "it has no key; give it the same key: view-recv --key FILE"
+            (Busy, Receives, true) => "sends to as many viewers as it can",
+            (Busy, ..) => "finds that all places are taken",
+            (KeyWanted, Sends, _) => "has no key; give it the same key: view-recv --key FILE",
+            (KeyWanted, ..) => "sends without a key; give it the same key: pi-send --key FILE",
+            (NoKey, Receives, false) => {
+                "has a key, and none is set here; the same one: view-recv --key FILE"
             }
-            (Status::NoKey, Role::Receives) => {
-                "it has a key, and none is set here; the same one: view-recv --key FILE"
+            (NoKey, Receives, true) => {
+                "gives no answer to a key: it has none, or stands still; it needs the same one: pi-send --listen --key FILE"
             }
-            (Status::Version, _) => {
-                "it speaks another version: take the same release on both sides"
+            (NoKey, Sends, _) => {
+                "gives no answer to a key: it has none, or stands still; it needs the same one: view-recv --key FILE"
             }
-            (Status::SameRole, Role::Receives) => "it does not send, but receives, too",
-            (Status::SameRole, Role::Sends) => "it does not receive, but sends, too",
-            (Status::Busy, _) => "all places are taken",
-            _ => "it has another key; the same file belongs on both sides (--key FILE)",
-        };
-        why.to_owned()
+            _ => "has another key: the same file belongs on both sides (--key FILE)",
+        }
     }
 }
 
@@ -102,31 +104,31 @@ pub fn hello(key: &Key, role: Role) -> Hello {
     hello
 }
 
-/// What a listener with this key, that does this, has to say to a hello.
+/// What a listener with this key, that does this, has to say to a hello, or to what came instead of one.
 pub fn judge(hello: &Hello, key: &Key, role: Role) -> Status {
-    match hello {
-        [_, _, _, _, VERSION, _, _, _, id @ ..] if *id != key.id() => Status::UnknownKey,
-        [_, _, _, _, VERSION, does, ..] if *does == role as u8 => Status::SameRole,
-        [_, _, _, _, VERSION, ..] => Status::GoOn,
-        _ => Status::Version,
+    match hello.strip_prefix(&MAGIC) {
+        None => Status::KeyWanted,
+        Some([VERSION, _, _, _, id @ ..]) if *id != key.id() => Status::UnknownKey,
+        Some([VERSION, does, ..]) if *does == role as u8 => Status::SameRole,
+        Some([VERSION, ..]) => Status::GoOn,
+        Some(_) => Status::Version,
     }
 }
 
 /// A status as it travels.
 pub fn answer(status: Status) -> Answer {
-    let mut answer = [0; 8];
-    answer[..4].copy_from_slice(&MAGIC);
-    answer[4..6].copy_from_slice(&[VERSION, status as u8]);
-    answer
+    let [a, b, c, d] = MAGIC;
+    [a, b, c, d, VERSION, status as u8, 0, 0]
 }
 
-/// What an answer says; `None` where it is none.
-pub fn status(answer: &Answer) -> Option<Status> {
+/// What an answer says; what is none comes from who knows no keys.
+pub fn status(answer: &Answer) -> Status {
     use Status::{Busy, GoOn, KeyWanted, NoKey, SameRole, UnknownKey, Version};
-    let all = [GoOn, UnknownKey, Version, Busy, SameRole, KeyWanted, NoKey];
-    match answer.strip_prefix(&MAGIC)? {
-        [VERSION, status, ..] => all.get(usize::from(*status)).copied(),
-        _ => Some(Version),
+    let all = [GoOn, UnknownKey, Version, Busy, SameRole, KeyWanted];
+    match answer.strip_prefix(&MAGIC) {
+        Some([VERSION, status, ..]) => *all.get(usize::from(*status)).unwrap_or(&NoKey),
+        Some(_) => Version,
+        None => NoKey,
     }
 }
 
@@ -134,16 +136,17 @@ pub fn status(answer: &Answer) -> Option<Status> {
 pub struct Handshake(HandshakeState);
 
 impl Handshake {
-    /// The dialler's side of it, behind its hello and the listener's answer.
-    pub fn dial(key: &Key, hello: &Hello, answer: &Answer) -> Handshake {
-        let begun = builder(key, &[&hello[..], answer].concat()).build_initiator();
-        Handshake(begun.expect("all that the pattern needs is given"))
-    }
-
-    /// The listener's side.
-    pub fn accept(key: &Key, hello: &Hello, answer: &Answer) -> Handshake {
-        let begun = builder(key, &[&hello[..], answer].concat()).build_responder();
-        Handshake(begun.expect("all that the pattern needs is given"))
+    /// The part of who `dials`, or of who listens, behind that hello and that answer.
+    pub fn begin(key: &Key, hello: &Hello, answer: &Answer, dials: bool) -> Handshake {
+        let prologue = [&hello[..], answer].concat();
+        let builder = Builder::new(PROTOCOL.parse().expect("a name that snow knows"));
+        let builder = builder.psk(0, key.bytes());
+        let begun = builder.and_then(|builder| builder.prologue(&prologue));
+        let begun = begun.and_then(|builder| match dials {
+            true => builder.build_initiator(),
+            false => builder.build_responder(),
+        });
+        Handshake(begun.expect("all that the pattern needs is given, and once"))
     }
 
     /// The message that is to be sent.
@@ -161,17 +164,9 @@ impl Handshake {
 
     /// What comes after both messages; an error before that.
     pub fn into_records(self) -> io::Result<(Sealer, Opener)> {
-        let transport = self.0.into_stateless_transport_mode().map_err(invalid)?;
-        let transport = Arc::new(transport);
-        Ok((Sealer::new(&transport), Opener::new(&transport)))
+        let transport = self.0.into_stateless_transport_mode();
+        transport.map(records::begin).map_err(invalid)
     }
-}
-
-fn builder<'a>(key: &'a Key, prologue: &'a [u8]) -> Builder<'a> {
-    let builder = Builder::new(PROTOCOL.parse().expect("a name that snow knows"));
-    let builder = builder.psk(0, key.bytes());
-    let builder = builder.and_then(|builder| builder.prologue(prologue));
-    builder.expect("each is given once")
 }
 
 /// What does not verify, or cannot be sealed, as an error of the stream.
@@ -196,8 +191,12 @@ mod tests {
 
     /// Both sides, each before its message, with ephemeral keys that are known.
     fn sides(key: &Key, prologue: &[u8], keys: [&[u8]; 2]) -> [Handshake; 2] {
-        let builder =
-            |at: usize| builder(key, prologue).fixed_ephemeral_key_for_testing_only(keys[at]);
+        let builder = |at: usize| {
+            let builder = Builder::new(PROTOCOL.parse().unwrap());
+            let builder = builder.psk(0, key.bytes()).unwrap();
+            let builder = builder.prologue(prologue).unwrap();
+            builder.fixed_ephemeral_key_for_testing_only(keys[at])
+        };
         [
             Handshake(builder(0).build_initiator().unwrap()),
             Handshake(builder(1).build_responder().unwrap()),
@@ -235,18 +234,20 @@ mod tests {
             dialler.into_records().unwrap().0,
             listener.into_records().unwrap().0,
         );
-        there.seal(&[]).unwrap();
-        there.seal(&[0; 4]).unwrap();
-        back.seal(&[0, 1, 2, 3, 4, 5, 6, 7]).unwrap();
+        let mut sent = Vec::new();
+        there.write(&mut sent, [&[][..], &[0; 4]]).unwrap();
         assert_eq!(
-            there.sealed(),
+            sent,
             bytes(
                 "100083a5ab56bb7d0beac7ecf051d37cac75\
                  1400d91c89bb4e908412d49e712a2cb79aac2c408e54"
             )
         );
+        let mut sent = Vec::new();
+        back.write(&mut sent, [&[0, 1, 2, 3, 4, 5, 6, 7][..]])
+            .unwrap();
         assert_eq!(
-            back.sealed(),
+            sent,
             bytes("180068a519e24b12d41660ab55733fd9b38d7223a804c556e8ac")
         );
     }
@@ -302,19 +303,22 @@ mod tests {
         let mut later = hello(&other, Role::Sends);
         later[4] = 2;
         assert_eq!(judged(later), Status::Version);
+        assert_eq!(
+            judged(*b"\x10\0\0\0\xFF\xD8\xFF\xE0\0\x10JF"),
+            Status::KeyWanted
+        );
     }
 
     #[test]
-    fn an_answer_says_what_was_answered_and_anything_else_is_none() {
-        for (number, known) in (0..7).zip([true; 7]) {
+    fn an_answer_says_what_was_answered_and_anything_else_is_no_keys() {
+        for number in 0..7 {
             let mut bytes = answer(Status::GoOn);
             bytes[5] = number;
-            let said = status(&bytes);
-            assert_eq!(said.map(|status| status as u8), known.then_some(number));
+            assert_eq!(status(&bytes) as u8, number);
         }
-        assert_eq!(status(b"pi-s\x01\x07\0\0"), None);
-        assert_eq!(status(b"pi-s\x02\0\0\0"), Some(Status::Version));
-        assert_eq!(status(b"SSH-2.0-"), None);
+        assert_eq!(status(b"pi-s\x01\x07\0\0"), Status::NoKey);
+        assert_eq!(status(b"pi-s\x02\0\0\0"), Status::Version);
+        assert_eq!(status(b"SSH-2.0-"), Status::NoKey);
     }
 
     #[test]
@@ -322,23 +326,19 @@ mod tests {
         let (key, other) = (key(), Key::random().unwrap());
         let hello = hello(&key, Role::Sends);
         let answer = answer(Status::GoOn);
-        let first = Handshake::dial(&key, &hello, &answer).write().unwrap();
-        assert!(
-            Handshake::accept(&other, &hello, &answer)
-                .read(&first)
-                .is_err()
-        );
+        let dial = || Handshake::begin(&key, &hello, &answer, true);
+        let first = dial().write().unwrap();
+        let read = |key: &Key, hello: &Hello| {
+            let mut accepting = Handshake::begin(key, hello, &answer, false);
+            accepting.read(&first).is_ok()
+        };
+        assert!(!read(&other, &hello));
         let mut reflected = hello;
         reflected[5] = Role::Receives as u8;
-        let mut accepting = Handshake::accept(&key, &reflected, &answer);
-        assert!(accepting.read(&first).is_err());
-        assert!(
-            Handshake::accept(&key, &hello, &answer)
-                .read(&first)
-                .is_ok()
-        );
+        assert!(!read(&key, &reflected));
+        assert!(read(&key, &hello));
         // Its own message, sent back.
-        let mut dialling = Handshake::dial(&key, &hello, &answer);
+        let mut dialling = dial();
         let first = dialling.write().unwrap();
         assert!(dialling.read(&first).is_err());
     }

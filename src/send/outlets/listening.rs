@@ -37,7 +37,8 @@ impl Outlets<'_> {
         match entered {
             Ok(Some(receiver)) => self.send(receiver, None, Some(link)),
             Err(Some(status)) => {
-                (self.shared.report)(Event::TurnedAway(ip, status.reason(Role::Sends)));
+                let why = format!("it {}", status.reason(Role::Sends, false));
+                (self.shared.report)(Event::TurnedAway(ip, why));
             }
             // Nothing is sent any more, or it was somebody who only looked.
             Ok(None) | Err(None) => {}
