@@ -3,7 +3,7 @@
 //!
 //! Needs Xvfb and xdotool, and says so where they are not. Waiting is always for something to happen; the
 //! bound on it only ends a test that has failed.
-#![cfg(all(target_os = "linux", feature = "view"))]
+#![cfg(all(target_os = "linux", feature = "send", feature = "view"))]
 
 mod common;
 #[path = "window/viewer.rs"]
@@ -12,8 +12,9 @@ mod viewer;
 use std::thread;
 use std::time::Duration;
 
-use common::pictures;
+use common::key::Key;
 use common::screen::{self, Screen};
+use common::{pictures, until};
 use image::RgbImage;
 use viewer::Viewer;
 
@@ -172,6 +173,26 @@ fn the_overlay_and_the_help_come_and_go() {
         screen.wait("the help's end", |screen| !middle(screen));
     }
     viewer.quit_with(&screen, "Escape");
+}
+
+#[test]
+fn the_title_says_whether_what_is_shown_is_encrypted() {
+    let screen = Screen::start(800, 600);
+    let key = Key::new();
+    for with in [&[][..], &key.args()] {
+        let mut viewer = Viewer::start(&screen, with);
+        // Whoever asks for it before is the server's only client, and the server begins anew when that goes.
+        screen.wait("the window", |screen| {
+            screen.pixels().any(|pixel| pixel.0 != [0; 3])
+        });
+        let _sender = viewer.receive(with);
+        let title = until("a title with the rate", || {
+            screen.title().filter(|title| title.contains(" fps"))
+        });
+        assert!(title.starts_with("garden - 640x480 - "), "{title}");
+        assert_eq!(title.ends_with(" fps - encrypted"), !with.is_empty());
+        viewer.quit_with(&screen, "q");
+    }
 }
 
 #[test]

@@ -294,6 +294,10 @@ class _Run:
             if program:
                 figures = [(at - self._began, figures) for at, figures in list(program.figures)]
                 setattr(self._trial, ours, figures)
+                # What costs nothing may not be encrypted.
+                pair = self._setup.pair
+                if '--key' in pair.viewer and not (figures and all(said['key'] for _, said in figures)):
+                    raise RuntimeError(f'{pair.name}: the {ours} do not say that it is encrypted')
 
     def _cpu(self) -> tuple[float, float, float]:
         """CPU seconds of viewer and sender, and the time on the wall."""

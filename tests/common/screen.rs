@@ -106,6 +106,16 @@ impl Screen {
         placed.unwrap().check().unwrap();
     }
 
+    /// What the only window is called, once there is one.
+    pub fn title(&self) -> Option<String> {
+        let (server, screen) = x11rb::connect(Some(&self.display)).unwrap();
+        let root = server.setup().roots[screen].root;
+        let windows = server.query_tree(root).unwrap().reply().unwrap().children;
+        let (name, kind) = (AtomEnum::WM_NAME, AtomEnum::ANY);
+        let name = server.get_property(false, *windows.first()?, name, kind, 0, 1024);
+        String::from_utf8(name.unwrap().reply().unwrap().value).ok()
+    }
+
     /// Sets a property of the root window or of the only other one, as a window manager does: numbers, or atoms. The
     /// server forgets it with its last client.
     pub fn set_property(&self, of_root: bool, name: &str, values: &[&str]) {

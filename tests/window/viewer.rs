@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::common::figures::Figures;
 use crate::common::screen::Screen;
-use crate::common::{PATIENCE, Running, pictures, until, view_recv};
+use crate::common::{PATIENCE, Running, pi_send, pictures, until, view_recv};
 
 /// So slow a sender stalls after a minute, which no test here takes.
 const DECLARED_INTERVAL: Duration = Duration::from_secs(20);
@@ -63,6 +63,13 @@ impl Viewer {
     /// Sends a picture of one colour, and waits until the viewer acknowledges it.
     pub fn fill(&mut self, seq: u32, w: u32, h: u32, colour: u32) {
         self.send(seq, w, h, [colour; 4]);
+    }
+
+    /// Has pi-send, with these options, too, send its test picture.
+    pub fn receive(&mut self, options: &[&str]) -> Running {
+        let host = self.program.listening_on().to_string();
+        let mut sender = pi_send(&["--host", &host, "--source", "test", "--name", "garden"]);
+        Running::start(sender.args(options))
     }
 
     /// Ends the stream properly.

@@ -284,6 +284,11 @@ mod tests {
         status.latency = Some(Duration::from_micros(41_250));
         status.quality = Some(80);
         let known = text(&overlay(&status, Size::new(1280, 960)));
+        assert!(!known.contains("encrypted"), "{known}");
+        status.encrypted = true;
+        let encrypted = text(&overlay(&status, Size::new(1280, 960)));
+        let rate = "rate     5.31 Mbit/s, encrypted\n";
+        assert!(encrypted.contains(rate), "{encrypted}");
         for fact in [
             "garden",
             "latency  41.2 ms\n  camera to screen, without the\n  exposure",
