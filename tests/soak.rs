@@ -19,7 +19,7 @@ mod stage;
 #[path = "endurance/watch.rs"]
 mod watch;
 
-use std::panic;
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -33,154 +33,88 @@ const LIVE_AGAIN: Duration = Duration::from_millis(1500);
 /// What a scene came to: what was measured, and whether that is good enough.
 type Outcome = (String, bool);
 
+type Play = dyn Fn() -> Outcome;
+
+/// With what both programs are told, the times after which the picture was back.
+type Scene = dyn Fn(&[&str]) -> Vec<Duration>;
+
 /// A row of the table.
 struct Row {
-    name: &'static str,
+    name: String,
     limit: &'static str,
     /// Whether it needs networks.
     networks: bool,
-    play: fn() -> Outcome,
+    play: Box<Play>,
 }
 
-const ROWS: [Row; 17] = [
-    Row {
-        name: "sender-killed-50-times",
-        limit: "live again <= 1.5 s",
-        networks: false,
-        play: || soon_enough(&scenes::kills(Dials::Sender, Program::Sender, 50, 1, &[]).live_after),
-    },
-    Row {
-        name: "viewer-killed-50-times",
-        limit: "live again <= 1.5 s",
-        networks: false,
-        play: || soon_enough(&scenes::kills(Dials::Sender, Program::Viewer, 50, 2, &[]).live_after),
-    },
-    Row {
-        name: "dark-for-1-2-3-4-7-20-s",
-        limit: "live again <= 1.5 s",
-        networks: true,
-        play: || {
-            soon_enough(&scenes::darkness(
-                Dials::Sender,
-                &Network::build(),
-                &DARK,
-                &[],
-            ))
-        },
-    },
-    Row {
-        name: "viewers-host-gone-5-times",
-        limit: "live again <= 1.5 s",
-        networks: true,
-        play: || soon_enough(&scenes::reboots(Dials::Sender, &Network::build(), 5, &[])),
-    },
-    Row {
-        name: "strangers-1000",
-        limit: "lost <= 2 %, < 20 MB, <= 1 line/s",
-        networks: false,
-        play: || besieged(&[], &PLAIN),
-    },
-    Row {
-        name: "viewer-100000-frames",
-        limit: "memory within 5 %",
-        networks: false,
-        play: || steady(&scenes::long_run(Program::Viewer, 100_000, 3, &[])),
-    },
-    Row {
-        name: "sender-100000-frames",
-        limit: "memory within 5 %",
-        networks: false,
-        play: || steady(&scenes::long_run(Program::Sender, 100_000, 4, &[])),
-    },
-    Row {
-        name: "key-sender-killed-50-times",
-        limit: "live again <= 1.5 s",
-        networks: false,
-        play: || {
-            with_a_key(|key| {
-                soon_enough(&scenes::kills(Dials::Sender, Program::Sender, 50, 5, key).live_after)
-            })
-        },
-    },
-    Row {
-        name: "key-viewer-killed-50-times",
-        limit: "live again <= 1.5 s",
-        networks: false,
-        play: || {
-            with_a_key(|key| {
-                soon_enough(&scenes::kills(Dials::Sender, Program::Viewer, 50, 6, key).live_after)
-            })
-        },
-    },
-    Row {
-        name: "key-dark-for-1-2-3-4-7-20-s",
-        limit: "live again <= 1.5 s",
-        networks: true,
-        play: || {
-            with_a_key(|key| {
-                soon_enough(&scenes::darkness(
-                    Dials::Sender,
-                    &Network::build(),
-                    &DARK,
-                    key,
-                ))
-            })
-        },
-    },
-    Row {
-        name: "key-viewers-host-gone-5-times",
-        limit: "live again <= 1.5 s",
-        networks: true,
-        play: || {
-            with_a_key(|key| {
-                soon_enough(&scenes::reboots(Dials::Sender, &Network::build(), 5, key))
-            })
-        },
-    },
-    Row {
-        name: "key-strangers-1000",
-        limit: "none lost, < 10 MB, <= 1 line/2 s",
-        networks: false,
-        play: || with_a_key(|key| besieged(key, &WITH_A_KEY)),
-    },
-    Row {
-        name: "key-viewer-100000-frames",
-        limit: "memory within 5 %",
-        networks: false,
-        play: || with_a_key(|key| steady(&scenes::long_run(Program::Viewer, 100_000, 7, key))),
-    },
-    Row {
-        name: "dialled-sender-killed-50-times",
-        limit: "live again <= 1.5 s",
-        networks: false,
-        play: || soon_enough(&scenes::kills(Dials::Viewer, Program::Sender, 50, 8, &[]).live_after),
-    },
-    Row {
-        name: "dialled-viewer-killed-50-times",
-        limit: "live again <= 1.5 s",
-        networks: false,
-        play: || soon_enough(&scenes::kills(Dials::Viewer, Program::Viewer, 50, 9, &[]).live_after),
-    },
-    Row {
-        name: "dialled-dark-for-1-2-3-4-7-20-s",
-        limit: "live again <= 1.5 s",
-        networks: true,
-        play: || {
-            soon_enough(&scenes::darkness(
-                Dials::Viewer,
-                &Network::build(),
-                &DARK,
-                &[],
-            ))
-        },
-    },
-    Row {
-        name: "dialled-senders-host-gone-5-times",
-        limit: "live again <= 1.5 s",
-        networks: true,
-        play: || soon_enough(&scenes::reboots(Dials::Viewer, &Network::build(), 5, &[])),
-    },
+/// What the four rows that bring the picture back are played with: what their names begin with, who dials, and whether
+/// there is a key; each set with numbers of its own to be thrown by.
+const WAYS: [(&str, Dials, bool, u64); 3] = [
+    ("", Dials::Sender, false, 1),
+    ("key-", Dials::Sender, true, 5),
+    ("dialled-", Dials::Viewer, false, 8),
 ];
+
+fn rows() -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut row = |name: String, limit, networks, play: Box<Play>| {
+        rows.push(Row {
+            name,
+            limit,
+            networks,
+            play,
+        });
+    };
+    for (way, dials, key, seed) in WAYS {
+        let host = match dials {
+            Dials::Sender => "viewers",
+            Dials::Viewer => "senders",
+        };
+        let mut back = |name: &str, networks, play: Box<Scene>| {
+            let play = Box::new(move || with(key, |with| soon_enough(&play(with))));
+            row(
+                format!("{way}{name}"),
+                "live again <= 1.5 s",
+                networks,
+                play,
+            );
+        };
+        for (name, program, seed) in [
+            ("sender-killed-50-times", Program::Sender, seed),
+            ("viewer-killed-50-times", Program::Viewer, seed + 1),
+        ] {
+            let play =
+                move |with: &[&str]| scenes::kills(dials, program, 50, seed, with).live_after;
+            back(name, false, Box::new(play));
+        }
+        let play = move |with: &[&str]| scenes::darkness(dials, &Network::build(), &DARK, with);
+        back("dark-for-1-2-3-4-7-20-s", true, Box::new(play));
+        let play = move |with: &[&str]| scenes::reboots(dials, &Network::build(), 5, with);
+        back(&format!("{host}-host-gone-5-times"), true, Box::new(play));
+    }
+    for (way, key, limit, cost) in [
+        ("", false, "lost <= 2 %, < 20 MB, <= 1 line/s", PLAIN),
+        (
+            "key-",
+            true,
+            "none lost, < 10 MB, <= 1 line/2 s",
+            WITH_A_KEY,
+        ),
+    ] {
+        let play = move || with(key, |with| besieged(with, &cost));
+        row(format!("{way}strangers-1000"), limit, false, Box::new(play));
+    }
+    for (name, program, key, seed) in [
+        ("viewer-100000-frames", Program::Viewer, false, 3),
+        ("sender-100000-frames", Program::Sender, false, 4),
+        ("key-viewer-100000-frames", Program::Viewer, true, 7),
+    ] {
+        let play = move |with: &[&str]| steady(&scenes::long_run(program, 100_000, seed, with));
+        let play = move || with(key, play);
+        row(name.into(), "memory within 5 %", false, Box::new(play));
+    }
+    rows
+}
 
 /// How long the network swallows everything.
 const DARK: [Duration; 6] = [
@@ -193,6 +127,7 @@ const DARK: [Duration; 6] = [
 ];
 
 /// What strangers may cost.
+#[derive(Clone, Copy)]
 struct Cost {
     /// Frames, of a hundred.
     lost_percent: u64,
@@ -212,24 +147,28 @@ const WITH_A_KEY: Cost = Cost {
     lines_per_second: 0.5,
 };
 
-fn with_a_key(play: impl FnOnce(&[&str]) -> Outcome) -> Outcome {
-    let key = Key::new();
-    play(&key.args())
+/// Plays with a key or without.
+fn with(key: bool, play: impl FnOnce(&[&str]) -> Outcome) -> Outcome {
+    match key {
+        true => play(&Key::new().args()),
+        false => play(&[]),
+    }
 }
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();
-    let is_row = |name: &&String| ROWS.iter().any(|row| row.name == *name);
+    let rows = rows();
+    let is_row = |name: &&String| rows.iter().any(|row| row.name == **name);
     if let Some(unknown) = asked.iter().find(|name| !is_row(name)) {
         eprintln!("there is no row {unknown}");
         return ExitCode::from(2);
     }
-    let is_asked = |row: &&Row| asked.is_empty() || asked.iter().any(|name| name == row.name);
+    let is_asked = |row: &&Row| asked.is_empty() || asked.contains(&row.name);
     let mut all_well = true;
-    for row in ROWS.iter().filter(is_asked) {
+    for row in rows.iter().filter(is_asked) {
         let inside = row
             .networks
-            .then(|| network::outside(&[row.name]))
+            .then(|| network::outside(&[&row.name]))
             .flatten();
         if let Some((well, said)) = inside {
             print!("{said}");
@@ -237,7 +176,7 @@ fn main() -> ExitCode {
             continue;
         }
         let start = Instant::now();
-        let (measured, well) = panic::catch_unwind(row.play)
+        let (measured, well) = panic::catch_unwind(AssertUnwindSafe(&row.play))
             .unwrap_or_else(|_| ("it failed; why is said above".into(), false));
         let verdict = if well { "pass" } else { "FAIL" };
         println!(
