@@ -25,8 +25,11 @@ use avahi::Avahi;
 use common::dice::Dice;
 use common::{Running, pi_send, until, view_recv};
 use lan::{Host, Lan};
-use pi_stream::net::find::{self, Announced, Finder, Found};
+use pi_stream::net::find::{self, Finder, Found};
 use pi_stream::protocol::encrypted::handshake::Role;
+
+/// What is announced of it is ceef1559.
+const KEY: &str = "pi-stream-key-1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
 /// How much memory hostile packets may cost, in kilobytes: allocators keep what they were given.
 const MORE_KB: u64 = 8 * 1024;
@@ -44,15 +47,11 @@ fn in_a_world_of_its_own(test: &str, scene: impl FnOnce(&Lan)) {
 
 /// Announces one of this name there.
 fn announced(host: Host, role: Role, name: &str) -> find::Running {
-    let announced = Announced {
-        role,
-        name: name.parse().unwrap(),
-        bound: ["0.0.0.0:8000", "[::]:8000"]
-            .map(|at| at.parse().unwrap())
-            .to_vec(),
-        key: Some("abcd0001".into()),
-    };
-    host.run(|| find::announce(announced).unwrap().unwrap())
+    let bound = ["0.0.0.0:8000", "[::]:8000"].map(|at| at.parse().unwrap());
+    let (name, key) = (name.parse().unwrap(), KEY.parse().unwrap());
+    let warn = |line| panic!("{line}");
+    let start = || find::announce(role, &name, bound.to_vec(), Some(&key), warn);
+    host.run(|| start().unwrap())
 }
 
 /// A camera.
@@ -108,7 +107,7 @@ fn who_is_announced_is_found_by_one_look_and_taken_back_at_the_end() {
         assert_eq!(names(&found), ["garden"]);
         let garden_is_at = ["10.77.0.2:8000", "[fd77::2]:8000"].map(|a| a.parse().unwrap());
         assert_eq!(found[0].addresses[..2], garden_is_at);
-        assert_eq!(found[0].key.as_deref(), Some("abcd0001"));
+        assert_eq!(found[0].key.as_deref(), Some("ceef1559"));
         assert_eq!(found[0].version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
 
         let finder = finder(desk);
@@ -235,7 +234,7 @@ fn avahi_beside_it_lists_it_and_neither_disturbs_the_other() {
             for part in [
                 ";garden-",
                 "\"role=sender\"",
-                "\"key=abcd0001\"",
+                "\"key=ceef1559\"",
                 "\"name=garden\"",
             ] {
                 assert!(line.contains(part), "{part} is not in {line}");

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use pi_stream::Key;
 use pi_stream::args::send::{Options, Plan, To};
 use pi_stream::camera::{self, ListFormat};
-use pi_stream::net::find::{self, Announced, Finder, Found};
+use pi_stream::net::find::{self, Finder, Found};
 use pi_stream::net::key_file;
 use pi_stream::net::listen::{self, Acceptor, Allowed, Bind};
 use pi_stream::net::reach::Reach;
@@ -188,26 +188,6 @@ fn choice(found: &[Found]) -> String {
     }
 }
 
-/// Announces a listener.
-fn announce(
-    name: &Name,
-    bound: &[Arc<Acceptor>],
-    key: Option<&Key>,
-    program: &Program,
-) -> Option<find::Running> {
-    let announced = Announced {
-        role: Role::Sends,
-        name: name.clone(),
-        bound: bound.iter().map(|a| a.address).collect(),
-        key: key.map(find::key_id),
-    };
-    find::announce(announced).unwrap_or_else(|error| {
-        let line = format!("cannot announce this sender: {error}");
-        program.console.say(Severity::Warning, &line);
-        None
-    })
-}
-
 /// Sends until it is over.
 fn run(mut plan: Plan, key: Option<&Path>, program: &mut Program) -> anyhow::Result<()> {
     plan.sending.key = key_file::find(key)?;
@@ -223,7 +203,9 @@ fn run(mut plan: Plan, key: Option<&Path>, program: &mut Program) -> anyhow::Res
         To::Listen(bind, networks, is_announced) => {
             let (acceptors, allowed) = listen(bind, &networks, key, has_key, program)?;
             if is_announced {
-                announced = announce(name, &acceptors, own_key, program);
+                let bound = acceptors.iter().map(|acceptor| acceptor.address);
+                let warn = |line: String| program.console.say(Severity::Warning, &line);
+                announced = find::announce(Role::Sends, name, bound.collect(), own_key, warn);
             }
             Receivers::Listen { acceptors, allowed }
         }

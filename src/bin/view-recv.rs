@@ -16,7 +16,7 @@ use pi_stream::handoff::slot::Slot;
 use pi_stream::handoff::stop::{Reason, Stop};
 use pi_stream::net::DEFAULT_PORT;
 use pi_stream::net::dial::Target;
-use pi_stream::net::find::{self, Announced};
+use pi_stream::net::find;
 use pi_stream::net::key_file;
 use pi_stream::net::listen::{self, Acceptor, Allowed, Bind};
 use pi_stream::net::reach::{Hint, Reach, host_name};
@@ -79,7 +79,6 @@ fn list(format: ListFormat, program: &mut Program) -> anyhow::Result<bool> {
 /// Runs to the end; `false` where that is not as it was asked for, and what failed has been said.
 fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let key = key_file::find(options.key.key.as_deref())?;
-    let key_id = key.as_ref().map(find::key_id);
     let bind = options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT });
     let acceptors = match options.listens() {
         true => listen::listen(bind, Role::Receives)?,
@@ -116,7 +115,8 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
         Model::new(cameras, sinks, Arc::clone(&pictures), reach.clone())
     });
     dial(&options.connect, &for_finding, program)?;
-    let announced = announce(&options, &acceptors, key_id, program);
+    let key = cameras.config.key.as_ref();
+    let announced = announce(&options, &acceptors, key, program);
     let started = Instant::now();
     start(program, &cameras, &pictures, &acceptors, &options)?;
     let hint = reach.map(|reach| reach.hint);
@@ -196,23 +196,14 @@ fn dial(connect: &[Target], model: &Arc<OnceLock<Model>>, program: &Program) -> 
 fn announce(
     options: &Options,
     acceptors: &[Arc<Acceptor>],
-    key: Option<String>,
+    key: Option<&Key>,
     program: &Program,
 ) -> Option<find::Running> {
-    if acceptors.is_empty() || !options.announce.wants(key.is_some()) {
-        return None;
-    }
-    let announced = Announced {
-        role: Role::Receives,
-        name: host_name(),
-        bound: acceptors.iter().map(|a| a.address).collect(),
-        key,
-    };
-    find::announce(announced).unwrap_or_else(|error| {
-        let line = format!("cannot announce this viewer: {error}");
-        program.console.say(Severity::Warning, &line);
-        None
-    })
+    let bound = acceptors.iter().map(|acceptor| acceptor.address).collect();
+    let warn = |line: String| program.console.say(Severity::Warning, &line);
+    let start = || find::announce(Role::Receives, &host_name(), bound, key, warn);
+    let is_wanted = options.announce.wants(key.is_some());
+    is_wanted.then(start).flatten()
 }
 
 fn config(options: &Options, key: Option<Key>) -> Config {

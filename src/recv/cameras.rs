@@ -75,7 +75,7 @@ impl Default for Config {
 
 /// What the receiving threads share.
 pub struct Cameras {
-    pub(crate) config: Config,
+    pub config: Config,
     /// The newest frame of each, for the decoder or the program.
     pub frames: Slot<Frame>,
     /// Whether the program itself was held up.

@@ -48,6 +48,19 @@ const STATUS_EVERY: Duration = Duration::from_millis(250);
 /// How long an idle window stays as it is: its words count seconds.
 const REDRAW_EVERY: Duration = Duration::from_secs(1);
 
+/// Each chooses what is listed at its place.
+const NUMBERS: [Key; 9] = [
+    Key::Key1,
+    Key::Key2,
+    Key::Key3,
+    Key::Key4,
+    Key::Key5,
+    Key::Key6,
+    Key::Key7,
+    Key::Key8,
+    Key::Key9,
+];
+
 /// Shows the pictures until the window is closed, which asks the program to end ([`Reason::Done`]), or until
 /// somebody else asked. To be called on the main thread: macOS and Windows want it so. A slot that
 /// is closed does not end it: the last picture can still be looked at.
@@ -190,18 +203,10 @@ impl Viewer<'_> {
                 }
             }
             Key::Enter | Key::NumPadEnter => return self.connect(0),
-            Key::Key1
-            | Key::Key2
-            | Key::Key3
-            | Key::Key4
-            | Key::Key5
-            | Key::Key6
-            | Key::Key7
-            | Key::Key8
-            | Key::Key9 => {
-                return self.connect(key as usize - Key::Key1 as usize);
-            }
-            _ => return,
+            _ => match NUMBERS.iter().position(|number| *number == key) {
+                Some(place) => return self.connect(place),
+                None => return,
+            },
         }
         // What the key did, or why it did nothing, is seen at once.
         (self.status_due, self.redraw_due) = (Instant::now(), Instant::now());

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use image::Rgb;
-use pi_stream::net::find::{self, Announced};
+use pi_stream::net::find;
 use pi_stream::protocol::encrypted::handshake::Role;
 
 use crate::common::figures::Figures;
@@ -46,7 +46,6 @@ fn with_a_key_the_viewer_is_found_and_somebody_who_says_to_be_it_gets_no_frame()
     in_a_world_of_its_own(test, |lan| {
         let (pi, desk, evil) = (lan.add("pi", 2), lan.add("desk", 3), lan.add("evil", 66));
         let key = Key::new();
-        let id = find::key_id(&key.line().parse().unwrap());
         let listener = evil.run(|| TcpListener::bind("0.0.0.0:8000").unwrap());
         let (connections, bytes) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         thread::spawn({
@@ -66,14 +65,14 @@ fn with_a_key_the_viewer_is_found_and_somebody_who_says_to_be_it_gets_no_frame()
                 }
             }
         });
-        let host_name = pi_stream::net::reach::host_name();
-        let announced = Announced {
-            role: Role::Receives,
-            name: host_name,
-            bound: vec!["0.0.0.0:8000".parse().unwrap()],
-            key: Some(id),
-        };
-        let _impostor = evil.run(|| find::announce(announced).unwrap().unwrap());
+        let (name, own) = (
+            pi_stream::net::reach::host_name(),
+            key.line().parse().unwrap(),
+        );
+        let bound = vec!["0.0.0.0:8000".parse().unwrap()];
+        let warn = |line| panic!("{line}");
+        let start = || find::announce(Role::Receives, &name, bound, Some(&own), warn);
+        let _impostor = evil.run(|| start().unwrap());
 
         let _sender = Running::start(&mut pi_send(pi, &key.args()));
         until("a connection", || {

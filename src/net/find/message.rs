@@ -3,15 +3,16 @@
 //! Whatever is asked for, all there is to say is said in one packet, small enough for any link. So nobody has to put an
 //! answer together out of several.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use simple_dns::rdata::{A, AAAA, PTR, RData, SRV, TXT};
 use simple_dns::{CLASS, Name as DnsName, Packet, PacketFlag, Question, ResourceRecord, TYPE};
 
 use super::found::{Found, MAX_ADDRESSES, addresses};
-use super::{Announced, random};
+use super::{key_id, random};
 use crate::protocol::encrypted::handshake::Role;
+use crate::protocol::encrypted::key::Key;
 use crate::protocol::stamp::Name;
 
 /// What everybody who is announced is an instance of.
@@ -47,7 +48,8 @@ pub(super) fn query() -> Vec<u8> {
 
 /// Who listens here, as it says so.
 pub(super) struct Announcer {
-    announced: Announced,
+    bound: Vec<SocketAddr>,
+    text: TXT<'static>,
     /// Nobody else's, so that there is no need to ask, and to settle who has it.
     instance: DnsName<'static>,
     /// Of our own: this system's belongs to avahi, where that runs, with all of its addresses.
@@ -55,19 +57,30 @@ pub(super) struct Announcer {
 }
 
 impl Announcer {
-    pub(super) fn new(announced: Announced) -> Announcer {
-        let (label, unique) = (announced.name.as_str(), random() as u32);
+    pub(super) fn new(
+        role: Role,
+        full: &Name,
+        bound: Vec<SocketAddr>,
+        key: Option<&Key>,
+    ) -> Announcer {
+        let (label, unique) = (full.as_str(), random() as u32);
         let label = label[..label.len().min(MAX_NAME)].replace('.', "\\.");
+        let version = env!("CARGO_PKG_VERSION");
+        let key = key.map_or(String::new(), |key| format!(" key={}", key_id(key)));
+        let said = format!("role={} name={full} version={version}{key}", word(role));
+        let mut said = said.split(' ');
+        let text = said.try_fold(TXT::new(), |text, said| text.with_string(said));
         Announcer {
             instance: name(&format!("{label}-{unique:08x}.{SERVICE}")),
             host: name(&format!("pi-stream-{unique:08x}.local")),
-            announced,
+            bound,
+            text: text.expect("it is short").into_owned(),
         }
     }
 
     /// All there is to say where these are our addresses, for so many seconds; nothing where it listens on none of them.
     pub(super) fn packet(&self, addresses: &[IpAddr], ttl: u32) -> Option<Vec<u8>> {
-        let Announced { bound, .. } = &self.announced;
+        let bound = &self.bound;
         let is_bound = |ip: &IpAddr| {
             let is_any = |at: IpAddr| at.is_unspecified() && at.is_ipv4() == ip.is_ipv4();
             bound.iter().any(|at| at.ip() == *ip || is_any(at.ip()))
@@ -90,7 +103,7 @@ impl Announcer {
         let said = [
             (service, false, RData::PTR(PTR(instance.clone()))),
             (instance, true, RData::SRV(at)),
-            (instance, true, RData::TXT(self.text())),
+            (instance, true, RData::TXT(self.text.clone())),
         ];
         let mut packet = Packet::new_reply(0);
         packet.set_flags(PacketFlag::AUTHORITATIVE_ANSWER);
@@ -101,23 +114,6 @@ impl Announcer {
         }));
         let bytes = packet.build_bytes_vec_compressed();
         Some(bytes.expect("memory takes it"))
-    }
-
-    fn text(&self) -> TXT<'static> {
-        let (role, name) = (word(self.announced.role), &self.announced.name);
-        let version = env!("CARGO_PKG_VERSION");
-        let key = self.announced.key.as_ref().map(|key| format!("key={key}"));
-        let said = [
-            format!("role={role}"),
-            format!("name={name}"),
-            format!("version={version}"),
-        ];
-        let mut text = TXT::new();
-        for said in said.iter().chain(&key) {
-            let added = text.add_string(said);
-            added.expect("what we say of ourselves is short");
-        }
-        text.into_owned()
     }
 
     /// Whether somebody asks for what is announced.
@@ -210,12 +206,13 @@ mod tests {
     use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
     fn announcer(name: &str) -> Announcer {
-        Announcer::new(Announced {
-            role: Role::Receives,
-            name: name.parse().unwrap(),
-            bound: vec![([0, 0, 0, 0], 8000).into(), ([0; 8], 8000).into()],
-            key: Some("00abcd01".into()),
-        })
+        let bound = vec![([0, 0, 0, 0], 8000).into(), ([0; 8], 8000).into()];
+        Announcer::new(Role::Receives, &name.parse().unwrap(), bound, Some(&key()))
+    }
+
+    fn key() -> Key {
+        let text = "pi-stream-key-1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+        text.parse().unwrap()
     }
 
     fn ips(texts: &[&str]) -> Vec<IpAddr> {
@@ -239,7 +236,7 @@ mod tests {
         assert_eq!(*lasting, Duration::from_secs(30));
         let expected = ["192.0.2.1:8000", "[fe80::1%7]:8000"];
         assert_eq!(found.addresses, expected.map(|a| a.parse().unwrap()));
-        assert_eq!(found.key.as_deref(), Some("00abcd01"));
+        assert_eq!(found.key.as_deref(), Some("ceef1559"));
         assert_eq!(found.version.as_deref(), Some(env!("CARGO_PKG_VERSION")));
         let (gone, lasting) = &read(&announcer.packet(&addresses, 0).unwrap())[0];
         assert_eq!((gone, *lasting), (found, Duration::ZERO));
@@ -248,7 +245,7 @@ mod tests {
     #[test]
     fn only_where_it_listens_it_is_announced() {
         let mut announcer = announcer("desk");
-        announcer.announced.bound = vec!["192.0.2.1:8000".parse().unwrap()];
+        announcer.bound = vec!["192.0.2.1:8000".parse().unwrap()];
         let packet = announcer.packet(&ips(&["192.0.2.1", "192.0.2.2", "fe80::1"]), 30);
         assert_eq!(read(&packet.unwrap())[0].0.addresses.len(), 1);
         assert!(announcer.packet(&ips(&["192.0.2.2"]), 30).is_none());

@@ -50,18 +50,6 @@ pub const MAX_PEERS: usize = 8;
 /// How many are known at a time; further ones are not, until one of these has gone.
 const MAX_FOUND: usize = 64;
 
-/// What is announced of a listener.
-#[derive(Debug, Clone)]
-pub struct Announced {
-    pub role: Role,
-    /// Not unique.
-    pub name: Name,
-    /// Where it listens, all on one port.
-    pub bound: Vec<SocketAddr>,
-    /// The id of its key ([`key_id`]).
-    pub key: Option<String>,
-}
-
 /// Which key it is, as it is announced: nothing of the key itself.
 pub fn key_id(key: &Key) -> String {
     format!("{:08x}", u32::from_be_bytes(key.id()))
@@ -72,14 +60,22 @@ fn random() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }
 
-/// Announces a listener on every sensible interface, as long as what it returns lives; nothing where only this machine can
-/// reach it. An error where there is a network and nothing can be said on it.
-pub fn announce(announced: Announced) -> io::Result<Option<Running>> {
-    if announced.bound.iter().all(|at| at.ip().is_loopback()) {
-        return Ok(None);
+/// Announces who listens there, all on one port, on every sensible interface, for as long as what it returns lives; the
+/// name need not be unique. Nothing where only this machine can reach it, or with a warning.
+pub fn announce(
+    role: Role,
+    name: &Name,
+    bound: Vec<SocketAddr>,
+    key: Option<&Key>,
+    warn: impl FnOnce(String),
+) -> Option<Running> {
+    if bound.iter().all(|at| at.ip().is_loopback()) {
+        return None;
     }
-    let task = Task::Announce(Announcer::new(announced));
-    Running::start("announce", task).map(Some)
+    let task = Task::Announce(Announcer::new(role, name, bound, key));
+    let started = Running::start("announce", task);
+    let warn = |error| warn(format!("cannot be announced on this network: {error}"));
+    started.map_err(warn).ok()
 }
 
 /// Looks around for [`LOOK`], and lists who is announced: for people, or for programs.

@@ -34,10 +34,9 @@ pub(super) struct Socket {
 
 impl Socket {
     fn open(index: u32, addresses: &[IpAddr], own: IpAddr) -> io::Result<Socket> {
-        let domain = if own.is_ipv4() {
-            Domain::IPV4
-        } else {
-            Domain::IPV6
+        let (domain, any) = match own {
+            IpAddr::V4(_) => (Domain::IPV4, IpAddr::from([0; 4])),
+            IpAddr::V6(_) => (Domain::IPV6, IpAddr::from([0; 16])),
         };
         let socket = socket2::Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
         // Avahi and the like have the port, too.
@@ -62,16 +61,11 @@ impl Socket {
             SocketAddrV6::new(GROUP_V6, PORT, 0, index).into()
         };
         // Bound to the group, it takes nothing that was sent to us alone, from wherever. (Windows binds to no group.)
-        let any: IpAddr = match own {
-            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        let at = match cfg!(unix) {
+            true => group,
+            false => SocketAddr::new(any, PORT),
         };
-        let own = if cfg!(unix) {
-            group
-        } else {
-            (any, PORT).into()
-        };
-        socket.bind(&own.into())?;
+        socket.bind(&at.into())?;
         socket.set_nonblocking(true)?;
         Ok(Socket {
             socket: socket.into(),
@@ -108,12 +102,11 @@ pub(super) fn update(sockets: &mut Vec<Socket>) -> io::Result<()> {
     for ((index, addresses), is_v4) in interfaces.iter().flat_map(|i| [(i, true), (i, false)]) {
         let is_open = |socket: &Socket| socket.index == *index && socket.group.is_ipv4() == is_v4;
         let own = addresses.iter().find(|ip| ip.is_ipv4() == is_v4);
-        match own.filter(|_| !sockets.iter().any(is_open)) {
+        let new = own.filter(|_| !sockets.iter().any(is_open));
+        match new.map(|own| Socket::open(*index, addresses, *own)) {
+            Some(Ok(socket)) => sockets.push(socket),
+            Some(Err(error)) => outcome = Err(error),
             None => {}
-            Some(own) => match Socket::open(*index, addresses, *own) {
-                Ok(socket) => sockets.push(socket),
-                Err(error) => outcome = Err(error),
-            },
         }
     }
     outcome.or_else(|error| match sockets.is_empty() {
