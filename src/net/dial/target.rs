@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::net::DEFAULT_PORT;
 
 /// Where to dial.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Target {
     /// A name, an IPv4 or an IPv6 address (without brackets).
     pub host: String,
@@ -27,14 +27,6 @@ impl fmt::Debug for Addresses {
         f.debug_list().entries((self.0)()).finish()
     }
 }
-
-impl PartialEq for Addresses {
-    fn eq(&self, other: &Addresses) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Eq for Addresses {}
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
