@@ -52,6 +52,22 @@ fn pictures_arrive_with_their_stamp_and_the_last_one_is_the_newest() {
     assert!(r < 20, "{r}");
 }
 
+#[test]
+fn what_waits_while_a_program_works_on_a_frame_is_the_newest() {
+    let mut receiver = Receiver::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut sender = Sender::dial(&receiver.address().to_string()).unwrap();
+    sender.send(&shade(0));
+    let _at_work_on = receiver.next_within(HANG).expect("a frame comes");
+    for number in 1..=20 {
+        sender.send(&shade(number * 10));
+        // As a camera does.
+        thread::sleep(Duration::from_millis(30));
+    }
+    let newest = receiver.next_within(HANG).expect("another one");
+    let Rgb([r, ..]) = *newest.decode().unwrap().get_pixel(10, 10);
+    assert!(r > 150, "{r} of 200");
+}
+
 /// What a receiver makes of a JPEG that a stranger sends behind a good one.
 fn decoded(jpeg: &[u8]) -> Result<RgbImage, DecodeError> {
     let mut receiver = Receiver::bind("127.0.0.1:0".parse().unwrap()).unwrap();

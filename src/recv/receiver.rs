@@ -1,8 +1,8 @@
 //! The receiver for other programs: frames as an iterator.
 //!
 //! The same listener, diallers, admission and readers as view-recv's, with the program in the place of decoder and
-//! window. The newest frame wins: a program that takes its time gets fewer frames, and never old ones. A
-//! frame is acknowledged when it is dropped, so what the sender measures includes the program's own work.
+//! window. The newest frame wins: a program that takes its time gets fewer frames, and never old ones, since a
+//! frame is acknowledged when the program gets it, and newer ones come while it works.
 
 use std::io;
 use std::net::SocketAddr;
@@ -143,7 +143,7 @@ impl Receiver {
     pub fn next_within(&mut self, patience: Duration) -> Option<Frame> {
         let deadline = Instant::now().checked_add(patience);
         let mut frame = self.cameras.frames.next(deadline)?;
-        frame.hand_over();
+        frame.shown(Instant::now());
         Some(frame)
     }
 }

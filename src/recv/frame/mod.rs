@@ -4,6 +4,7 @@
 //! counted once and acknowledged once; a frame that is dropped was skipped (a newer one was there, or the program
 //! ends). What came is shared, and owes nothing, by all that keep it. Nothing here blocks.
 
+use std::mem;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -98,13 +99,13 @@ pub enum ClockOff {
     Ahead(Duration),
 }
 
-/// A frame as it came, with its stamp; see [`Received`] for the fields. Acknowledged when dropped.
+/// A frame as it came, with its stamp; see [`Received`] for the fields. The program that gets it from a
+/// [`Receiver`](crate::recv::receiver::Receiver) has seen it as far as its sender is told.
 #[derive(Debug)]
 pub struct Frame {
     received: Arc<Received>,
     session: Arc<Session>,
-    /// What has become of it if it is dropped now; `None` once it is answered.
-    outcome: Option<Outcome>,
+    is_answered: bool,
     /// Of the last frame: asked to end the program once it is known what became of it.
     pub(super) stop: Option<Arc<Stop>>,
 }
@@ -138,20 +139,15 @@ impl Frame {
         Frame {
             received,
             session: Arc::clone(session),
-            outcome: Some(Outcome::Skipped),
+            is_answered: false,
             stop: None,
         }
-    }
-
-    /// It is a program's, which has seen it when it drops it.
-    pub(super) fn hand_over(&mut self) {
-        self.outcome = Some(Outcome::Shown);
     }
 
     /// Notes whether it could be decoded; where it could not, that is the answer. One that is decoded after its
     /// answer is a sample.
     pub(super) fn decoded(&mut self, is_good: bool) {
-        let is_sample = self.outcome.is_none();
+        let is_sample = self.is_answered;
         self.session.decoded(is_good, is_sample);
         if is_sample && !is_good {
             self.session.camera.counts().corrupt += 1;
@@ -160,7 +156,7 @@ impl Frame {
         }
     }
 
-    /// It is on the screen since `at`, or need not be.
+    /// It is on the screen since `at`, or need not be: it is a program's.
     pub(crate) fn shown(&mut self, at: Instant) {
         self.answer(Outcome::Shown, at);
     }
@@ -171,7 +167,7 @@ impl Frame {
     }
 
     fn answer(&mut self, outcome: Outcome, at: Instant) {
-        if self.outcome.take().is_some() {
+        if !mem::replace(&mut self.is_answered, true) {
             let held = at.saturating_duration_since(self.arrived);
             answer(&self.session, outcome, self.stamp.as_ref(), held);
         }
@@ -195,9 +191,7 @@ impl Deref for Frame {
 
 impl Drop for Frame {
     fn drop(&mut self) {
-        if let Some(outcome) = self.outcome {
-            self.answer(outcome, Instant::now());
-        }
+        self.skip();
     }
 }
 
