@@ -125,6 +125,30 @@ fn a_camera_that_is_faster_than_asked_is_thinned_out() {
 }
 
 #[test]
+fn a_faster_sensor_gives_as_many_pictures_and_fresher_ones() {
+    let Some(lab) = Lab::find() else { return };
+    // The simulated sensor takes what the lab says, stamps a picture first, and gives it an interval later.
+    let taken = |sensor: u32, args: &str| {
+        let what = [("fps", "30"), ("count", "60"), ("args", args)];
+        let run = lab
+            .virtual_camera(&bars())
+            .fps(sensor)
+            .play("frames", &what);
+        run.succeeded();
+        let figure = |name| run.value(name).parse::<f64>().unwrap();
+        [figure("age_us"), figure("seconds")]
+    };
+    let [age, seconds] = taken(30, "--sensor-fps 30");
+    let [age_at_60, seconds_at_60] = taken(60, "--sensor-fps 60");
+    println!("{age} us old at 30 a second, {age_at_60} at 60");
+    assert!(age_at_60 < 0.7 * age, "{age_at_60} of {age}");
+    assert!(
+        seconds_at_60 < 1.2 * seconds,
+        "{seconds_at_60} for {seconds}"
+    );
+}
+
+#[test]
 fn a_camera_is_chosen_by_number_id_or_model_and_others_are_refused() {
     let Some(lab) = Lab::find() else { return };
     let choose = |camera| {

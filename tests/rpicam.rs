@@ -215,6 +215,7 @@ const MAPPED: &[&[(&str, &str)]] = &[
     ],
     &[
         ("--camera imx708", "--camera=1"),
+        ("--sensor-fps 60", "--framerate=60"),
         ("--vflip", "--vflip"),
         ("--mode 1640:1232", "--mode=1640:1232"),
         ("--hdr=single-exp", "--hdr=single-exp"),

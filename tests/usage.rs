@@ -79,6 +79,7 @@ const PI_SEND: &[Row] = &[
     (&["--camera", "0", "--source", "test"], "is for the camera"),
     (&["--list-cameras=xml"], "table, json"),
     (&["--mode", "640x480"], "W:H"),
+    (&["--sensor-fps", "fast"], "or max"),
     (
         &["--tuning-file", "a.json", "--source", "test"],
         "is for the camera",

@@ -308,6 +308,7 @@ impl Options {
         }
         let turn = Turn::from_flips(self.rotation, self.hflip, self.vflip);
         let fps = self.fps.unwrap_or(send::DEFAULT_FPS);
+        self.camera.check_sensor_fps(fps)?;
         let asked = self.res.or(self.width.zip(self.height));
         let size @ (width, height) = asked.unwrap_or((640, 480));
         match &source[..] {

@@ -10,7 +10,10 @@ pub struct CameraConfig {
     pub(crate) camera: Option<String>,
     /// Width and height in pixels, before any turn.
     pub(crate) size: (u32, u32),
+    /// Pictures a second.
     pub(crate) fps: f64,
+    /// What the sensor takes at most in bright light, where that is more; without end: whatever it can.
+    pub(crate) sensor_fps: Option<f64>,
     pub(crate) turn: Turn,
     /// The sensor mode, `W:H` or `W:H:BITS`; `None`: chosen for field of view and rate.
     pub(crate) mode: Option<String>,

@@ -7,7 +7,7 @@
 //!
 //! config       what is asked for              session   one life of a camera, its requests and pictures
 //! select       which camera                   buffers   lent pictures, and their memory
-//! negotiate    mode, format, rate, turn       thinner   which pictures are due
+//! negotiate    mode, format, rate, turn
 //! controls     checked before they are set    list      --list-cameras
 //! environment  libcamera's log, tuning file   error     why there are no pictures
 //!                                             missing   stands in where there is no libcamera
@@ -28,7 +28,6 @@ mod list;
 mod negotiate;
 mod select;
 mod session;
-mod thinner;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -24,11 +24,11 @@ use super::controls::{Given, Table};
 use super::error::{CameraError, library};
 use super::negotiate::{self, Agreed, mode, rate};
 use super::select::{self, Names};
-use super::thinner::Thinner;
 use crate::jpeg::markers;
 use crate::picture::{Captured, Content, Pool};
 use crate::report::Severity;
 use crate::source::clock::taken_at;
+use crate::source::thinner::Thinner;
 use crate::source::{Feed, Shot};
 
 /// How long a stop may go unseen.
@@ -89,7 +89,8 @@ impl Session {
         let mut active = select::acquire(&camera)?;
 
         let modes = mode::modes(&mut active);
-        let choice = mode::choose(&modes, config.mode.as_deref(), config.size, config.fps)?;
+        let rates = [config.fps, config.sensor_fps.unwrap_or(config.fps)];
+        let choice = mode::choose(&modes, config.mode.as_deref(), config.size, rates)?;
         let sensor = choice.map(|choice| choice.mode);
         let (agreed, stream) = negotiate::configure(&mut active, config, sensor)?;
         let durations = rate::frame_durations(&active);
@@ -112,7 +113,7 @@ impl Session {
             queued: HashMap::new(),
             agreed,
             interval,
-            thinner: Thinner::new(Duration::from_secs_f64(1.0 / config.fps)),
+            thinner: Thinner::new(config.fps),
             jpegs: Pool::new(JPEGS),
             sequence: None,
             missed: 0,

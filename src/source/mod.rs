@@ -8,7 +8,7 @@
 //! ```
 //!
 //! What both ways to a camera need stands here too: `clock` (when a stamp was), `log` (what its software says),
-//! `tuning` (where a sensor's tuning file is).
+//! `thinner` (which pictures are due), `tuning` (where a sensor's tuning file is).
 //!
 //! Each source runs on a thread of its own, blocks on its camera, its clock (`pace`) or its file, and
 //! puts its pictures into a [`Feed`]. It never waits for the network, except where every frame counts
@@ -25,6 +25,8 @@ mod pace;
 pub mod rpicam;
 pub mod stream;
 pub mod test_picture;
+#[cfg(target_os = "linux")]
+pub(crate) mod thinner;
 #[cfg(target_os = "linux")]
 pub(crate) mod tuning;
 

@@ -138,7 +138,7 @@ fn with_pixels<T>(captured: &Captured, read: impl FnOnce(Picture<'_>) -> T) -> T
 fn frames() -> Result<(), CameraError> {
     let count: u32 = setting("count").unwrap().parse().unwrap();
     let (mut seen, mut backwards, mut first) = (0, 0, None);
-    let mut oldest = Duration::ZERO;
+    let mut ages = Vec::new();
     let mut last: Option<Instant> = None;
     run(|captured, feed| {
         seen += 1;
@@ -147,7 +147,7 @@ fn frames() -> Result<(), CameraError> {
             last.replace(captured.at)
                 .is_some_and(|last| captured.at <= last),
         );
-        oldest = oldest.max(captured.at.elapsed());
+        ages.push(captured.at.elapsed());
         with_pixels(&captured, |picture| {
             println!("\nsize: {}x{}", picture.width, picture.height);
         });
@@ -159,7 +159,9 @@ fn frames() -> Result<(), CameraError> {
         seen < count
     })?;
     println!("backwards: {backwards}");
-    println!("oldest_ms: {}", oldest.as_millis());
+    ages.sort();
+    println!("age_us: {}", ages[ages.len() / 2].as_micros());
+    println!("oldest_ms: {}", ages[ages.len() - 1].as_millis());
     println!(
         "seconds: {}",
         first.map_or(0.0, |first| first.elapsed().as_secs_f64())

@@ -34,6 +34,11 @@ pub struct CameraArgs {
     #[arg(long, value_name = "W:H[:BITS]", value_parser = mode)]
     mode: Option<String>,
 
+    /// Let the sensor take up to N pictures a second, or as many as it can (max), and send the newest at --fps: less delay,
+    /// where there is light [default: as --fps]
+    #[arg(long, allow_negative_numbers = true, value_name = "N|max", value_parser = parse::sensor_fps)]
+    sensor_fps: Option<f64>,
+
     /// Tuning file of a Raspberry Pi's sensor, for instance imx219_noir.json
     #[arg(long, value_name = "FILE")]
     tuning_file: Option<PathBuf>,
@@ -133,8 +138,19 @@ impl CameraArgs {
         let file = self.tuning_file.as_ref();
         let file = file.map(|file| format!("--tuning-file {}", file.display()));
         let settings = self.settings().into_iter().map(|setting| setting.asked);
-        let options = [camera, mode, file].into_iter().chain(settings);
+        let sensor = self.sensor_fps.map(|fps| format!("--sensor-fps {fps}"));
+        let options = [camera, mode, sensor, file].into_iter().chain(settings);
         options.flatten().next()
+    }
+
+    /// A sensor that is slower than what is sent makes no sense.
+    pub(crate) fn check_sensor_fps(&self, fps: f64) -> Result<(), String> {
+        match self.sensor_fps {
+            Some(sensor) if sensor < fps => Err(format!(
+                "--sensor-fps {sensor}: expected at least --fps, which is {fps}"
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// The camera's configuration for a picture of this size in pixels, rate and turn.
@@ -143,6 +159,7 @@ impl CameraArgs {
             camera: self.camera.clone(),
             size: (width, height),
             fps,
+            sensor_fps: self.sensor_fps,
             turn,
             mode: self.mode.clone(),
             tuning_file: self.tuning_file.clone(),
@@ -165,6 +182,12 @@ impl CameraArgs {
                  libcamera does"
             ));
         }
+        let sensor_fps = self.sensor_fps.unwrap_or(fps);
+        if sensor_fps.is_infinite() {
+            return Err(
+                "--sensor-fps max: rpicam-vid wants a number, as in --sensor-fps 60".into(),
+            );
+        }
         let mut settings = Vec::new();
         // It turns by half at most.
         let (theirs, ours) = match turn.swaps_sides() {
@@ -181,7 +204,8 @@ impl CameraArgs {
         Ok(rpicam::Options {
             camera: self.camera.clone(),
             size,
-            fps: fps.min(exposure.map_or(fps, |micros| 1e6 / micros)),
+            fps,
+            sensor_fps: sensor_fps.min(exposure.map_or(sensor_fps, |micros| 1e6 / micros)),
             quality,
             turn: ours,
             tuning_file: self.tuning_file.clone(),

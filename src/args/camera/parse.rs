@@ -2,6 +2,7 @@
 
 use crate::args::units;
 use crate::camera::Setting;
+use crate::protocol::stamp::FPS;
 
 /// rpicam-apps' names for a control's choices, each with libcamera's number.
 pub(super) type Names = &'static str;
@@ -106,6 +107,14 @@ pub(super) fn mode(text: &str) -> Result<String, String> {
     let fits = (2..=3).contains(&mode.split(':').count()) && mode.split(':').all(is_number);
     let expected = "expected W:H or W:H:BITS, for instance 1640:1232";
     fits.then(|| mode.into()).ok_or(expected.into())
+}
+
+/// Pictures a second, or without end.
+pub(super) fn sensor_fps(text: &str) -> Result<f64, String> {
+    if text == "max" {
+        return Ok(f64::INFINITY);
+    }
+    units::number(FPS, "pictures a second, or max")(text)
 }
 
 /// The text, where it is `N` numbers that fit, with commas between them, or the camera's own default.

@@ -108,12 +108,13 @@ fn bits_of(format: &str) -> Option<u32> {
     bits.filter(|bits| (8..=16).contains(bits))
 }
 
-/// The best mode for a picture of this size and rate; `Ok(None)` where the camera has no modes.
+/// The best mode for pictures of this size, so many a second, of as many as the sensor shall take; `Ok(None)` where the
+/// camera has no modes.
 pub(crate) fn choose(
     modes: &[SensorMode],
     asked: Option<&str>,
     size: (u32, u32),
-    fps: f64,
+    fps: [f64; 2],
 ) -> Result<Option<Choice>, CameraError> {
     let area = |(width, height): &(f64, f64)| width * height;
     let fields = modes.iter().map(|mode| seen(mode, size));
@@ -151,17 +152,19 @@ fn seen(mode: &SensorMode, size: (u32, u32)) -> (f64, f64) {
     (width.min(height * shape), height.min(width / shape))
 }
 
-/// Higher is better: first the rate (the fastest, where none reaches it), then the field, then enough pixels, then
-/// the fewest of those that are enough (faster to read out, with less power), then the most bits.
-fn rank(Choice { mode, share }: &Choice, size: (u32, u32), fps: f64) -> impl Ord + use<> {
+/// Higher is better: first the rate (the fastest, where none reaches it), then the field, then the sensor's rate, then
+/// enough pixels, then the fewest of those that are enough (faster to read out, with less power), then the most bits.
+fn rank(Choice { mode, share }: &Choice, size: (u32, u32), fps: [f64; 2]) -> impl Ord + use<> {
     let rate = mode.fps.unwrap_or(f64::INFINITY) * ABOUT;
+    // In thousandths: rates come in hundredths.
+    let [sent, taken] = fps.map(|fps| (rate.min(fps) * 1e3) as u64);
     let enough = mode.width >= size.0 && mode.height >= size.1;
     let pixels = i64::from(mode.width) * i64::from(mode.height);
     (
-        // In thousandths: rates come in hundredths.
-        (rate.min(fps) * 1e3) as u64,
+        sent,
         // Fields that differ by a hundredth are the same field.
         (share * 100.0).round() as u32,
+        taken,
         enough,
         if enough { -pixels } else { pixels },
         mode.bits,
@@ -195,6 +198,10 @@ mod tests {
     ];
 
     fn chosen(size: (u32, u32), fps: f64) -> (u32, u32, u32, bool) {
+        chosen_for(size, [fps; 2])
+    }
+
+    fn chosen_for(size: (u32, u32), fps: [f64; 2]) -> (u32, u32, u32, bool) {
         let choice = choose(&IMX219, None, size, fps).unwrap().unwrap();
         (
             choice.mode.width,
@@ -225,25 +232,33 @@ mod tests {
     }
 
     #[test]
+    fn a_faster_sensor_costs_nothing_of_the_field() {
+        let fastest = chosen_for((640, 480), [30.0, f64::INFINITY]);
+        assert_eq!(fastest, (1640, 1232, 8, false));
+        let slow = chosen_for((3280, 2464), [60.0, 120.0]);
+        assert_eq!(slow, (1640, 1232, 8, false));
+    }
+
+    #[test]
     fn a_mode_that_was_asked_for_is_taken_or_refused_with_the_others() {
-        let choice = choose(&IMX219, Some("1920:1080"), (640, 480), 30.0)
+        let choice = choose(&IMX219, Some("1920:1080"), (640, 480), [30.0; 2])
             .unwrap()
             .unwrap();
         assert_eq!((choice.mode.width, choice.mode.bits), (1920, 10));
         assert!(choice.is_cropped());
-        let choice = choose(&IMX219, Some("1920:1080:8"), (640, 480), 30.0)
+        let choice = choose(&IMX219, Some("1920:1080:8"), (640, 480), [30.0; 2])
             .unwrap()
             .unwrap();
         assert_eq!(choice.mode.bits, 8);
-        let error = choose(&IMX219, Some("1920:1080:12"), (640, 480), 30.0).unwrap_err();
+        let error = choose(&IMX219, Some("1920:1080:12"), (640, 480), [30.0; 2]).unwrap_err();
         assert!(error.is_usage());
         assert!(error.to_string().contains("1640:1232:10"), "{error}");
     }
 
     #[test]
     fn a_camera_without_modes_refuses_only_a_mode() {
-        assert_eq!(choose(&[], None, (640, 480), 30.0).unwrap(), None);
-        assert!(choose(&[], Some("1:1"), (640, 480), 30.0).is_err());
+        assert_eq!(choose(&[], None, (640, 480), [30.0; 2]).unwrap(), None);
+        assert!(choose(&[], Some("1:1"), (640, 480), [30.0; 2]).is_err());
     }
 
     #[test]

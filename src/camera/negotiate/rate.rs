@@ -26,18 +26,19 @@ pub(crate) fn fps(duration_us: i64) -> f64 {
     (1e8 / duration_us as f64).round() / 100.0
 }
 
-/// The limits of a frame's duration that `--fps` sets, and the longest that a frame may take. A longer exposure
+/// The limits of a frame's duration that `--fps` and `--sensor-fps` set, and the longest that a frame may take. A longer exposure
 /// stretches the frame: it was asked for, too.
 pub(crate) fn rate(config: &CameraConfig, durations: Option<(i64, i64)>) -> (Setting, Duration) {
     let shutter = |setting: &&Setting| setting.control == "ExposureTime";
     let shutter_us = config.settings.iter().rfind(shutter);
     let shutter_us = shutter_us.and_then(|setting| setting.value.parse().ok());
     let wanted = 1e6 / config.fps;
+    let fastest = 1e6 / config.sensor_fps.unwrap_or(config.fps);
     // The sensor reads out a few rows longer than it exposes.
     let longest = wanted.max(shutter_us.unwrap_or(0.0) * 1.01 + 1000.0);
     let (shortest_us, longest_us) = durations.unwrap_or((1, i64::MAX));
     let within = |us: f64| us.clamp(shortest_us as f64, longest_us.max(shortest_us) as f64);
-    let limits = format!("{},{}", within(wanted).round(), within(longest).round());
+    let limits = format!("{},{}", within(fastest).round(), within(longest).round());
     let setting = Setting::optional("FrameDurationLimits", limits);
     (setting, Duration::from_secs_f64(within(longest) / 1e6))
 }
@@ -83,11 +84,12 @@ mod tests {
     use crate::picture::Turn;
 
     /// What a sensor mode of 10 to 60 frames a second does: the limits in microseconds.
-    fn limits(fps: f64, shutter_us: Option<f64>) -> Vec<f64> {
+    fn limits(fps: f64, sensor_fps: Option<f64>, shutter_us: Option<f64>) -> Vec<f64> {
         let config = CameraConfig {
             camera: None,
             size: (640, 480),
             fps,
+            sensor_fps,
             turn: Turn::NONE,
             mode: None,
             tuning_file: None,
@@ -105,14 +107,23 @@ mod tests {
 
     #[test]
     fn the_rate_is_fixed_within_what_the_camera_can_do() {
-        assert_eq!(limits(40.0, None), [25_000.0, 25_000.0]);
-        assert_eq!(limits(40.0, Some(5_000.0)), [25_000.0, 25_000.0]);
-        assert_eq!(limits(500.0, None), [16_667.0, 16_667.0]);
-        assert_eq!(limits(1.0, None), [100_000.0, 100_000.0]);
+        assert_eq!(limits(40.0, None, None), [25_000.0, 25_000.0]);
+        assert_eq!(limits(40.0, None, Some(5_000.0)), [25_000.0, 25_000.0]);
+        assert_eq!(limits(500.0, None, None), [16_667.0, 16_667.0]);
+        assert_eq!(limits(1.0, None, None), [100_000.0, 100_000.0]);
+    }
+
+    #[test]
+    fn a_faster_sensor_may_slow_down_to_the_wanted_rate_where_it_is_dark() {
+        assert_eq!(limits(20.0, Some(40.0), None), [25_000.0, 50_000.0]);
+        assert_eq!(
+            limits(20.0, Some(f64::INFINITY), None),
+            [16_667.0, 50_000.0]
+        );
     }
 
     #[test]
     fn a_long_exposure_stretches_the_frame() {
-        assert_eq!(limits(40.0, Some(50_000.0)), [25_000.0, 51_500.0]);
+        assert_eq!(limits(40.0, None, Some(50_000.0)), [25_000.0, 51_500.0]);
     }
 }

@@ -29,6 +29,7 @@ use self::process::Process;
 use super::clock::taken_at;
 use super::log::report_log;
 use super::stream::Reader;
+use super::thinner::Thinner;
 use super::tuning;
 use super::{CloseAtEnd, Feed, Shot};
 use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pool, Turn};
@@ -41,8 +42,10 @@ pub struct Options {
     pub camera: Option<String>,
     /// Width and height in pixels, before any turn.
     pub size: (u32, u32),
-    /// In pictures a second; the exposure leaves room for so many.
+    /// Pictures a second.
     pub fps: f64,
+    /// What the sensor takes; the exposure leaves room for so many.
+    pub sensor_fps: f64,
     /// Of the JPEGs that `rpicam-vid` makes; of those that are made here, the link decides.
     pub quality: u8,
     /// What is left to turn here.
@@ -123,7 +126,7 @@ impl Options {
         let mut arguments = vec![
             format!("--width={width}"),
             format!("--height={height}"),
-            format!("--framerate={}", self.fps),
+            format!("--framerate={}", self.sensor_fps),
         ];
         arguments.extend(match self.raw() {
             Some(_) => vec!["--codec=yuv420".into()],
@@ -146,7 +149,7 @@ impl Options {
     /// How long to wait for a picture; longer for the first one, for which the camera sets its exposure.
     fn patience(&self, has_begun: bool) -> Duration {
         let (pictures, shortest) = if has_begun { (3.0, 3.0) } else { (10.0, 10.0) };
-        Duration::from_secs_f64((pictures / self.fps).max(shortest))
+        Duration::from_secs_f64((pictures / self.fps.min(self.sensor_fps)).max(shortest))
     }
 }
 
@@ -203,12 +206,17 @@ fn read(
     };
     let mut metadata = BufReader::new(metadata);
     let pool = Pool::<Vec<u8>>::new(PICTURES);
+    let mut thinner = Thinner::new(options.fps);
     loop {
         let mut bytes = pool.get();
         if !read(&mut bytes) {
             return;
         }
         let Metadata { at, shot } = Metadata::read(&mut metadata);
+        let at = at.unwrap_or_else(Instant::now);
+        if !thinner.wants(at) {
+            continue;
+        }
         feed.report_shot(shot);
         if feed.is_lost.swap(false, Ordering::Relaxed) {
             report(Severity::Info, "the camera is back".into());
@@ -221,7 +229,7 @@ fn read(
             None => Content::Jpeg(bytes),
         };
         feed.put(Captured {
-            at: at.unwrap_or_else(Instant::now),
+            at,
             turn: options.turn,
             content,
         });

@@ -1,9 +1,10 @@
-//! Which pictures `--fps` leaves out: a camera that is faster and cannot be slowed down is thinned out evenly.
+//! Which pictures `--fps` leaves out: a camera that is faster, because it cannot be slowed down or `--sensor-fps` asks
+//! for that, is thinned out evenly.
 
 use std::time::{Duration, Instant};
 
 /// Thins out the pictures of a camera that is faster than asked.
-pub(super) struct Thinner {
+pub(crate) struct Thinner {
     interval: Duration,
     /// The camera's own interval, smoothed; at first, what was asked for.
     measured: Duration,
@@ -12,7 +13,9 @@ pub(super) struct Thinner {
 }
 
 impl Thinner {
-    pub(super) fn new(interval: Duration) -> Thinner {
+    /// Leaves so many pictures a second.
+    pub(crate) fn new(fps: f64) -> Thinner {
+        let interval = Duration::from_secs_f64(1.0 / fps);
         Thinner {
             interval,
             measured: interval,
@@ -25,7 +28,7 @@ impl Thinner {
     ///
     /// A camera within a fifth of the wanted rate is left alone: its clock and ours never agree, and a picture left
     /// out every few seconds would be noticed.
-    pub(super) fn wants(&mut self, at: Instant) -> bool {
+    pub(crate) fn wants(&mut self, at: Instant) -> bool {
         if let Some(last) = self.last.replace(at) {
             let gap = at.saturating_duration_since(last).min(self.interval * 2);
             self.measured = (self.measured * 7 + gap) / 8;
@@ -46,12 +49,10 @@ impl Thinner {
 mod tests {
     use super::*;
 
-    const SECOND: Duration = Duration::from_secs(1);
-
     /// How many of `count` pictures are shown that come every `gap_us`, with `jitter_us` to and fro.
     fn shown(wanted_fps: u32, gap_us: u64, jitter_us: u64, count: u64) -> usize {
         let start = Instant::now();
-        let mut thinner = Thinner::new(SECOND / wanted_fps);
+        let mut thinner = Thinner::new(wanted_fps.into());
         (0..count)
             .filter(|i| {
                 let at = i * gap_us + if i % 2 == 0 { jitter_us } else { 0 };
