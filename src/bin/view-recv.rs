@@ -267,7 +267,7 @@ fn start(
         let (cameras, stop) = (Arc::clone(cameras), Arc::clone(&program.stop));
         let pictures = Arc::clone(pictures);
         move || {
-            cameras.stall.run(&stop);
+            cameras.stall.run(&stop, |now| cameras.is_idle(now));
             // Whoever waits for pictures is to see that it is over.
             pictures.nudge();
         }

@@ -64,6 +64,28 @@ impl Stop {
         self.wait(Some(until))
     }
 
+    /// Sleeps until then (`None`: for as long as it takes), until somebody asks, or until `look` has found something; it looks again after each
+    /// [`nudge`](Stop::nudge).
+    pub(crate) fn sleep_or<T>(
+        &self,
+        until: impl Into<Option<Instant>>,
+        mut look: impl FnMut() -> Option<T>,
+    ) -> Option<T> {
+        let (reason, mut found) = (lock(&self.reason), None);
+        drop(wait_while(&self.asked, reason, until.into(), |reason| {
+            found = look();
+            found.is_none() && reason.is_none()
+        }));
+        found
+    }
+
+    /// Makes whoever sleeps look again.
+    pub(crate) fn nudge(&self) {
+        // Not between its look and its sleep.
+        drop(lock(&self.reason));
+        self.asked.notify_all();
+    }
+
     fn wait(&self, until: Option<Instant>) -> bool {
         let reason = lock(&self.reason);
         wait_while(&self.asked, reason, until, |reason| reason.is_none()).is_some()

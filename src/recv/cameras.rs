@@ -31,6 +31,9 @@ use crate::protocol::wire::DEFAULT_MAX_FRAME_BYTES;
 use crate::report::Severity;
 use crate::report::limit::RateLimit;
 
+/// Where no frame has come for so long, nobody hurries.
+pub(super) const QUIET: Duration = Duration::from_secs(2);
+
 /// What takes every frame, whatever becomes of its pixels. Never blocks.
 pub type Sink = Box<dyn Fn(&Arc<Received>) + Send + Sync>;
 
@@ -318,7 +321,13 @@ impl Cameras {
     /// Waits until no session is on, `until` then at the latest.
     pub fn wait(&self, until: Instant) {
         let is_any = |places: &mut Places| places.all.iter().any(|session| !session.is_over());
-        let places = lock(&self.places);
+        let (places, now) = (lock(&self.places), Instant::now());
+        // Of these nothing is to be expected, and their readers look seldom.
+        let quiet = places.all.iter();
+        let quiet = quiet.filter(|session| session.silent_for(now) >= QUIET);
+        for link in quiet.filter_map(|session| session.link.upgrade()) {
+            link.cut();
+        }
         drop(wait_while(&self.left, places, Some(until), is_any));
     }
 
@@ -327,6 +336,13 @@ impl Cameras {
         let session = lock(&self.places).all.first().cloned();
         let camera = session.as_ref().map(|session| Arc::clone(&session.camera));
         (camera.unwrap_or_default(), session)
+    }
+
+    /// Whether no frame has come for a while.
+    pub fn is_idle(&self, now: Instant) -> bool {
+        let places = lock(&self.places);
+        let is_idle = |session: &Arc<Session>| session.silent_for(now) >= QUIET;
+        places.all.iter().all(is_idle)
     }
 
     /// Who is received, to tell one who is not.
@@ -671,8 +687,8 @@ mod tests {
         cameras.frames.take().unwrap().decoded(false);
         assert_eq!(counted(), ((1, 2), 1));
         put(true);
-        cameras.frames.take().unwrap().hand_over();
-        assert_eq!(counted(), ((2, 2), 1));
+        drop(cameras.frames.take().unwrap());
+        assert_eq!(counted(), ((1, 3), 1));
     }
 
     #[test]

@@ -22,6 +22,18 @@ pub fn run(cameras: &Cameras, pictures: Option<&Slot<Decoded>>, make: fn() -> Bi
         None => NonZeroUsize::MIN,
     };
     let mut decoder = Decoder::within(threads, cameras.config.max_pixels);
+    run_with(cameras, pictures, make, |jpeg, bitmap| {
+        decoder.decode(jpeg, bitmap).is_ok()
+    });
+}
+
+/// The same by another decoder, which says whether there is a picture.
+pub fn run_with(
+    cameras: &Cameras,
+    pictures: Option<&Slot<Decoded>>,
+    make: fn() -> Bitmap,
+    mut decode: impl FnMut(&[u8], &mut Bitmap) -> bool,
+) {
     let mut bitmaps = Bitmaps::new(make);
     while let Some(mut frame) = cameras.frames.next(None) {
         // What was held up with the whole program is old, and something newer is near.
@@ -29,7 +41,7 @@ pub fn run(cameras: &Cameras, pictures: Option<&Slot<Decoded>>, make: fn() -> Bi
             continue;
         }
         let mut bitmap = bitmaps.pool.get();
-        let is_good = decoder.decode(&frame.jpeg, &mut bitmap).is_ok();
+        let is_good = decode(&frame.jpeg, &mut bitmap);
         frame.decoded(is_good);
         if let Some(pictures) = pictures.filter(|_| is_good) {
             let pixels = bitmap.pixels.len();

@@ -9,7 +9,7 @@
 //! cameras say by their own rules. A session that falls silent keeps its link, and a second one is made beside it: the
 //! first of the two that brings a frame has the session. (A receiver has no unacknowledged data to watch. A sender may
 //! have no pictures just now; that costs nothing but a second connection.) No more is dialled while another camera
-//! has the only place. The thread blocks on its search, for [`LOOK`] at most.
+//! has the only place. The thread blocks on its search.
 
 use std::collections::HashSet;
 use std::io;
@@ -125,9 +125,10 @@ impl Dialler {
                 true => (0, PAUSES[0]),
                 false => (self.failures, PAUSES[1]),
             };
-            let search = || self.dialer.search(failures, longest);
+            let search = || self.dialer.search(failures, longest, &self.cameras.stop);
             let search = self.search.get_or_insert_with(search);
-            match search.wait(Instant::now() + LOOK) {
+            let look = if has_link { LOOK } else { longest };
+            match search.wait(Instant::now() + look) {
                 Some(Ok(link)) => self.start_reader(link),
                 // While the link is silent it is tried again, and nothing said.
                 Some(Err(error)) if !has_link => self.failed(error.to_string()),

@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::admission::{PATIENCE, Permit};
-use super::cameras::Cameras;
+use super::cameras::{Cameras, QUIET};
 use super::event::{End, Event, Kind, no_picture, too_long};
 use super::frame::{self, ClockOff, Outcome, Received};
 use super::proof;
@@ -29,6 +29,9 @@ use crate::report::Severity;
 
 /// How long a read lasts at most before the wish to stop and the clock are looked at.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// The same while a session is silent.
+const QUIET_LOOK: Duration = Duration::from_secs(1);
 
 /// How long a frame may take from its first byte to its last, as long as bytes come: a large one over a
 /// slow link. Longer is somebody who wants to hold a place.
@@ -324,9 +327,14 @@ impl Reader<'_> {
             {
                 session.bytes(now);
             }
+            let silent = session.silent_for(now);
             if session.is_idle(self.cameras.config.idle_timeout, now) {
-                return End::Idle(session.silent_for(now));
+                return End::Idle(silent);
             }
+            let is_quiet = silent >= QUIET && !self.frames.reader.is_within_frame();
+            let look = if is_quiet { QUIET_LOOK } else { LOOK };
+            // Where that fails it looks as often as before.
+            let _ = self.frames.look_every(look);
         }
     }
 

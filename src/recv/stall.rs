@@ -16,6 +16,9 @@ use crate::net::sliding::SlidingBest;
 /// From tick to tick.
 const TICK: Duration = Duration::from_millis(50);
 
+/// The same while no frames come: there is little that could become old.
+const IDLE_TICK: Duration = Duration::from_secs(2);
+
 /// A tick that is late by more than this was held up by more than a busy machine.
 const HELD_UP: Duration = Duration::from_millis(300);
 
@@ -35,6 +38,8 @@ pub struct StallDetector(Mutex<Ticks>);
 
 #[derive(Debug)]
 struct Ticks {
+    /// How long after the last one the next is due.
+    interval: Duration,
     last: Instant,
     last_wall: SystemTime,
     held_up_until: Option<Instant>,
@@ -43,6 +48,7 @@ struct Ticks {
 impl Default for StallDetector {
     fn default() -> Self {
         StallDetector(Mutex::new(Ticks {
+            interval: TICK,
             last: Instant::now(),
             last_wall: SystemTime::now(),
             held_up_until: None,
@@ -51,10 +57,14 @@ impl Default for StallDetector {
 }
 
 impl StallDetector {
-    /// Ticks until `stop` is asked; for a thread of its own.
-    pub fn run(&self, stop: &Stop) {
-        while !stop.sleep(TICK) {
-            self.tick(Instant::now(), SystemTime::now());
+    /// Ticks until `stop` is asked, and seldom where it `is_idle`; for a thread of its own.
+    pub fn run(&self, stop: &Stop, is_idle: impl Fn(Instant) -> bool) {
+        let mut interval = TICK;
+        while !stop.sleep(interval) {
+            let now = Instant::now();
+            self.tick(now, SystemTime::now());
+            interval = if is_idle(now) { IDLE_TICK } else { TICK };
+            lock(&self.0).interval = interval;
         }
     }
 
@@ -68,7 +78,7 @@ impl StallDetector {
         let mut ticks = lock(&self.0);
         let slept = wall.duration_since(ticks.last_wall).unwrap_or_default();
         let since = slept.max(now.saturating_duration_since(ticks.last));
-        if since > TICK + HELD_UP {
+        if since > ticks.interval + HELD_UP {
             ticks.held_up_until = Some(now);
         }
         (ticks.last, ticks.last_wall) = (now, wall);

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 
@@ -10,9 +10,6 @@ use crate::handoff::lock::lock;
 use crate::handoff::slot::Slot;
 use crate::handoff::stop::{Reason, Stop};
 use crate::picture::{Captured, Content, Turn};
-
-/// How often a source that waits for the link looks at its stop flag.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// What happens to a picture for which the link has no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,7 +47,7 @@ pub struct Feed {
     shot: Mutex<Option<Shot>>,
     /// Whether the camera is lost.
     pub is_lost: AtomicBool,
-    link: Stop,
+    has_link: AtomicBool,
     waiting_for_link: AtomicBool,
     /// The source's own stop flag, and what it sleeps by.
     pub stop: Stop,
@@ -84,23 +81,20 @@ impl Feed {
 
     /// Says that there is a first connection.
     pub(crate) fn link_stands(&self) {
-        self.link.ask(Reason::Done);
+        self.has_link.store(true, Ordering::Relaxed);
+        self.stop.nudge();
     }
 
     /// Waits for the first connection: a recording does not play to nobody. `false` where the source is to end.
     pub(crate) fn wait_for_link(&self) -> bool {
         self.waiting_for_link.store(true, Ordering::Relaxed);
-        while !self.link.sleep(LOOK) {
-            if self.stop.is_asked() {
-                return false;
-            }
-        }
-        true
+        let stands = || self.has_link.load(Ordering::Relaxed).then_some(());
+        self.stop.sleep_or(None, stands).is_some()
     }
 
     /// Whether the source gives its first picture only to a connection. (Once there was one, it gives them anyway.)
     pub(crate) fn is_waiting_for_link(&self) -> bool {
-        self.waiting_for_link.load(Ordering::Relaxed) && !self.link.is_asked()
+        self.waiting_for_link.load(Ordering::Relaxed) && !self.has_link.load(Ordering::Relaxed)
     }
 
     /// Ends the source from the sending side.

@@ -23,6 +23,7 @@ mod surface;
 #[cfg_attr(not(target_os = "linux"), path = "no_x11.rs")]
 mod x11;
 
+use std::mem;
 use std::time::{Duration, Instant};
 
 use minifb::Key;
@@ -60,6 +61,9 @@ const NUMBERS: [Key; 9] = [
     Key::Key8,
     Key::Key9,
 ];
+
+/// How much longer it stays so where they do not.
+const STILL_FOR: Duration = Duration::from_secs(60);
 
 /// Shows the pictures until the window is closed, which asks the program to end ([`Reason::Done`]), or until
 /// somebody else asked. To be called on the main thread: macOS and Windows want it so. A slot that
@@ -235,10 +239,14 @@ impl Viewer<'_> {
     }
 
     fn ask_status(&mut self, now: Instant) {
-        self.scene.status = self.model.status();
+        let before = mem::replace(&mut self.scene.status, self.model.status());
+        let status = &self.scene.status;
         self.status_due = now + STATUS_EVERY;
-        if self.scene.status.state != State::Receiving {
-            (self.status_due, self.redraw_due) = (now + REDRAW_EVERY, now);
+        if status.state != State::Receiving {
+            self.status_due = now + REDRAW_EVERY;
+            if *status != before {
+                self.redraw_due = now;
+            }
         }
         let title = self.scene.title(self.config.title.as_deref());
         if title != self.title {
@@ -249,6 +257,10 @@ impl Viewer<'_> {
 
     fn draw(&mut self, now: Instant) -> Result<(), WindowError> {
         self.redraw_due = now + REDRAW_EVERY;
+        if self.scene.is_still() {
+            // Until the status changes, or somebody wants something.
+            self.redraw_due += STILL_FOR;
+        }
         let (size, density) = (self.surface.size(), self.surface.density);
         self.surface.show(self.scene.render(size, density, now))
     }

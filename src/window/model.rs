@@ -54,7 +54,7 @@ pub(crate) struct Notification {
 }
 
 /// What the window's words are made of. What is not known is `None`, and shown as such.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Status {
     pub(crate) state: State,
     /// The sender's address, while there is one, or the last one's.

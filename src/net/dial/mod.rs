@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 use self::memory::Memory;
 use super::link::Link;
 use crate::handoff::lock::lock;
+use crate::handoff::stop::Stop;
 use crate::protocol::encrypted::handshake::{Role, Status};
 use crate::protocol::encrypted::key::Key;
 
@@ -123,10 +124,16 @@ impl Dialer {
 
     /// Begins a search for a link, after so many failures in a row; nothing is tried yet. The pauses between its
     /// attempts grow, to the `longest`.
-    pub(crate) fn search(self: &Arc<Self>, failures: u32, longest: Duration) -> Search {
+    pub(crate) fn search(
+        self: &Arc<Self>,
+        failures: u32,
+        longest: Duration,
+        stop: &Arc<Stop>,
+    ) -> Search {
         let (report, reports) = mpsc::channel();
         Search {
             dialer: Arc::clone(self),
+            stop: Arc::clone(stop),
             failures,
             longest,
             attempts: 0,
@@ -220,6 +227,7 @@ type Outcome = Result<Arc<Link>, DialError>;
 /// up what is under way.
 pub(crate) struct Search {
     dialer: Arc<Dialer>,
+    stop: Arc<Stop>,
     failures: u32,
     longest: Duration,
     attempts: u32,
@@ -232,23 +240,23 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// Waits until then for a link, or for an error that an attempt has come to; `None` if neither came.
+    /// Waits until then for a link, or for an error that an attempt has come to; `None` if neither came, or somebody asks
+    /// for the end.
     pub(crate) fn wait(&mut self, until: Instant) -> Option<Outcome> {
         loop {
             let now = Instant::now();
             if now >= self.next {
                 self.attempt(now);
             }
-            let left = until.min(self.next).saturating_duration_since(now);
-            match self.reports.recv_timeout(left) {
-                Ok(outcome) => {
-                    if let Ok(link) = &outcome {
-                        lock(&self.dialer.memory).reached(link.peer);
-                    }
-                    return Some(outcome);
+            let report = || self.reports.try_recv().ok();
+            if let Some(outcome) = self.stop.sleep_or(until.min(self.next), report) {
+                if let Ok(link) = &outcome {
+                    lock(&self.dialer.memory).reached(link.peer);
                 }
-                Err(_) if Instant::now() >= until => return None,
-                Err(_) => {}
+                return Some(outcome);
+            }
+            if self.stop.is_asked() || Instant::now() >= until {
+                return None;
             }
         }
     }
@@ -262,10 +270,12 @@ impl Search {
             return;
         }
         let (dialer, wanted) = (Arc::clone(&self.dialer), Arc::downgrade(&self.wanted));
-        let report = self.report.clone();
+        let (report, stop) = (self.report.clone(), Arc::clone(&self.stop));
         let thread = thread::Builder::new().name("dial".into()).spawn(move || {
             let outcome = dialer.attempt(number, &wanted);
-            outcome.map(|outcome| report.send(outcome))
+            let told = outcome.map(|outcome| report.send(outcome));
+            stop.nudge();
+            told
         });
         if let Err(error) = thread {
             let error = DialError::Failed(self.dialer.target.host.clone(), error);
@@ -317,7 +327,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(20);
 
     fn first(dialer: &Arc<Dialer>) -> Result<Arc<Link>, DialError> {
-        let mut search = dialer.search(0, PATIENCE);
+        let mut search = dialer.search(0, PATIENCE, &Arc::default());
         search
             .wait(Instant::now() + PATIENCE)
             .expect("an attempt ends")
@@ -432,7 +442,10 @@ mod tests {
             Err(io::ErrorKind::TimedOut.into())
         });
         // Two searches, as when a connection has just been made anew, and attempts four times a second.
-        let mut searches = [dialer.search(0, PATIENCE), dialer.search(0, PATIENCE)];
+        let mut searches = [
+            dialer.search(0, PATIENCE, &Arc::default()),
+            dialer.search(0, PATIENCE, &Arc::default()),
+        ];
         for _ in 0..20 {
             for search in &mut searches {
                 search.attempt(Instant::now());
@@ -464,7 +477,7 @@ mod tests {
             let _ = answers.lock().unwrap().recv();
             Err(DialError::NoAnswer(address))
         });
-        let mut search = Arc::new(dialer).search(0, PATIENCE);
+        let mut search = Arc::new(dialer).search(0, PATIENCE, &Arc::default());
         for _ in 0..100 {
             search.attempt(Instant::now());
         }

@@ -30,13 +30,14 @@ impl Link {
     /// returns after `look` at the latest. Call it once.
     pub(crate) fn frames(self: &Arc<Self>, max_bytes: u32, look: Duration) -> io::Result<Frames> {
         self.tune()?;
-        self.socket.set_read_timeout(Some(look))?;
-        Ok(Frames {
+        let mut frames = Frames {
             link: Arc::clone(self),
             opener: lock(&self.opener).take(),
-            look,
+            look: Duration::ZERO,
             reader: FrameReader::new(max_bytes),
-        })
+        };
+        frames.look_every(look)?;
+        Ok(frames)
     }
 
     /// Sends the ack, or, where an earlier one found no room yet, drops it whole.
@@ -105,6 +106,15 @@ impl Frames {
             Err(error) if error.is_timeout() => Ok(Arrival::Nothing),
             Err(error) => Err(error),
         }
+    }
+
+    /// From now on it returns after this time at the latest.
+    pub(crate) fn look_every(&mut self, look: Duration) -> io::Result<()> {
+        if look != self.look {
+            self.link.socket.set_read_timeout(Some(look))?;
+            self.look = look;
+        }
+        Ok(())
     }
 
     /// How many bytes have come, whether or not they are a frame's yet.

@@ -38,7 +38,7 @@ pub(super) fn hear(
     mut back: sending::Acks,
     acks: &Acks,
     dialer: Option<&Arc<Dialer>>,
-    stop: &Stop,
+    stop: &Arc<Stop>,
 ) -> End {
     let (mut cut_at, mut waiting_since, mut search) = (None, None, None);
     loop {
@@ -71,7 +71,7 @@ pub(super) fn hear(
         if !is_silent {
             search = None;
         } else if let Some(dialer) = dialer {
-            let search = search.get_or_insert_with(|| dialer.search(0, RETRY));
+            let search = search.get_or_insert_with(|| dialer.search(0, RETRY, stop));
             if let Some(Ok(second)) = search.wait(now) {
                 acks.state().second = Some(second);
                 return End::Broken;

@@ -105,16 +105,24 @@ impl<'a> Outlet<'a> {
         let Some(dialer) = &self.dialer else {
             return Ok(None);
         };
-        let mut search = dialer.search(self.failures, LONGEST_PAUSE);
+        let mut search = dialer.search(self.failures, LONGEST_PAUSE, &self.shared.stop);
+        let mut look = LOOK;
         loop {
-            let source = self.shared.stage.wait(self.had, Instant::now() + LOOK);
+            let source = self.shared.stage.wait(self.had, Instant::now() + look);
             if self.shared.is_over() || source == Wake::Closed {
                 return Ok(None);
             }
             // view-recv gives a connection a few seconds to bring a picture: one that has none yet, of a
             // camera that exposes for longer or is lost, would come and go.
-            if source == Wake::Full || self.shared.stage.feed.is_waiting_for_link() {
-                match search.wait(Instant::now() + LOOK) {
+            let is_source_idle = self.shared.stage.feed.is_waiting_for_link();
+            if source == Wake::Full || is_source_idle {
+                // From a source that waits, too, nothing is to be expected.
+                let patience;
+                (look, patience) = match is_source_idle {
+                    true => (Duration::ZERO, LONGEST_PAUSE),
+                    false => (LOOK, LOOK),
+                };
+                match search.wait(Instant::now() + patience) {
                     None => {}
                     Some(Ok(link)) => return Ok(Some(link)),
                     Some(Err(error)) => self.retry(SendError::Unreachable(error))?,

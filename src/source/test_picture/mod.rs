@@ -57,6 +57,9 @@ pub struct Options {
 pub(crate) fn run(options: Options, feed: &Feed) {
     let _closing = CloseAtEnd(feed);
     let picture = TestPicture::new(options.size.0, options.size.1);
+    if !feed.wait_for_link() {
+        return;
+    }
     let mut pace = Pace::new(options.fps, Instant::now());
     for number in 0.. {
         if feed.stop.sleep_until(pace.next(Instant::now())) {

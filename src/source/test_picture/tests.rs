@@ -124,6 +124,7 @@ fn the_source_ends_when_asked_and_closes_its_feed() {
     };
     std::thread::scope(|scope| {
         scope.spawn(|| run(options, &feed));
+        feed.link_stands();
         assert_eq!(feed.slot.wait(None), Wake::Full);
         feed.stop.ask(Reason::Done);
     });
