@@ -31,6 +31,8 @@ class Pair:
     is_ours: bool = False
     # The scales at which the viewer may draw, in percent; the first that can be read is kept.
     scales: tuple[int, ...] = (100,)
+    # Whether the viewer is to have all JPEGs beforehand, in the file {jpegs}.
+    knows_all: bool = False
     # Whether the viewer shows nothing, and says (peers/told.py) which pictures it has the pixels of.
     tells: bool = False
 
@@ -45,6 +47,7 @@ def _fill(command: str, values: dict[str, object]) -> list[str]:
     places = {
         'pi_send': os.environ.get('PI_SEND', 'pi-send'),
         'view_recv': os.environ.get('VIEW_RECV', 'view-recv'),
+        'floor': os.environ.get('FLOOR_BENCH', 'floor'),
         'python': sys.executable,
         'peers_python': os.environ.get('PEERS_PYTHON') or sys.executable,
         'here': HERE,
@@ -91,6 +94,8 @@ PAIRS = {
     for pair in (
         Pair('ours', _VIEW_RECV + _KEY, _PI_SEND + _KEY, is_ours=True),
         Pair('ours-recv', _VIEW_RECV, is_ours=True),
+        # Decodes nothing: what no viewer can do without.
+        Pair('floor', '{floor} {host}:{port} {jpegs}', is_ours=True, knows_all=True),
         Pair('ours-raw', _VIEW_RECV + _KEY, _PI_SEND + _KEY, 'raw', is_ours=True),
         Pair('ours-raw-key', _VIEW_RECV + ' --key {key}', _PI_SEND + ' --key {key}', 'raw', is_ours=True),
         Pair(

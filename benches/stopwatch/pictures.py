@@ -42,9 +42,9 @@ class Feed(Protocol):
         """The index-th picture, counted from 0; valid until the next call."""
 
 
-def feed(form: str, size: tuple[int, int], fps: float, restart_rows: bool = False) -> Feed:
-    """`form` is 'jpeg' or 'raw'; `restart_rows` asks for JPEGs with a restart marker after each MCU row."""
-    return RawFeed(size, fps) if form == 'raw' else JpegFeed(jpegs(size, restart_rows))
+def framed(jpeg: bytes | memoryview) -> bytes:
+    """A JPEG with its length before it, as on the wire."""
+    return struct.pack('<L', len(jpeg)) + jpeg
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,15 @@ class JpegFeed:
 
 
 class RawFeed:
-    """YUV4MPEG2, 4:2:0, full range: what JPEG holds, so that nobody has to convert it."""
+    """YUV4MPEG2, 4:2:0. Full range is what JPEG holds, so that nobody has to convert it."""
 
     last_number = barcode.LAST_NUMBER
 
-    def __init__(self, size: tuple[int, int], fps: float):
+    def __init__(self, size: tuple[int, int], fps: float, full_range: bool = True):
         width, height = size
         # The tag is what pi-send goes by; GStreamer takes raw pictures as they are.
-        self.header = (
-            f'YUV4MPEG2 W{width} H{height} F{round(fps)}:1 Ip A1:1 C420jpeg XCOLORRANGE=FULL\n'.encode()
-        )
+        tag = ' XCOLORRANGE=FULL' if full_range else ''
+        self.header = f'YUV4MPEG2 W{width} H{height} F{round(fps)}:1 Ip A1:1 C420jpeg{tag}\n'.encode()
         self._width = width
         self._frames = _raw_frames(size)
 

@@ -8,7 +8,9 @@ picture.
 import json
 import os
 import re
+import resource
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -18,6 +20,11 @@ TICKS = os.sysconf('SC_CLK_TCK')
 PAGE = os.sysconf('SC_PAGE_SIZE')
 PATIENCE_SECONDS = 5
 ESTABLISHED, LISTENING = '01', '0A'
+
+
+def free_port() -> int:
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        return listener.getsockname()[1]
 
 
 class Program:
@@ -65,6 +72,19 @@ class Program:
         """Time on the CPU so far, its children's too."""
         return sum(_cpu_ticks(pid) for pid in self._pids()) / TICKS
 
+    def wakeups(self) -> int:
+        """How often its threads that live have been woken so far: each waited once before that."""
+        texts = [_read(task / 'status') for task in Path(f'/proc/{self.pid}/task').iterdir()]
+        return sum(map(int, re.findall(r'^voluntary_ctxt_switches:\s+(\d+)', ''.join(texts), re.M)))
+
+    def all_wakeups(self) -> int:
+        """How often all threads that it ever had were woken; ends it."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_nvcsw
+        self.send(signal.SIGTERM)
+        if self.wait(PATIENCE_SECONDS) is None:
+            raise RuntimeError('it does not end')
+        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_nvcsw - before
+
     def resident_bytes(self) -> int:
         """Resident memory now, its children's too."""
         return sum(_resident_pages(pid) for pid in self._pids()) * PAGE
@@ -85,10 +105,7 @@ class Program:
         pids = [self.pid]
         for pid in pids:
             for children in Path(f'/proc/{pid}/task').glob('*/children'):
-                try:
-                    pids += map(int, children.read_text().split())
-                except OSError:
-                    pass  # the thread ended meanwhile
+                pids += map(int, _read(children).split())
         return pids
 
     def _end(self) -> None:
@@ -115,18 +132,18 @@ class Program:
         self._end()
 
 
-def _stat(pid: int, file: str) -> str:
+def _read(file: Path) -> str:
     try:
-        return Path(f'/proc/{pid}/{file}').read_text()
+        return file.read_text()
     except OSError:
-        return ''
+        return ''  # it ended meanwhile
 
 
 def _cpu_ticks(pid: int) -> int:
-    fields = _stat(pid, 'stat').rpartition(')')[2].split()
+    fields = _read(Path(f'/proc/{pid}/stat')).rpartition(')')[2].split()
     return int(fields[11]) + int(fields[12]) if fields else 0
 
 
 def _resident_pages(pid: int) -> int:
-    fields = _stat(pid, 'statm').split()
+    fields = _read(Path(f'/proc/{pid}/statm')).split()
     return int(fields[1]) if fields else 0

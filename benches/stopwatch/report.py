@@ -35,13 +35,19 @@ class Check:
         return self.median <= self.limit if self.relation == '<=' else self.median >= self.limit
 
 
+    def spread(self, digits: int) -> str:
+        """The median, and between which figures the runs were."""
+        median, least, most = (f'{figure:.{digits}f}' for figure in (self.median, min(self.runs), max(self.runs)))
+        return median if least == most else f'{median} ({least} – {most})'
+
+
 class Report:
-    """Prints as checks come, writes JSON lines to `record` if there is one, remembers what failed."""
+    """Prints as checks come, writes JSON lines to `record` if there is one, and ends with a page of all goals."""
 
     def __init__(self, record: TextIO | None):
         self._record = record
         self._group = ''
-        self.failed: list[Check] = []
+        self._goals: list[Check] = []
 
     def group(self, name: str, title: str) -> None:
         """What follows belongs to this group."""
@@ -57,9 +63,24 @@ class Report:
         runs = ' '.join(f'{run:.4g}' for run in check.runs)
         line = COLUMNS.format(check.case, figure, f'{check.median:.4g}', limit, verdict, runs)
         print(line.rstrip(), flush=True)
-        if check.passed is False:
-            self.failed.append(check)
+        if check.passed is not None:
+            self._goals.append(check)
         self._write('check', vars(check) | {'median': check.median, 'passed': check.passed})
+
+    def table(self, title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+        """Prints Markdown, as the README has it."""
+        print(f'\n{title}\n\n| ' + ' | '.join(head) + ' |\n' + '|---' * len(head) + '|')
+        for row in rows:
+            print('| ' + ' | '.join(row) + ' |')
+
+    def page(self) -> bool:
+        """Prints all goals, those that were missed first, and returns whether all were kept."""
+        missed = sum(not check.passed for check in self._goals)
+        print(f'\n{len(self._goals)} goals, {missed} missed' if missed else f'\nall {len(self._goals)} goals kept')
+        for check in sorted(self._goals, key=lambda check: check.passed):
+            goal = f'{check.figure} {check.relation} {check.limit:g}'
+            print(f'  {"kept  " if check.passed else "MISSED"} {check.median:<9.4g} {check.case}: {goal} {check.unit}'.rstrip())
+        return not missed
 
     def trial(self, case: str, summary: dict) -> None:
         """Records what a single trial gave."""

@@ -10,6 +10,7 @@ import select
 import socket
 import struct
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ import numpy as np
 from . import barcode, pictures
 from .network import Loopback
 from .pairs import Pair
-from .program import Program
+from .program import Program, free_port
 from .screen import Screen
 
 LOOK_SECONDS = 0.0004
@@ -49,6 +50,8 @@ class Setup:
     # How long to go on watching after the last frame.
     drain_seconds: float = 1.5
     restart_rows: bool = False
+    # Whether raw pictures say that they are of full range; what ffmpeg gives says nothing, and is not.
+    full_range: bool = True
     window: tuple[int, int] | None = None
     viewer_args: tuple[str, ...] = ()
     sender_args: tuple[str, ...] = ()
@@ -143,22 +146,28 @@ class Trial:
 def hold(setup: Setup, network=None, verbose: bool = False) -> Trial:
     """Holds the trial over this way (loopback if None), which must be entered already."""
     network = network or Loopback()
-    feed = pictures.feed(
-        'raw' if setup.pair.feed == 'raw' else 'jpeg', setup.size, setup.fps, setup.restart_rows
-    )
+    if setup.pair.feed == 'raw':
+        feed = pictures.RawFeed(setup.size, setup.fps, setup.full_range)
+    else:
+        feed = pictures.JpegFeed(pictures.jpegs(setup.size, setup.restart_rows))
     with ExitStack() as stack:
         window = setup.window or setup.size
         screen = stack.enter_context(Screen((max(640, window[0]), max(480, window[1]))))
-        stage, out = _start(stack, setup, network, screen, feed.header, verbose)
+        stage, out = _start(stack, setup, network, screen, feed, verbose)
         run = _Run(setup, feed, stage, screen, out, Trial(setup, network.own_delay_ms))
         return run.run()
 
 
-def _start(stack, setup, network, screen, header, verbose):
+def _start(stack, setup, network, screen, feed, verbose):
     """Starts viewer and sender; gives the stage and where to push frames."""
-    port = _free_port()
+    port = free_port()
     width, height = setup.size
     values = {'host': network.address, 'port': port, 'width': width, 'height': height, 'fps': round(setup.fps)}
+    if setup.pair.knows_all:
+        file = stack.enter_context(tempfile.NamedTemporaryFile())
+        file.writelines(map(pictures.framed, feed.frames))
+        file.flush()
+        values['jpegs'] = file.name
     env = {**os.environ, 'DISPLAY': screen.display}
     env.pop('WAYLAND_DISPLAY', None)
     viewer_args = setup.viewer_args
@@ -173,16 +182,12 @@ def _start(stack, setup, network, screen, header, verbose):
     argv = network.in_sender() + setup.pair.sender_argv(values, setup.sender_args)
     sender = stack.enter_context(Program(argv, env, feed=True, verbose=verbose))
     out = _Pipe(sender.stdin.fileno(), setup.pair.feed == 'framed')
-    if header:
-        out.push(memoryview(header))
+    if feed.header:
+        out.push(memoryview(feed.header))
     # Some peers connect only when the first picture is there.
     viewer.await_port(port, established=True) if setup.pair.is_ours else time.sleep(1)
     return Stage(network, viewer, sender), out
 
-
-def _free_port() -> int:
-    with socket.create_server(('127.0.0.1', 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class _Pipe:
@@ -212,7 +217,7 @@ class _RecipeClient:
         self._socket.settimeout(PUSH_PATIENCE_SECONDS)
 
     def push(self, frame: memoryview) -> None:
-        self._socket.sendall(struct.pack('<L', len(frame)) + frame)
+        self._socket.sendall(pictures.framed(frame))
 
     def __enter__(self):
         return self

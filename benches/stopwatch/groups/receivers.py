@@ -14,7 +14,7 @@ import time
 from contextlib import ExitStack
 
 from ..bench import Bench
-from ..program import Program
+from ..program import Program, free_port
 from ..report import Check
 
 SIZES, FPS = ((640, 480), (1920, 1080)), 30
@@ -61,7 +61,7 @@ def _measure(
     bench: Bench, size: str, healthy: int, slow: int = 0, stopped: int = 0, restarted: int = 0
 ) -> tuple[float, float, float]:
     """pi-send's CPU seconds a second; the first viewer's latency in ms, and the frames that it did not get or show."""
-    seconds, port = (5 if bench.quick else 20), _free_port()
+    seconds, port = (5 if bench.quick else 20), free_port()
     with ExitStack() as stack:
         def start(argv: list[str]) -> Program:
             return stack.enter_context(Program(argv, os.environ | {}, verbose=bench.verbose))
@@ -118,9 +118,3 @@ def _read_slowly(port: int, over: threading.Event) -> None:
         link.connect(('127.0.0.1', port))
         while not over.wait(0.02) and link.recv(SLOW_BYTES_PER_SECOND // 50):
             pass
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]

@@ -6,14 +6,13 @@ is in the recording is a condition, and checked: a recorder that drops frames is
 
 import os
 import signal
-import socket
 import tempfile
 import time
 from pathlib import Path
 
 from .. import pictures
 from ..bench import Bench
-from ..program import Program
+from ..program import Program, free_port
 from ..report import Check
 
 SIZE, FPS = (1920, 1080), 30
@@ -41,7 +40,7 @@ def _record(seconds: float, verbose: bool) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, 'source.mjpeg')
         source.write_bytes(b''.join(pictures.jpegs(SIZE, restart_rows=False)))
-        port = _free_port()
+        port = free_port()
         viewer = [
             os.environ.get('VIEW_RECV', 'view-recv'), '--bind', f'127.0.0.1:{port}', '--headless',
             '--record', str(Path(folder, 'recording.mkv')), '--stats', 'json',
@@ -65,9 +64,3 @@ def _record(seconds: float, verbose: bool) -> tuple[float, float]:
         if len(within) < 2 or dropped:
             raise RuntimeError(f'too few figures, or {dropped} frames dropped')
         return 100 * cpu / took, (within[-1] - within[0]) / (len(within) - 1) / FPS
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return probe.getsockname()[1]
