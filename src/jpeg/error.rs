@@ -48,9 +48,6 @@ pub enum EncodeError {
         bytes: usize,
         stride: usize,
     },
-    /// A quality that is not 1 to 100.
-    #[error("quality {0}: a JPEG's quality is 1 to 100")]
-    Quality(u8),
     /// A JPEG that is to be turned does not decode.
     #[error("the JPEG to be turned does not decode")]
     Jpeg(#[from] DecodeError),

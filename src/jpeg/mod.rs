@@ -30,7 +30,6 @@ mod tests;
 mod turbo;
 #[cfg(feature = "send")]
 mod turner;
-mod workers;
 
 pub(crate) use decode::decode_rgb;
 pub use decode::{Decoder, silence_caught_panics};

@@ -22,7 +22,7 @@ pub fn host_name() -> Name {
 /// What to tell somebody who wants to connect here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reach {
-    role: Role,
+    pub(crate) role: Role,
     /// What to type, the likeliest line first.
     pub typed: Vec<String>,
     /// Whether only this machine can connect, so that it is to be typed here.

@@ -15,6 +15,7 @@ use super::session::Session;
 use crate::handoff::lock::lock;
 use crate::protocol::stamp::{Name, Stamp};
 use crate::report::rates::{self, Latencies, round};
+use crate::report::write_stream;
 
 /// A place, and what came to it.
 #[derive(Debug, Default)]
@@ -48,6 +49,15 @@ impl Counts {
         self.newest.as_ref()?.stamp.as_ref()
     }
 
+    /// The frames' size in pixels, as sent; 0 before the first.
+    pub(crate) fn size(&self) -> (u32, u32) {
+        let size = self
+            .newest
+            .as_ref()
+            .map(|newest| (newest.width, newest.height));
+        size.unwrap_or_default()
+    }
+
     /// The sender's name, as the newest frame says.
     pub(crate) fn name(&self) -> Option<&Name> {
         self.newest.as_ref()?.name()
@@ -75,6 +85,13 @@ impl Camera {
 
     pub(crate) fn counts(&self) -> MutexGuard<'_, Counts> {
         lock(&self.counts)
+    }
+
+    /// Frames and megabits a second since the last look.
+    pub(crate) fn rates(&self, rates: &mut Rates, now: Instant) -> (f64, f64) {
+        let counts = self.counts();
+        let [fps, bytes] = rates.look([counts.frames, counts.bytes], now);
+        (fps, bytes * 8e-6)
     }
 }
 
@@ -139,22 +156,7 @@ pub struct Report {
 }
 
 /// Frames and bytes from one look to the next.
-#[derive(Debug)]
-pub struct Rates(rates::Rates<2>);
-
-impl Rates {
-    /// Rates count from `now` on.
-    pub fn new(now: Instant) -> Self {
-        Rates(rates::Rates::new(now))
-    }
-
-    /// Frames and megabits a second since the last look.
-    pub(crate) fn look(&mut self, camera: &Camera, now: Instant) -> (f64, f64) {
-        let counts = camera.counts();
-        let [fps, bytes] = self.0.look([counts.frames, counts.bytes], now);
-        (fps, bytes * 8e-6)
-    }
-}
+pub type Rates = rates::Rates<2>;
 
 /// How things stand with a session, if there is one.
 pub(crate) fn state(session: Option<&Session>, now: Instant) -> State {
@@ -178,14 +180,13 @@ pub fn report(
     last: bool,
 ) -> Report {
     let (camera, session) = cameras.first();
-    let (fps, mbit_s) = rates.look(&camera, now);
+    let live = session.filter(|session| !session.is_over());
+    let (fps, mbit_s) = camera.rates(rates, now);
     let latency_ms = lock(&camera.latencies).take_median_ms();
     let counts = camera.counts().clone();
     Report {
-        state: state(session.as_deref(), now),
-        peer: session
-            .filter(|session| !session.is_over())
-            .map(|session| session.peer.to_string()),
+        state: state(live.as_deref(), now),
+        peer: live.map(|session| session.peer.to_string()),
         name: counts.name().map(ToString::to_string),
         key: cameras.config.key.is_some(),
         width: counts.newest.as_ref().map(|newest| newest.width),
@@ -208,28 +209,16 @@ impl fmt::Display for Report {
             State::Stalled => f.write_str("no frames come")?,
             State::Receiving => write!(f, "{:.1} fps, {:.1} Mbit/s", self.fps, self.mbit_s)?,
         }
-        if self.key {
-            f.write_str(", encrypted")?;
-        }
-        if let Some(quality) = self.quality {
-            write!(f, ", quality {quality}")?;
-        }
-        if let Some(latency) = self.latency_ms {
-            write!(f, ", camera to screen {latency:.0} ms")?;
-        }
+        write_stream(f, self.key, self.quality, self.latency_ms)?;
         let counts = &self.counts;
         let (frames, shown, dropped) = (counts.frames, counts.shown, counts.skipped);
         write!(f, ", {frames} frames, {shown} shown, {dropped} dropped")?;
         if counts.corrupt > 0 {
             write!(f, ", {} corrupt", counts.corrupt)?;
         }
-        let Recorded {
-            recorded,
-            record_dropped,
-            ..
-        } = self.recorded;
-        if recorded + record_dropped > 0 {
-            write!(f, ", {recorded} recorded")?;
+        let recorded = &self.recorded;
+        if recorded.recorded + recorded.record_dropped > 0 {
+            write!(f, ", {} recorded", recorded.recorded)?;
         }
         Ok(())
     }

@@ -27,6 +27,7 @@ mod writer;
 
 pub use console::Console;
 pub use program::Program;
+pub(crate) use statistics::write_stream;
 pub use statistics::{Statistics, Stats};
 
 /// How things are listed.

@@ -7,14 +7,14 @@ const MAX_SAMPLES: usize = 1024;
 
 /// How fast some counters grow.
 #[derive(Debug)]
-pub(crate) struct Rates<const N: usize> {
+pub struct Rates<const N: usize> {
     since: Instant,
     counted: [u64; N],
 }
 
 impl<const N: usize> Rates<N> {
     /// The counters stand at 0 at `now`.
-    pub(crate) fn new(now: Instant) -> Self {
+    pub fn new(now: Instant) -> Self {
         Rates {
             since: now,
             counted: [0; N],

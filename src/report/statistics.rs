@@ -1,6 +1,6 @@
 //! Where figures go, in which form, and when: `--stats`.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl Statistics {
                 },
             }
         };
-        let over = Arc::new(Stop::new());
+        let over = Arc::<Stop>::default();
         let thread = thread::Builder::new().name("figures".into()).spawn({
             let over = Arc::clone(&over);
             move || {
@@ -89,6 +89,22 @@ impl Statistics {
         self.over.ask(Reason::Done);
         ends_within(&self.thread, PATIENCE);
     }
+}
+
+/// What the lines of both programs say of a stream.
+pub(crate) fn write_stream(
+    f: &mut fmt::Formatter<'_>,
+    is_encrypted: bool,
+    quality: Option<u8>,
+    latency_ms: Option<f64>,
+) -> fmt::Result {
+    if is_encrypted {
+        f.write_str(", encrypted")?;
+    }
+    if let Some(quality) = quality {
+        write!(f, ", quality {quality}")?;
+    }
+    latency_ms.map_or(Ok(()), |ms| write!(f, ", camera to screen {ms:.0} ms"))
 }
 
 /// When figures are due again that were due and came `now`. A program that was stopped for a while reports once, and

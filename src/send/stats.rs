@@ -16,6 +16,7 @@ use crate::handoff::lock::lock;
 use crate::net::link::Link;
 use crate::protocol::encrypted::handshake::Status;
 use crate::report::rates::{Rates, round};
+use crate::report::write_stream;
 use crate::source::{Feed, Shot};
 
 /// What pi-send is doing.
@@ -332,15 +333,7 @@ impl fmt::Display for Report {
         if self.receivers > 1 {
             write!(f, ", {} receivers", self.receivers)?;
         }
-        if self.key {
-            f.write_str(", encrypted")?;
-        }
-        if let Some(quality) = self.quality {
-            write!(f, ", quality {quality}")?;
-        }
-        if let Some(latency) = self.latency_ms {
-            write!(f, ", camera to screen {latency:.0} ms")?;
-        }
+        write_stream(f, self.key, self.quality, self.latency_ms)?;
         write!(f, ", {} frames, {} skipped", self.frames, self.skipped)
     }
 }

@@ -12,7 +12,7 @@ use crate::handoff::lock::lock;
 use crate::handoff::slot::Slot;
 use crate::net::dial::Target;
 use crate::net::find::{self, Finder, Found};
-use crate::net::reach::{Hint, Reach};
+use crate::net::reach::Reach;
 use crate::protocol::encrypted::handshake::Role;
 use crate::recv::camera::{self, Counts, Rates};
 use crate::recv::cameras::Cameras;
@@ -61,36 +61,21 @@ pub(crate) struct Status {
     pub(crate) peer: Option<String>,
     /// Whether what comes is encrypted, with a key.
     pub(crate) encrypted: bool,
-    /// The sender's name, cleaned of what a terminal or a title could trip over.
-    pub(crate) name: Option<String>,
-    /// The frames' size in pixels, as sent; 0 before the first.
-    pub(crate) width: u32,
-    pub(crate) height: u32,
+    /// What came so far. What its newest frame says of name, quality and latency is the sender's word.
+    pub(crate) counts: Counts,
     /// Frames and millions of bits received a second, over the last second or so.
     pub(crate) fps: f64,
     pub(crate) mbit_s: f64,
-    /// The JPEG quality, as the sender says in its stamps.
-    pub(crate) quality: Option<u8>,
-    /// From capture to the pixels shown, as the sender measured it last.
-    pub(crate) latency: Option<Duration>,
-    /// Frames so far.
-    pub(crate) shown: u64,
-    /// Frames so far that were not shown, because a newer one was there.
-    pub(crate) skipped: u64,
     /// When the recording began that runs.
     pub(crate) recording_since: Option<Instant>,
-    /// Whether it listens.
-    pub(crate) listens: bool,
     /// What it dials, and why that gives no picture.
     pub(crate) dialled: Vec<(String, Option<String>)>,
     /// Cameras that listen and can be dialled; `None` while nobody looks for them, or one was dialled.
     pub(crate) found: Option<Vec<Found>>,
-    /// What to type on the Pi, word for word, the likeliest line first.
-    pub(crate) typed: Vec<String>,
-    /// Whether only this machine can reach the program, so that it is to be typed here.
-    pub(crate) is_local: bool,
-    /// Something to try while no sender comes.
-    pub(crate) hint: Option<Hint>,
+    /// How it is reached, where it listens.
+    pub(crate) reach: Option<Reach>,
+    /// Whether no sender has come for so long that there is something to try.
+    pub(crate) is_late: bool,
     pub(crate) notification: Option<Notification>,
 }
 
@@ -173,44 +158,33 @@ impl Model {
         let (camera, session) = self.cameras.first();
         let (rates, taken, last) = &mut *lock(&self.rates);
         if now >= *taken + RATES_EVERY {
-            (*last, *taken) = (rates.look(&camera, now), now);
+            (*last, *taken) = (camera.rates(rates, now), now);
         }
         let (fps, mbit_s) = *last;
         let counts = camera.counts().clone();
-        let (newest, stamp) = (counts.newest.as_ref(), counts.stamp());
-        let reach = self.reach.as_ref();
         let told = |dialling: &Arc<Dialling>| {
             let failure = lock(&dialling.failure).clone();
             (dialling.target.to_string(), failure)
         };
         let (dialled, finder) = (lock(&self.dialled), lock(&self.finder));
-        let waits = newest.is_none() && now >= self.opened + HINT_AFTER;
         let mut notification = lock(&self.notification);
         notification.take_if(|(until, _)| *until <= now);
         Status {
             state: state(&counts, session.as_deref(), now),
             peer: session.map(|session| session.peer.to_string()),
             encrypted: self.cameras.config.key.is_some(),
-            name: counts.name().map(ToString::to_string),
-            width: newest.map_or(0, |newest| newest.width),
-            height: newest.map_or(0, |newest| newest.height),
             fps,
             mbit_s,
-            quality: stamp.and_then(|stamp| stamp.quality),
-            latency: stamp.and_then(|stamp| stamp.latency_us.map(Duration::from_micros)),
-            shown: counts.shown,
-            skipped: counts.skipped,
             recording_since: self.sinks.recording_since(),
-            listens: reach.is_some(),
             found: finder
                 .as_ref()
                 .filter(|_| dialled.is_empty())
                 .map(Finder::found),
             dialled: dialled.iter().map(told).collect(),
-            typed: reach.map_or(Vec::new(), |reach| reach.typed.clone()),
-            is_local: reach.is_some_and(|reach| reach.is_local),
-            hint: reach.filter(|_| waits).map(|reach| reach.hint.clone()),
+            reach: self.reach.clone(),
+            is_late: counts.newest.is_none() && now >= self.opened + HINT_AFTER,
             notification: notification.as_ref().map(|(_, shown)| shown.clone()),
+            counts,
         }
     }
 

@@ -14,6 +14,7 @@ use super::paint::panels::Panels;
 use super::paint::transform::{Scaler, turn};
 use super::paint::{Canvas, words};
 use crate::picture::{Bitmap, Turn};
+use crate::protocol::stamp::Name;
 use crate::recv::frame::Decoded;
 
 /// Beside a letter-boxed picture.
@@ -75,8 +76,10 @@ impl Scene {
     /// Name, size and frames a second, in a line. Without control characters: of a NUL, minifb panics on
     /// macOS.
     pub(super) fn title(&self, given: Option<&str>) -> String {
-        let name = given.or(self.status.name.as_deref()).unwrap_or("view-recv");
-        let (width, height) = (self.status.width, self.status.height);
+        let counts = &self.status.counts;
+        let name = given.or(counts.name().map(Name::as_str));
+        let name = name.unwrap_or("view-recv");
+        let (width, height) = counts.size();
         let mut title = match self.status.state {
             State::Waiting => format!("{name} - waiting for a camera"),
             State::Receiving => format!("{name} - {width}x{height} - {:.0} fps", self.status.fps),
@@ -142,10 +145,8 @@ impl Scene {
         if self.frozen {
             panels.put(AnchorPoint::BottomCenter, &[words::frozen()]);
         }
-        panels.put(
-            AnchorPoint::BottomCenter,
-            &words::stalled(&self.status, now),
-        );
+        let stalled = words::stalled(&self.status, now);
+        panels.put(AnchorPoint::BottomCenter, &stalled);
         if let Some(since) = self.status.recording_since {
             panels.recording(&words::recording_time(since, now));
         }
@@ -171,7 +172,7 @@ impl Scene {
         if self.turn == Turn::NONE {
             self.scaler.draw(bitmap, canvas, area);
         } else if size == whole.size {
-            turn(bitmap, self.turn, canvas.pixels());
+            turn(bitmap, self.turn, canvas.pixels);
         } else {
             self.turned
                 .resize(size.width as usize, size.height as usize);

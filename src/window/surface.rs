@@ -19,26 +19,21 @@ const WAITING_SIZE: Size = Size::new(640, 480);
 pub enum WindowError {
     /// It could not be opened.
     #[error(
-        "no window can be opened{display} ({source}); start it on a desktop, or without a window: --headless"
+        "no window can be opened{} ({0}); start it on a desktop, or without a window: --headless",
+        display()
     )]
-    Open {
-        /// In words: the display that was tried, or that none is set.
-        display: String,
-        source: minifb::Error,
-    },
+    Open(#[source] minifb::Error),
     /// It could not be drawn on.
     #[error("the window cannot be drawn on ({0})")]
     Draw(#[source] minifb::Error),
 }
 
-impl WindowError {
-    fn open(source: minifb::Error) -> Self {
-        let display = match std::env::var("DISPLAY") {
-            Ok(display) => format!(" on DISPLAY={display}"),
-            Err(_) if cfg!(target_os = "linux") => ": DISPLAY is not set".into(),
-            Err(_) => String::new(),
-        };
-        WindowError::Open { display, source }
+/// In words: the display that was tried, or that none is set.
+fn display() -> String {
+    match std::env::var("DISPLAY") {
+        Ok(display) => format!(" on DISPLAY={display}"),
+        Err(_) if cfg!(target_os = "linux") => ": DISPLAY is not set".into(),
+        Err(_) => String::new(),
     }
 }
 
@@ -70,7 +65,7 @@ impl Surface {
         let given = size.unwrap_or(WAITING_SIZE);
         let (width, height) = (given.width as usize, given.height as usize);
         let mut window =
-            minifb::Window::new(title, width, height, options).map_err(WindowError::open)?;
+            minifb::Window::new(title, width, height, options).map_err(WindowError::Open)?;
         // The loop waits for pictures; minifb shall not sleep on top.
         window.set_target_fps(0);
         let keys = Keys::default();

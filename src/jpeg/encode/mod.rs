@@ -22,8 +22,8 @@ use turbojpeg::Subsamp;
 use super::error::EncodeError;
 use super::markers::{MAX_SIDE, RST0, header_segments, is_restart, next_marker, set_height};
 use super::turbo::{Settings, Turbo};
-use super::workers::WorkerPool;
 use super::{MAX_STRIPS, STRIP_PIXELS};
+use crate::handoff::pool::WorkerPool;
 use crate::picture::{Picture, PixelFormat, Turn};
 
 /// Encodes one picture after the other.
@@ -74,9 +74,6 @@ impl Encoder {
         jpeg: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         check(picture)?;
-        if !(1..=100).contains(&quality) {
-            return Err(EncodeError::Quality(quality));
-        }
         let (width, height) = turn.size(picture.width, picture.height);
         let (width, height) = (width as usize, height as usize);
         let worth = (width * height / self.strip_pixels).clamp(1, MAX_STRIPS);

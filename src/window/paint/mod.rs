@@ -22,7 +22,7 @@ use embedded_graphics::primitives::Rectangle;
 /// Pixels to draw on: rows without gaps, `0x00RRGGBB`.
 #[derive(Debug)]
 pub(crate) struct Canvas<'a> {
-    pixels: &'a mut [u32],
+    pub(super) pixels: &'a mut [u32],
     size: Size,
 }
 
@@ -42,11 +42,6 @@ impl<'a> Canvas<'a> {
     /// Everything.
     pub(crate) fn area(&self) -> Rectangle {
         Rectangle::new(Point::zero(), self.size)
-    }
-
-    /// All pixels, row by row.
-    pub(crate) fn pixels(&mut self) -> &mut [u32] {
-        self.pixels
     }
 
     /// Fills an area with a colour.

@@ -124,29 +124,40 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::net::reach::Hint;
+    use crate::net::reach::{Hint, Reach};
+    use crate::protocol::encrypted::handshake::Role;
+    use crate::recv::camera::Counts;
+    use crate::recv::frame::fixture::Frame;
     use crate::window::model::{State, Status};
     use crate::window::paint::words;
 
     const PAPER: u32 = 0xff_ff_ff;
 
     fn status(now: Instant) -> Status {
+        let mut frame = Frame::default().name(&"x".repeat(64));
+        frame.stamp.get_or_insert_default().latency_us = Some(12_345_000);
         Status {
             state: State::Stalled {
                 since: now,
                 why: "garden (192.168.1.30) ended the stream. Waiting for the next sender.".into(),
             },
             peer: Some("[2001:db8:1234:5678:9abc:def0:1234:5678]:40122".into()),
-            name: Some("x".repeat(64)),
-            latency: Some(Duration::from_millis(12_345)),
-            listens: true,
-            typed: (0..9)
-                .map(|i| format!("pi-send --host 10.0.0.{i}"))
-                .collect(),
-            hint: Some(Hint {
-                what: "Allow TCP port 8000 in this computer's firewall".into(),
-                command: Some("sudo firewall-cmd --add-port=8000/tcp".into()),
+            counts: Counts {
+                newest: Some(frame.build()),
+                ..Counts::default()
+            },
+            reach: Some(Reach {
+                role: Role::Receives,
+                typed: (0..9)
+                    .map(|i| format!("pi-send --host 10.0.0.{i}"))
+                    .collect(),
+                is_local: false,
+                hint: Hint {
+                    what: "Allow TCP port 8000 in this computer's firewall".into(),
+                    command: Some("sudo firewall-cmd --add-port=8000/tcp".into()),
+                },
             }),
+            is_late: true,
             ..Status::default()
         }
     }

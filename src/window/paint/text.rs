@@ -89,11 +89,8 @@ impl Type {
 
     /// What these lines take, one below the other.
     pub(super) fn size_of(self, lines: &[Line]) -> Size {
-        let widest = lines.iter().map(Line::columns).max().unwrap_or(0);
-        Size::new(
-            widest as u32 * self.column(),
-            lines.len() as u32 * self.row(),
-        )
+        let columns = lines.iter().map(Line::columns).max().unwrap_or(0) as u32;
+        Size::new(columns * self.column(), lines.len() as u32 * self.row())
     }
 
     /// Draws a line with its upper left corner there.

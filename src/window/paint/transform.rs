@@ -6,7 +6,7 @@
 //! 1920x1080, 4.3 ms to 2560x1440 and 1.6 ms to 960x540 on one core here;
 //! large areas are made in strips, one a core.
 
-use std::num::NonZero;
+use std::num::NonZeroUsize;
 use std::thread;
 
 use embedded_graphics::primitives::Rectangle;
@@ -14,14 +14,15 @@ use fast_image_resize::images::{CroppedImageMut, Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::Canvas;
+use crate::handoff::pool::WorkerPool;
 use crate::picture::transpose::Tile;
 use crate::picture::{Bitmap, Turn};
 
-/// Pixels to be made from which on a second thread is worth its start: about a millisecond's work.
+/// Pixels to be made from which on a second thread is worth waking: about a millisecond's work.
 const WORTH_A_THREAD: usize = 500_000;
 
 /// More strips than this gain little: the picture must come through one memory.
-const MOST_STRIPS: usize = 4;
+const MOST_STRIPS: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 
 /// Rows of a turned picture that are laid down at once: few, so that what is read for them stays in the
 /// nearest cache. A quarter turn of 1920x1080 takes 2 ms here.
@@ -49,16 +50,22 @@ pub(crate) fn turn(from: &Bitmap, turn: Turn, to: &mut [u32]) {
 
 /// Scales, and keeps its buffers and tables for the next time.
 pub(crate) struct Scaler {
+    workers: WorkerPool,
     /// One a core.
     resizers: Vec<Resizer>,
+    /// The fewest pixels of a strip.
+    strip_pixels: usize,
 }
 
 impl Default for Scaler {
     fn default() -> Self {
-        let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let resizers = (0..cores.min(MOST_STRIPS)).map(|_| Resizer::new());
+        let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let strips = cores.min(MOST_STRIPS);
+        let resizers = (0..strips.get()).map(|_| Resizer::new());
         Scaler {
+            workers: WorkerPool::new(strips),
             resizers: resizers.collect(),
+            strip_pixels: WORTH_A_THREAD,
         }
     }
 }
@@ -77,18 +84,8 @@ impl Scaler {
             }
             return;
         }
-        let worth = width * height / WORTH_A_THREAD;
+        let worth = width * height / self.strip_pixels;
         let strips = self.resizers.len().min(worth).max(1);
-        self.draw_strips(from, canvas, area, strips);
-    }
-
-    fn draw_strips(
-        &mut self,
-        from: &Bitmap,
-        canvas: &mut Canvas<'_>,
-        area: Rectangle,
-        strips: usize,
-    ) {
         let source = ImageRef::new(
             from.width as u32,
             from.height as u32,
@@ -96,24 +93,14 @@ impl Scaler {
             PixelType::U8x4,
         )
         .expect("a bitmap has as many pixels as its sides say");
-        let (top, height) = (area.top_left.y as usize, area.size.height as usize);
+        let top = area.top_left.y as usize;
         let stride = canvas.area().size.width as usize;
         let rows = height.div_ceil(strips);
-        let pixels = &mut canvas.pixels()[top * stride..][..height * stride];
+        let pixels = &mut canvas.pixels[top * stride..][..height * stride];
         let strips = pixels.chunks_mut(rows * stride).zip(&mut self.resizers);
-        let mut strips = strips.enumerate().peekable();
-        thread::scope(|scope| {
-            while let Some((index, (strip, resizer))) = strips.next() {
-                let first = index * rows;
-                let source = &source;
-                let mut draw = move || draw_strip(source, strip, stride, area, first, resizer);
-                if strips.peek().is_some() {
-                    scope.spawn(draw);
-                } else {
-                    // The last one is done here rather than waited for.
-                    draw();
-                }
-            }
+        let mut strips = Vec::from_iter(strips.enumerate());
+        (self.workers).for_each(&mut strips, |(index, (strip, resizer))| {
+            draw_strip(&source, strip, stride, area, *index * rows, resizer);
         });
     }
 }
@@ -228,16 +215,18 @@ mod tests {
         for (width, height) in [(512, 288), (100, 57), (501, 283), (10, 3)] {
             let scaled_in = |strips| {
                 let mut scaler = Scaler {
+                    workers: WorkerPool::new(MOST_STRIPS),
                     resizers: (0..strips).map(|_| Resizer::new()).collect(),
+                    strip_pixels: 1,
                 };
                 let mut pixels = vec![0; width * height];
                 let mut canvas = Canvas::new(&mut pixels, width, height);
                 let area = canvas.area();
-                scaler.draw_strips(&from, &mut canvas, area, strips);
+                scaler.draw(&from, &mut canvas, area);
                 bytemuck::cast_slice::<u32, u8>(&pixels).to_vec()
             };
             let whole = scaled_in(1);
-            for strips in 2..=MOST_STRIPS {
+            for strips in 2..=MOST_STRIPS.get() {
                 let pairs = whole.iter().zip(scaled_in(strips));
                 let worst = pairs.map(|(a, b)| a.abs_diff(b)).max();
                 // Fractions of a row are rounded once more.

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use embedded_graphics::geometry::Size;
 
 use super::text::{ALERT, Line, PLAIN, QUIET, TITLE, TYPED};
+use crate::net::reach::Reach;
+use crate::protocol::stamp::Name;
 use crate::window::model::{State, Status};
 
 /// The keys and what they do, in the order of the help.
@@ -39,11 +41,11 @@ pub(crate) fn waiting(status: &Status) -> Vec<Line> {
         let failure = failure.as_ref();
         lines.extend(failure.map(|why| Line::new(QUIET, why.clone())));
     }
-    if status.listens {
+    if let Some(reach) = &status.reach {
         if !status.dialled.is_empty() {
             lines.push(Line::empty());
         }
-        listening(status, &mut lines);
+        listening(reach, status.is_late, &mut lines);
     }
     // Short, so that all of it is as large as it can be.
     let look = match &status.found {
@@ -70,25 +72,23 @@ pub(crate) fn found(status: &Status) -> Vec<Line> {
     lines.collect()
 }
 
-/// What to type on the Pi, so that it dials.
-fn listening(status: &Status, lines: &mut Vec<Line>) {
-    let ask = match status.typed.len() {
-        _ if status.is_local => "Only this machine can reach it. Here, type:",
+/// What to type on the Pi, so that it dials, and what to try where it `is_late`.
+fn listening(reach: &Reach, is_late: bool, lines: &mut Vec<Line>) {
+    let ask = match reach.typed.len() {
+        _ if reach.is_local => "Only this machine can reach it. Here, type:",
         0 => "Listening. Start pi-send on the Raspberry Pi.",
         1 => "On the Raspberry Pi, type:",
         _ => "On the Raspberry Pi, type one of these:",
     };
     lines.extend([Line::new(PLAIN, ask), Line::empty()]);
-    let typed = status.typed.iter().take(MOST_TYPED);
+    let typed = reach.typed.iter().take(MOST_TYPED);
     lines.extend(typed.map(|line| Line::new(TYPED, line)));
-    if status.typed.len() > MOST_TYPED {
-        let missing = status.typed.len() - MOST_TYPED;
-        lines.push(Line::new(
-            QUIET,
-            format!("({missing} more in the terminal)"),
-        ));
+    if reach.typed.len() > MOST_TYPED {
+        let more = format!("({} more in the terminal)", reach.typed.len() - MOST_TYPED);
+        lines.push(Line::new(QUIET, more));
     }
-    if let Some(hint) = &status.hint {
+    if is_late {
+        let hint = &reach.hint;
         let colon = if hint.command.is_some() { ":" } else { "" };
         let what = format!("No camera yet. {}{colon}", hint.what);
         lines.extend([Line::empty(), Line::new(PLAIN, what)]);
@@ -110,36 +110,36 @@ pub(crate) fn help() -> Vec<Line> {
 pub(crate) fn overlay(status: &Status, window: Size) -> Vec<Line> {
     let fact = |label: &str, value: String| Line::new(PLAIN, format!("{label:<9}{value}"));
     let or_not_known = |value: Option<String>| value.unwrap_or_else(|| "not known".into());
+    let (counts, stamp) = (&status.counts, status.counts.stamp());
     let latency = match status.state {
         // An old number beside a picture that stands still would be a lie.
         State::Stalled { .. } => "no picture".into(),
-        _ => or_not_known(status.latency.map(milliseconds)),
+        _ => or_not_known(stamp.and_then(|stamp| stamp.latency_us).map(milliseconds)),
     };
-    let skipped = status.skipped;
-    let all = status.shown + skipped;
+    let quality = stamp.and_then(|stamp| stamp.quality);
+    let (width, height) = counts.size();
+    let skipped = counts.skipped;
+    let all = counts.shown + skipped;
     let lock = if status.encrypted { ", encrypted" } else { "" };
     let share = 100.0 * skipped as f64 / all.max(1) as f64;
     vec![
-        Line::new(TITLE, status.name.as_deref().unwrap_or("unnamed")),
+        Line::new(TITLE, counts.name().map_or("unnamed", Name::as_str)),
         fact("latency", latency),
         // What the number means: it is what people compare.
         Line::new(QUIET, "  camera to screen, without the"),
         Line::new(QUIET, "  exposure and the monitor's delay"),
         fact("fps", format!("{:.1}", status.fps)),
-        fact("size", format!("{}x{}", status.width, status.height)),
+        fact("size", format!("{width}x{height}")),
         fact("dropped", format!("{skipped} of {all} ({share:.1} %)")),
         fact("rate", format!("{:.2} Mbit/s{lock}", status.mbit_s)),
-        fact(
-            "quality",
-            or_not_known(status.quality.map(|q| q.to_string())),
-        ),
+        fact("quality", or_not_known(quality.map(|q| q.to_string()))),
         fact("from", or_not_known(status.peer.clone())),
         fact("window", format!("{}x{}", window.width, window.height)),
     ]
 }
 
-fn milliseconds(latency: Duration) -> String {
-    let ms = latency.as_secs_f64() * 1000.0;
+fn milliseconds(latency_us: u64) -> String {
+    let ms = latency_us as f64 / 1000.0;
     let decimals = usize::from(ms < 100.0);
     format!("{ms:.decimals$} ms")
 }
@@ -192,6 +192,35 @@ fn spell(time: Duration) -> String {
 mod tests {
     use super::*;
     use crate::net::reach::Hint;
+    use crate::protocol::encrypted::handshake::Role;
+    use crate::protocol::stamp::Stamp;
+    use crate::recv::camera::Counts;
+    use crate::recv::frame::fixture::Frame;
+
+    fn reach(typed: &[String]) -> Reach {
+        Reach {
+            role: Role::Receives,
+            typed: typed.to_vec(),
+            is_local: false,
+            hint: Hint {
+                what: "Allow it in the firewall".into(),
+                command: Some("sudo ufw allow 8000/tcp".into()),
+            },
+        }
+    }
+
+    fn counts(width: u32, height: u32, stamp: Stamp) -> Counts {
+        let frame = Frame {
+            stamp: Some(stamp),
+            ..Frame::default().picture(width, height, 0)
+        };
+        Counts {
+            shown: 990,
+            skipped: 10,
+            newest: Some(frame.build()),
+            ..Counts::default()
+        }
+    }
 
     fn text(lines: &[Line]) -> String {
         let lines: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
@@ -201,12 +230,8 @@ mod tests {
     #[test]
     fn the_waiting_screen_says_word_for_word_what_to_type() {
         let status = Status {
-            listens: true,
-            typed: vec!["pi-send --host 192.168.1.20".into()],
-            hint: Some(Hint {
-                what: "Allow it in the firewall".into(),
-                command: Some("sudo ufw allow 8000/tcp".into()),
-            }),
+            reach: Some(reach(&["pi-send --host 192.168.1.20".into()])),
+            is_late: true,
             ..Status::default()
         };
         let waiting = text(&waiting(&status));
@@ -218,11 +243,10 @@ mod tests {
 
     #[test]
     fn what_has_no_room_to_be_typed_is_counted() {
+        let commands = ["0", "1", "2", "3", "4", "5", "6", "7", "8"]
+            .map(|last| format!("pi-send --host 10.0.0.{last}"));
         let commands = |count: usize| Status {
-            listens: true,
-            typed: (0..count)
-                .map(|i| format!("pi-send --host 10.0.0.{i}"))
-                .collect(),
+            reach: Some(reach(&commands[..count])),
             ..Status::default()
         };
         let some = text(&waiting(&commands(9)));
@@ -236,10 +260,12 @@ mod tests {
 
     #[test]
     fn a_viewer_on_loopback_does_not_ask_for_the_raspberry_pi() {
-        let status = Status {
-            listens: true,
-            typed: vec!["pi-send --host 127.0.0.1".into()],
+        let local = Reach {
             is_local: true,
+            ..reach(&["pi-send --host 127.0.0.1".into()])
+        };
+        let status = Status {
+            reach: Some(local),
             ..Status::default()
         };
         let opening = text(&waiting(&status));
@@ -251,7 +277,14 @@ mod tests {
     fn a_stalled_picture_has_no_latency() {
         let mut status = Status {
             state: State::Receiving,
-            latency: Some(Duration::from_micros(2400)),
+            counts: counts(
+                8,
+                8,
+                Stamp {
+                    latency_us: Some(2400),
+                    ..Stamp::default()
+                },
+            ),
             ..Status::default()
         };
         let live = text(&overlay(&status, Size::new(640, 480)));
@@ -267,22 +300,22 @@ mod tests {
 
     #[test]
     fn the_overlay_names_every_figure_and_what_is_not_known() {
+        let mut stamp = Stamp {
+            name: Some("garden".parse().unwrap()),
+            ..Stamp::default()
+        };
         let mut status = Status {
-            name: Some("garden".into()),
+            counts: counts(640, 480, stamp.clone()),
             peer: Some("192.168.1.30:40122".into()),
-            width: 640,
-            height: 480,
             fps: 29.97,
             mbit_s: 5.314,
-            shown: 990,
-            skipped: 10,
             ..Status::default()
         };
         let unknown = text(&overlay(&status, Size::new(1280, 960)));
         assert!(unknown.contains("latency  not known"), "{unknown}");
         assert!(unknown.contains("quality  not known"), "{unknown}");
-        status.latency = Some(Duration::from_micros(41_250));
-        status.quality = Some(80);
+        (stamp.latency_us, stamp.quality) = (Some(41_250), Some(80));
+        status.counts = counts(640, 480, stamp);
         let known = text(&overlay(&status, Size::new(1280, 960)));
         assert!(!known.contains("encrypted"), "{known}");
         status.encrypted = true;

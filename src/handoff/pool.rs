@@ -1,7 +1,7 @@
-//! A pool of threads that share the strips of one picture.
+//! A pool of threads that share the strips of one picture, to be encoded, decoded or scaled.
 //!
 //! The caller of [`WorkerPool::for_each`] works on the strips too, and returns when all are done; between pictures
-//! the workers sleep. They start with the first work that is shared. Knows nothing of JPEG.
+//! the workers sleep. They start with the first work that is shared. Knows nothing of pictures.
 //!
 //! Why not `std::thread::scope`: it starts threads for each picture (60 µs each here). Why not rayon:
 //! its idle workers spin before they sleep, which at 30 pictures a second costs more than it gains,
@@ -21,7 +21,7 @@ use crate::handoff::lock::lock;
 type Work = &'static (dyn Fn() + Sync);
 
 /// The caller's thread, and workers that wait for work. They end with it.
-pub(super) struct WorkerPool {
+pub(crate) struct WorkerPool {
     threads: NonZeroUsize,
     /// What there is to do; read by each worker for as long as it does it.
     work: Arc<RwLock<Option<Work>>>,
@@ -31,7 +31,7 @@ pub(super) struct WorkerPool {
 
 impl WorkerPool {
     /// A pool of `threads`, the caller's included.
-    pub(super) fn new(threads: NonZeroUsize) -> Self {
+    pub(crate) fn new(threads: NonZeroUsize) -> Self {
         WorkerPool {
             threads,
             work: Arc::default(),
@@ -43,7 +43,7 @@ impl WorkerPool {
     ///
     /// # Panics
     /// If `work` did, once every item is done with.
-    pub(super) fn for_each<T: Send>(&mut self, items: &mut [T], work: impl Fn(&mut T) + Sync) {
+    pub(crate) fn for_each<T: Send>(&mut self, items: &mut [T], work: impl Fn(&mut T) + Sync) {
         if items.len() < 2 || self.threads.get() < 2 {
             return items.iter_mut().for_each(work);
         }
