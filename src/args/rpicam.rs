@@ -22,10 +22,6 @@ pub(crate) struct RpicamArgs {
 impl RpicamArgs {
     /// What to type here instead of each that was given, one line after the other.
     pub(crate) fn answer(&self) -> Option<String> {
-        let answer = |option: &str, value: &Option<String>, answer: &str| {
-            let value = value.as_ref();
-            value.map(|value| format!("{option} {value}: {answer}"))
-        };
         let time = self.timeout.as_deref().unwrap_or_default();
         let timeout = match time.parse::<u64>() {
             Ok(0) => "pi-send goes on until it is stopped: leave it out".into(),
@@ -40,13 +36,16 @@ impl RpicamArgs {
         let bitrate =
             "the quality follows the link, between --min-quality and --quality: leave it out";
         let answers = [
-            answer("--timeout", &self.timeout, &timeout),
-            answer("--nopreview", &self.nopreview, preview),
-            answer("--output (-o)", &self.output, output),
-            answer("--codec", &self.codec, codec),
-            answer("--bitrate", &self.bitrate, bitrate),
+            ("--timeout", &self.timeout, &timeout[..]),
+            ("--nopreview", &self.nopreview, preview),
+            ("--output (-o)", &self.output, output),
+            ("--codec", &self.codec, codec),
+            ("--bitrate", &self.bitrate, bitrate),
         ];
-        let answers = Vec::from_iter(answers.into_iter().flatten());
+        let answers = answers.iter().filter_map(|(option, value, answer)| {
+            Some(format!("{option} {}: {answer}", value.as_ref()?))
+        });
+        let answers = Vec::from_iter(answers);
         (!answers.is_empty()).then(|| answers.join("\n       "))
     }
 }

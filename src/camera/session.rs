@@ -122,10 +122,8 @@ impl Session {
         if known.is_none() {
             let mode = sensor.map_or(String::new(), |mode| format!(", sensor mode {mode}"));
             let (model, agreed) = (&names.model, &session.agreed);
-            report(
-                Severity::Info,
-                format!("camera {model}: {}{mode}", agreed.format),
-            );
+            let line = format!("camera {model}: {}{mode}", agreed.format);
+            report(Severity::Info, line);
             for differs in rate::remarks(config, agreed, choice, durations) {
                 report(Severity::Warning, differs);
             }

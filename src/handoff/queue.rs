@@ -12,23 +12,13 @@ use std::time::Instant;
 use super::slot::Slot;
 use crate::handoff::lock::lock;
 
-/// How much a queue holds at most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    pub items: usize,
-    /// The sum of the items' sizes. An empty queue takes any one item.
-    pub bytes: usize,
-}
+/// How much a queue holds at most: so many items, and so many bytes in all. An empty queue takes any one item.
+pub type Limits = (usize, usize);
 
-impl Limits {
-    /// For frames on their way to a disk or a pipe. An SD card's hiccup lasts a few seconds: 64 MiB
-    /// are 50 s of 640x480 and 7 s of 1080p at 30 fps; the count bounds what small frames cost
-    /// beside their bytes.
-    pub const FRAMES: Limits = Limits {
-        items: 4096,
-        bytes: 64 << 20,
-    };
-}
+/// For frames on their way to a disk or a pipe. An SD card's hiccup lasts a few seconds: 64 MiB
+/// are 50 s of 640x480 and 7 s of 1080p at 30 fps; the count bounds what small frames cost
+/// beside their bytes.
+pub const FRAMES: Limits = (4096, 64 << 20);
 
 /// A bounded first-in, first-out hand-over between threads.
 #[derive(Debug)]
@@ -52,8 +42,8 @@ impl<T> Queue<T> {
             return false;
         }
         let held: usize = state.items.iter().map(|(bytes, _)| bytes).sum();
-        let is_full = state.items.len() >= self.limits.items
-            || held.saturating_add(bytes) > self.limits.bytes;
+        let (most_items, most_bytes) = self.limits;
+        let is_full = state.items.len() >= most_items || held.saturating_add(bytes) > most_bytes;
         if is_full && !state.items.is_empty() {
             state.dropped += 1;
             return false;
@@ -100,14 +90,11 @@ mod tests {
         }
     }
 
-    const SMALL: Limits = Limits {
-        items: 3,
-        bytes: 100,
-    };
+    const SMALL: Limits = (3, 100);
 
     #[test]
     fn every_item_comes_out_in_order() {
-        let queue = Arc::new(Queue::new(Limits::FRAMES));
+        let queue = Arc::new(Queue::new(FRAMES));
         let taker = thread::spawn({
             let queue = Arc::clone(&queue);
             move || {

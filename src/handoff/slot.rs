@@ -154,12 +154,8 @@ impl<T> Slot<T> {
             }
             wake == Wake::TimedOut
         };
-        drop(wait_while(
-            &self.changed,
-            lock(&self.state),
-            deadline,
-            is_waiting,
-        ));
+        let state = lock(&self.state);
+        drop(wait_while(&self.changed, state, deadline, is_waiting));
         wake
     }
 

@@ -32,11 +32,6 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Nobody has asked yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Asks all to end; the first reason stays.
     pub fn ask(&self, reason: Reason) {
         lock(&self.reason).get_or_insert(reason);
@@ -56,12 +51,13 @@ impl Stop {
     /// Sleeps, at most until somebody asks; returns whether somebody did.
     pub fn sleep(&self, duration: Duration) -> bool {
         // Beyond what clocks can say, only being asked ends it.
-        self.wait(Instant::now().checked_add(duration))
+        self.sleep_until(Instant::now().checked_add(duration))
     }
 
     /// Sleeps until then, at most until somebody asks; returns whether somebody did.
-    pub fn sleep_until(&self, until: Instant) -> bool {
-        self.wait(Some(until))
+    pub fn sleep_until(&self, until: impl Into<Option<Instant>>) -> bool {
+        let (reason, until) = (lock(&self.reason), until.into());
+        wait_while(&self.asked, reason, until, |reason| reason.is_none()).is_some()
     }
 
     /// Sleeps until then (`None`: for as long as it takes), until somebody asks, or until `look` has found something; it looks again after each
@@ -85,11 +81,6 @@ impl Stop {
         drop(lock(&self.reason));
         self.asked.notify_all();
     }
-
-    fn wait(&self, until: Option<Instant>) -> bool {
-        let reason = lock(&self.reason);
-        wait_while(&self.asked, reason, until, |reason| reason.is_none()).is_some()
-    }
 }
 
 /// Waits for a thread's end, for so long at most; returns whether it has come. (std can only wait without a bound.)
@@ -107,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_sleep_beyond_all_clocks_is_cut_short_like_any_other() {
-        let stop = Stop::new();
+        let stop = Stop::default();
         stop.ask(Reason::Done);
         assert!(stop.sleep(Duration::MAX));
     }

@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn a_worker_that_hangs_is_left_behind() {
         let (release, held) = mpsc::channel::<()>();
-        let worker = Worker::<()>::start("hangs", Limits::FRAMES, move |_| {
+        let worker = Worker::<()>::start("hangs", crate::handoff::queue::FRAMES, move |_| {
             let _ = held.recv();
         })
         .unwrap();

@@ -215,11 +215,8 @@ impl Permit {
         self.candidate.bytes.fetch_add(bytes, Ordering::Relaxed);
         let held: usize = waiting.iter().map(|candidate| candidate.held()).sum();
         if held > self.admission.limit {
-            evict(
-                &mut waiting,
-                |other| other.held() > SHARE,
-                |other| other.since,
-            );
+            let is_large = |other: &Candidate| other.held() > SHARE;
+            evict(&mut waiting, is_large, |other| other.since);
         }
     }
 }

@@ -43,7 +43,6 @@ pub(super) fn readable(_: &TcpStream) -> Option<usize> {
 }
 
 #[cfg(target_os = "linux")]
-#[allow(unsafe_code)]
 mod linux {
     use super::*;
     use std::mem;

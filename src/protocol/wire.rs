@@ -56,10 +56,8 @@ fn ended_where(wanted: u32, got: u32) -> String {
 
 /// Whether a stream's own limit of time was up (two kinds, which are one thing on different systems), or a signal came.
 pub(crate) fn is_timeout(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
-    )
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
 }
 
 /// Reads frames from one stream of bytes: knows where in it reading is.

@@ -373,9 +373,8 @@ impl Cameras {
         drop(limits);
         let Some(left_out) = allowed else { return };
         if left_out > 0 {
-            let more =
-                format!(" (and {left_out} lines like this before it; --allow keeps others out)");
-            event.line.push_str(&more);
+            event.line +=
+                &format!(" (and {left_out} lines like this before it; --allow keeps others out)");
         }
         (self.tell)(event);
     }

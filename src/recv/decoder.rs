@@ -61,12 +61,9 @@ struct Bitmaps {
 impl Bitmaps {
     fn new(make: fn() -> Bitmap) -> Self {
         // Kept are those beside the window's.
-        Bitmaps {
-            pool: Pool::of(BITMAPS - 1, make, |bitmap: &Bitmap| {
-                !bitmap::is_huge(bitmap.pixels.len())
-            }),
-            stocked: 0,
-        }
+        let is_kept = |bitmap: &Bitmap| !bitmap::is_huge(bitmap.pixels.len());
+        let pool = Pool::of(BITMAPS - 1, make, is_kept);
+        Bitmaps { pool, stocked: 0 }
     }
 
     /// Makes all of them that large, once the first is on its way to the window. Else the third would cost

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::cameras::{Cameras, Config};
 use super::frame::Frame;
 use super::{admission, dialling};
-use crate::handoff::stop::{Reason, Stop};
+use crate::handoff::stop::Reason;
 use crate::net::dial::Target;
 use crate::net::listen::{self, Acceptor, Bind, ListenError};
 use crate::protocol::encrypted::handshake::Role;
@@ -123,7 +123,7 @@ impl Receiver {
             key: options.key,
             ..Config::default()
         };
-        let cameras = Arc::new(Cameras::new(config, None, Arc::new(Stop::new()), |_| ()));
+        let cameras = Arc::new(Cameras::new(config, None, Arc::default(), |_| ()));
         let receiver = Receiver { cameras, acceptors };
         let started = admission::start(&receiver.acceptors, &receiver.cameras);
         let started = started.and_then(|()| dialling::start(targets, &receiver.cameras));

@@ -123,9 +123,8 @@ impl Pace {
     fn stamped(&mut self, stamp: Option<&Stamp>) {
         self.acked_at = None;
         self.declared = stamp.and_then(|stamp| stamp.interval);
-        self.awaits = stamp
-            .filter(|stamp| stamp.ack)
-            .map(|stamp| stamp.seq as u32);
+        let asks = stamp.filter(|stamp| stamp.ack);
+        self.awaits = asks.map(|stamp| stamp.seq as u32);
     }
 
     /// How far apart its frames are.
@@ -187,9 +186,8 @@ impl Session {
     /// A frame was finished.
     pub(super) fn frame(&self, stamp: Option<&Stamp>, now: Instant) {
         let mut pace = lock(&self.pace);
-        let seen = now
-            .saturating_duration_since(pace.last_frame)
-            .min(LONGEST_LEARNT);
+        let seen = now.saturating_duration_since(pace.last_frame);
+        let seen = seen.min(LONGEST_LEARNT);
         // Half of the new, half of the old: slow senders are known after two frames.
         pace.learnt = Some(pace.learnt.map_or(seen, |known| (known + seen) / 2));
         pace.last_frame = now;
@@ -229,10 +227,7 @@ impl Session {
 
     /// Whether it gives way to its own sender: it is over, or silent for long enough.
     pub(super) fn gives_way(&self, now: Instant) -> bool {
-        if self.is_over() {
-            return true;
-        }
-        self.is_silent(HALF_OPEN_AFTER, now)
+        self.is_over() || self.is_silent(HALF_OPEN_AFTER, now)
     }
 
     /// Whether it has finished no frame for that long, and for one and a half of its intervals.

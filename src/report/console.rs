@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::Severity;
 use super::writer::Writer;
 use crate::handoff::lock::lock;
-use crate::handoff::queue::{Limits, Queue};
+use crate::handoff::queue::Queue;
 use crate::handoff::stop::{Reason, Stop};
 
 /// How long the end waits for a terminal or a pipe to take what is left.
@@ -21,11 +21,6 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(150);
 
 /// Lines that wait: what happens in a bad minute, 30 kB or so.
 const MAX_LINES: usize = 256;
-
-const LIMITS: Limits = Limits {
-    items: MAX_LINES,
-    bytes: usize::MAX,
-};
 
 /// To the start of the line, and erase it.
 const CLEAR: &str = "\r\x1b[K";
@@ -62,9 +57,9 @@ impl Console {
             quiet,
             is_terminal,
             is_journal,
-            lines: Queue::new(LIMITS),
+            lines: Queue::new((MAX_LINES, usize::MAX)),
             newest: Mutex::default(),
-            written: Stop::new(),
+            written: Stop::default(),
         });
         thread::Builder::new().name("console".into()).spawn({
             let console = Arc::clone(&console);

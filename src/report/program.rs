@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::console::PATIENCE;
 use super::shell;
 use super::{Console, Severity, Stats};
-use crate::handoff::stop::Stop;
+use crate::handoff::stop::{Reason, Stop};
 
 /// A program that runs: what it says, and what it is told.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Program {
     fn try_start(name: &'static str, quiet: bool, stats: Option<Stats>) -> io::Result<Self> {
         let console = Console::start(name, quiet)?;
         console.report_panics();
-        let stop = Arc::new(Stop::new());
+        let stop = Arc::<Stop>::default();
         shell::install_signal_handlers(Arc::clone(&stop))?;
         let default = match console.is_watched() {
             true => Stats::Line,
@@ -58,7 +58,13 @@ impl Program {
     /// Ends as it was asked to.
     pub fn exit(&self) -> ! {
         self.console.finish(PATIENCE);
-        shell::exit(self.stop.reason())
+        // Of SIGINT itself where that was it, so that a shell loop ends too.
+        if self.stop.reason() == Some(Reason::Interrupted) {
+            #[cfg(unix)]
+            let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGINT);
+            shell::end(130);
+        }
+        shell::end(0)
     }
 
     /// Ends with this status, and says what failed; `None`: that has been said.

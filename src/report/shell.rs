@@ -16,55 +16,51 @@ use crate::handoff::stop::{Reason, Stop};
 pub(super) fn install_signal_handlers(stop: Arc<Stop>) -> io::Result<()> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     #[cfg(unix)]
-    {
+    let listen = {
         use signal_hook::{consts::SIGHUP, iterator::Signals, low_level};
         let mut signals = Signals::new([SIGINT, SIGTERM])?;
         if !is_ignored(SIGHUP) {
             signals.add_signal(SIGHUP)?;
         }
-        std::thread::Builder::new()
-            .name("signals".into())
-            .spawn(move || {
-                // A terminal that is closed sends SIGHUP twice, by its shell and by the kernel, and systemd
-                // may send it together with SIGTERM, in either order: that is no impatience.
-                let mut hung_up = false;
-                for signal in signals.forever() {
-                    if signal == SIGHUP {
-                        hung_up = true;
-                    } else if stop.is_asked() && !std::mem::take(&mut hung_up) {
-                        let _ = low_level::emulate_default_handler(signal);
-                    }
-                    stop.ask(match signal {
-                        SIGINT => Reason::Interrupted,
-                        _ => Reason::Terminated,
-                    });
+        move || {
+            // A terminal that is closed sends SIGHUP twice, by its shell and by the kernel, and systemd
+            // may send it together with SIGTERM, in either order: that is no impatience.
+            let mut hung_up = false;
+            for signal in signals.forever() {
+                if signal == SIGHUP {
+                    hung_up = true;
+                } else if stop.is_asked() && !std::mem::take(&mut hung_up) {
+                    let _ = low_level::emulate_default_handler(signal);
                 }
-            })?;
-    }
+                stop.ask(match signal {
+                    SIGINT => Reason::Interrupted,
+                    _ => Reason::Terminated,
+                });
+            }
+        }
+    };
     #[cfg(not(unix))]
-    {
+    let listen = {
         use std::sync::atomic::{AtomicBool, Ordering};
         use std::time::Duration;
         // There is no iterator over signals here: a flag is checked a few times a second.
         let flag = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(SIGINT, Arc::clone(&flag))?;
         signal_hook::flag::register(SIGTERM, Arc::clone(&flag))?;
-        std::thread::Builder::new()
-            .name("signals".into())
-            .spawn(move || {
-                while !stop.sleep(Duration::from_millis(100)) {
-                    if flag.load(Ordering::Relaxed) {
-                        stop.ask(Reason::Interrupted);
-                    }
+        move || {
+            while !stop.sleep(Duration::from_millis(100)) {
+                if flag.load(Ordering::Relaxed) {
+                    stop.ask(Reason::Interrupted);
                 }
-            })?;
-    }
-    Ok(())
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("signals".into());
+    thread.spawn(listen).map(drop)
 }
 
 /// Whether the program was started with this signal ignored.
 #[cfg(unix)]
-#[allow(unsafe_code)]
 fn is_ignored(signal: libc::c_int) -> bool {
     let mut action = std::mem::MaybeUninit::<libc::sigaction>::uninit();
     // SAFETY: it changes nothing, and fills in the whole of `action` where it succeeds.
@@ -74,21 +70,9 @@ fn is_ignored(signal: libc::c_int) -> bool {
     }
 }
 
-/// Ends the program as its end was asked for: of SIGINT itself where that was it, so that a shell loop
-/// ends too, else with 0.
-pub(super) fn exit(reason: Option<Reason>) -> ! {
-    if reason == Some(Reason::Interrupted) {
-        #[cfg(unix)]
-        let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGINT);
-        end(130);
-    }
-    end(0);
-}
-
 /// Ends the program with this status, and nothing else: no destructors of libraries. A thread may still
 /// hang in one of them (a camera that does not come back), and would crash over what they take down.
 /// Whatever must be written has been written by now; nothing is buffered here.
-#[allow(unsafe_code)]
 pub fn end(status: i32) -> ! {
     #[cfg(unix)]
     // SAFETY: it only ends the process; no code of ours runs after it.
@@ -101,7 +85,6 @@ pub fn end(status: i32) -> ! {
 
 /// A private duplicate of stdout; what others print there goes to stderr from now on.
 #[cfg(unix)]
-#[allow(unsafe_code)]
 pub(super) fn take_stdout() -> io::Result<File> {
     use std::os::fd::AsFd;
     let own = io::stdout().as_fd().try_clone_to_owned()?;

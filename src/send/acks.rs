@@ -260,15 +260,10 @@ impl Acks {
     pub(super) fn is_stuck(&self, limit: Duration, now: Instant) -> bool {
         let state = self.state();
         let is_long_ago = |then: Instant| now.saturating_duration_since(then) > limit;
-        let mut unacked = state
-            .noted
-            .iter()
-            .filter(|noted| noted.seq > state.newest_acked);
+        let is_out = |noted: &&Noted| noted.seq > state.newest_acked;
+        let oldest = state.noted.iter().find(is_out);
         let owes_acks = state.account.last_ack.is_some_and(is_long_ago);
-        owes_acks
-            && unacked
-                .next()
-                .is_some_and(|oldest| is_long_ago(oldest.written))
+        owes_acks && oldest.is_some_and(|oldest| is_long_ago(oldest.written))
             || is_long_ago(state.in_flight.1)
     }
 
@@ -320,9 +315,8 @@ fn way(away: Duration, bytes: usize, path: Option<Path>) -> Duration {
         return away;
     };
     let passing = Duration::from_secs_f64(bytes as f64 / path.delivery_rate as f64);
-    away.saturating_sub(passing)
-        .max(path.min_round_trip)
-        .min(away)
+    let way = away.saturating_sub(passing).max(path.min_round_trip);
+    way.min(away)
 }
 
 #[cfg(test)]

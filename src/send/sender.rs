@@ -114,7 +114,7 @@ impl Sender {
         report: impl Fn(Event) + Send + Sync + 'static,
     ) -> Result<Sender, SenderError> {
         let feed = Arc::new(Feed::new(Delivery::NewestWins));
-        let stop = Arc::new(Stop::new());
+        let stop = Arc::<Stop>::default();
         let address = match &to {
             Receivers::Hosts(_) | Receivers::Found(_) => None,
             Receivers::Listen { acceptors, .. } => acceptors.first().map(|a| a.address),

@@ -69,6 +69,7 @@ pub(super) struct Stage {
 /// What makes the smaller JPEGs, and the newest of them.
 type Smaller = (Option<Encoder>, Option<Arc<Encoded>>);
 
+#[derive(Default)]
 struct Encoding {
     interval: Interval,
     encoder: Option<Encoder>,
@@ -84,10 +85,7 @@ impl Stage {
     pub(super) fn new(feed: Arc<Feed>, fps: f64, is_shared: bool) -> Arc<Stage> {
         let encoding = Encoding {
             interval: Interval::new(fps),
-            encoder: None,
-            turner: None,
-            newest: None,
-            wishes: BTreeMap::new(),
+            ..Encoding::default()
         };
         Arc::new(Stage {
             feed,
@@ -234,7 +232,7 @@ const WEIGHT: f64 = 0.1;
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// How long it is from one of a source's pictures to the next: as asked for at first, then as seen.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Interval {
     pub(super) average: Duration,
     /// That between the last two pictures.
@@ -248,8 +246,7 @@ impl Interval {
         let average = Duration::try_from_secs_f64(1.0 / fps).unwrap_or(LONGEST);
         Interval {
             average: average.min(LONGEST),
-            newest: Duration::ZERO,
-            last: None,
+            ..Interval::default()
         }
     }
 
@@ -263,9 +260,8 @@ impl Interval {
     fn learn(&mut self, at: Instant, count: u64) {
         if let Some((last_at, last_count)) = self.last.replace((at, count)) {
             let pictures = count.saturating_sub(last_count).max(1);
-            self.newest = at
-                .saturating_duration_since(last_at)
-                .div_f64(pictures as f64);
+            let apart = at.saturating_duration_since(last_at);
+            self.newest = apart.div_f64(pictures as f64);
             self.average = self.average.mul_f64(1.0 - WEIGHT) + self.newest.mul_f64(WEIGHT);
         }
     }

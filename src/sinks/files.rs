@@ -27,20 +27,14 @@ const MAX_TRIES: u32 = 10_000;
 
 /// `NAME_2026-11-22_08-33-01.123`: what a file of this sender and time is called, without an extension.
 pub(crate) fn stem_at(name: Option<&Name>, at: SystemTime) -> String {
-    let name = name.map_or(NAMELESS, |name| name.as_str());
-    stem_in(name, at, TimeZone::system())
-}
-
-fn stem_in(name: &str, at: SystemTime, zone: TimeZone) -> String {
-    format!(
-        "{name}_{}",
-        local(at, zone).strftime(&format!("{DATE}%.3f"))
-    )
+    let name = name.map_or(NAMELESS, Name::as_str);
+    let date = format!("{DATE}%.3f");
+    format!("{name}_{}", local(at).strftime(&date))
 }
 
 /// `2026-11-22_08-33-01`: the time in this machine's zone.
 pub(crate) fn date(at: SystemTime) -> String {
-    local(at, TimeZone::system()).strftime(DATE).to_string()
+    local(at).strftime(DATE).to_string()
 }
 
 /// The time that a text of [`date`]'s form says.
@@ -49,10 +43,10 @@ pub(crate) fn parse_date(text: &str) -> Option<SystemTime> {
     Some(date.to_zoned(TimeZone::system()).ok()?.into())
 }
 
-fn local(at: SystemTime, zone: TimeZone) -> Zoned {
+fn local(at: SystemTime) -> Zoned {
     // A clock beyond the year 9999 has no date; the epoch's is as good as any.
     let at = Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH);
-    at.to_zoned(zone)
+    at.to_zoned(TimeZone::system())
 }
 
 /// Creates `STEM.EXTENSION` in `dir`, or, where that is taken, `STEM_2.EXTENSION` and so on.
@@ -118,20 +112,22 @@ pub(super) mod tests {
     #[test]
     fn a_file_is_named_by_sender_and_local_time() {
         let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_336_381_123);
-        let zone = TimeZone::fixed(jiff::tz::offset(1));
+        let here = local(at);
+        let (hour, minute) = (here.hour(), here.minute());
+        assert_eq!(here.timestamp().as_millisecond(), 1_795_336_381_123);
+        let date = here.date();
         assert_eq!(
-            stem_in("garden", at, zone),
-            "garden_2026-11-22_09-33-01.123"
+            stem_at("garden".parse().ok().as_ref(), at),
+            format!("garden_{date}_{hour:02}-{minute:02}-01.123")
         );
     }
 
     #[test]
     fn a_time_without_a_date_still_makes_a_name() {
         let far = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 60);
-        assert_eq!(
-            stem_in("a", far, TimeZone::UTC),
-            "a_1970-01-01_00-00-00.000"
-        );
+        let epoch = stem_at(None, SystemTime::UNIX_EPOCH);
+        assert_eq!(stem_at(None, far), epoch);
+        assert!(epoch.starts_with("pi-stream_19"), "{epoch}");
     }
 
     #[test]

@@ -120,12 +120,7 @@ impl Sinks {
     /// What the recordings came to. After [`Sinks::finish`], `recording` is whether the last one was
     /// whole.
     pub fn recorded(&self) -> Recorded {
-        let status = self.recordings.status();
-        Recorded {
-            recording: self.recordings.is_recording(),
-            recorded: status.recorded,
-            record_dropped: status.record_dropped,
-        }
+        self.recordings.recorded()
     }
 
     /// Ends them all within `PATIENCE`: files are completed, the pipe gets what is there.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Event, SLOW_EVERY, Tell};
-use crate::handoff::queue::Limits;
+use crate::handoff::queue::FRAMES;
 use crate::handoff::stop::{Reason, Stop};
 use crate::handoff::worker::Worker;
 use crate::recv::frame::Received;
@@ -24,7 +24,7 @@ pub(super) fn start(
     stop: Arc<Stop>,
     tell: Tell,
 ) -> io::Result<Output> {
-    Worker::<Arc<Received>>::start("output", Limits::FRAMES, move |queue| {
+    Worker::<Arc<Received>>::start("output", FRAMES, move |queue| {
         let mut slow = RateLimit::new(1, SLOW_EVERY);
         while let Ok(frame) = queue.take(None) {
             match pipe.write_all(&frame.jpeg).and_then(|()| pipe.flush()) {
@@ -134,7 +134,7 @@ mod tests {
         let (release, held) = mpsc::channel();
         let (output, _told) = start(Stalled(held), &Arc::default());
         let frame = Frame::default().picture(64, 64, 0).build();
-        let count = 2 * Limits::FRAMES.items as u64;
+        let count = 2 * FRAMES.0 as u64;
         for _ in 0..count {
             put(&output, &frame);
         }

@@ -22,10 +22,7 @@ use crate::recv::frame::Received;
 use crate::report::limit::RateLimit;
 
 /// Few snapshots wait at a time: each is a wish of a person or of a clock.
-const LIMITS: Limits = Limits {
-    items: 64,
-    bytes: 32 << 20,
-};
+const LIMITS: Limits = (64, 32 << 20);
 
 /// Why one that finds the queue full is not taken.
 const SLOW: &str = "no snapshot: the disk is too slow";
@@ -133,11 +130,8 @@ fn save(dir: &Path, frame: &Received, turn: Turn) -> io::Result<PathBuf> {
         jpeg = Cow::Owned(orientation::turned(&jpeg, turn));
     }
     fs::create_dir_all(dir)?;
-    let (path, mut file) = files::create(
-        dir,
-        files::stem_at(frame.name(), frame.captured_at()),
-        "jpg",
-    )?;
+    let stem = files::stem_at(frame.name(), frame.captured_at());
+    let (path, mut file) = files::create(dir, stem, "jpg")?;
     if let Err(e) = file.write_all(&jpeg) {
         drop(file);
         // Half a picture is none. What stands in the way of deleting it is in `e`, too.
@@ -273,7 +267,7 @@ mod tests {
         };
         let snapshots = Snapshots::start(config(dir.path(), None), Arc::new(tell)).unwrap();
         let frame = Frame::default().build();
-        let asked = LIMITS.items + 10;
+        let asked = LIMITS.0 + 10;
         for _ in 0..asked {
             snapshots.snapshot(&frame, Turn::NONE);
         }

@@ -197,7 +197,7 @@ mod tests {
                     far.peek(&mut [0]).unwrap();
                 }
             });
-            let stop = Stop::new();
+            let stop = Stop::default();
             assert_eq!(connection.finish(true, &stop), reads);
             receiver.join().unwrap();
         }

@@ -53,7 +53,7 @@ pub(super) fn hear(
             Ok(None) => return End::Closed,
             // One that commands a robot, or only says something: no more of it than this is read at a time.
             Err(error) if is_timeout(&error) && back.is_plain => acks.wait(LOOK),
-            Err(error) if is_timeout(&error) || error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if is_timeout(&error) => {}
             Err(error) if error.kind() == ErrorKind::PermissionDenied => return End::KeyWanted,
             Err(_) => return End::Broken,
         }

@@ -54,9 +54,8 @@ impl Outlets<'_> {
         let proven = link.accept(key, Role::Sends, until, is_busy);
         if proven == Err(None) && Instant::now() >= until {
             // One that waits for pictures.
-            return Err(Some(
-                link.turn_away(Status::KeyWanted, Instant::now() + PATIENCE),
-            ));
+            let until = Instant::now() + PATIENCE;
+            return Err(Some(link.turn_away(Status::KeyWanted, until)));
         }
         proven
     }

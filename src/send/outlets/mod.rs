@@ -168,12 +168,7 @@ impl Outlets<'_> {
         scope: &'scope Scope<'scope, '_>,
         news: &mpsc::Receiver<News>,
     ) -> Result<(), SendError> {
-        let Shared {
-            stage,
-            counters,
-            report,
-            ..
-        } = self.shared;
+        let (counters, report) = (&self.shared.counters, self.shared.report);
         loop {
             match news.recv_timeout(LOOK) {
                 Ok(News::Link(taken)) => {
@@ -201,7 +196,8 @@ impl Outlets<'_> {
                 report(Event::Exhausted(error));
             }
             // The source is over once its last picture is taken, too.
-            let is_closed = || stage.feed.slot.wait(Some(Instant::now())) == Wake::Closed;
+            let is_closed =
+                || self.shared.stage.feed.slot.wait(Some(Instant::now())) == Wake::Closed;
             if self.is_open && (self.shared.is_over() || is_closed()) && counters.close() {
                 return Ok(());
             }

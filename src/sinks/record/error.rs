@@ -18,8 +18,6 @@ pub(super) fn advised(what: impl Display, error: &io::Error) -> io::Error {
 
 /// Whether free space would help.
 pub(super) fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
-    )
+    use ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }

@@ -10,18 +10,14 @@ use std::io::{self, Seek, SeekFrom, Write};
 #[derive(Debug)]
 pub(crate) struct Growing {
     file: File,
-    length: u64,
+    /// Bytes so far; where the next piece goes.
+    pub(super) length: u64,
 }
 
 impl Growing {
     /// Starts on an empty file.
     pub(crate) fn new(file: File) -> Self {
         Growing { file, length: 0 }
-    }
-
-    /// Bytes so far; where the next piece goes.
-    pub(crate) fn length(&self) -> u64 {
-        self.length
     }
 
     /// Appends the parts as one piece. After an error the file ends with the piece before.
@@ -65,7 +61,7 @@ mod tests {
         file.append(&[b"one", b"", b"two"]).unwrap();
         file.patch(1, b"NE").unwrap();
         file.append(&[b"three"]).unwrap();
-        assert_eq!(file.length(), 11);
+        assert_eq!(file.length, 11);
         assert_eq!(std::fs::read(&path).unwrap(), b"oNEtwothree");
     }
 }

@@ -36,7 +36,7 @@ use self::segments::Segments;
 use self::timeline::{Next, Step, Timeline};
 use super::{Event, SLOW_EVERY, Tell};
 use crate::handoff::lock::lock;
-use crate::handoff::queue::{Limits, Queue};
+use crate::handoff::queue::{FRAMES, Queue};
 use crate::handoff::worker::Worker;
 use crate::protocol::stamp;
 use crate::recv::frame::Received;
@@ -92,7 +92,7 @@ impl Recorder {
             failure: None,
         };
         let run = move |queue: &Queue<_>| recording.run(queue);
-        let worker = Worker::start("recorder", Limits::FRAMES, run)?;
+        let worker = Worker::start("recorder", FRAMES, run)?;
         Ok(Recorder { worker, status })
     }
 

@@ -10,6 +10,7 @@ use std::time::Instant;
 use super::config::Config;
 use super::{Recorder, Status};
 use crate::handoff::lock::lock;
+use crate::recv::camera::Recorded;
 use crate::recv::frame::Received;
 use crate::sinks::Tell;
 
@@ -19,9 +20,7 @@ const MAX_UNFINISHED: usize = 3;
 
 /// All recordings of a program, one after the other.
 #[derive(Debug)]
-pub(crate) struct Recordings {
-    state: Mutex<State>,
-}
+pub(crate) struct Recordings(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
@@ -35,19 +34,17 @@ struct State {
 impl Recordings {
     /// Begins with this recording (`--record`), or with none.
     pub(crate) fn new(first: Option<Recorder>) -> Self {
-        Recordings {
-            state: Mutex::new(State {
-                is_wanted: first.is_some(),
-                recorders: first.into_iter().map(Arc::new).collect(),
-            }),
-        }
+        Recordings(Mutex::new(State {
+            is_wanted: first.is_some(),
+            recorders: first.into_iter().map(Arc::new).collect(),
+        }))
     }
 
     /// Starts a recording; one that goes on is stopped. Does not wait for the disk; fails where the disk
     /// has not taken those before.
     pub(crate) fn start(&self, config: Config, tell: Tell) -> io::Result<()> {
         self.stop();
-        let mut state = lock(&self.state);
+        let mut state = lock(&self.0);
         let unfinished = state.recorders.iter().filter(|one| one.status().running);
         if unfinished.count() >= MAX_UNFINISHED {
             let line = "no new recording: the disk does not take the ones before";
@@ -63,34 +60,38 @@ impl Recordings {
     /// complete. Returns whether one went on.
     pub(crate) fn stop(&self) -> bool {
         self.close();
-        std::mem::take(&mut lock(&self.state).is_wanted)
+        std::mem::take(&mut lock(&self.0).is_wanted)
     }
 
     /// The program ends: as [`Recordings::stop`], but nobody has asked for it.
     pub(crate) fn close(&self) {
-        if let Some(last) = lock(&self.state).recorders.last() {
+        if let Some(last) = lock(&self.0).recorders.last() {
             last.stop();
         }
     }
 
-    /// Whether what is asked to be recorded is; `None` where nothing is asked. At the end: whether the
-    /// last recording came to a good one.
-    pub(crate) fn is_recording(&self) -> Option<bool> {
-        let is_wanted = lock(&self.state).is_wanted;
-        is_wanted.then(|| !self.status().failed)
+    /// What came of all of them. `recording` is whether what is asked to be recorded is; at the end, whether the last
+    /// recording came to a good one.
+    pub(crate) fn recorded(&self) -> Recorded {
+        let status = self.status();
+        Recorded {
+            recording: lock(&self.0).is_wanted.then_some(!status.failed),
+            recorded: status.recorded,
+            record_dropped: status.record_dropped,
+        }
     }
 
     /// Takes a frame; never waits for the disk.
     pub(crate) fn put(&self, frame: &Arc<Received>) {
         // One that was stopped takes none.
-        if let Some(last) = lock(&self.state).recorders.last() {
+        if let Some(last) = lock(&self.0).recorders.last() {
             last.put(frame);
         }
     }
 
     /// The recording that goes on (or the last one, with `running` false), its counts those of all.
     pub(crate) fn status(&self) -> Status {
-        let state = lock(&self.state);
+        let state = lock(&self.0);
         let mut all = Status::default();
         for one in state.recorders.iter().map(|recorder| recorder.status()) {
             all = Status {
@@ -105,7 +106,7 @@ impl Recordings {
 
     /// Ends all and waits for the disk, `until` then at the latest.
     pub(crate) fn finish(&self, until: Instant) {
-        let recorders = lock(&self.state).recorders.clone();
+        let recorders = lock(&self.0).recorders.clone();
         for recorder in &recorders {
             recorder.finish(until);
         }

@@ -50,11 +50,6 @@ pub(crate) fn uint(out: &mut Vec<u8>, name: u32, value: u64) {
     binary(out, name, &bytes[zeros..]);
 }
 
-/// A floating-point number of eight bytes.
-pub(crate) fn float(out: &mut Vec<u8>, name: u32, value: f64) {
-    binary(out, name, &value.to_be_bytes());
-}
-
 /// An element of elements.
 pub(crate) fn master(out: &mut Vec<u8>, name: u32, children: impl FnOnce(&mut Vec<u8>)) {
     let mut body = Vec::new();
@@ -105,7 +100,7 @@ mod tests {
             [0x2A, 0xD7, 0xB1, 0x83, 0x01, 0x86, 0xA0]
         );
         assert_eq!(
-            written(|out| float(out, 0x4489, 1.0)),
+            written(|out| binary(out, 0x4489, &1f64.to_be_bytes())),
             [0x44, 0x89, 0x88, 0x3F, 0xF0, 0, 0, 0, 0, 0, 0]
         );
         assert_eq!(

@@ -63,10 +63,8 @@ struct Cluster {
     tick: u64,
 }
 
-impl Cluster {
-    /// Bytes from a cluster's start to its body.
-    const HEAD: u64 = 4 + ebml::SIZE_BYTES as u64;
-}
+/// Bytes from a cluster's start to its body.
+const CLUSTER_HEAD: u64 = 4 + ebml::SIZE_BYTES as u64;
 
 impl Matroska {
     /// Writes the head of a file that starts with this frame.
@@ -126,7 +124,7 @@ impl Matroska {
         if self.cluster.is_some_and(is_full) {
             self.close_cluster(file)?;
         }
-        let at = file.length();
+        let at = file.length;
         let cluster = self.cluster.unwrap_or(Cluster { at, tick });
         let mut out = Vec::with_capacity(40);
         if self.cluster.is_none() {
@@ -157,11 +155,12 @@ impl Matroska {
         let Some(cluster) = self.cluster.take() else {
             return Ok(());
         };
-        let body = file.length() - cluster.at - Cluster::HEAD;
+        let body = file.length - cluster.at - CLUSTER_HEAD;
         file.patch(cluster.at + 4, &ebml::long_size(body))?;
         let (tick, lasts) = self.last.unwrap_or_default();
         let mut duration = Vec::with_capacity(DURATION_ROOM);
-        ebml::float(&mut duration, 0x4489, (tick + lasts) as f64); // Duration
+        let ticks = ((tick + lasts) as f64).to_be_bytes();
+        ebml::binary(&mut duration, 0x4489, &ticks); // Duration
         file.patch(self.tracks - DURATION_ROOM as u64, &duration)
     }
 
@@ -169,13 +168,13 @@ impl Matroska {
     /// fails (a full disk has no room for the index, but for the patches); the first error comes back.
     pub(crate) fn finish(&mut self, file: &mut Growing) -> io::Result<()> {
         let closed = self.close_cluster(file);
-        let cues_at = file.length();
+        let cues_at = file.length;
         let indexed = file.append(&[&self.cues.emit()]);
         let found = match &indexed {
             Ok(()) => file.patch(self.segment, &self.seek_head(cues_at)),
             Err(_) => Ok(()),
         };
-        let size = ebml::long_size(file.length() - self.segment);
+        let size = ebml::long_size(file.length - self.segment);
         let at = self.segment - size.len() as u64;
         let sized = file.patch(at, &size);
         closed.and(indexed).and(found).and(sized)

@@ -230,7 +230,7 @@ fn a_disk_that_stands_still_is_counted_told_and_never_waited_for() {
     });
     let recorder = Recorder::start(to(dir.path().join("a.mjpeg")), None, tell).unwrap();
     let frame = Frame::default().build();
-    let count = Limits::FRAMES.items as u64 + 100;
+    let count = FRAMES.0 as u64 + 100;
     for _ in 0..count {
         recorder.put(&frame);
     }
@@ -316,7 +316,7 @@ fn a_disk_that_hangs_is_not_given_recording_after_recording() {
     };
     let started = (0..10).filter(|take| start(*take).is_ok()).count();
     assert_eq!(started, 3);
-    assert_eq!(recordings.is_recording(), None);
+    assert_eq!(recordings.recorded().recording, None);
     drop(release);
     recordings.finish(soon());
     assert!(start(10).is_ok(), "the disk is back");
