@@ -43,6 +43,14 @@ pub(crate) struct Counts {
     pub(crate) newest: Option<Arc<Received>>,
 }
 
+/// Of one camera: its newest frame is the last one that was counted.
+impl PartialEq for Counts {
+    fn eq(&self, other: &Self) -> bool {
+        let numbers = |counts: &Counts| [counts.frames, counts.shown, counts.skipped];
+        numbers(self) == numbers(other)
+    }
+}
+
 impl Counts {
     /// What the newest frame's stamp says.
     pub(crate) fn stamp(&self) -> Option<&Stamp> {
