@@ -80,6 +80,7 @@ const PI_SEND: &[Row] = &[
     (&["--list-cameras=xml"], "table, json"),
     (&["--mode", "640x480"], "W:H"),
     (&["--sensor-fps", "fast"], "or max"),
+    (&["--sensor-fps", "60", "--fps", "90"], "--fps (90)"),
     (
         &["--tuning-file", "a.json", "--source", "test"],
         "is for the camera",

@@ -308,7 +308,11 @@ impl Options {
         }
         let turn = Turn::from_flips(self.rotation, self.hflip, self.vflip);
         let fps = self.fps.unwrap_or(send::DEFAULT_FPS);
-        self.camera.check_sensor_fps(fps)?;
+        if let Some(sensor) = self.camera.sensor_fps.filter(|sensor| *sensor < fps) {
+            return Err(format!(
+                "--sensor-fps {sensor}: expected at least --fps ({fps})"
+            ));
+        }
         let asked = self.res.or(self.width.zip(self.height));
         let size @ (width, height) = asked.unwrap_or((640, 480));
         match &source[..] {

@@ -3,11 +3,11 @@
 //! Parse, run, report, exit. The main thread is the sending thread; the source, the figures and the
 //! signals have threads of their own.
 
-use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use anyhow::Error;
 use clap::Parser;
 use ipnet::IpNet;
 use pi_stream::Key;
@@ -19,7 +19,7 @@ use pi_stream::net::listen::{self, Acceptor, Allowed, Bind};
 use pi_stream::net::reach::Reach;
 use pi_stream::protocol::encrypted::handshake::Role;
 use pi_stream::protocol::stamp::Name;
-use pi_stream::report::{Program, Severity, Statistics, shell};
+use pi_stream::report::{Program, Severity, Statistics};
 use pi_stream::send::event::Event;
 use pi_stream::send::source::{self, Failure, Source};
 use pi_stream::send::stats::{self, Counters};
@@ -33,23 +33,18 @@ fn main() {
     let options = Options::parse();
     let (quiet, stats) = (options.statistics.quiet, options.statistics.stats);
     let start = || Program::start("pi-send", quiet, stats);
-    if let Some(format) = options.camera.list_cameras {
-        match list(&options.source, format) {
-            Ok(()) => shell::end(0),
-            Err(error) => fail(&start(), &error),
+    let new_key = options.key.new_key.as_ref();
+    let printed = match (options.camera.list_cameras, options.list_viewers) {
+        (Some(format), _) => Some(source::list(&options.source, format).map_err(Error::from)),
+        (_, Some(format)) => {
+            let listed = find::list(Role::Receives, format == ListFormat::Json);
+            Some(listed.map_err(Error::from))
         }
-    }
-    if let Some(format) = options.list_viewers {
+        _ => new_key.map(|file| Ok(key_file::make(file)?)),
+    };
+    if let Some(text) = printed {
         let mut program = start();
-        let listed = find::list(Role::Receives, format == ListFormat::Json);
-        match listed.and_then(|listed| program.print(&listed)) {
-            Ok(()) => program.exit(),
-            Err(error) => program.fail(1, Some(&error)),
-        }
-    }
-    if let Some(file) = &options.key.new_key {
-        let mut program = start();
-        match make_key(file, &mut program) {
+        match text.and_then(|text| Ok(program.print(&text)?)) {
             Ok(()) => program.exit(),
             Err(error) => fail(&program, &error),
         }
@@ -64,7 +59,7 @@ fn main() {
     }
 }
 
-fn fail(program: &Program, error: &anyhow::Error) -> ! {
+fn fail(program: &Program, error: &Error) -> ! {
     let is_usage = error.downcast_ref().is_some_and(Failure::is_usage) || error.is::<HostMissing>();
     program.fail(if is_usage { 2 } else { 1 }, Some(error.as_ref()))
 }
@@ -73,18 +68,6 @@ fn fail(program: &Program, error: &anyhow::Error) -> ! {
 #[derive(Debug, thiserror::Error)]
 #[error("--host is missing: {0}, or let viewers dial this side: --listen")]
 struct HostMissing(String);
-
-/// `--list-cameras`.
-fn list(source: &str, format: ListFormat) -> anyhow::Result<()> {
-    let listed = source::list(source, format)?;
-    io::stdout().write_all(listed.as_bytes())?;
-    Ok(io::stdout().flush()?)
-}
-
-/// `--new-key`.
-fn make_key(file: &Path, program: &mut Program) -> anyhow::Result<()> {
-    Ok(program.print(&key_file::make(file)?)?)
-}
 
 /// `--tuning-file`, before there is any thread.
 fn use_tuning_file(plan: &Plan) -> anyhow::Result<()> {
@@ -105,10 +88,7 @@ fn listen(
     program: &Program,
 ) -> anyhow::Result<(Vec<Arc<Acceptor>>, Allowed)> {
     let acceptors = listen::listen(bind, Role::Sends)?;
-    let bound: Vec<_> = acceptors
-        .iter()
-        .map(|a: &Arc<Acceptor>| a.address)
-        .collect();
+    let bound = Vec::from_iter(acceptors.iter().map(|acceptor| acceptor.address));
     let say = |severity, line: String| program.console.say(severity, &line);
     for address in &bound {
         say(Severity::Info, format!("listening on {address}"));

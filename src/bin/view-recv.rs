@@ -4,7 +4,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -51,9 +50,10 @@ fn main() {
     let statistics = &options.statistics;
     let mut program = Program::start("view-recv", statistics.quiet, statistics.stats);
     pi_stream::jpeg::silence_caught_panics();
+    let list = |format| find::list(Role::Sends, format == ListFormat::Json).map_err(Into::into);
     let ran = match (options.list_cameras, &options.key.new_key) {
-        (Some(format), _) => list(format, &mut program),
-        (_, Some(file)) => make_key(file, &mut program),
+        (Some(format), _) => print(list(format), &mut program),
+        (_, Some(file)) => print(key_file::make(file).map_err(Into::into), &mut program),
         _ => run(options, &mut program),
     };
     match ran {
@@ -63,16 +63,9 @@ fn main() {
     }
 }
 
-/// `--new-key`.
-fn make_key(file: &Path, program: &mut Program) -> anyhow::Result<bool> {
-    program.print(&key_file::make(file)?)?;
-    Ok(true)
-}
-
-/// `--list-cameras`.
-fn list(format: ListFormat, program: &mut Program) -> anyhow::Result<bool> {
-    let listed = find::list(Role::Sends, format == ListFormat::Json)?;
-    program.print(&listed)?;
+/// `--new-key`, `--list-cameras`.
+fn print(text: anyhow::Result<String>, program: &mut Program) -> anyhow::Result<bool> {
+    program.print(&text?)?;
     Ok(true)
 }
 

@@ -31,9 +31,6 @@ use crate::protocol::wire::DEFAULT_MAX_FRAME_BYTES;
 use crate::report::Severity;
 use crate::report::limit::RateLimit;
 
-/// Where no frame has come for so long, nobody hurries.
-pub(super) const QUIET: Duration = Duration::from_secs(2);
-
 /// What takes every frame, whatever becomes of its pixels. Never blocks.
 pub type Sink = Box<dyn Fn(&Arc<Received>) + Send + Sync>;
 
@@ -323,8 +320,7 @@ impl Cameras {
         let is_any = |places: &mut Places| places.all.iter().any(|session| !session.is_over());
         let (places, now) = (lock(&self.places), Instant::now());
         // Of these nothing is to be expected, and their readers look seldom.
-        let quiet = places.all.iter();
-        let quiet = quiet.filter(|session| session.silent_for(now) >= QUIET);
+        let quiet = places.all.iter().filter(|session| session.is_quiet(now));
         for link in quiet.filter_map(|session| session.link.upgrade()) {
             link.cut();
         }
@@ -340,9 +336,8 @@ impl Cameras {
 
     /// Whether no frame has come for a while.
     pub fn is_idle(&self, now: Instant) -> bool {
-        let places = lock(&self.places);
-        let is_idle = |session: &Arc<Session>| session.silent_for(now) >= QUIET;
-        places.all.iter().all(is_idle)
+        let sessions = &lock(&self.places).all;
+        sessions.iter().all(|session| session.is_quiet(now))
     }
 
     /// Who is received, to tell one who is not.

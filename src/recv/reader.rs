@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::admission::{PATIENCE, Permit};
-use super::cameras::{Cameras, QUIET};
+use super::cameras::Cameras;
 use super::event::{End, Event, Kind, no_picture, too_long};
 use super::frame::{self, ClockOff, Outcome, Received};
 use super::proof;
@@ -327,11 +327,10 @@ impl Reader<'_> {
             {
                 session.bytes(now);
             }
-            let silent = session.silent_for(now);
             if session.is_idle(self.cameras.config.idle_timeout, now) {
-                return End::Idle(silent);
+                return End::Idle(session.silent_for(now));
             }
-            let is_quiet = silent >= QUIET && !self.frames.reader.is_within_frame();
+            let is_quiet = session.is_quiet(now) && !self.frames.reader.is_within_frame();
             let look = if is_quiet { QUIET_LOOK } else { LOOK };
             // Where that fails it looks as often as before.
             let _ = self.frames.look_every(look);

@@ -39,6 +39,9 @@ pub(super) const IDLE_AT_FIRST: Duration = Duration::from_secs(60);
 /// gaps that grow would hold a place for nothing. Slower senders declare it (`fps=`).
 const LONGEST_LEARNT: Duration = Duration::from_secs(20);
 
+/// Where no frame has come for so long, nobody hurries.
+const QUIET: Duration = Duration::from_secs(2);
+
 /// For so long a link that carries a frame slowly may carry nothing: a radio that changes its channel.
 pub(crate) const HICCUP: Duration = Duration::from_secs(2);
 
@@ -216,6 +219,11 @@ impl Session {
     /// For how long no frame has been finished.
     pub(crate) fn silent_for(&self, now: Instant) -> Duration {
         now.saturating_duration_since(lock(&self.pace).last_frame)
+    }
+
+    /// Whether it has been silent for long enough that nobody hurries.
+    pub(super) fn is_quiet(&self, now: Instant) -> bool {
+        self.silent_for(now) >= QUIET
     }
 
     /// Whether it has been silent for too long.

@@ -37,7 +37,7 @@ pub struct CameraArgs {
     /// Let the sensor take up to N pictures a second, or as many as it can (max), and send the newest at --fps: less delay,
     /// where there is light [default: as --fps]
     #[arg(long, allow_negative_numbers = true, value_name = "N|max", value_parser = parse::sensor_fps)]
-    sensor_fps: Option<f64>,
+    pub(crate) sensor_fps: Option<f64>,
 
     /// Tuning file of a Raspberry Pi's sensor, for instance imx219_noir.json
     #[arg(long, value_name = "FILE")]
@@ -143,16 +143,6 @@ impl CameraArgs {
         options.flatten().next()
     }
 
-    /// A sensor that is slower than what is sent makes no sense.
-    pub(crate) fn check_sensor_fps(&self, fps: f64) -> Result<(), String> {
-        match self.sensor_fps {
-            Some(sensor) if sensor < fps => Err(format!(
-                "--sensor-fps {sensor}: expected at least --fps, which is {fps}"
-            )),
-            _ => Ok(()),
-        }
-    }
-
     /// The camera's configuration for a picture of this size in pixels, rate and turn.
     pub fn config(&self, width: u32, height: u32, fps: f64, turn: Turn) -> CameraConfig {
         CameraConfig {
@@ -184,9 +174,7 @@ impl CameraArgs {
         }
         let sensor_fps = self.sensor_fps.unwrap_or(fps);
         if sensor_fps.is_infinite() {
-            return Err(
-                "--sensor-fps max: rpicam-vid wants a number, as in --sensor-fps 60".into(),
-            );
+            return Err("--sensor-fps max: rpicam-vid wants a number, as in 60".into());
         }
         let mut settings = Vec::new();
         // It turns by half at most.

@@ -111,10 +111,10 @@ pub(super) fn mode(text: &str) -> Result<String, String> {
 
 /// Pictures a second, or without end.
 pub(super) fn sensor_fps(text: &str) -> Result<f64, String> {
-    if text == "max" {
-        return Ok(f64::INFINITY);
+    match text {
+        "max" => Ok(f64::INFINITY),
+        _ => units::number(FPS, "pictures a second, or max")(text),
     }
-    units::number(FPS, "pictures a second, or max")(text)
 }
 
 /// The text, where it is `N` numbers that fit, with commas between them, or the camera's own default.

@@ -30,14 +30,13 @@ impl Link {
     /// returns after `look` at the latest. Call it once.
     pub(crate) fn frames(self: &Arc<Self>, max_bytes: u32, look: Duration) -> io::Result<Frames> {
         self.tune()?;
-        let mut frames = Frames {
+        self.socket.set_read_timeout(Some(look))?;
+        Ok(Frames {
             link: Arc::clone(self),
             opener: lock(&self.opener).take(),
-            look: Duration::ZERO,
+            look,
             reader: FrameReader::new(max_bytes),
-        };
-        frames.look_every(look)?;
-        Ok(frames)
+        })
     }
 
     /// Sends the ack, or, where an earlier one found no room yet, drops it whole.

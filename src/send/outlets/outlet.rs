@@ -117,11 +117,8 @@ impl<'a> Outlet<'a> {
             let is_source_idle = self.shared.stage.feed.is_waiting_for_link();
             if source == Wake::Full || is_source_idle {
                 // From a source that waits, too, nothing is to be expected.
-                let patience;
-                (look, patience) = match is_source_idle {
-                    true => (Duration::ZERO, LONGEST_PAUSE),
-                    false => (LOOK, LOOK),
-                };
+                look = if is_source_idle { Duration::ZERO } else { LOOK };
+                let patience = if is_source_idle { LONGEST_PAUSE } else { LOOK };
                 match search.wait(Instant::now() + patience) {
                     None => {}
                     Some(Ok(link)) => return Ok(Some(link)),
