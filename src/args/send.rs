@@ -141,7 +141,7 @@ pub struct Options {
     pub camera: CameraArgs,
 
     /// Exit this long after the first picture was sent (to a viewer that takes it): seconds, or with a unit (500ms, 10min, 1h); 0: never
-    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::seconds("0"..=units::LONGEST), help_heading = "Stopping")]
+    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::time("0"..=units::LONGEST, "seconds"), help_heading = "Stopping")]
     pub duration: Duration,
 
     /// Exit after this many pictures (those that a viewer busy with another camera did not take are not counted)

@@ -11,46 +11,29 @@ use std::time::Duration;
 /// The longest time where nothing else bounds an option: a century, by which any clock can be moved.
 pub(crate) const LONGEST: &str = "36500d";
 
+/// Names, each with what it stands for: `"one=1 two=2"`.
+pub(super) type Table = &'static str;
+
 /// Units of time, in seconds: rpicam's, the short ones of other tools, and those of bare numbers.
-const TIMES: &[(&str, f64)] = &[
-    ("d", 86_400.0),
-    ("h", 3600.0),
-    ("min", 60.0),
-    ("m", 60.0),
-    ("s", 1.0),
-    ("sec", 1.0),
-    ("ms", 1e-3),
-    ("us", 1e-6),
-    ("ns", 1e-9),
-    ("seconds", 1.0),
-    ("microseconds", 1e-6),
-];
+const TIMES: Table = "d=86400 h=3600 min=60 m=60 s=1 sec=1 ms=1e-3 us=1e-6 ns=1e-9 \
+                      seconds=1 microseconds=1e-6";
 
 /// Multiples of one, in lower case: `M` is a million, as disks and networks count, and `Mi` is 2^20.
-const MULTIPLES: &[(&str, f64)] = &[
-    ("", 1.0),
-    ("k", 1e3),
-    ("m", 1e6),
-    ("g", 1e9),
-    ("t", 1e12),
-    ("ki", 1024.0),
-    ("mi", 1_048_576.0),
-    ("gi", 1_073_741_824.0),
-    ("ti", 1_099_511_627_776.0),
-];
+const MULTIPLES: Table = "=1 k=1e3 m=1e6 g=1e9 t=1e12 \
+                          ki=1024 mi=1048576 gi=1073741824 ti=1099511627776";
 
 /// Sizes of pictures that have names.
-const SIZES: [(&str, &str); 3] = [
-    ("vga", "640x480"),
-    ("720p", "1280x720"),
-    ("1080p", "1920x1080"),
-];
+const SIZES: Table = "vga=640x480 720p=1280x720 1080p=1920x1080";
 
-/// A parser for times of which a bare number is seconds.
-pub(crate) fn seconds(
-    range: RangeInclusive<&'static str>,
-) -> impl Fn(&str) -> Result<Duration, String> + Clone {
-    time(range, "seconds")
+/// The names of a table, and what each stands for.
+pub(super) fn entries(table: Table) -> impl Iterator<Item = (&'static str, &'static str)> {
+    table.split(' ').filter_map(|entry| entry.split_once('='))
+}
+
+/// What a name of a table stands for.
+pub(super) fn look_up(table: Table, name: &str) -> Option<&'static str> {
+    let found = entries(table).find(|(known, _)| *known == name);
+    found.map(|(_, value)| value)
 }
 
 /// A parser for times; `bare` is the unit of a bare number, and the bounds are typed as any time is.
@@ -99,9 +82,7 @@ pub(crate) fn size(
     heights: RangeInclusive<u32>,
 ) -> impl Fn(&str) -> Result<(u32, u32), String> + Clone {
     move |text| {
-        let named = SIZES.iter().find(|(name, _)| *name == text);
-        let typed = named.map_or(text, |(_, size)| size);
-        let sides = typed.split_once(['x', 'X']);
+        let sides = look_up(SIZES, text).unwrap_or(text).split_once(['x', 'X']);
         let size = sides.and_then(|(width, height)| {
             let size = (width.parse().ok()?, height.parse().ok()?);
             (widths.contains(&size.0) && heights.contains(&size.1)).then_some(size)
@@ -116,9 +97,8 @@ pub(crate) fn size(
 
 /// Parses a clockwise rotation in degrees; in quarter turns.
 pub(crate) fn quarters(text: &str) -> Result<u8, String> {
-    let degrees = ["0", "90", "180", "270"];
-    let found = degrees.iter().position(|degrees| *degrees == text);
-    let quarters = found.and_then(|quarters| quarters.try_into().ok());
+    let found = look_up("0=0 90=1 180=2 270=3", text);
+    let quarters = found.and_then(|quarters| quarters.parse().ok());
     quarters.ok_or_else(|| "expected 0, 90, 180 or 270 degrees, clockwise".into())
 }
 
@@ -140,13 +120,13 @@ fn amount(
 }
 
 /// The number, times its unit or, without one, times `bare`.
-fn scaled(text: &str, units: &[(&str, f64)], bare: &str) -> Option<f64> {
+fn scaled(text: &str, units: Table, bare: &str) -> Option<f64> {
     let number = text.trim_end_matches(char::is_alphabetic);
     let unit = match &text[number.len()..] {
         "" => bare,
         unit => unit,
     };
-    let (_, unit) = units.iter().find(|(name, _)| *name == unit)?;
+    let unit: f64 = look_up(units, unit)?.parse().ok()?;
     let number: f64 = number.trim_end().parse().ok()?;
     Some(number * unit)
 }
@@ -171,11 +151,15 @@ mod tests {
             ("1.5h", 5_400_000),
             ("7d", 604_800_000),
         ] {
-            assert_eq!(seconds(ANY)(text), Ok(Duration::from_millis(ms)), "{text}");
+            assert_eq!(
+                time(ANY, "seconds")(text),
+                Ok(Duration::from_millis(ms)),
+                "{text}"
+            );
         }
         let micros = time(ANY, "microseconds");
         assert_eq!(micros("8333"), Ok(Duration::from_micros(8333)));
-        assert_eq!(micros("10ms"), seconds(ANY)("0.01"));
+        assert_eq!(micros("10ms"), time(ANY, "seconds")("0.01"));
         assert_eq!(micros("250ns"), Ok(Duration::from_nanos(250)));
     }
 
@@ -199,7 +183,7 @@ mod tests {
 
     #[test]
     fn what_is_none_or_out_of_bounds_is_answered_with_what_was_expected() {
-        let between = seconds("100ms"..="366d");
+        let between = time("100ms"..="366d", "seconds");
         for text in [
             "", "s", "soon", "NaN", "inf", "-1", "1e300", "1e", "2 hours", "1h30", "0", "99ms",
             "367d",
@@ -212,7 +196,11 @@ mod tests {
             error.contains("from 1us to 36500d: microseconds"),
             "{error}"
         );
-        assert!(seconds(ANY)("-1").unwrap_err().contains("from 0 to"));
+        assert!(
+            time(ANY, "seconds")("-1")
+                .unwrap_err()
+                .contains("from 0 to")
+        );
         for text in ["", "M", "64Q", "-1", "1023", "1G5", "NaN", "1e300", "2G"] {
             let error = bytes(1024..=1 << 30)(text).expect_err(text);
             assert!(error.contains("1024 to 1073741824 bytes"), "{error}");

@@ -49,19 +49,6 @@ const STATUS_EVERY: Duration = Duration::from_millis(250);
 /// How long an idle window stays as it is: its words count seconds.
 const REDRAW_EVERY: Duration = Duration::from_secs(1);
 
-/// Each chooses what is listed at its place.
-const NUMBERS: [Key; 9] = [
-    Key::Key1,
-    Key::Key2,
-    Key::Key3,
-    Key::Key4,
-    Key::Key5,
-    Key::Key6,
-    Key::Key7,
-    Key::Key8,
-    Key::Key9,
-];
-
 /// How much longer it stays so where they do not.
 const STILL_FOR: Duration = Duration::from_secs(60);
 
@@ -207,9 +194,10 @@ impl Viewer<'_> {
                 }
             }
             Key::Enter | Key::NumPadEnter => return self.connect(0),
-            _ => match NUMBERS.iter().position(|number| *number == key) {
-                Some(place) => return self.connect(place),
-                None => return,
+            // The digits' keys have their own numbers; each chooses what is listed at its place.
+            _ => match key as usize {
+                number @ 1..=9 => return self.connect(number - 1),
+                _ => return,
             },
         }
         // What the key did, or why it did nothing, is seen at once.

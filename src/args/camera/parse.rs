@@ -1,20 +1,18 @@
 //! Parsers for the values of the camera's options; each error says what was expected.
 
-use crate::args::units;
+use crate::args::units::{self, Table};
 use crate::camera::Setting;
 use crate::protocol::stamp::FPS;
 
-/// rpicam-apps' names for a control's choices, each with libcamera's number.
-pub(super) type Names = &'static str;
-
-pub(super) const AWB: Names = "auto=0 normal=0 incandescent=1 tungsten=2 fluorescent=3 indoor=4 daylight=5 \
+// rpicam-apps' names for a control's choices, each with libcamera's number.
+pub(super) const AWB: Table = "auto=0 normal=0 incandescent=1 tungsten=2 fluorescent=3 indoor=4 daylight=5 \
                                cloudy=6 custom=7";
-pub(super) const DENOISE: Names = "auto=1 off=0 cdn_off=3 cdn_fast=1 cdn_hq=2";
-pub(super) const METERING: Names = "centre=0 spot=1 average=2 matrix=2 custom=3";
-pub(super) const EXPOSURE: Names = "normal=0 sport=1 short=1 long=2 custom=3";
-pub(super) const AF_MODE: Names = "manual=0 auto=1 continuous=2";
-pub(super) const AF_RANGE: Names = "normal=0 macro=1 full=2";
-pub(super) const AF_SPEED: Names = "normal=0 fast=1";
+pub(super) const DENOISE: Table = "auto=1 off=0 cdn_off=3 cdn_fast=1 cdn_hq=2";
+pub(super) const METERING: Table = "centre=0 spot=1 average=2 matrix=2 custom=3";
+pub(super) const EXPOSURE: Table = "normal=0 sport=1 short=1 long=2 custom=3";
+pub(super) const AF_MODE: Table = "manual=0 auto=1 continuous=2";
+pub(super) const AF_RANGE: Table = "normal=0 macro=1 full=2";
+pub(super) const AF_SPEED: Table = "normal=0 fast=1";
 
 /// libcamera's number of HDR in one exposure (control_ids_core.yaml).
 pub(super) const HDR_SINGLE: &str = "3";
@@ -32,13 +30,13 @@ pub(super) fn sets(
 }
 
 /// A parser for one of the names.
-pub(super) fn named(names: Names) -> impl Fn(&str) -> Result<String, String> + Clone {
+pub(super) fn named(names: Table) -> impl Fn(&str) -> Result<String, String> + Clone {
     move |text| {
-        let choices = names.split(' ').filter_map(|choice| choice.split_once('='));
-        let known = Vec::from_iter(choices.clone().map(|(name, _)| name)).join(", ");
-        let found = choices.into_iter().find(|(name, _)| *name == text);
-        let number = found.map(|(_, number)| number.into());
-        number.ok_or_else(|| format!("expected one of {known}"))
+        let number = units::look_up(names, text).map(str::to_owned);
+        number.ok_or_else(|| {
+            let known = Vec::from_iter(units::entries(names).map(|(name, _)| name));
+            format!("expected one of {}", known.join(", "))
+        })
     }
 }
 

@@ -73,7 +73,7 @@ pub struct Options {
 
     /// Drop a sender after this time without a frame; 0: never [default: three times its frame
     /// interval, at least 5s]
-    #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = units::seconds("0"..=units::LONGEST).map(idle))]
+    #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = units::time("0"..=units::LONGEST, "seconds").map(idle))]
     pub idle_timeout: Option<IdleTimeout>,
 
     /// Longest frame to accept
@@ -104,7 +104,7 @@ pub struct Options {
     pub frames: Option<u64>,
 
     /// Exit after this time; 0: never
-    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::seconds("0"..=units::LONGEST), help_heading = "Stopping")]
+    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::time("0"..=units::LONGEST, "seconds"), help_heading = "Stopping")]
     pub duration: Duration,
 
     #[command(flatten)]
@@ -155,7 +155,7 @@ pub struct RecordingArgs {
     record: Option<Config>,
 
     /// Start a new file (FILE_2026-11-24_14-00-00.mkv, local time) after this time, as in 10min or 1h
-    #[arg(long, allow_negative_numbers = true, value_name = "TIME", requires = "record", value_parser = units::seconds(SEGMENT))]
+    #[arg(long, allow_negative_numbers = true, value_name = "TIME", requires = "record", value_parser = units::time(SEGMENT, "seconds"))]
     segment: Option<Duration>,
 
     /// Keep the last N such files of this recording, earlier runs' included, and delete older ones; short
@@ -173,7 +173,7 @@ pub struct RecordingArgs {
     snapshot_dir: Option<PathBuf>,
 
     /// Time lapse: save a frame as JPEG at this interval, as in 500ms or 10s
-    #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = units::seconds(SNAPSHOT_EVERY))]
+    #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = units::time(SNAPSHOT_EVERY, "seconds"))]
     snapshot_every: Option<Duration>,
 
     /// "-": write the JPEGs to standard output as they came, an MJPEG stream for a pipe

@@ -16,7 +16,7 @@ mod text;
 pub(super) mod transform;
 pub(super) mod words;
 
-use embedded_graphics::geometry::{Point, Size};
+use embedded_graphics::geometry::{AnchorX, AnchorY, Point, Size};
 use embedded_graphics::primitives::Rectangle;
 
 /// Pixels to draw on: rows without gaps, `0x00RRGGBB`.
@@ -63,14 +63,14 @@ impl<'a> Canvas<'a> {
 
     /// Fills what lies outside of an area.
     pub(crate) fn fill_around(&mut self, inner: Rectangle, colour: u32) {
-        let (whole, Point { x, y }, size) = (self.size, inner.top_left, inner.size);
-        let (right, bottom) = (x + size.width as i32, y + size.height as i32);
-        let bar = |x, y, width, height| Rectangle::new(Point::new(x, y), Size::new(width, height));
+        let (whole, Point { x, y }) = (self.area(), inner.top_left);
+        let before = Size::new(x as u32, y as u32);
+        let behind = self.size - before - inner.size;
         for bar in [
-            bar(0, 0, whole.width, y as u32),
-            bar(0, bottom, whole.width, whole.height),
-            bar(0, y, x as u32, size.height),
-            bar(right, y, whole.width, size.height),
+            whole.resized_height(before.height, AnchorY::Top),
+            whole.resized_height(behind.height, AnchorY::Bottom),
+            whole.resized_width(before.width, AnchorX::Left),
+            whole.resized_width(behind.width, AnchorX::Right),
         ] {
             self.fill(bar, colour);
         }

@@ -5,13 +5,11 @@
 //! help, in the room that those leave. Nothing overlaps: of a panel, the last lines are left out where
 //! there is no room for all; what happens now is left out whole.
 
-use embedded_graphics::geometry::{AnchorPoint, AnchorX, AnchorY, Point, Size};
-use embedded_graphics::pixelcolor::Rgb888;
-use embedded_graphics::prelude::{Drawable, Primitive};
-use embedded_graphics::primitives::{Circle, PrimitiveStyle, Rectangle};
+use embedded_graphics::geometry::{AnchorPoint, AnchorX, AnchorY, Size};
+use embedded_graphics::primitives::{Circle, PointsIter, Rectangle};
 
 use super::Canvas;
-use super::text::{Enlarged, Line, TITLE, Type, wrap};
+use super::text::{Line, TITLE, Type, wrap};
 
 /// How much of the picture shines through a panel, of 256.
 const THROUGH_PANEL: u32 = 64;
@@ -20,7 +18,7 @@ const THROUGH_PANEL: u32 = 64;
 const AROUND_HELP: u32 = 112;
 
 /// The recording's dot.
-const RED: Rgb888 = Rgb888::new(0xf0, 0x32, 0x28);
+const RED: u32 = 0xf0_32_28;
 
 /// Draws words on a canvas, in the room that the words before have left.
 pub(crate) struct Panels<'a, 'b> {
@@ -91,12 +89,10 @@ impl<'a, 'b> Panels<'a, 'b> {
         };
         let side = self.font.row() * 3 / 5;
         let corner = text.top_left + Size::new(0, self.font.row() / 5);
-        let dot = Circle::new(corner, side).into_styled(PrimitiveStyle::with_fill(RED));
-        let Ok(()) = dot.draw(&mut Enlarged {
-            canvas: self.canvas,
-            corner: Point::zero(),
-            scale: 1,
-        });
+        for pixel in Circle::new(corner, side).points() {
+            let pixel = Rectangle::new(pixel, Size::new_equal(1));
+            self.canvas.fill(pixel, RED);
+        }
     }
 
     /// The screen without a picture, put last. Twice as large where all of it fits easily: it is read from

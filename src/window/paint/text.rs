@@ -5,45 +5,40 @@
 //! columns and rows.
 
 use embedded_graphics::geometry::{OriginDimensions, Point, Size};
+use embedded_graphics::image::GetPixel;
+use embedded_graphics::mono_font::MonoFont;
 use embedded_graphics::mono_font::iso_8859_1::{FONT_6X10, FONT_8X13, FONT_9X15, FONT_10X20};
-use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
-use embedded_graphics::pixelcolor::Rgb888;
-use embedded_graphics::prelude::{DrawTarget, Drawable, IntoStorage, Pixel};
-use embedded_graphics::primitives::Rectangle;
-use embedded_graphics::text::{Baseline, Text};
+use embedded_graphics::pixelcolor::BinaryColor;
+use embedded_graphics::primitives::{PointsIter, Rectangle};
 
 use super::Canvas;
 
 /// What matters most.
-pub(super) const TITLE: Rgb888 = Rgb888::new(0xff, 0xff, 0xff);
+pub(super) const TITLE: u32 = 0xff_ff_ff;
 
 /// A fact.
-pub(super) const PLAIN: Rgb888 = Rgb888::new(0xe2, 0xe6, 0xea);
+pub(super) const PLAIN: u32 = 0xe2_e6_ea;
 
 /// What helps to read the facts.
-pub(super) const QUIET: Rgb888 = Rgb888::new(0x9a, 0xa4, 0xae);
+pub(super) const QUIET: u32 = 0x9a_a4_ae;
 
 /// Something to be typed as it stands.
-pub(super) const TYPED: Rgb888 = Rgb888::new(0x9f, 0xe0, 0xa6);
+pub(super) const TYPED: u32 = 0x9f_e0_a6;
 
 /// Something is wrong.
-pub(super) const ALERT: Rgb888 = Rgb888::new(0xff, 0x8a, 0x7a);
+pub(super) const ALERT: u32 = 0xff_8a_7a;
 
 /// A line of text; its colour says what kind of thing it says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(super) text: String,
-    colour: Rgb888,
+    colour: u32,
 }
 
 impl Line {
-    pub(super) fn new(colour: Rgb888, text: impl Into<String>) -> Self {
+    pub(super) fn new(colour: u32, text: impl Into<String>) -> Self {
         let text = text.into();
         Line { text, colour }
-    }
-
-    pub(super) fn empty() -> Self {
-        Line::new(PLAIN, "")
     }
 
     /// As many characters as it has.
@@ -93,18 +88,23 @@ impl Type {
         Size::new(columns * self.column(), lines.len() as u32 * self.row())
     }
 
-    /// Draws a line with its upper left corner there.
+    /// Draws a line with its upper left corner there, each pixel of its letters as a square.
     pub(super) fn draw(self, canvas: &mut Canvas<'_>, corner: Point, line: &Line) {
-        let style = MonoTextStyle::new(self.font, line.colour);
-        let above = self.font.character_size.height / 10 * self.scale;
-        let mut target = Enlarged {
-            canvas,
-            corner: corner + Size::new(0, above),
-            scale: self.scale,
-        };
-        let text = Text::with_baseline(&line.text, Point::zero(), style, Baseline::Top);
-        // Drawing on memory cannot fail: the error type has no values.
-        let Ok(_) = text.draw(&mut target);
+        let (image, size) = (&self.font.image, self.font.character_size);
+        let glyphs_a_row = image.size().width / size.width;
+        let above = size.height / 10 * self.scale;
+        let square = Size::new_equal(self.scale);
+        for (character, column) in line.text.chars().zip(0..) {
+            let index = self.font.glyph_mapping.index(character) as u32;
+            let place = Size::new(index % glyphs_a_row, index / glyphs_a_row);
+            let glyph = Rectangle::new(Point::zero() + place.component_mul(size), size);
+            let corner = corner + Size::new(column * self.column(), above);
+            let is_lit = |pixel: &Point| image.pixel(*pixel) == Some(BinaryColor::On);
+            for pixel in glyph.points().filter(is_lit) {
+                let corner = corner + (pixel - glyph.top_left) * self.scale as i32;
+                canvas.fill(Rectangle::new(corner, square), line.colour);
+            }
+        }
     }
 }
 
@@ -131,36 +131,6 @@ pub(super) fn wrap(line: &Line, columns: usize) -> Vec<Line> {
     }
     wrapped.push(Line::new(line.colour, String::from_iter(rest)));
     wrapped
-}
-
-/// A canvas whose pixels are squares of `scale`, seen from a corner.
-pub(super) struct Enlarged<'a, 'b> {
-    pub(super) canvas: &'a mut Canvas<'b>,
-    pub(super) corner: Point,
-    pub(super) scale: u32,
-}
-
-impl OriginDimensions for Enlarged<'_, '_> {
-    fn size(&self) -> Size {
-        self.canvas.size
-    }
-}
-
-impl DrawTarget for Enlarged<'_, '_> {
-    type Color = Rgb888;
-    type Error = std::convert::Infallible;
-
-    fn draw_iter<I>(&mut self, pixels: I) -> Result<(), Self::Error>
-    where
-        I: IntoIterator<Item = Pixel<Self::Color>>,
-    {
-        for Pixel(point, colour) in pixels {
-            let corner = self.corner + point * self.scale as i32;
-            let square = Rectangle::new(corner, Size::new_equal(self.scale));
-            self.canvas.fill(square, colour.into_storage());
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

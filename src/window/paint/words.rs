@@ -35,7 +35,7 @@ const MOST_COLUMNS: usize = 46;
 
 /// While nobody has sent yet: what is dialled, and what to type on the Pi.
 pub(crate) fn waiting(status: &Status) -> Vec<Line> {
-    let mut lines = vec![Line::new(TITLE, "Waiting for a camera"), Line::empty()];
+    let mut lines = vec![Line::new(TITLE, "Waiting for a camera"), Line::default()];
     for (target, failure) in &status.dialled {
         lines.push(Line::new(PLAIN, format!("Connecting to {target}")));
         let failure = failure.as_ref();
@@ -43,7 +43,7 @@ pub(crate) fn waiting(status: &Status) -> Vec<Line> {
     }
     if let Some(reach) = &status.reach {
         if !status.dialled.is_empty() {
-            lines.push(Line::empty());
+            lines.push(Line::default());
         }
         listening(reach, status.is_late, &mut lines);
     }
@@ -54,10 +54,10 @@ pub(crate) fn waiting(status: &Status) -> Vec<Line> {
         Some(found) if found.is_empty() => Some("Looking for cameras"),
         Some(_) => Some("1, Enter, click: connect"),
     };
-    let look = look.map(|look| [Line::empty(), Line::new(QUIET, look)]);
+    let look = look.map(|look| [Line::default(), Line::new(QUIET, look)]);
     lines.extend(look.into_iter().flatten());
     let keys = Line::new(QUIET, "H: all keys   Esc: close");
-    lines.extend([Line::empty(), keys]);
+    lines.extend([Line::default(), keys]);
     lines
 }
 
@@ -80,7 +80,7 @@ fn listening(reach: &Reach, is_late: bool, lines: &mut Vec<Line>) {
         1 => "On the Raspberry Pi, type:",
         _ => "On the Raspberry Pi, type one of these:",
     };
-    lines.extend([Line::new(PLAIN, ask), Line::empty()]);
+    lines.extend([Line::new(PLAIN, ask), Line::default()]);
     let typed = reach.typed.iter().take(MOST_TYPED);
     lines.extend(typed.map(|line| Line::new(TYPED, line)));
     if reach.typed.len() > MOST_TYPED {
@@ -91,7 +91,7 @@ fn listening(reach: &Reach, is_late: bool, lines: &mut Vec<Line>) {
         let hint = &reach.hint;
         let colon = if hint.command.is_some() { ":" } else { "" };
         let what = format!("No camera yet. {}{colon}", hint.what);
-        lines.extend([Line::empty(), Line::new(PLAIN, what)]);
+        lines.extend([Line::default(), Line::new(PLAIN, what)]);
         // On a line of its own: it is to be typed, too.
         lines.extend(hint.command.as_ref().map(|line| Line::new(TYPED, line)));
     }
@@ -99,7 +99,7 @@ fn listening(reach: &Reach, is_late: bool, lines: &mut Vec<Line>) {
 
 /// The help.
 pub(crate) fn help() -> Vec<Line> {
-    let mut lines = vec![Line::new(TITLE, "Keys"), Line::empty()];
+    let mut lines = vec![Line::new(TITLE, "Keys"), Line::default()];
     for (key, meaning) in KEYS {
         lines.push(Line::new(PLAIN, format!("{key:<8}{meaning}")));
     }
