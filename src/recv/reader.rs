@@ -31,7 +31,7 @@ use crate::report::Severity;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The same while a session is silent.
-const QUIET_LOOK: Duration = Duration::from_secs(1);
+const QUIET_LOOK: Duration = Duration::from_secs(2);
 
 /// How long a frame may take from its first byte to its last, as long as bytes come: a large one over a
 /// slow link. Longer is somebody who wants to hold a place.

@@ -43,11 +43,12 @@ use crate::recv::frame::Decoded;
 /// How often the window's events are heard where nothing wakes the loop for them.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// How often the model is asked how things stand while pictures come, for the title and the words.
+/// How often the model is asked how things stand while pictures come, for the title and the words; while none do, a
+/// quarter as often.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
 
-/// How long an idle window stays as it is: its words count seconds.
-const REDRAW_EVERY: Duration = Duration::from_secs(1);
+/// How long an idle window stays as it is. Its words count seconds, but each drawing costs as much as a picture.
+const REDRAW_EVERY: Duration = Duration::from_secs(2);
 
 /// How much longer it stays so where they do not.
 const STILL_FOR: Duration = Duration::from_secs(60);
@@ -231,7 +232,7 @@ impl Viewer<'_> {
         let status = &self.scene.status;
         self.status_due = now + STATUS_EVERY;
         if status.state != State::Receiving {
-            self.status_due = now + REDRAW_EVERY;
+            self.status_due = now + 4 * STATUS_EVERY;
             if *status != before {
                 self.redraw_due = now;
             }
