@@ -4,10 +4,11 @@ import argparse
 import contextlib
 import signal
 import sys
+import time
 
 from . import network
 from .bench import Bench
-from .groups import encode, idle, latency, links, memory, peers, receivers, recorder, scaling
+from .groups import encode, idle, latency, links, memory, peers, receivers, recorder, scaling, start
 from .report import Report
 
 GROUPS = {
@@ -18,11 +19,13 @@ GROUPS = {
     'memory': memory.run,
     'recorder': recorder.run,
     'idle': idle.run,
+    'start': start.run,
     'receivers': receivers.run,
     'peers': peers.run,
 }
 # Measured only when named: it needs programs that are nobody's dependencies.
 EXTRA = {'peers'}
+RUNS, QUICK_RUNS = 3, 1
 
 
 def main() -> None:
@@ -34,24 +37,27 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         record = stack.enter_context(open(options.json, 'a', encoding='utf-8')) if options.json else None
         report = Report(record)
-        bench = Bench(report, options.runs, options.quick, options.verbose, options.only)
+        runs = options.runs or (QUICK_RUNS if options.quick else RUNS)
+        bench = Bench(report, runs, options.quick, options.verbose, options.only)
         for name in options.groups or [name for name in GROUPS if name not in EXTRA]:
+            began = time.monotonic()
             GROUPS[name](bench)
+            report.took(time.monotonic() - began)
     sys.exit(0 if report.page() else 1)
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog='scripts/bench', usage='scripts/bench [OPTION]... [GROUP]... (--help says more)')
     parser.add_argument('groups', nargs='*', metavar='GROUP', help=f'{", ".join(GROUPS)} (default: all but peers)')
-    parser.add_argument('--runs', type=int, default=3)
-    parser.add_argument('--quick', action='store_true', help='shorter trials: for development, no promise')
+    parser.add_argument('--runs', type=int)
+    parser.add_argument('--quick', action='store_true', help='shorter trials, fewer cases: for development, no promise')
     parser.add_argument('--only', default='', metavar='TEXT', help='only the cases whose name contains this')
     parser.add_argument('--json', metavar='FILE', help='append a JSON line for each check and trial')
     parser.add_argument('--verbose', action='store_true', help='let the programs speak')
     options = parser.parse_args()
     if unknown := set(options.groups) - set(GROUPS):
         parser.error(f'unknown group: {", ".join(unknown)}; there are: {", ".join(GROUPS)}')
-    if options.runs < 1:
+    if options.runs is not None and options.runs < 1:
         parser.error('--runs: expected a whole number above 0')
     return options
 

@@ -48,6 +48,7 @@ class Report:
         self._record = record
         self._group = ''
         self._goals: list[Check] = []
+        self._times: list[str] = []
 
     def group(self, name: str, title: str) -> None:
         """What follows belongs to this group."""
@@ -73,6 +74,10 @@ class Report:
         for row in rows:
             print('| ' + ' | '.join(row) + ' |')
 
+    def took(self, seconds: float) -> None:
+        """How long the last group took."""
+        self._times.append(f'{self._group} {seconds:.0f}')
+
     def page(self) -> bool:
         """Prints all goals, those that were missed first, and returns whether all were kept."""
         missed = sum(not check.passed for check in self._goals)
@@ -80,6 +85,7 @@ class Report:
         for check in sorted(self._goals, key=lambda check: check.passed):
             goal = f'{check.figure} {check.relation} {check.limit:g}'
             print(f'  {"kept  " if check.passed else "MISSED"} {check.median:<9.4g} {check.case}: {goal} {check.unit}'.rstrip())
+        print(f'\nseconds: {", ".join(self._times)}')
         return not missed
 
     def trial(self, case: str, summary: dict) -> None:
