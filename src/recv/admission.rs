@@ -1,18 +1,21 @@
-//! Listening: whoever connects is a candidate, and read on a thread of its own.
+//! Listening: whoever connects is a candidate, and read on a thread of its own; with a key, it proves that first.
 //!
-//! The listening threads take connections for as long as the program runs, whatever comes.
+//! The listening threads take connections for as long as the program runs, whatever comes. The proof is bounded like all
+//! that candidates do: in number, in time, in what they hold. Whoever fails is turned away with the reason, and told to
+//! the user as one kind of event, however many there are.
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::cameras::Cameras;
-use super::event::{Event, Kind};
-use super::reader;
+use super::event::{Event, Kind, turned_away};
+use super::reader::{self, busy, sent_nothing};
 use crate::net::admission;
 pub(super) use crate::net::admission::{Admission, PATIENCE, Permit};
-use crate::net::link::Link;
+use crate::net::link::{Link, handshake};
 use crate::net::listen::Acceptor;
+use crate::protocol::encrypted::handshake::{Role, Status};
 use crate::report::Severity;
 
 /// How long to wait when there is no descriptor or thread for another connection.
@@ -49,5 +52,29 @@ fn take(admission: &Arc<Admission>, link: &Arc<Link>, cameras: &Arc<Cameras>) ->
     }
     let permit = admission.admit(link, PATIENCE);
     let (link, cameras) = (Arc::clone(link), Arc::clone(cameras));
-    reader::start(move || reader::run(&cameras, &link, permit)).map(drop)
+    let started = reader::start(move || {
+        let proven = prove(&cameras, &link, &permit);
+        let ended = proven.and_then(|()| reader::read(&cameras, &link, permit, |_| ()));
+        if let (Err(Some(event)), false) = (ended, cameras.stop.is_asked()) {
+            cameras.tell(event);
+        }
+    });
+    started.map(drop)
+}
+
+/// Has the candidate prove the key, where there is one; else there may be something to tell.
+fn prove(cameras: &Cameras, link: &Link, permit: &Permit) -> Result<(), Option<Event>> {
+    let Some(key) = &cameras.config.key else {
+        return Ok(());
+    };
+    let (ip, until) = (link.peer.ip(), permit.candidate.since + handshake::PATIENCE);
+    let is_busy = || cameras.is_busy_for(ip, Instant::now());
+    let refused = link.accept(key, Role::Receives, until, is_busy);
+    refused.map_err(|why| match why {
+        Some(Status::Busy) => busy(cameras, link, None),
+        Some(status) => Some(turned_away(ip, status)),
+        // Somebody who only looked, or whose other connection was sooner.
+        None if Instant::now() < until && !permit.is_evicted() => None,
+        None => Some(sent_nothing(ip)),
+    })
 }

@@ -59,11 +59,8 @@ impl Counts {
 
     /// The frames' size in pixels, as sent; 0 before the first.
     pub(crate) fn size(&self) -> (u32, u32) {
-        let size = self
-            .newest
-            .as_ref()
-            .map(|newest| (newest.width, newest.height));
-        size.unwrap_or_default()
+        let newest = self.newest.as_ref();
+        newest.map_or((0, 0), |newest| (newest.width, newest.height))
     }
 
     /// The sender's name, as the newest frame says.

@@ -167,7 +167,7 @@ impl Cameras {
     ) -> Self {
         Cameras {
             config,
-            frames: Slot::new(),
+            frames: Slot::default(),
             stall: StallDetector::default(),
             stop,
             places: Mutex::default(),

@@ -222,7 +222,13 @@ impl Dialler {
         // Of a second link there is nothing to tell; of another camera, as long as that is shown.
         let is_busy = told.as_ref().is_some_and(|event| event.kind == Kind::Busy);
         if self.links.is_empty() && !is_busy {
-            self.failed(no_picture(peer.ip(), told));
+            let closed = || {
+                let ip = peer.ip();
+                format!(
+                    "{ip} closed the connection: it may have as many viewers as it takes, or not allow this one (--allow)"
+                )
+            };
+            self.failed(told.map_or_else(closed, |event| event.line));
         }
     }
 
@@ -238,15 +244,5 @@ impl Dialler {
             self.cameras.tell(event);
         }
         *lock(&self.shown.failure) = Some(why);
-    }
-}
-
-/// Why a link brought no picture, where its reader found something or nothing to tell.
-fn no_picture(ip: IpAddr, told: Option<Event>) -> String {
-    match told {
-        Some(event) => event.line,
-        None => format!(
-            "{ip} closed the connection: it may have as many viewers as it takes, or not allow this one (--allow)"
-        ),
     }
 }

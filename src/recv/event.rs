@@ -1,11 +1,13 @@
 //! What the receiving side reports to its user: one line for each change of state.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use thiserror::Error;
 
 use super::session::Identity;
 use crate::jpeg::{DecodeError, MAX_PIXELS_IN_SCANS};
+use crate::protocol::encrypted::handshake::{Role, Status};
 use crate::protocol::wire::ReadError;
 use crate::report::Severity;
 use crate::report::limit::RateLimit;
@@ -67,6 +69,13 @@ impl Event {
     pub fn is_for_window(&self) -> bool {
         self.kind == Kind::Busy
     }
+}
+
+/// That a peer was turned away for its key, and what helps.
+pub(super) fn turned_away(ip: IpAddr, status: Status) -> Event {
+    let why = status.reason(Role::Receives, false);
+    let line = format!("turned away {ip}: it {why}");
+    Event::new(Kind::Key, Severity::Warning, line)
 }
 
 /// Of a first frame that announces more bytes than are accepted.

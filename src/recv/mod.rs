@@ -6,8 +6,8 @@
 //! an address               a link     sessions └▶ sink (every frame)
 //! ```
 //!
-//! With a key, a candidate proves it before anything of it is read: `proof`. A sender that listens is dialled, and its
-//! link read like those of senders that dial: `dialling`. A `session` is one sender's connection, a `camera` the place
+//! With a key, a candidate proves it before anything of it is read. A sender that listens is dialled, and its link read
+//! like those of senders that dial: `dialling`. A `session` is one sender's connection, a `camera` the place
 //! that it has; a `frame` answers its sender by what becomes of it. It knows neither windows nor files.
 
 pub mod admission;
@@ -17,7 +17,6 @@ pub mod decoder;
 pub mod dialling;
 pub mod event;
 pub mod frame;
-mod proof;
 mod reader;
 pub mod receiver;
 pub mod session;

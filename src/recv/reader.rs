@@ -11,14 +11,13 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::admission::{PATIENCE, Permit};
 use super::cameras::Cameras;
-use super::event::{End, Event, Kind, no_picture, too_long};
-use super::frame::{self, ClockOff, Outcome, Received};
-use super::proof;
+use super::event::{End, Event, Kind, no_picture, too_long, turned_away};
+use super::frame::{ClockOff, Frame, Received};
 use super::session::{HICCUP, Identity, Session};
 use super::stall::CatchUp;
 use crate::jpeg::{self, DecodeError, Decoder};
+use crate::net::admission::{PATIENCE, Permit};
 use crate::net::link::Link;
 use crate::net::link::receiving::{Arrival, Frames};
 use crate::picture::{Bitmap, Pool, Pooled};
@@ -56,15 +55,6 @@ pub(super) fn start<T: Send + 'static>(
 ) -> io::Result<JoinHandle<T>> {
     let thread = thread::Builder::new().name("reader".into());
     thread.stack_size(STACK).spawn(read)
-}
-
-/// Runs a connection that was accepted until it is over.
-pub(super) fn run(cameras: &Cameras, link: &Arc<Link>, permit: Permit) {
-    let proven = proof::ask(cameras, link, &permit);
-    let ended = proven.and_then(|()| read(cameras, link, permit, |_| ()));
-    if let (Err(Some(event)), false) = (ended, cameras.stop.is_asked()) {
-        cameras.tell(event);
-    }
 }
 
 /// Reads a connection until it is over; says when its session `begins`. Where there is none, there may be something to
@@ -200,12 +190,8 @@ impl Reader<'_> {
             return Ok(());
         }
         if !permit.has_prospects && (permit.has_its_share() || comes) {
-            let begun = &first[..first.len().min(got as usize)];
-            return Err(busy(
-                self.cameras,
-                &self.frames.link,
-                Stamp::find(begun).as_ref(),
-            ));
+            let stamp = Stamp::find(&first[..first.len().min(got as usize)]);
+            return Err(busy(self.cameras, &self.frames.link, stamp.as_ref()));
         }
         if !comes {
             return Err(Some(sent_nothing(self.ip())));
@@ -223,7 +209,7 @@ impl Reader<'_> {
             ReadError::TooLong { length, .. } if length.to_le_bytes() == MAGIC => {
                 let until = Instant::now() + PATIENCE;
                 self.frames.link.turn_away(Status::NoKey, until);
-                Some(proof::turned_away(self.ip(), Status::NoKey))
+                Some(turned_away(self.ip(), Status::NoKey))
             }
             ReadError::TooLong { length, max, .. } => Some(self.refused(&too_long(length, max))),
             // Whoever dials two addresses at once closes one of the connections; so do tools that look
@@ -315,22 +301,19 @@ impl Reader<'_> {
                 Ok(Arrival::Nothing) => {}
                 Err(error) => return End::Broken(error),
             }
-            let now = Instant::now();
-            if !self.frames.reader.is_within_frame() {
+            let (now, is_within) = (Instant::now(), self.frames.reader.is_within_frame());
+            if !is_within {
                 began = now;
             }
             // Bytes are a sign of life, as long as they come to a frame in the end.
             let comes_to_it = now.saturating_duration_since(began) < FRAME_PATIENCE;
-            if self.frames.reader.is_within_frame()
-                && self.frames.position() > was_at
-                && comes_to_it
-            {
+            if is_within && comes_to_it && self.frames.position() > was_at {
                 session.bytes(now);
             }
             if session.is_idle(self.cameras.config.idle_timeout, now) {
                 return End::Idle(session.silent_for(now));
             }
-            let is_quiet = session.is_quiet(now) && !self.frames.reader.is_within_frame();
+            let is_quiet = session.is_quiet(now) && !is_within;
             let look = if is_quiet { QUIET_LOOK } else { LOOK };
             // Where that fails it looks as often as before.
             let _ = self.frames.look_every(look);
@@ -345,21 +328,23 @@ impl Reader<'_> {
         stamp: Option<Stamp>,
         clocks: &mut Clocks,
     ) -> bool {
-        let (config, arrived) = (&self.cameras.config, Instant::now());
-        let Ok(header) = jpeg::inspect_within(&jpeg, config.max_pixels) else {
-            session.decoded(false, false);
-            frame::answer(session, Outcome::Corrupt, stamp.as_ref(), Duration::ZERO);
-            return true;
-        };
-        let frame = Received {
+        let (cameras, arrived) = (self.cameras, Instant::now());
+        let header = jpeg::inspect_within(&jpeg, cameras.config.max_pixels);
+        let size = header.as_ref().map(|header| (header.width, header.height));
+        let (width, height) = size.unwrap_or_default();
+        let frame = Arc::new(Received {
             stamp,
             jpeg,
             arrived,
             arrived_at: SystemTime::now(),
             session: session.id,
-            width: header.width,
-            height: header.height,
-        };
+            width,
+            height,
+        });
+        if header.is_err() {
+            Frame::new(frame, session).decoded(false);
+            return true;
+        }
         // Both have to be asked: the one remembers, the other knows what the kernel holds.
         let is_current = clocks.catch_up.is_current(&frame);
         if let Some(off) = clocks.is_off(&frame) {
@@ -367,14 +352,13 @@ impl Reader<'_> {
                 "{}: its clock is {off}; names and dates of files are by this computer's",
                 self.peer
             );
-            self.cameras
-                .tell(Event::new(Kind::Session, Severity::Warning, line));
+            cameras.tell(Event::new(Kind::Session, Severity::Warning, line));
         }
-        let is_newest = match config.samples {
+        let is_newest = match cameras.config.samples {
             true => clocks.is_sample_due(arrived),
             false => is_current && !self.frames.newer_is_here(),
         };
-        self.cameras.frame(session, Arc::new(frame), is_newest)
+        cameras.frame(session, frame, is_newest)
     }
 }
 

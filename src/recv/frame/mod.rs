@@ -12,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use image::RgbImage;
 
+use super::camera::Counts;
 use super::session::Session;
 use crate::handoff::stop::{Reason, Stop};
 use crate::jpeg::{self, DecodeError};
@@ -152,24 +153,30 @@ impl Frame {
         if is_sample && !is_good {
             self.session.camera.counts().corrupt += 1;
         } else if !is_good {
-            self.answer(Outcome::Corrupt, Instant::now());
+            self.answer(|counts| &mut counts.corrupt, Instant::now());
         }
     }
 
     /// It is on the screen since `at`, or need not be: it is a program's.
     pub(crate) fn shown(&mut self, at: Instant) {
-        self.answer(Outcome::Shown, at);
+        self.answer(|counts| &mut counts.shown, at);
     }
 
     /// It will not be shown, though it is kept.
     pub(crate) fn skip(&mut self) {
-        self.answer(Outcome::Skipped, Instant::now());
+        self.answer(|counts| &mut counts.skipped, Instant::now());
     }
 
-    fn answer(&mut self, outcome: Outcome, at: Instant) {
+    /// Counts what became of it, and acknowledges it; once.
+    fn answer(&mut self, count: fn(&mut Counts) -> &mut u64, at: Instant) {
         if !mem::replace(&mut self.is_answered, true) {
-            let held = at.saturating_duration_since(self.arrived);
-            answer(&self.session, outcome, self.stamp.as_ref(), held);
+            *count(&mut self.session.camera.counts()) += 1;
+            if let Some(stamp) = self.stamp.as_ref().filter(|stamp| stamp.ack) {
+                let held = at.saturating_duration_since(self.arrived);
+                let held_us = held.as_micros().try_into().unwrap_or(u32::MAX);
+                let seq = stamp.seq as u32;
+                self.session.ack(Ack { seq, held_us }, Instant::now());
+            }
         }
         if let Some(stop) = self.stop.take() {
             stop.ask(Reason::Done);
@@ -192,30 +199,6 @@ impl Deref for Frame {
 impl Drop for Frame {
     fn drop(&mut self) {
         self.skip();
-    }
-}
-
-/// What became of a frame.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Outcome {
-    Shown,
-    Skipped,
-    Corrupt,
-}
-
-/// Counts what became of a frame that was held for so long, and acknowledges it.
-pub(super) fn answer(session: &Session, outcome: Outcome, stamp: Option<&Stamp>, held: Duration) {
-    let mut counts = session.camera.counts();
-    *match outcome {
-        Outcome::Shown => &mut counts.shown,
-        Outcome::Skipped => &mut counts.skipped,
-        Outcome::Corrupt => &mut counts.corrupt,
-    } += 1;
-    drop(counts);
-    if let Some(stamp) = stamp.filter(|stamp| stamp.ack) {
-        let held_us = held.as_micros().try_into().unwrap_or(u32::MAX);
-        let seq = stamp.seq as u32;
-        session.ack(Ack { seq, held_us }, Instant::now());
     }
 }
 
