@@ -25,14 +25,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use self::cameras::list;
-use self::process::Process;
+use self::process::{Pipes, Process};
 use super::clock::taken_at;
 use super::log::report_log;
 use super::stream::Reader;
 use super::thinner::Thinner;
 use super::tuning;
 use super::{CloseAtEnd, Feed, Shot};
-use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pool, Turn};
+use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pool, Pooled, Turn};
 use crate::report::Severity;
 
 /// What is asked of `rpicam-vid`.
@@ -91,10 +91,9 @@ pub(crate) fn run(
     loop {
         let before = feed.captured();
         // Anew each time: the camera with that id may have another number now.
-        let process = options
-            .arguments()
-            .and_then(|arguments| Process::start(&arguments));
-        let served = process.and_then(|process| serve(process, options, feed, report));
+        let started = options.arguments().and_then(|all| Process::start(&all));
+        let served =
+            started.and_then(|(process, pipes)| serve(process, pipes, options, feed, report));
         let Err(why) = served else { return Ok(()) };
         if feed.captured() == 0 {
             return Err(why);
@@ -156,11 +155,11 @@ impl Options {
 /// Puts the pictures of a started process into the feed until its stop is asked; an error is why they have ended.
 fn serve(
     mut process: Process,
+    (pictures, metadata, log): Pipes,
     options: &Options,
     feed: &Feed,
     report: &(dyn Fn(Severity, String) + Sync),
 ) -> Result<(), RpicamError> {
-    let (pictures, metadata, log) = process.take_pipes();
     let pictures_come = || feed.captured() > 0 && !feed.is_lost.load(Ordering::Relaxed);
     thread::scope(|scope| {
         let thread = |name: &str| thread::Builder::new().name(name.into());
@@ -172,16 +171,16 @@ fn serve(
         let log = || report_log(log, "rpicam-vid", false, report, &pictures_come);
         let log = thread("rpicam log").spawn_scoped(scope, log);
         let log = log.map_err(no_thread)?;
-        let end = watch(&mut process, options, feed);
+        let ended = watch(&mut process, options, feed);
         // With it, both threads end.
         drop(process);
         let error = log.join().unwrap_or_default();
-        end.map_or(Ok(()), |end| Err(end.why(error)))
+        ended?.map_or(Ok(()), |status| Err(why(status, error)))
     })
 }
 
-/// Reads the next picture's bytes; `false` where there is none.
-type ReadNext = dyn FnMut(&mut Vec<u8>) -> bool;
+/// Reads the next picture, into that buffer; `None` where there is none.
+type ReadNext = dyn FnMut(Pooled<Vec<u8>>) -> Option<Content>;
 
 /// Puts pictures into the feed, each with what its metadata say, until the pipe ends. What ended it, the process says.
 fn read(
@@ -191,29 +190,28 @@ fn read(
     feed: &Feed,
     report: &dyn Fn(Severity, String),
 ) {
-    let raw = options.raw();
-    let mut read: Box<ReadNext> = match raw {
-        Some(blank) => Box::new(move |bytes| {
+    let mut next: Box<ReadNext> = match options.raw() {
+        Some(blank) => Box::new(move |mut bytes| {
             bytes.resize(blank.bytes() as usize, 0);
-            pictures.read_exact(bytes).is_ok()
+            pictures.read_exact(&mut bytes).ok()?;
+            let picture = OwnedPicture::new(blank, bytes)?;
+            Some(Content::Pixels(Box::new(picture)))
         }),
         None => {
             let Ok(mut jpegs) = Reader::new(pictures) else {
                 return;
             };
-            Box::new(move |bytes| jpegs.read(bytes).unwrap_or(false))
+            Box::new(move |mut bytes| {
+                let is_whole = jpegs.read(&mut bytes).unwrap_or(false);
+                is_whole.then(|| Content::Jpeg(bytes))
+            })
         }
     };
     let mut metadata = BufReader::new(metadata);
     let pool = Pool::<Vec<u8>>::new(PICTURES);
     let mut thinner = Thinner::new(options.fps);
-    loop {
-        let mut bytes = pool.get();
-        if !read(&mut bytes) {
-            return;
-        }
-        let Metadata { at, shot } = Metadata::read(&mut metadata);
-        let at = at.unwrap_or_else(Instant::now);
+    while let Some(content) = next(pool.get()) {
+        let (at, shot) = read_metadata(&mut metadata);
         if !thinner.wants(at) {
             continue;
         }
@@ -221,111 +219,77 @@ fn read(
         if feed.is_lost.swap(false, Ordering::Relaxed) {
             report(Severity::Info, "the camera is back".into());
         }
-        let content = match raw {
-            Some(blank) => match OwnedPicture::new(blank, bytes) {
-                Some(picture) => Content::Pixels(Box::new(picture)),
-                None => return,
-            },
-            None => Content::Jpeg(bytes),
+        let turn = options.turn;
+        feed.put(Captured { at, turn, content });
+    }
+}
+
+/// Reads what `rpicam-vid` says of a picture, a block of lines `Name=value` and an empty one: when its first row was
+/// exposed (now, where that is not said), and how.
+fn read_metadata(from: &mut impl BufRead) -> (Instant, Shot) {
+    let (mut at, mut shot) = (None, Shot::default());
+    for line in from.lines().map_while(Result::ok) {
+        let Some((name, value)) = line.split_once('=') else {
+            break;
         };
-        feed.put(Captured {
-            at,
-            turn: options.turn,
-            content,
-        });
-    }
-}
-
-/// What `rpicam-vid` says of a picture.
-#[derive(Debug, Default, PartialEq)]
-struct Metadata {
-    /// When the first row was exposed.
-    at: Option<Instant>,
-    shot: Shot,
-}
-
-impl Metadata {
-    /// Reads a block of lines `Name=value` to the empty line at its end.
-    fn read(from: &mut impl BufRead) -> Metadata {
-        let mut metadata = Metadata::default();
-        for line in from.lines().map_while(Result::ok) {
-            let Some((name, value)) = line.split_once('=') else {
-                break;
-            };
-            match name {
-                "SensorTimestamp" => metadata.at = value.parse().ok().map(taken_at),
-                "ExposureTime" => metadata.shot.exposure_us = value.parse().ok(),
-                "AnalogueGain" => metadata.shot.gain = value.parse().ok(),
-                "LensPosition" => metadata.shot.lens_position = value.parse().ok(),
-                _ => {}
-            }
+        match name {
+            "SensorTimestamp" => at = value.parse().ok().map(taken_at),
+            "ExposureTime" => shot.exposure_us = value.parse().ok(),
+            "AnalogueGain" => shot.gain = value.parse().ok(),
+            "LensPosition" => shot.lens_position = value.parse().ok(),
+            _ => {}
         }
-        metadata
     }
+    (at.unwrap_or_else(Instant::now), shot)
 }
 
-/// Why a process is done with.
-enum End {
-    Exited(ExitStatus),
-    Silent(Duration),
-}
-
-/// Watches the process until it ends, or no picture comes any more; `None`: until the feed's stop was asked.
-fn watch(process: &mut Process, options: &Options, feed: &Feed) -> Option<End> {
+/// Watches the process until it ends or no picture comes any more, which is an error; `None`: until the feed's stop was
+/// asked.
+fn watch(
+    process: &mut Process,
+    options: &Options,
+    feed: &Feed,
+) -> Result<Option<ExitStatus>, RpicamError> {
     let begin = feed.captured();
     let (mut seen, mut last) = (begin, Instant::now());
     while !feed.stop.sleep(LOOK) {
         if let Some(status) = process.status() {
-            return Some(End::Exited(status));
+            return Ok(Some(status));
         }
-        let captured = feed.captured();
+        let (captured, silent) = (feed.captured(), last.elapsed());
         if captured != seen {
             (seen, last) = (captured, Instant::now());
-        } else if last.elapsed() > options.patience(captured > begin) {
-            return Some(End::Silent(last.elapsed()));
+        } else if silent > options.patience(captured > begin) {
+            let time = silent.as_secs_f32();
+            return Err(RpicamError::Failed(format!(
+                "rpicam-vid sent no picture for {time:.1} s: check the camera's cable"
+            )));
         }
     }
-    None
+    Ok(None)
 }
 
-impl End {
-    /// What to tell the user, by the last error that the process has logged.
-    fn why(&self, error: Option<String>) -> RpicamError {
-        let error = match (self, error) {
-            (End::Exited(_), Some(error)) => error,
-            (End::Exited(status), None) => {
-                return RpicamError::Failed(format!("rpicam-vid ended ({status})"));
-            }
-            (End::Silent(time), _) => {
-                let time = time.as_secs_f32();
-                let line =
-                    format!("rpicam-vid sent no picture for {time:.1} s: check the camera's cable");
-                return RpicamError::Failed(line);
-            }
-        };
-        if let Some(option) = error.strip_prefix("unrecognised option ") {
-            let option = option
-                .trim_matches('\'')
-                .split('=')
-                .next()
-                .unwrap_or(option);
-            return RpicamError::Usage(format!(
-                "{option}: the rpicam-vid of this system does not know it; upgrade rpicam-apps, or leave it out"
-            ));
-        }
-        let lower = error.to_lowercase();
-        if ["invalid", "illegal", "the argument"]
-            .iter()
-            .any(|start| lower.starts_with(start))
-        {
-            return RpicamError::Usage(format!("rpicam-vid refuses an option: {error}"));
-        }
-        RpicamError::Failed(if error.contains("failed to acquire camera") {
-            format!("another program uses the camera; end that one first (rpicam-vid: {error})")
-        } else if error.contains("no cameras available") {
-            "no camera found: check the cable with the power off, then try `rpicam-hello --list-cameras`".into()
-        } else {
-            format!("rpicam-vid ended: {error}")
-        })
+/// What to tell the user of a process that has ended, by the last error that it has logged.
+fn why(status: ExitStatus, error: Option<String>) -> RpicamError {
+    let Some(error) = error else {
+        return RpicamError::Failed(format!("rpicam-vid ended ({status})"));
+    };
+    if let Some(option) = error.strip_prefix("unrecognised option ") {
+        let option = option.trim_matches('\'').split('=').next();
+        return RpicamError::Usage(format!(
+            "{}: the rpicam-vid of this system does not know it; upgrade rpicam-apps, or leave it out",
+            option.unwrap_or_default()
+        ));
     }
+    let (lower, refusals) = (error.to_lowercase(), ["invalid", "illegal", "the argument"]);
+    if refusals.iter().any(|start| lower.starts_with(start)) {
+        return RpicamError::Usage(format!("rpicam-vid refuses an option: {error}"));
+    }
+    RpicamError::Failed(if error.contains("failed to acquire camera") {
+        format!("another program uses the camera; end that one first (rpicam-vid: {error})")
+    } else if error.contains("no cameras available") {
+        "no camera found: check the cable with the power off, then try `rpicam-hello --list-cameras`".into()
+    } else {
+        format!("rpicam-vid ended: {error}")
+    })
 }

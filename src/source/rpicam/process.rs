@@ -36,44 +36,38 @@ const PATIENCE: Duration = Duration::from_millis(300);
 const LOOK: Duration = Duration::from_millis(5);
 
 /// A started `rpicam-vid`. Dropping it ends it.
-pub(super) struct Process {
-    child: Child,
-    metadata: Option<File>,
-}
+pub(super) struct Process(Child);
+
+/// Those of its pictures, their metadata and its messages.
+pub(super) type Pipes = (ChildStdout, File, ChildStderr);
 
 impl Process {
     /// Starts it. The calling thread has to stay: when it ends, the kernel kills the process.
-    pub(super) fn start(arguments: &[String]) -> Result<Process, RpicamError> {
+    pub(super) fn start(arguments: &[String]) -> Result<(Process, Pipes), RpicamError> {
         let mut metadata = None;
-        let child = spawn("vid", |command| {
+        let mut child = spawn("vid", |command| {
             let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
-            metadata = Some(ours.into());
+            metadata = Some(File::from(ours));
             let pipes = command.stdin(theirs).stdout(Stdio::piped());
             pipes.stderr(Stdio::piped()).args(ALWAYS).args(arguments);
             Ok(())
         })?;
-        Ok(Process { child, metadata })
-    }
-
-    /// The pipes of its pictures, their metadata and its messages. To be called once.
-    pub(super) fn take_pipes(&mut self) -> (ChildStdout, File, ChildStderr) {
-        let pictures = self.child.stdout.take().expect("it is piped");
+        let pipes = (child.stdout.take().zip(metadata)).zip(child.stderr.take());
+        let ((pictures, metadata), log) = pipes.expect("all of them are piped");
         // Smaller works too: the reader is quick.
         let _ = fcntl_setpipe_size(&pictures, PIPE_BYTES);
-        let metadata = self.metadata.take().expect("it is piped");
-        let log = self.child.stderr.take().expect("it is piped");
-        (pictures, metadata, log)
+        Ok((Process(child), (pictures, metadata, log)))
     }
 
     /// How it ended, once it has.
     pub(super) fn status(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
+        self.0.try_wait().ok().flatten()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let group = Pid::from_child(&self.child);
+        let group = Pid::from_child(&self.0);
         let until = Instant::now() + PATIENCE;
         // Its own way to end in order.
         let _ = kill_process_group(group, Signal::INT);
@@ -82,7 +76,7 @@ impl Drop for Process {
         }
         // And what it may have left behind.
         let _ = kill_process_group(group, Signal::KILL);
-        let _ = self.child.wait();
+        let _ = self.0.wait();
     }
 }
 
