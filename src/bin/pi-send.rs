@@ -115,6 +115,7 @@ fn listen(
 fn find(only: bool, key: Option<&Key>, program: &Program) -> anyhow::Result<Option<Receivers>> {
     let say = |line: &str| program.console.say(Severity::Info, line);
     let (own, lists_all) = (key.map(find::key_id), !only && key.is_none());
+    let mut to = Receivers::default();
     let chosen = Arc::new(OnceLock::<Name>::new());
     let finder = Finder::start({
         let chosen = Arc::clone(&chosen);
@@ -125,7 +126,8 @@ fn find(only: bool, key: Option<&Key>, program: &Program) -> anyhow::Result<Opti
     })?;
     if !only && !lists_all {
         say("looking for viewers that have the key");
-        return Ok(Some(Receivers::Found(finder)));
+        to.finder = Some(finder);
+        return Ok(Some(to));
     }
     program.stop.sleep(find::LOOK);
     if lists_all {
@@ -147,7 +149,8 @@ fn find(only: bool, key: Option<&Key>, program: &Program) -> anyhow::Result<Opti
         [one] => {
             let _ = chosen.set(one.name.clone());
             say(&format!("sending to {} ({})", one.name, one.addresses[0]));
-            Ok(Some(Receivers::Hosts(vec![finder.peer(one)])))
+            to.hosts.push(finder.peer(one));
+            Ok(Some(to))
         }
         _ => {
             let choice = choice(&found);
@@ -173,23 +176,22 @@ fn run(mut plan: Plan, key: Option<&Path>, program: &mut Program) -> anyhow::Res
     plan.sending.key = key_file::find(key)?;
     let (own_key, name) = (plan.sending.key.as_ref(), &plan.sending.name);
     let has_key = own_key.is_some();
-    let mut announced = None;
-    let to = match plan.to {
-        To::Hosts(targets) => Receivers::Hosts(targets),
+    let (mut announced, mut to) = (None, Receivers::default());
+    match plan.to {
+        To::Hosts(targets) => to.hosts = targets,
         To::Found { only } => match find(only, own_key, program)? {
-            Some(found) => found,
+            Some(found) => to = found,
             None => return Ok(()),
         },
         To::Listen(bind, networks, is_announced) => {
-            let (acceptors, allowed) = listen(bind, &networks, key, has_key, program)?;
+            (to.acceptors, to.allowed) = listen(bind, &networks, key, has_key, program)?;
             if is_announced {
-                let bound = acceptors.iter().map(|acceptor| acceptor.address);
+                let bound = to.acceptors.iter().map(|acceptor| acceptor.address);
                 let warn = |line: String| program.console.say(Severity::Warning, &line);
                 announced = find::announce(Role::Sends, name, bound.collect(), own_key, warn);
             }
-            Receivers::Listen { acceptors, allowed }
         }
-    };
+    }
     let feed = Arc::new(Feed::new(plan.delivery));
     let counters = Arc::new(Counters::default());
     let (counted, start) = (Arc::clone(&counters), Instant::now());

@@ -6,7 +6,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::net::dial::DialError;
-use crate::protocol::encrypted::handshake::Status;
 use crate::report::Severity;
 
 /// So many pictures in a row that cannot be encoded are no accident.
@@ -84,22 +83,14 @@ pub enum SendError {
 }
 
 /// What kind of failure it was, whatever its address: a kind is reported once, until a connection stands again.
-pub(super) type Kind = (
-    Discriminant<SendError>,
-    Option<Discriminant<DialError>>,
-    Option<Status>,
-);
+pub(super) type Kind = (Discriminant<SendError>, u8);
 
 impl SendError {
     pub(super) fn kind(&self) -> Kind {
-        let (dialling, key) = match self {
-            SendError::Unreachable(error @ DialError::Key(_, _, status)) => {
-                (Some(error), Some(*status))
-            }
-            SendError::Unreachable(error) => (Some(error), None),
-            _ => (None, None),
+        let dialling = match self {
+            SendError::Unreachable(error) => error.weight(),
+            _ => 0,
         };
-        let dialling = dialling.map(discriminant);
-        (discriminant(self), dialling, key)
+        (discriminant(self), dialling)
     }
 }

@@ -89,19 +89,17 @@ impl Default for Config {
     }
 }
 
-/// Whom to send to.
-pub enum Receivers {
-    /// These are dialled; at least one.
-    Hosts(Vec<Target>),
-    /// Whoever is found is dialled.
-    Found(Finder),
-    /// They dial.
-    Listen {
-        /// Where.
-        acceptors: Vec<Arc<Acceptor>>,
-        /// From where.
-        allowed: Allowed,
-    },
+/// Whom to send to: some hosts, or else whoever comes.
+#[derive(Default)]
+pub struct Receivers {
+    /// These are dialled.
+    pub hosts: Vec<Target>,
+    /// Whoever it finds is dialled.
+    pub finder: Option<Finder>,
+    /// Where they dial.
+    pub acceptors: Vec<Arc<Acceptor>>,
+    /// From where.
+    pub allowed: Allowed,
 }
 
 /// Sends a feed's pictures to those receivers, on this thread, until the source ends, enough is sent, or `stop` is
@@ -114,11 +112,10 @@ pub fn run(
     stop: &Arc<Stop>,
     report: &(dyn Fn(Event) + Sync),
 ) -> Result<(), SendError> {
-    let is_shared = !matches!(&to, Receivers::Hosts(one) if one.len() == 1);
-    let limit = Mutex::new(match &to {
-        Receivers::Hosts(_) => RateLimit::new(1, Duration::ZERO),
+    let limit = Mutex::new(match to.hosts.is_empty() {
+        false => RateLimit::new(1, Duration::ZERO),
         // Others cause what is told.
-        _ => RateLimit::default(),
+        true => RateLimit::default(),
     });
     let report = |event| {
         let Some(left_out) = lock(&limit).allow(Instant::now()) else {
@@ -130,7 +127,7 @@ pub fn run(
         report(event);
     };
     let shared = Shared {
-        stage: Stage::new(Arc::clone(feed), config.fps, is_shared),
+        stage: Stage::new(Arc::clone(feed), config.fps, to.hosts.len() != 1),
         config,
         counters,
         stop: Arc::clone(stop),

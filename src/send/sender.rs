@@ -64,7 +64,9 @@ impl Sender {
     /// [`Receiver::bind_with`](crate::recv::receiver::Receiver::bind_with).
     pub fn dial_with(host: &str, key: impl Into<Option<Key>>) -> Result<Sender, SenderError> {
         let target = Target::parse(host).map_err(|_| SenderError::Host(host.to_owned()))?;
-        Sender::start_with(Receivers::Hosts(vec![target]), key.into())
+        let mut to = Receivers::default();
+        to.hosts.push(target);
+        Sender::start_with(to, key.into())
     }
 
     /// A sender that listens, for receivers that dial it ([`Receiver::connect`](crate::recv::receiver::Receiver::connect)),
@@ -95,8 +97,12 @@ impl Sender {
             None => Allowed::Attached,
         };
         let acceptors = listen::listen(Bind::One(address), Role::Sends);
-        let acceptors = acceptors.map_err(SenderError::Listen)?;
-        Sender::start_with(Receivers::Listen { acceptors, allowed }, key)
+        let to = Receivers {
+            acceptors: acceptors.map_err(SenderError::Listen)?,
+            allowed,
+            ..Receivers::default()
+        };
+        Sender::start_with(to, key)
     }
 
     fn start_with(to: Receivers, key: Option<Key>) -> Result<Sender, SenderError> {
@@ -115,10 +121,7 @@ impl Sender {
     ) -> Result<Sender, SenderError> {
         let feed = Arc::new(Feed::new(Delivery::NewestWins));
         let stop = Arc::<Stop>::default();
-        let address = match &to {
-            Receivers::Hosts(_) | Receivers::Found(_) => None,
-            Receivers::Listen { acceptors, .. } => acceptors.first().map(|a| a.address),
-        };
+        let address = to.acceptors.first().map(|acceptor| acceptor.address);
         let thread = thread::Builder::new().name("sender".into()).spawn({
             let (feed, stop) = (Arc::clone(&feed), Arc::clone(&stop));
             move || {

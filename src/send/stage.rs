@@ -92,7 +92,7 @@ impl Stage {
             is_shared,
             newest: AtomicU64::new(0),
             encoding: Mutex::new(encoding),
-            pixels: Slot::new(),
+            pixels: Slot::default(),
             smaller: Mutex::default(),
             jpegs: Pool::new(SPARE),
         })

@@ -34,16 +34,38 @@ pub enum State {
 /// How many receivers that dial there can be.
 const PLACES: usize = 8;
 
-/// A receiver, and what an outlet has sent it so far, as far as it counts. What a receiver's kernel took is not what
+/// What was sent so far, to one receiver or to all, as far as it counts. What a receiver's kernel took is not what
 /// the receiver took: a viewer that shows another camera leaves frames lying until it closes.
-#[derive(Debug)]
-pub(super) struct Sent {
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    /// Of all, those that at least one receiver got.
     pub(super) frames: u64,
     bytes: u64,
-    /// Connections after the first.
+    /// Connections after each receiver's first.
     reconnects: u64,
     /// Of the last frame, if it was encoded here.
     quality: Option<u8>,
+}
+
+impl Totals {
+    /// Its part in a report, with frames and bytes a second.
+    fn figures(&self, peer: Option<SocketAddr>, [frames, bytes]: [f64; 2]) -> Figures {
+        Figures {
+            peer,
+            fps_sent: round(frames, 2),
+            mbit_s: round(bytes * 8e-6, 3),
+            frames: self.frames,
+            quality: self.quality,
+            latency_ms: None,
+            reconnects: self.reconnects,
+        }
+    }
+}
+
+/// A receiver, and what an outlet has sent it.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) totals: Totals,
     /// The connection that stands, if any.
     pub(super) link: Option<(Arc<Link>, Arc<Acks>)>,
     /// Whether that was reported.
@@ -67,17 +89,13 @@ impl Sent {
     }
 
     /// Its part in a report, where a connection stands.
-    fn report(&mut self, now: Instant) -> Option<Receiver> {
-        let [frames, bytes] = self.rates.look([self.frames, self.bytes], now);
+    fn report(&mut self, now: Instant) -> Option<Figures> {
+        let totals = &self.totals;
+        let rates = self.rates.look([totals.frames, totals.bytes], now);
         let (link, acks) = self.link.as_ref().filter(|_| self.is_announced)?;
-        Some(Receiver {
-            peer: link.peer,
-            fps_sent: round(frames, 2),
-            mbit_s: round(bytes * 8e-6, 3),
-            frames: self.frames,
-            quality: self.quality,
+        Some(Figures {
             latency_ms: acks.state().latencies.take_median_ms(),
-            reconnects: self.reconnects,
+            ..totals.figures(Some(link.peer), rates)
         })
     }
 }
@@ -97,24 +115,16 @@ struct All {
     joined: usize,
     /// Whether there will be no other one.
     is_closed: bool,
-    /// Pictures that at least one receiver got.
-    frames: u64,
-    /// When the first of them was sent.
+    totals: Totals,
+    /// When the first picture was sent.
     since: Option<Instant>,
-    bytes: u64,
-    reconnects: u64,
-    /// Of the last frame.
-    quality: Option<u8>,
 }
 
 impl All {
     fn join(&mut self) -> Joined {
         self.joined += 1;
         let sent = Arc::new(Mutex::new(Sent {
-            frames: 0,
-            bytes: 0,
-            reconnects: 0,
-            quality: None,
+            totals: Totals::default(),
             link: None,
             is_announced: false,
             rates: Rates::new(Instant::now()),
@@ -182,10 +192,10 @@ impl Counters {
     pub(super) fn take(&self, receivers: &AtomicU32, limit: Option<u64>) -> bool {
         let all = &mut *lock(&self.0);
         if receivers.load(Ordering::Relaxed) == 0 {
-            if limit.is_some_and(|limit| all.frames >= limit) {
+            if limit.is_some_and(|limit| all.totals.frames >= limit) {
                 return false;
             }
-            all.frames += 1;
+            all.totals.frames += 1;
         }
         receivers.fetch_add(1, Ordering::Relaxed);
         true
@@ -195,8 +205,8 @@ impl Counters {
     pub(super) fn give_back(&self, receivers: &AtomicU32) {
         let all = &mut *lock(&self.0);
         if receivers.fetch_sub(1, Ordering::Relaxed) == 1 {
-            all.frames -= 1;
-            all.since = all.since.filter(|_| all.frames > 0);
+            all.totals.frames -= 1;
+            all.since = all.since.filter(|_| all.totals.frames > 0);
         }
     }
 
@@ -204,20 +214,22 @@ impl Counters {
     pub(super) fn sent(&self, to: &Mutex<Sent>, bytes: u64, quality: Option<u8>) {
         let (all, sent) = (&mut *lock(&self.0), &mut *lock(to));
         all.since.get_or_insert_with(Instant::now);
-        (all.bytes, sent.bytes) = (all.bytes + bytes, sent.bytes + bytes);
-        (all.quality, sent.quality) = (quality, quality);
-        sent.frames += 1;
+        for totals in [&mut all.totals, &mut sent.totals] {
+            totals.bytes += bytes;
+            totals.quality = quality;
+        }
+        sent.totals.frames += 1;
     }
 
     /// That receiver has another connection.
     pub(super) fn reconnected(&self, to: &Mutex<Sent>) {
-        lock(&self.0).reconnects += 1;
-        lock(to).reconnects += 1;
+        lock(&self.0).totals.reconnects += 1;
+        lock(to).totals.reconnects += 1;
     }
 
     /// Pictures that at least one receiver got.
     pub(super) fn frames(&self) -> u64 {
-        lock(&self.0).frames
+        lock(&self.0).totals.frames
     }
 
     /// When the first of them was sent.
@@ -226,21 +238,11 @@ impl Counters {
     }
 }
 
-/// One report; the fields' names are the contract of `--stats json`.
+/// What a report says of one receiver, or of all; the fields' names are the contract of `--stats json`.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
-    /// What pi-send is doing.
-    pub state: State,
+pub struct Figures {
     /// The receiver's address; of several, the first one's.
     pub peer: Option<SocketAddr>,
-    /// How many receivers have a connection.
-    pub receivers: usize,
-    /// Each of them.
-    pub per_receiver: Vec<Receiver>,
-    /// Whether the connection is encrypted, with a key.
-    pub key: bool,
-    /// Pictures a second from the source.
-    pub fps_camera: f64,
     /// Pictures a second sent, to one receiver or several.
     pub fps_sent: f64,
     /// Megabits a second sent, to all receivers.
@@ -248,8 +250,6 @@ pub struct Report {
     /// Pictures sent so far, to one receiver or several. Those of a connection that came to nothing are taken off again: a viewer that shows
     /// another camera takes none of what its kernel took.
     pub frames: u64,
-    /// Pictures captured and not sent so far.
-    pub skipped: u64,
     /// The JPEG quality, the best of several; null where the JPEGs are passed through.
     pub quality: Option<u8>,
     /// Capture to shown, the median since the last report, in milliseconds; null while unknown. Of several receivers,
@@ -257,25 +257,32 @@ pub struct Report {
     pub latency_ms: Option<f64>,
     /// Connections after the first of each receiver.
     pub reconnects: u64,
+}
+
+/// One report.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// What pi-send is doing.
+    pub state: State,
+    /// Of all receivers.
+    #[serde(flatten)]
+    pub all: Figures,
+    /// How many receivers have a connection.
+    pub receivers: usize,
+    /// Each of them.
+    pub per_receiver: Vec<Figures>,
+    /// Whether the connection is encrypted, with a key.
+    pub key: bool,
+    /// Pictures a second from the source.
+    pub fps_camera: f64,
+    /// Pictures captured and not sent so far.
+    pub skipped: u64,
     /// What the camera says of its last picture.
     #[serde(flatten)]
     pub shot: Shot,
     /// Whether this is the last report.
     #[serde(rename = "final")]
     pub last: bool,
-}
-
-/// One receiver's part in a report; the fields are the report's own.
-#[derive(Debug, Clone, Serialize)]
-pub struct Receiver {
-    /// Its address.
-    pub peer: SocketAddr,
-    pub fps_sent: f64,
-    pub mbit_s: f64,
-    pub frames: u64,
-    pub quality: Option<u8>,
-    pub latency_ms: Option<f64>,
-    pub reconnects: u64,
 }
 
 /// Makes reports out of counters: each is of the time since the last one, the first of that since `start`.
@@ -288,29 +295,29 @@ pub fn reports(
     let mut rates = Rates::new(start);
     move |now, last| {
         let (all, captured) = (lock(&counters.0), feed.captured());
-        let [pictures, frames, bytes] = rates.look([captured, all.frames, all.bytes], now);
+        let totals = &all.totals;
+        let [pictures, sent @ ..] = rates.look([captured, totals.frames, totals.bytes], now);
         let receivers = all.receivers.values();
         let receivers = receivers.filter_map(|sent| lock(sent).report(now));
-        let per_receiver: Vec<Receiver> = receivers.collect();
+        let per_receiver: Vec<Figures> = receivers.collect();
         let live = per_receiver.iter().filter_map(|live| live.quality);
         let latencies = per_receiver.iter().filter_map(|live| live.latency_ms);
+        let first = per_receiver.first().and_then(|receiver| receiver.peer);
         Report {
             state: match per_receiver.len() {
                 _ if feed.is_lost.load(Ordering::Relaxed) => State::CameraLost,
                 0 => State::Connecting,
                 _ => State::Sending,
             },
-            peer: per_receiver.first().map(|receiver| receiver.peer),
+            all: Figures {
+                quality: live.max().or(totals.quality),
+                latency_ms: latencies.reduce(f64::max),
+                ..totals.figures(first, sent)
+            },
             receivers: per_receiver.len(),
             key,
             fps_camera: round(pictures, 2),
-            fps_sent: round(frames, 2),
-            mbit_s: round(bytes * 8e-6, 3),
-            frames: all.frames,
-            skipped: captured.saturating_sub(all.frames),
-            quality: live.max().or(all.quality),
-            latency_ms: latencies.reduce(f64::max),
-            reconnects: all.reconnects,
+            skipped: captured.saturating_sub(totals.frames),
             per_receiver,
             shot: feed.shot().unwrap_or_default(),
             last,
@@ -321,19 +328,20 @@ pub fn reports(
 /// One line for people.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = &self.all;
         match self.state {
             State::Connecting => f.write_str("connecting")?,
             State::CameraLost => f.write_str("camera lost")?,
             State::Sending => write!(
                 f,
                 "{:.1} fps of {:.1}, {:.1} Mbit/s",
-                self.fps_sent, self.fps_camera, self.mbit_s
+                all.fps_sent, self.fps_camera, all.mbit_s
             )?,
         }
         if self.receivers > 1 {
             write!(f, ", {} receivers", self.receivers)?;
         }
-        write_stream(f, self.key, self.quality, self.latency_ms)?;
-        write!(f, ", {} frames, {} skipped", self.frames, self.skipped)
+        write_stream(f, self.key, all.quality, all.latency_ms)?;
+        write!(f, ", {} frames, {} skipped", all.frames, self.skipped)
     }
 }

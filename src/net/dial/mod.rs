@@ -76,14 +76,14 @@ pub enum DialError {
 }
 
 impl DialError {
-    /// Which of several addresses' errors tells most.
-    fn weight(&self) -> u8 {
+    /// Which of several addresses' errors tells most; another number for each kind.
+    pub(crate) fn weight(&self) -> u8 {
         match self {
             DialError::Unresolved(..) => 0,
             DialError::Failed(..) => 1,
             DialError::NoAnswer(_) => 2,
             DialError::Refused(..) => 3,
-            DialError::Key(..) => 4,
+            DialError::Key(_, _, status) => 4 + *status as u8,
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::Scope;
 use std::time::Instant;
 
 use super::Outlets;
@@ -12,13 +11,9 @@ use crate::net::link::handshake::PATIENCE;
 use crate::protocol::encrypted::handshake::{Role, Status};
 use crate::send::event::Event;
 
-impl Outlets<'_> {
+impl Outlets<'_, '_> {
     /// Takes a connection, if it may be here.
-    pub(super) fn take<'scope>(
-        &'scope self,
-        scope: &'scope Scope<'scope, '_>,
-        link: Arc<Link>,
-    ) -> io::Result<()> {
+    pub(super) fn take(self: &Arc<Self>, link: Arc<Link>) -> io::Result<()> {
         let ip = link.peer.ip();
         if !self.allowed.includes(ip) {
             let event = Event::TurnedAway(ip, self.allowed.remedy(ip));
@@ -26,7 +21,7 @@ impl Outlets<'_> {
             return Ok(());
         }
         let permit = self.admission.admit(&link, PATIENCE);
-        self.spawn(scope, move || self.receiver(link, permit))
+        self.spawn(move |outlets| outlets.receiver(link, permit))
     }
 
     fn receiver(&self, link: Arc<Link>, permit: Permit) {

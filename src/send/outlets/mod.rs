@@ -78,28 +78,23 @@ enum News {
 }
 
 /// Sends to all of those, until the last one is over; where receivers dial or are found, until nothing more is wanted.
-pub(super) fn run(shared: &Shared<'_>, to: Receivers) -> Result<(), SendError> {
-    let is_open = !matches!(to, Receivers::Hosts(_));
-    let (mut hosts, finder, acceptors, allowed) = match to {
-        Receivers::Hosts(hosts) => (hosts, None, Vec::new(), Allowed::All),
-        Receivers::Found(finder) => (Vec::new(), Some(finder), Vec::new(), Allowed::All),
-        Receivers::Listen { acceptors, allowed } => (Vec::new(), None, acceptors, allowed),
-    };
-    if hosts.len() == 1 {
-        let only = Some(shared.dial(hosts.remove(0)));
+pub(super) fn run(shared: &Shared<'_>, mut to: Receivers) -> Result<(), SendError> {
+    if to.hosts.len() == 1 {
+        let only = Some(shared.dial(to.hosts.remove(0)));
         return Outlet::new(shared, shared.counters.join(), only).run(None);
     }
     let (tell, news) = mpsc::sync_channel(BACKLOG);
-    let outlets = Outlets {
-        shared,
-        allowed,
-        admission: Arc::new(Admission::new(0)),
-        is_open,
-        finder,
-        tell: tell.clone(),
-    };
     let result = thread::scope(|scope| {
-        let listened = admission::listen(&acceptors, move |taken| {
+        let outlets = Arc::new(Outlets {
+            shared,
+            scope,
+            allowed: to.allowed,
+            admission: Arc::new(Admission::new(0)),
+            is_open: to.hosts.is_empty(),
+            finder: to.finder,
+            tell: tell.clone(),
+        });
+        let listened = admission::listen(&to.acceptors, move |taken| {
             let failed = taken.is_err();
             let told = tell.send(News::Link(taken));
             if failed {
@@ -107,10 +102,10 @@ pub(super) fn run(shared: &Shared<'_>, to: Receivers) -> Result<(), SendError> {
             }
             told.is_ok()
         });
-        let mut hosts = hosts.into_iter();
-        let started = listened.and_then(|()| hosts.try_for_each(|host| outlets.dial(scope, host)));
+        let mut hosts = to.hosts.into_iter();
+        let started = listened.and_then(|()| hosts.try_for_each(|host| outlets.dial(host)));
         let started = started.map_err(SendError::Thread);
-        let result = started.and_then(|()| outlets.run(scope, &news));
+        let result = started.and_then(|()| outlets.run(&news));
         if result.is_err() {
             // Also of those that go on: pictures that cannot be encoded end it for all.
             shared.stage.feed.end();
@@ -120,14 +115,15 @@ pub(super) fn run(shared: &Shared<'_>, to: Receivers) -> Result<(), SendError> {
         drop(news);
         result
     });
-    for acceptor in acceptors {
+    for acceptor in to.acceptors {
         acceptor.wake();
     }
     result
 }
 
-struct Outlets<'a> {
-    shared: &'a Shared<'a>,
+struct Outlets<'scope, 'env> {
+    shared: &'env Shared<'env>,
+    scope: &'scope Scope<'scope, 'env>,
     allowed: Allowed,
     admission: Arc<Admission>,
     /// Whether others may come yet.
@@ -136,23 +132,18 @@ struct Outlets<'a> {
     tell: mpsc::SyncSender<News>,
 }
 
-impl Outlets<'_> {
-    fn spawn<'scope>(
-        &'scope self,
-        scope: &'scope Scope<'scope, '_>,
-        run: impl FnOnce() + Send + 'scope,
-    ) -> io::Result<()> {
+impl Outlets<'_, '_> {
+    /// Runs that on a thread of its own.
+    fn spawn(self: &Arc<Self>, run: impl FnOnce(&Self) + Send + 'static) -> io::Result<()> {
+        let outlets = Arc::clone(self);
         let thread = thread::Builder::new().name("outlet".into());
-        thread.spawn_scoped(scope, run).map(drop)
+        let thread = thread.spawn_scoped(self.scope, move || run(&outlets));
+        thread.map(drop)
     }
 
-    fn dial<'scope>(
-        &'scope self,
-        scope: &'scope Scope<'scope, '_>,
-        host: Target,
-    ) -> io::Result<()> {
+    fn dial(self: &Arc<Self>, host: Target) -> io::Result<()> {
         let (receiver, dialer) = (self.shared.counters.join(), self.shared.dial(host));
-        self.spawn(scope, || self.send(receiver, Some(dialer), None))
+        self.spawn(move |outlets| outlets.send(receiver, Some(dialer), None))
     }
 
     /// Sends to a receiver, until that is over.
@@ -163,16 +154,12 @@ impl Outlets<'_> {
         let _ = self.tell.send(News::Ended(number, ended));
     }
 
-    fn run<'scope>(
-        &'scope self,
-        scope: &'scope Scope<'scope, '_>,
-        news: &mpsc::Receiver<News>,
-    ) -> Result<(), SendError> {
+    fn run(self: &Arc<Self>, news: &mpsc::Receiver<News>) -> Result<(), SendError> {
         let (counters, report) = (&self.shared.counters, self.shared.report);
         loop {
             match news.recv_timeout(LOOK) {
                 Ok(News::Link(taken)) => {
-                    let taken = taken.and_then(|link| self.take(scope, link));
+                    let taken = taken.and_then(|link| self.take(link));
                     if let Err(error) = taken {
                         report(Event::Exhausted(error));
                     }
@@ -192,7 +179,7 @@ impl Outlets<'_> {
             }
             let found = self.finder.as_ref();
             let found = found.and_then(|finder| finder.next(find::MAX_PEERS, Instant::now()));
-            if let Some(Err(error)) = found.map(|host| self.dial(scope, host)) {
+            if let Some(Err(error)) = found.map(|host| self.dial(host)) {
                 report(Event::Exhausted(error));
             }
             // The source is over once its last picture is taken, too.

@@ -130,14 +130,10 @@ impl<'a> Outlet<'a> {
 
     /// Sends on one connection until it, or everything, is over. Returns the second link, if there is one.
     fn stream(&mut self, link: Arc<Link>) -> Result<Option<Arc<Link>>, SendError> {
-        let (peer, before) = (link.peer, lock(&self.sent).frames);
+        let (peer, before) = (link.peer, lock(&self.sent).totals.frames);
         self.unproven.clear();
-        let opened = Connection::open(
-            link,
-            self.dialer.clone(),
-            &self.shared.stage.feed,
-            &self.shared.stop,
-        );
+        let (feed, stop) = (&self.shared.stage.feed, &self.shared.stop);
+        let opened = Connection::open(link, self.dialer.clone(), feed, stop);
         let mut connection = match opened {
             Ok(connection) => connection,
             // No descriptor, or no thread, just now: as passing as any loss.
@@ -234,20 +230,16 @@ impl<'a> Outlet<'a> {
 
     fn send(&mut self, connection: &mut Connection, picture: &Encoded) -> Result<(), SendError> {
         (self.unencodable, self.interval) = (0, picture.interval);
-        if !self
-            .shared
-            .counters
-            .take(&picture.receivers, self.shared.config.frames)
-        {
+        let (config, counters) = (&self.shared.config, &self.shared.counters);
+        if !counters.take(&picture.receivers, config.frames) {
             return Ok(());
         }
-        let written = connection.write(picture, &self.shared.config.name);
+        let written = connection.write(picture, &config.name);
         if connection.acks.account().came_to_something() {
             self.unproven.clear();
         }
-        let bytes = written.inspect_err(|_| self.shared.counters.give_back(&picture.receivers))?;
+        let bytes = written.inspect_err(|_| counters.give_back(&picture.receivers))?;
         self.unproven.push(Arc::clone(&picture.receivers));
-        let counters = &self.shared.counters;
         counters.sent(&self.sent, bytes as u64, picture.quality);
         connection.acks.state().deadline = self.shared.deadline();
         Ok(())
@@ -300,7 +292,7 @@ impl<'a> Outlet<'a> {
             for receivers in self.unproven.drain(..) {
                 self.shared.counters.give_back(&receivers);
             }
-            lock(&self.sent).frames = before;
+            lock(&self.sent).totals.frames = before;
         }
         let second = connection.acks.state().second.take();
         if second.is_some() {
