@@ -140,21 +140,17 @@ pub(super) fn parse(packet: &[u8]) -> Option<Packet<'_>> {
 /// What an answer says of those who are announced, to us on the link of this interface, and for how long that holds (zero:
 /// it has gone).
 pub(super) fn read(answer: &Packet, interface: u32) -> Vec<(Found, Duration)> {
+    if !answer.has_flags(PacketFlag::RESPONSE) {
+        return Vec::new();
+    }
     let service = name(SERVICE);
-    let instances = answer
-        .answers
-        .iter()
-        .filter_map(|record| match &record.rdata {
-            RData::PTR(PTR(instance)) if record.name == service => Some((instance, record.ttl)),
-            _ => None,
-        });
-    let is_answer = answer.has_flags(PacketFlag::RESPONSE);
-    let believed = instances
-        .filter(|_| is_answer)
-        .filter_map(|(instance, ttl)| {
-            let found = found(answer, instance, interface)?;
-            Some((found, Duration::from_secs(ttl.min(TTL).into())))
-        });
+    let believed = answer.answers.iter().filter_map(|record| {
+        let (RData::PTR(PTR(instance)), true) = (&record.rdata, record.name == service) else {
+            return None;
+        };
+        let found = found(answer, instance, interface)?;
+        Some((found, Duration::from_secs(record.ttl.min(TTL).into())))
+    });
     believed.collect()
 }
 
@@ -172,10 +168,7 @@ fn found(answer: &Packet, instance: &DnsName, interface: u32) -> Option<Found> {
         RData::TXT(text) => Some(text.attributes()),
         _ => None,
     })?;
-    let text = |key| {
-        text.get(key)
-            .map(|value| value.as_deref().unwrap_or_default())
-    };
+    let text = |key| Some(text.get(key)?.as_deref().unwrap_or_default());
     let ips = all().filter(|record| record.name == service.target);
     let ips = ips.filter_map(|record| match &record.rdata {
         RData::A(a) => Some(IpAddr::from(a.address.to_be_bytes())),

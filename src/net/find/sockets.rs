@@ -122,10 +122,9 @@ fn interfaces() -> BTreeMap<u32, Vec<IpAddr>> {
         let name = interface.name.as_str();
         let is_sensible = interface.is_oper_up()
             && !(interface.is_loopback() || interface.is_p2p() || is_bridge(name) || is_vpn(name));
-        let Some(index) = interface.index.filter(|_| is_sensible) else {
-            continue;
-        };
-        interfaces.entry(index).or_default().push(interface.ip());
+        if let Some(index) = interface.index.filter(|_| is_sensible) {
+            interfaces.entry(index).or_default().push(interface.ip());
+        }
     }
     for addresses in interfaces.values_mut() {
         addresses.sort();
