@@ -84,7 +84,7 @@ fn main() {
     let cameras = Arc::new(Cameras::new(Config::default(), None, stop, |_| ()));
     let (snapshots, tell) = (options.recording.snapshots(), Arc::new(|_| ()));
     let sinks = Sinks::start(None, snapshots, None, Turn::NONE, tell).expect("threads");
-    let pictures = Arc::new(Slot::new());
+    let pictures = Arc::new(Slot::default());
     thread::spawn({
         let (cameras, pictures) = (Arc::clone(&cameras), Arc::clone(&pictures));
         move || {

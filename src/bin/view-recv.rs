@@ -101,7 +101,7 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let cameras = Arc::new(Cameras::new(config(&options, key), Some(sink), stop, tell));
 
     let reach = tell_where(&options, &acceptors, program);
-    let pictures = Arc::new(Slot::new());
+    let pictures = Arc::new(Slot::default());
     let for_finding = Arc::clone(&model);
     let model = model.get_or_init(|| {
         let (cameras, sinks) = (Arc::clone(&cameras), Arc::clone(&sinks));

@@ -30,7 +30,7 @@ pub struct Queue<T> {
 
 impl<T> Queue<T> {
     pub fn new(limits: Limits) -> Self {
-        let slot = Slot::new();
+        let slot = Slot::default();
         Queue { slot, limits }
     }
 

@@ -43,14 +43,8 @@ pub enum Wake {
 }
 
 impl<T> Default for Slot<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<T> Slot<T> {
     /// An empty, open slot.
-    pub fn new() -> Self {
+    fn default() -> Self {
         Slot {
             state: Mutex::new(State {
                 items: VecDeque::new(),
@@ -61,7 +55,9 @@ impl<T> Slot<T> {
             changed: Condvar::new(),
         }
     }
+}
 
+impl<T> Slot<T> {
     /// Puts an item, never blocks. Gives back what it displaced, or the item itself where the slot
     /// is closed, so that the caller drops it outside the lock.
     pub fn put(&self, item: T) -> Option<T> {
@@ -186,7 +182,7 @@ mod tests {
 
     #[test]
     fn the_newest_item_wins_and_the_older_is_counted() {
-        let slot = Slot::new();
+        let slot = Slot::default();
         assert_eq!(slot.put(1), None);
         assert_eq!(slot.put(2), Some(1));
         assert_eq!(slot.take(), Some(2));
@@ -196,7 +192,7 @@ mod tests {
 
     #[test]
     fn sources_displace_their_own_items_alone_and_are_taken_in_turn() {
-        let slot = Slot::new();
+        let slot = Slot::default();
         assert_eq!(slot.put_from(1, 'a'), None);
         assert_eq!(slot.put_from(2, 'x'), None);
         assert_eq!(slot.put_from(1, 'b'), Some('a'));
@@ -209,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_closed_slot_gives_its_last_item_and_refuses_more() {
-        let slot = Slot::new();
+        let slot = Slot::default();
         slot.put(1);
         slot.close();
         assert_eq!(slot.put(2), Some(2));
@@ -221,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_nudge_wakes_the_taker_once() {
-        let slot = Slot::<()>::new();
+        let slot = Slot::<()>::default();
         slot.nudge();
         assert_eq!(slot.wait(None), Wake::Nudged);
         assert_eq!(slot.wait(Some(Instant::now())), Wake::TimedOut);
@@ -229,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_nudge_from_before_does_not_end_the_wait_for_the_last_item() {
-        let slot = Arc::new(Slot::new());
+        let slot = Arc::new(Slot::default());
         slot.nudge();
         let putter = thread::spawn({
             let slot = Arc::clone(&slot);
@@ -243,7 +239,7 @@ mod tests {
         assert_eq!(slot.next(Some(until)), None);
         putter.join().expect("the putter does not panic");
 
-        let empty = Slot::<()>::new();
+        let empty = Slot::<()>::default();
         empty.nudge();
         assert_eq!(empty.next(Some(Instant::now())), None);
         assert_eq!(empty.wait(Some(Instant::now())), Wake::TimedOut);
@@ -251,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_patient_putter_loses_nothing() {
-        let slot = Arc::new(Slot::new());
+        let slot = Arc::new(Slot::default());
         let putter = thread::spawn({
             let slot = Arc::clone(&slot);
             move || {
