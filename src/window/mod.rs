@@ -99,7 +99,8 @@ impl Viewer<'_> {
             self.accept(decoded)?;
         }
         let now = Instant::now();
-        if now >= self.status_due {
+        // Together with what is drawn anyway, so that both wake the loop once.
+        if now >= self.status_due.min(self.redraw_due) {
             self.ask_status(now);
         }
         self.surface.pump();
