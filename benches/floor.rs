@@ -13,7 +13,7 @@ use std::{env, fs, thread};
 use clap::Parser;
 use pi_stream::args::view::Options;
 use pi_stream::handoff::slot::Slot;
-use pi_stream::jpeg::Decoder;
+use pi_stream::jpeg::{Decoder, MAX_PIXELS};
 use pi_stream::net::listen;
 use pi_stream::picture::{Bitmap, Turn};
 use pi_stream::protocol::encrypted::handshake::Role;
@@ -38,7 +38,7 @@ struct Ready {
 impl Ready {
     fn read(file: &str) -> Ready {
         let bytes = fs::read(file).expect("the file of JPEGs");
-        let mut decoder = Decoder::new(NonZeroUsize::MIN);
+        let mut decoder = Decoder::new(NonZeroUsize::MIN, MAX_PIXELS);
         let (mut rest, mut whole, mut rows) = (&bytes[..], Bitmap::default(), HashMap::new());
         while let Some((length, behind)) = rest.split_first_chunk() {
             let (jpeg, behind) = behind.split_at(u32::from_le_bytes(*length) as usize);
@@ -82,7 +82,7 @@ fn main() {
     let acceptors = listen::listen(options.bind.expect("given"), Role::Receives).expect("a port");
     let stop = Arc::clone(&program.stop);
     let cameras = Arc::new(Cameras::new(Config::default(), None, stop, |_| ()));
-    let (snapshots, tell) = (options.recording.snapshots(), Arc::new(|_| ()));
+    let (snapshots, tell) = (options.recording.snapshots(), Arc::new(|_, _| ()));
     let sinks = Sinks::start(None, snapshots, None, Turn::NONE, tell).expect("threads");
     let pictures = Arc::new(Slot::default());
     thread::spawn({

@@ -159,7 +159,7 @@ fn encoded(size: (usize, usize)) -> Vec<u8> {
 #[divan::bench(args = cases())]
 fn decode_and_pack(bencher: Bencher<'_, '_>, case: Case) {
     let jpeg = encoded(case.size);
-    let mut decoder = Decoder::new(threads(case.threads));
+    let mut decoder = Decoder::new(threads(case.threads), jpeg::MAX_PIXELS);
     let mut bitmap = Bitmap::default();
     bencher.counter(ItemsCount::new(1_u32)).bench_local(|| {
         decoder
@@ -173,7 +173,7 @@ fn inspect(bencher: Bencher<'_, '_>, size: &str) {
     let (width, height) = size.split_once('x').expect("a size");
     let number = |text: &str| text.parse().expect("a number");
     let jpeg = encoded((number(width), number(height)));
-    bencher.bench_local(|| jpeg::inspect(&jpeg).expect("a JPEG of our own"));
+    bencher.bench_local(|| jpeg::inspect(&jpeg, jpeg::MAX_PIXELS).expect("a JPEG of our own"));
 }
 
 #[divan::bench(args = cases())]

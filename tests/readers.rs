@@ -446,13 +446,13 @@ fn walk(jpeg: &[u8]) {
     if let Some(length) = markers::whole_length(jpeg) {
         assert!(length <= jpeg.len());
     }
-    let Ok(header) = jpeg::inspect(jpeg) else {
+    let Ok(header) = jpeg::inspect(jpeg, jpeg::MAX_PIXELS) else {
         return;
     };
     assert!(u64::from(header.width) * u64::from(header.height) <= jpeg::MAX_PIXELS);
     // What is kept of a frame is written with a note of how it is turned.
     let turned = orientation::turned(jpeg, Turn::from_flips(1, true, false));
-    assert_eq!(jpeg::inspect(&turned).ok(), Some(header));
+    assert_eq!(jpeg::inspect(&turned, jpeg::MAX_PIXELS).ok(), Some(header));
 }
 
 #[cfg(feature = "view")]
@@ -516,11 +516,12 @@ fn whatever_is_decoded_takes_the_memory_of_its_picture_and_no_more() {
             _ => dice.below(pictures.len() - 1),
         };
         let mut jpeg = pictures[which].clone();
-        let (mut decoder, mut bitmap) = (Decoder::new(threads), Bitmap::default());
+        let (mut decoder, mut bitmap) =
+            (Decoder::new(threads, jpeg::MAX_PIXELS), Bitmap::default());
         decoder.decode(&jpeg, &mut bitmap).unwrap();
         LARGEST.set(0);
         dice.mutate(&mut jpeg);
-        let header = jpeg::inspect(&jpeg);
+        let header = jpeg::inspect(&jpeg, jpeg::MAX_PIXELS);
         let _ = decoder.decode(&jpeg, &mut bitmap);
         // Coefficients of a progressive picture are the most: two bytes each, of whole units.
         let up = |side: u32| side.next_multiple_of(64) as usize;

@@ -35,25 +35,17 @@ const SIDE: RangeInclusive<u32> = 1..=MAX_SIDE;
 #[command(name = "pi-send", version, max_term_width = 100, after_help = EXAMPLES)]
 #[command(next_help_heading = "Connection")]
 pub struct Options {
-    // No doc comment: the documentation would take the brackets for a link.
-    #[arg(
-        long,
-        alias = "connect",
-        value_name = "HOST[:PORT]",
-        help = "Where view-recv listens: a name, an IPv4 address or [IPv6], with :PORT where it is not 8000; repeatable, for several receivers; auto: the only one that is announced on the local network [default with --key: all there that have the same key]"
-    )]
+    /// Where view-recv listens: a name, an IPv4 address or [IPv6], with :PORT where it is not 8000; repeatable, for
+    /// several receivers; auto: the only one that is announced on the local network [default with --key: all there that
+    /// have the same key]
+    #[arg(long, alias = "connect", value_name = "HOST[:PORT]")]
+    #[allow(rustdoc::broken_intra_doc_links, reason = "an address, not a link")]
     pub host: Vec<String>,
 
-    // As above.
-    #[arg(
-        long,
-        value_name = "[ADDRESS]:PORT",
-        num_args = 0..=1,
-        default_missing_value = ":8000",
-        value_parser = bind,
-        conflicts_with = "host",
-        help = "Let viewers dial this side (view-recv --connect), 8 at a time, instead of dialling [default: every address, port 8000]"
-    )]
+    /// Let viewers dial this side (view-recv --connect), 8 at a time, instead of dialling [default: every address,
+    /// port 8000]
+    #[arg(long, value_name = "[ADDRESS]:PORT", num_args = 0..=1, default_missing_value = ":8000",
+          value_parser = bind, conflicts_with = "host")]
     pub listen: Option<Bind>,
 
     /// With --listen: accept viewers from these addresses only; repeatable [default: with a key any, without one those

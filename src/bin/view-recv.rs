@@ -29,7 +29,7 @@ use pi_stream::recv::event::Event;
 use pi_stream::recv::frame::Decoded;
 use pi_stream::recv::session::IdleTimeout;
 use pi_stream::report::{ListFormat, Program, Severity, Statistics};
-use pi_stream::sinks::{self, Sinks};
+use pi_stream::sinks::Sinks;
 use pi_stream::window;
 use pi_stream::window::model::{self, Model};
 
@@ -84,7 +84,7 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
         move |severity, line: String, is_for_window| {
             console.say(severity, &line);
             if let Some(model) = model.get().filter(|_| is_for_window) {
-                model.notify(line, severity == Severity::Error);
+                model.notify(severity, line);
             }
         }
     };
@@ -219,13 +219,8 @@ fn make_sinks(
     program: &mut Program,
     report: impl Fn(Severity, String, bool) + Send + Sync + 'static,
 ) -> anyhow::Result<Sinks> {
-    let tell = Arc::new(move |event: sinks::Event| {
-        let severity = match event {
-            sinks::Event::Error(_) => Severity::Error,
-            _ => Severity::Info,
-        };
-        let is_routine = matches!(event, sinks::Event::Routine(_));
-        report(severity, event.line().to_owned(), !is_routine);
+    let tell = Arc::new(move |severity, line| {
+        report(severity, line, severity != Severity::Routine);
     });
     let recording = &options.recording;
     let pipe = recording.output.as_ref().map(|_| {

@@ -241,6 +241,7 @@ impl Session {
             Content::Pixels(Box::new(Lent {
                 buffer: Some(buffer),
                 blank,
+                stride: self.agreed.stride,
                 home: self.home.clone(),
             }))
         } else {

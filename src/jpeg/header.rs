@@ -91,13 +91,8 @@ impl Header {
 
 /// Reads a JPEG's header and refuses what [`super::Decoder`] would refuse for it: what is no JPEG, what
 /// is coded in a way that no camera uses (arithmetic, lossless, CMYK, more than 8 bits), what is larger
-/// than [`MAX_PIXELS`], and what is far too short for its size. Looks at the header only.
-pub fn inspect(jpeg: &[u8]) -> Result<Header, DecodeError> {
-    inspect_within(jpeg, MAX_PIXELS)
-}
-
-/// [`inspect`] with another limit on the number of pixels.
-pub(crate) fn inspect_within(jpeg: &[u8], max_pixels: u64) -> Result<Header, DecodeError> {
+/// than `max_pixels`, and what is far too short for its size. Looks at the header only.
+pub fn inspect(jpeg: &[u8], max_pixels: u64) -> Result<Header, DecodeError> {
     read_header(&mut Walk::default(), jpeg, max_pixels, |_| ()).map(|(header, _)| header)
 }
 

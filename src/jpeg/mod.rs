@@ -36,8 +36,8 @@ pub use decode::{Decoder, silence_caught_panics};
 #[cfg(feature = "send")]
 pub use encode::Encoder;
 pub use error::{DecodeError, EncodeError};
+pub(crate) use header::MAX_PIXELS_IN_SCANS;
 pub use header::{Header, MAX_PIXELS, MAX_SCANS, inspect};
-pub(crate) use header::{MAX_PIXELS_IN_SCANS, inspect_within};
 #[cfg(feature = "send")]
 pub use turner::Turner;
 

@@ -31,7 +31,7 @@ pub fn turned(jpeg: &[u8], turn: Turn) -> Vec<u8> {
     if !jpeg.starts_with(&[0xFF, markers::SOI]) {
         return jpeg.to_vec();
     }
-    let value = orientation(turn);
+    let value = turn.exif().into();
     let old = markers::header_segments(jpeg).find(is_exif);
     let tiff = old
         .and_then(|segment| with_orientation(&segment.body[EXIF.len()..], value))
@@ -51,12 +51,6 @@ pub fn turned(jpeg: &[u8], turn: Turn) -> Vec<u8> {
         &jpeg[place.end..],
     ]
     .concat()
-}
-
-/// The number that Exif has for a turn: the eight ways to lay a rectangle down, 1 to 8.
-fn orientation(turn: Turn) -> u16 {
-    let numbers = [[1, 6, 3, 8], [2, 7, 4, 5]];
-    numbers[usize::from(turn.mirror)][usize::from(turn.quarters % 4)]
 }
 
 fn is_exif(segment: &Segment<'_>) -> bool {

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 
 use turbojpeg::Subsamp;
 
-use super::header::{MAX_PIXELS_IN_SCANS, inspect};
+use super::header::{MAX_PIXELS, MAX_PIXELS_IN_SCANS, inspect};
 use super::markers;
 use super::turbo::{Settings, Source, Turbo};
 use super::{DecodeError, Decoder, EncodeError, Encoder, STRIP_PIXELS};
@@ -27,7 +27,7 @@ impl Turner {
     pub fn new(threads: NonZeroUsize) -> Self {
         Turner {
             turbo: Turbo::default(),
-            decoder: Decoder::new(threads),
+            decoder: Decoder::new(threads, MAX_PIXELS),
             encoder: Encoder::new(threads),
             bitmap: Bitmap::default(),
         }
@@ -45,7 +45,7 @@ impl Turner {
         quality: u8,
         turned: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        let header = inspect(jpeg)?;
+        let header = inspect(jpeg, MAX_PIXELS)?;
         let pixels = u64::from(header.width) * u64::from(header.height);
         // A lossless turn holds all coefficients, as the decoder does for a JPEG of several scans.
         if pixels <= MAX_PIXELS_IN_SCANS {

@@ -103,6 +103,22 @@ impl Picture<'_> {
         }
     }
 
+    /// It with the planes that lie in `data`, one behind the other without gaps, the first one's rows `stride` bytes
+    /// apart; `None` where they do not fit.
+    pub(crate) fn placed<'a>(&self, data: &'a [u8], stride: usize) -> Option<Picture<'a>> {
+        let mut picture = Picture::blank(self.format, self.width, self.height);
+        (picture.range, picture.matrix) = (self.range, self.matrix);
+        let places = self.format.offsets(stride, self.height as usize);
+        let planes = picture.planes.iter_mut().zip(self.plane_sizes());
+        for ((plane, size), (start, stride)) in planes.zip(places) {
+            if let Some(length) = size.span(stride) {
+                let data = data.get(start..start + length)?;
+                *plane = Plane { data, stride };
+            }
+        }
+        Some(picture)
+    }
+
     pub(crate) fn plane_sizes(&self) -> [PlaneSize; 3] {
         let (width, height) = (self.width as usize, self.height as usize);
         self.format.planes(width, height)
@@ -137,4 +153,45 @@ pub struct Captured {
     pub turn: Turn,
     /// The picture.
     pub content: Content,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of each plane that there is, where its first row starts, how many bytes it has, and its stride.
+    fn places(format: PixelFormat, size: (u32, u32), stride: usize) -> Vec<[usize; 3]> {
+        let bytes = vec![0; 1 << 20];
+        let placed = Picture::blank(format, size.0, size.1).placed(&bytes, stride);
+        let planes = placed.unwrap().planes.into_iter();
+        let start = |plane: &Plane<'_>| plane.data.as_ptr() as usize - bytes.as_ptr() as usize;
+        planes
+            .filter(|plane| !plane.data.is_empty())
+            .map(|plane| [start(&plane), plane.data.len(), plane.stride])
+            .collect()
+    }
+
+    #[test]
+    fn planes_follow_each_other_with_the_cameras_stride_and_the_last_row_ends_with_its_pixels() {
+        // The Pi pads 1000 pixels to 1024.
+        let luma = [0, 1024 * 499 + 1000, 1024];
+        let chroma = |start| [start, 512 * 249 + 500, 512];
+        assert_eq!(
+            places(PixelFormat::I420, (1000, 500), 1024),
+            [luma, chroma(512_000), chroma(640_000)]
+        );
+        let nv12 = places(PixelFormat::Nv12, (640, 481), 640);
+        assert_eq!(nv12[1][0], 640 * 481);
+        let yuyv = places(PixelFormat::Yuyv, (640, 480), 1280);
+        assert_eq!(yuyv, [[0, 1280 * 480, 1280]]);
+        let rgb = places(PixelFormat::Rgb, (31, 2), 96);
+        assert_eq!(rgb, [[0, 96 + 93, 96]]);
+    }
+
+    #[test]
+    fn a_picture_is_nowhere_where_it_does_not_fit() {
+        let gray = Picture::blank(PixelFormat::Gray, 2, 2);
+        assert!(gray.placed(&[0; 5], 3).is_some());
+        assert!(gray.placed(&[0; 4], 3).is_none());
+    }
 }

@@ -1,6 +1,6 @@
 //! Pictures in memory of our own: what the test picture draws into, what a stream of raw pictures is read into.
 
-use super::{Picture, Pixels, Plane, Pooled};
+use super::{Picture, Pixels, Pooled};
 
 /// A picture in a buffer that goes back to its pool, its planes one behind the other without gaps.
 #[derive(Debug)]
@@ -18,17 +18,9 @@ impl OwnedPicture {
 
 impl Pixels for OwnedPicture {
     fn picture(&self) -> Picture<'_> {
-        let mut rest = &self.bytes[..];
-        let planes = self.blank.plane_sizes().map(|size| {
-            let (data, behind) = rest.split_at(size.row_bytes * size.rows);
-            let stride = size.row_bytes;
-            rest = behind;
-            Plane { data, stride }
-        });
-        Picture {
-            planes,
-            ..self.blank
-        }
+        let [first, ..] = self.blank.plane_sizes();
+        let placed = self.blank.placed(&self.bytes, first.row_bytes);
+        placed.expect("there are as many bytes as its planes have")
     }
 }
 

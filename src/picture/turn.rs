@@ -10,6 +10,9 @@ pub struct Turn {
     pub mirror: bool,
 }
 
+/// Exif's numbers of the eight: of 0 to 3 quarters, then the same of a mirrored picture.
+const EXIF: [[u8; 4]; 2] = [[1, 6, 3, 8], [2, 7, 4, 5]];
+
 impl Turn {
     /// As it is.
     pub const NONE: Turn = Turn::new(0, false);
@@ -46,6 +49,16 @@ impl Turn {
         }
     }
 
+    /// All eight.
+    pub fn all() -> impl Iterator<Item = Turn> {
+        (0..8).map(|i| Turn::new(i, i >= 4))
+    }
+
+    /// The number of the Exif orientation that asks for it.
+    pub(crate) fn exif(self) -> u8 {
+        EXIF[usize::from(self.mirror)][usize::from(self.quarters % 4)]
+    }
+
     /// Whether width and height change places.
     pub fn swaps_sides(self) -> bool {
         self.quarters % 2 == 1
@@ -75,17 +88,10 @@ mod tests {
         at
     }
 
-    fn all() -> impl Iterator<Item = Turn> {
-        (0..8).map(|i| Turn {
-            quarters: i % 4,
-            mirror: i >= 4,
-        })
-    }
-
     #[test]
     fn turns_compose_as_pixels_move() {
-        for first in all() {
-            for next in all() {
+        for first in Turn::all() {
+            for next in Turn::all() {
                 let (w, h) = first.size(5, 3);
                 let step = place(first, 1, 2, 5, 3);
                 let expected = place(next, step.0, step.1, w, h);

@@ -19,7 +19,7 @@ const BITMAPS: usize = 3;
 pub fn run(cameras: &Cameras, pictures: Option<&Slot<Decoded>>, make: fn() -> Bitmap) {
     let threads = pictures.and_then(|_| thread::available_parallelism().ok());
     let threads = threads.unwrap_or(NonZeroUsize::MIN);
-    let mut decoder = Decoder::within(threads, cameras.config.max_pixels);
+    let mut decoder = Decoder::new(threads, cameras.config.max_pixels);
     run_with(cameras, pictures, make, |jpeg, bitmap| {
         decoder.decode(jpeg, bitmap).is_ok()
     });

@@ -227,7 +227,7 @@ impl Reader<'_> {
     /// Decodes a first frame of so many pixels, when it is its turn, to see whether it is a picture.
     fn try_out(&self, permit: &Permit, first: &[u8], pixels: u64) -> Result<(), DecodeError> {
         let _turn = permit.turn(pixels);
-        let mut decoder = Decoder::within(NonZeroUsize::MIN, self.cameras.config.max_pixels);
+        let mut decoder = Decoder::new(NonZeroUsize::MIN, self.cameras.config.max_pixels);
         decoder.decode(first, &mut Bitmap::default())
     }
 
@@ -235,7 +235,7 @@ impl Reader<'_> {
     /// is none.
     fn begin(&self, permit: &Permit, first: Pooled<Vec<u8>>) -> Result<Begun, Option<Event>> {
         let refused = |error: DecodeError| Some(self.refused(&no_picture(&error)));
-        let header = jpeg::inspect_within(&first, self.cameras.config.max_pixels);
+        let header = jpeg::inspect(&first, self.cameras.config.max_pixels);
         let header = header.map_err(refused)?;
         let pixels = u64::from(header.width) * u64::from(header.height);
         let stamp = Stamp::find(&first);
@@ -329,7 +329,7 @@ impl Reader<'_> {
         clocks: &mut Clocks,
     ) -> bool {
         let (cameras, arrived) = (self.cameras, Instant::now());
-        let header = jpeg::inspect_within(&jpeg, cameras.config.max_pixels);
+        let header = jpeg::inspect(&jpeg, cameras.config.max_pixels);
         let size = header.as_ref().map(|header| (header.width, header.height));
         let (width, height) = size.unwrap_or_default();
         let frame = Arc::new(Received {

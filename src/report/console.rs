@@ -174,7 +174,7 @@ impl Console {
         let line = format!("{}: {}\n", self.program, printable(text));
         if self.is_journal {
             // What journald takes for the line's priority, and does not show.
-            format!("<{}>{line}", severity as u8)
+            format!("<{}>{line}", severity.min(Severity::Info) as u8)
         } else {
             line
         }

@@ -48,4 +48,6 @@ pub enum Severity {
     Warning = 4,
     /// The course of things.
     Info = 6,
+    /// The same, again and again while all is well: for the log, not for the window.
+    Routine,
 }

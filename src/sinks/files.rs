@@ -71,19 +71,11 @@ pub(crate) fn create(
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// The user's folder for pictures, as the platform has it; the home directory where there is none.
-pub(crate) fn pictures_dir() -> PathBuf {
-    dirs::picture_dir().unwrap_or_else(home)
-}
-
-/// The user's folder for videos, likewise.
-pub(crate) fn videos_dir() -> PathBuf {
-    dirs::video_dir().unwrap_or_else(home)
-}
-
-fn home() -> PathBuf {
-    // A service without a home writes where it was started.
-    dirs::home_dir().unwrap_or_else(|| PathBuf::from("."))
+/// The user's folder for pictures or videos, as the platform has it; the home directory where there is none. A service
+/// without a home writes where it was started.
+pub(crate) fn folder(of_platform: Option<PathBuf>) -> PathBuf {
+    let folder = of_platform.or_else(dirs::home_dir);
+    folder.unwrap_or_else(|| PathBuf::from("."))
 }
 
 /// The directory that a path lies in; `.` for a bare name.

@@ -26,6 +26,7 @@ use crate::picture::Turn;
 use crate::protocol::stamp::Name;
 use crate::recv::camera::Recorded;
 use crate::recv::frame::Received;
+use crate::report::Severity;
 use crate::sinks::output::Output;
 use crate::sinks::record::config::Config;
 use crate::sinks::record::{Recorder, Recordings};
@@ -37,28 +38,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How often a sink that is too slow for its frames says so at most.
 const SLOW_EVERY: Duration = Duration::from_secs(10);
 
-/// What a sink has to report, in a line for a person.
-#[derive(Debug)]
-pub enum Event {
-    /// Comes again and again while all is well: for the log, not for the window.
-    Routine(String),
-    /// The course of things.
-    Info(String),
-    /// Something is not as it should be.
-    Error(String),
-}
-
-impl Event {
-    /// The line.
-    pub fn line(&self) -> &str {
-        match self {
-            Event::Routine(line) | Event::Info(line) | Event::Error(line) => line,
-        }
-    }
-}
-
-/// What sinks report to. Called on their threads, and on the one that puts.
-pub type Tell = Arc<dyn Fn(Event) + Send + Sync>;
+/// What sinks report to, in a line for a person. Called on their threads, and on the one that puts.
+pub type Tell = Arc<dyn Fn(Severity, String) + Send + Sync>;
 
 /// All sinks.
 pub struct Sinks {

@@ -8,11 +8,12 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Event, SLOW_EVERY, Tell};
+use super::{SLOW_EVERY, Tell};
 use crate::handoff::queue::FRAMES;
 use crate::handoff::stop::{Reason, Stop};
 use crate::handoff::worker::Worker;
 use crate::recv::frame::Received;
+use crate::report::Severity;
 use crate::report::limit::RateLimit;
 
 /// The thread that writes frames to a pipe.
@@ -32,14 +33,15 @@ pub(super) fn start(
                 Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return stop.ask(Reason::Done),
                 Err(e) => {
                     let line = format!("--output - ended: standard output: {e}");
-                    return tell(Event::Error(line));
+                    return tell(Severity::Error, line);
                 }
             }
             if let Some(dropped) = slow.report(queue.dropped(), Instant::now()) {
-                tell(Event::Error(format!(
+                let line = format!(
                     "standard output is read too slowly: {dropped} frames were left out of --output -; \
                      a smaller picture or fewer frames a second help"
-                )));
+                );
+                tell(Severity::Error, line);
             }
         }
     })
@@ -63,9 +65,9 @@ mod tests {
     fn start(
         pipe: impl Write + Send + 'static,
         stop: &Arc<Stop>,
-    ) -> (Output, mpsc::Receiver<Event>) {
+    ) -> (Output, mpsc::Receiver<(Severity, String)>) {
         let (tell, told) = mpsc::channel();
-        let tell = Arc::new(move |event| drop(tell.send(event)));
+        let tell = Arc::new(move |severity, line| drop(tell.send((severity, line))));
         (super::start(pipe, Arc::clone(stop), tell).unwrap(), told)
     }
 
@@ -114,7 +116,7 @@ mod tests {
         let stop = Arc::default();
         let (output, told) = start(Broken, &stop);
         put(&output, &Frame::default().build());
-        assert!(told.recv().unwrap().line().contains("--output - ended"));
+        assert!(told.recv().unwrap().1.contains("--output - ended"));
         output.finish(soon());
         assert_eq!(stop.reason(), None);
     }

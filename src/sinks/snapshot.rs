@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::{Event, SLOW_EVERY, Tell, files};
+use super::{SLOW_EVERY, Tell, files};
 use crate::handoff::lock::lock;
 use crate::handoff::queue::{Limits, Queue};
 use crate::handoff::worker::Worker;
@@ -19,6 +19,7 @@ use crate::jpeg::orientation;
 use crate::picture::Turn;
 use crate::protocol::stamp;
 use crate::recv::frame::Received;
+use crate::report::Severity;
 use crate::report::limit::RateLimit;
 
 /// Few snapshots wait at a time: each is a wish of a person or of a clock.
@@ -78,7 +79,7 @@ impl Snapshots {
     /// Keeps this frame; never blocks.
     pub fn snapshot(&self, frame: &Arc<Received>, turn: Turn) {
         if !self.keep(frame, turn, true) {
-            (self.tell)(Event::Error(SLOW.into()));
+            (self.tell)(Severity::Error, SLOW.into());
         }
     }
 
@@ -104,8 +105,8 @@ fn write_all(config: &Config, queue: &Queue<Job>, tell: &Tell) {
         });
         let mut why = SLOW.to_owned();
         match saved {
-            Ok(path) if job.asked => tell(Event::Info(format!("saved {}", path.display()))),
-            Err(error) if job.asked => tell(Event::Error(error)),
+            Ok(path) if job.asked => tell(Severity::Info, format!("saved {}", path.display())),
+            Err(error) if job.asked => tell(Severity::Error, error),
             Ok(_) => {}
             Err(error) => {
                 failed += 1;
@@ -116,9 +117,9 @@ fn write_all(config: &Config, queue: &Queue<Job>, tell: &Tell) {
         let missed = config.every.map_or(0, |_| failed + queue.dropped());
         if let Some(missed) = told.report(missed, job.frame.arrived) {
             let seconds = SLOW_EVERY.as_secs();
-            tell(Event::Error(format!(
-                "time lapse: {missed} missed (told at most every {seconds} s): {why}"
-            )));
+            let often = format!("(told at most every {seconds} s)");
+            let line = format!("time lapse: {missed} missed {often}: {why}");
+            tell(Severity::Error, line);
         }
     }
 }
@@ -196,8 +197,7 @@ mod tests {
         fs::write(&file, "").unwrap();
         let (snapshots, told) = start(config(&file.join("dir"), None));
         snapshots.snapshot(&Frame::default().build(), Turn::NONE);
-        let told = told.recv().unwrap();
-        let line = told.line();
+        let (_, line) = told.recv().unwrap();
         assert!(line.contains("--snapshot-dir"), "{line}");
     }
 
@@ -222,9 +222,9 @@ mod tests {
         }
     }
 
-    fn start(config: Config) -> (Snapshots, mpsc::Receiver<Event>) {
+    fn start(config: Config) -> (Snapshots, mpsc::Receiver<(Severity, String)>) {
         let (tell, told) = mpsc::channel();
-        let tell = Arc::new(move |event| drop(tell.send(event)));
+        let tell = Arc::new(move |severity, line| drop(tell.send((severity, line))));
         (Snapshots::start(config, tell).unwrap(), told)
     }
 
@@ -247,7 +247,7 @@ mod tests {
         let [saved] = &told.iter().collect::<Vec<_>>()[..] else {
             panic!("not one saved");
         };
-        let path = saved.line().strip_prefix("saved ").unwrap();
+        let path = saved.1.strip_prefix("saved ").unwrap();
         assert!(Path::new(path).is_file());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
     }
@@ -259,11 +259,11 @@ mod tests {
         let held = Mutex::new(held);
         let (tell, told) = mpsc::channel();
         // The thread stands in its first report, as it would in a write.
-        let tell = move |event: Event| {
-            if event.line().starts_with("saved") {
+        let tell = move |severity, line: String| {
+            if line.starts_with("saved") {
                 let _ = held.lock().unwrap().recv();
             }
-            drop(tell.send(event));
+            drop(tell.send((severity, line)));
         };
         let snapshots = Snapshots::start(config(dir.path(), None), Arc::new(tell)).unwrap();
         let frame = Frame::default().build();
@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(told.len(), asked);
         let full = told
             .iter()
-            .filter(|event| matches!(event, Event::Error(_)))
+            .filter(|event| event.0 == Severity::Error)
             .count();
         // One may have been taken already.
         assert!((9..=10).contains(&full), "{full}");
@@ -301,7 +301,7 @@ mod tests {
         let counts: Vec<u32> = told
             .iter()
             .map(|event| {
-                let missed = event.line().strip_prefix("time lapse: ").unwrap();
+                let missed = event.1.strip_prefix("time lapse: ").unwrap();
                 missed.split(' ').next().unwrap().parse().unwrap()
             })
             .collect();

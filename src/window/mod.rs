@@ -39,6 +39,7 @@ use crate::handoff::slot::Wake;
 use crate::handoff::stop::Reason;
 use crate::picture::Turn;
 use crate::recv::frame::Decoded;
+use crate::report::Severity;
 
 /// How often the window's events are heard where nothing wakes the loop for them.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
@@ -186,13 +187,15 @@ impl Viewer<'_> {
                     .sinks
                     .snapshots
                     .snapshot(picture.frame.received(), scene.turn),
-                None => self.model.notify("No picture to save yet.".into(), true),
+                None => self
+                    .model
+                    .notify(Severity::Error, "No picture to save yet.".into()),
             },
             Key::V => self.model.toggle_recording(),
             Key::F => {
                 if !self.surface.toggle_full_screen() {
                     let way = "No full screen here: the window's own button makes it large.";
-                    self.model.notify(way.into(), true);
+                    self.model.notify(Severity::Error, way.into());
                 }
             }
             Key::Enter | Key::NumPadEnter => return self.connect(0),

@@ -19,6 +19,7 @@ use crate::recv::cameras::Cameras;
 use crate::recv::dialling::{self, Dialling};
 use crate::recv::frame::Decoded;
 use crate::recv::session::Session;
+use crate::report::Severity;
 use crate::sinks::Sinks;
 
 /// How often the rates are measured.
@@ -47,11 +48,7 @@ pub(crate) enum State {
 }
 
 /// A line that is shown for a while.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Notification {
-    pub(crate) text: String,
-    pub(crate) is_error: bool,
-}
+pub(crate) type Notification = (Severity, String);
 
 /// What the window's words are made of. What is not known is `None`, and shown as such.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -116,9 +113,9 @@ impl Model {
     }
 
     /// Shows a line in the window for a while, instead of the one before.
-    pub fn notify(&self, text: String, is_error: bool) {
+    pub fn notify(&self, severity: Severity, line: String) {
         let until = Instant::now() + NOTIFICATION_FOR;
-        *lock(&self.notification) = Some((until, Notification { text, is_error }));
+        *lock(&self.notification) = Some((until, (severity, line)));
         self.pictures.nudge();
     }
 
@@ -149,7 +146,7 @@ impl Model {
             None => Ok(()),
         });
         if let Err(error) = done {
-            self.notify(format!("Cannot look for cameras: {error}"), true);
+            self.notify(Severity::Error, format!("Cannot look for cameras: {error}"));
         }
     }
 
@@ -194,7 +191,7 @@ impl Model {
         let (camera, _) = self.cameras.first();
         let name = camera.counts().name().cloned();
         if let Err(error) = self.sinks.toggle_recording(name.as_ref()) {
-            self.notify(error.to_string(), true);
+            self.notify(Severity::Error, error.to_string());
         }
     }
 }

@@ -9,7 +9,7 @@ use embedded_graphics::primitives::Rectangle;
 
 use super::bitmap;
 use super::geometry::within;
-use super::model::{Notification, State, Status};
+use super::model::{State, Status};
 use super::paint::panels::Panels;
 use super::paint::transform::{Scaler, turn};
 use super::paint::{Canvas, words};
@@ -138,8 +138,8 @@ impl Scene {
     fn draw_words(&mut self, canvas: &mut Canvas<'_>, density: u32, now: Instant) {
         let window = canvas.area().size;
         let mut panels = Panels::new(canvas, density);
-        if let Some(Notification { text, is_error }) = &self.status.notification {
-            let line = words::notification(text, *is_error);
+        if let Some((severity, line)) = &self.status.notification {
+            let line = words::notification(*severity, line);
             panels.put(AnchorPoint::BottomCenter, &[line]);
         }
         if self.frozen {

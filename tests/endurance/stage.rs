@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use pi_stream::jpeg::Decoder;
+use pi_stream::jpeg::{self, Decoder};
 use pi_stream::picture::Bitmap;
 use pi_stream::protocol::stamp::Stamp;
 use pi_stream::source::stream::Reader;
@@ -95,7 +95,7 @@ impl Viewer {
 
 /// Cuts view-recv's output into frames.
 fn watch(output: impl Read, mut tell: impl FnMut(Seen) -> bool) {
-    let mut decoder = Decoder::new(std::num::NonZeroUsize::MIN);
+    let mut decoder = Decoder::new(std::num::NonZeroUsize::MIN, jpeg::MAX_PIXELS);
     let (mut frame, mut bitmap) = (Vec::new(), Bitmap::default());
     let Ok(mut reader) = Reader::new(output) else {
         return;

@@ -250,7 +250,7 @@ impl RecordingArgs {
     pub fn snapshots(&self) -> snapshot::Config {
         let dir = self.snapshot_dir.clone();
         snapshot::Config {
-            dir: dir.unwrap_or_else(files::pictures_dir),
+            dir: dir.unwrap_or_else(|| files::folder(dirs::picture_dir())),
             every: self.snapshot_every,
         }
     }

@@ -133,7 +133,7 @@ fn nothing_is_recorded_unasked_and_snapshots_have_a_place() {
     let options = recording("");
     assert_eq!(options.recording(), None);
     assert!(options.output.is_none());
-    assert_eq!(options.snapshots().dir, files::pictures_dir());
+    assert_eq!(options.snapshots().dir, files::folder(dirs::picture_dir()));
     let options = recording("--snapshot-dir lapse --snapshot-every 0.5 --output -");
     let expected = snapshot::Config {
         dir: "lapse".into(),

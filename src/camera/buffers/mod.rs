@@ -14,7 +14,6 @@
 mod memory;
 
 use std::io;
-use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::Sender;
 
@@ -29,18 +28,14 @@ use self::memory::Mapping;
 use super::error::{CameraError, library};
 use super::negotiate::Agreed;
 use super::session::Event;
-use crate::picture::{Picture, Pixels, Plane};
+use crate::picture::{Picture, Pixels};
 
 /// A buffer that the CPU has: the camera does not write it.
 pub(super) struct Buffer {
     /// Of the request that it belongs to.
     pub(super) cookie: u64,
     memory: Mapping,
-    planes: [PlaneAt; 3],
 }
-
-/// Where a plane lies in its buffer (all rows, the last one only as far as its pixels go), and its stride.
-type PlaneAt = (Range<usize>, usize);
 
 /// A buffer that the camera has: it may be writing it. To be taken out once its request is complete.
 pub(super) struct Queued(pub(super) Buffer);
@@ -93,11 +88,12 @@ fn request(
 /// take the frame as one plane, as rpicam-apps gives it; the virtual one writes NV12 plane by plane.
 fn imported_planes(agreed: &Agreed) -> Vec<(u32, u32)> {
     let end = agreed.frame_size as u32;
-    let [_, (chroma, _), _] = planes_of(agreed);
-    match (agreed.is_virtual, chroma.start as u32) {
-        (true, chroma) => vec![(0, chroma), (chroma, end.saturating_sub(chroma))],
-        (false, _) => vec![(0, end)],
-    }
+    let Some(blank) = agreed.blank.filter(|_| agreed.is_virtual) else {
+        return vec![(0, end)];
+    };
+    let places = blank.format.offsets(agreed.stride, blank.height as usize);
+    let chroma = places[1].0 as u32;
+    vec![(0, chroma), (chroma, end.saturating_sub(chroma))]
 }
 
 /// Maps a buffer of libcamera's. All of its planes are taken to be in one piece of memory, as with every camera of a
@@ -111,42 +107,16 @@ fn allocated(frame: &FrameBuffer, cookie: u64, agreed: &Agreed) -> io::Result<Bu
     Buffer::map(cookie, memory::keep(first.fd())?, length, agreed)
 }
 
-/// Where the planes lie in a buffer: one after the other without gaps, so the stride alone tells. (V4L2 demands it,
-/// and some versions of libcamera get the planes' own offsets wrong.)
-fn planes_of(agreed: &Agreed) -> [PlaneAt; 3] {
-    let Some(blank) = agreed.blank else {
-        return Default::default();
-    };
-    let sizes = blank.plane_sizes();
-    let places = blank.format.offsets(agreed.stride, blank.height as usize);
-    std::array::from_fn(|i| {
-        let (start, stride) = places[i];
-        let length = sizes[i].span(stride).unwrap_or(0);
-        (start..start + length, stride)
-    })
-}
-
 impl Buffer {
     /// Maps the first `length` bytes; an error where the picture does not fit into them.
     fn map(cookie: u64, fd: OwnedFd, length: usize, agreed: &Agreed) -> io::Result<Buffer> {
         let memory = Mapping::new(fd, length)?;
-        let planes = planes_of(agreed);
-        if planes.iter().any(|(bytes, _)| bytes.end > length) {
-            return Err(io::Error::other("the picture does not fit into its buffer"));
+        let buffer = Buffer { cookie, memory };
+        let fits = |blank: &Picture<'_>| blank.placed(buffer.bytes(), agreed.stride).is_some();
+        match agreed.blank.as_ref().is_none_or(fits) {
+            true => Ok(buffer),
+            false => Err(io::Error::other("the picture does not fit into its buffer")),
         }
-        Ok(Buffer {
-            cookie,
-            memory,
-            planes,
-        })
-    }
-
-    fn planes(&self) -> [Plane<'_>; 3] {
-        let bytes = self.bytes();
-        self.planes.clone().map(|(place, stride)| Plane {
-            data: &bytes[place],
-            stride,
-        })
     }
 
     fn bytes(&self) -> &[u8] {
@@ -192,16 +162,17 @@ pub(super) struct Lent {
     pub(super) buffer: Option<Buffer>,
     /// The picture without its planes.
     pub(super) blank: Picture<'static>,
+    /// Bytes from row to row of the first plane. The others follow without gaps. (V4L2 demands it, and some versions
+    /// of libcamera get the planes' own offsets wrong.)
+    pub(super) stride: usize,
     pub(super) home: Sender<Event>,
 }
 
 impl Pixels for Lent {
     fn picture(&self) -> Picture<'_> {
-        let planes = self.buffer.as_ref().map(Buffer::planes);
-        Picture {
-            planes: planes.unwrap_or_default(),
-            ..self.blank
-        }
+        let bytes = self.buffer.as_ref().map_or(&[][..], Buffer::bytes);
+        let placed = self.blank.placed(bytes, self.stride);
+        placed.unwrap_or(self.blank)
     }
 }
 
@@ -211,50 +182,5 @@ impl Drop for Lent {
             // Nobody listens any more once the camera has ended: there is nothing to queue then either.
             let _ = self.home.send(Event::Home(buffer));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::picture::{PixelFormat, Turn};
-
-    fn planes(format: PixelFormat, width: u32, height: u32, stride: usize) -> [PlaneAt; 3] {
-        planes_of(&Agreed {
-            size: (width, height),
-            format: String::new(),
-            blank: Some(Picture::blank(format, width, height)),
-            stride,
-            frame_size: 0,
-            remaining_turn: Turn::NONE,
-            buffers: 0,
-            is_virtual: false,
-        })
-    }
-
-    #[test]
-    fn planes_follow_each_other_with_the_cameras_stride() {
-        let places = |format, width, height, stride| {
-            planes(format, width, height, stride).map(|(bytes, stride)| (bytes.start, stride))
-        };
-        // The Pi pads 1000 pixels to 1024.
-        let i420 = places(PixelFormat::I420, 1000, 500, 1024);
-        assert_eq!(i420, [(0, 1024), (512_000, 512), (640_000, 512)]);
-        let nv12 = places(PixelFormat::Nv12, 640, 481, 640);
-        assert_eq!(nv12[..2], [(0, 640), (640 * 481, 640)]);
-        let yuyv = places(PixelFormat::Yuyv, 640, 480, 1280);
-        assert_eq!(yuyv[0], (0, 1280));
-    }
-
-    #[test]
-    fn the_last_row_ends_with_its_pixels() {
-        let lengths = |format, width, height, stride| {
-            planes(format, width, height, stride).map(|(bytes, _)| bytes.len())
-        };
-        assert_eq!(
-            lengths(PixelFormat::I420, 1000, 500, 1024),
-            [1024 * 499 + 1000, 512 * 249 + 500, 512 * 249 + 500]
-        );
-        assert_eq!(lengths(PixelFormat::Rgb, 31, 2, 96), [96 + 93, 0, 0]);
     }
 }

@@ -223,44 +223,21 @@ fn asked_of_camera(turn: Turn, is_virtual: bool) -> Turn {
     if is_able { turn } else { Turn::NONE }
 }
 
-/// libcamera's names of our turns: by 0 to 3 quarters, then the same with a mirror before. libcamera turns first and
-/// mirrors then, which reverses its quarter turns.
-const ORIENTATIONS: [Orientation; 8] = [
-    Orientation::Rotate0,
-    Orientation::Rotate90,
-    Orientation::Rotate180,
-    Orientation::Rotate270,
-    Orientation::Rotate0Mirror,
-    Orientation::Rotate270Mirror,
-    Orientation::Rotate180Mirror,
-    Orientation::Rotate90Mirror,
-];
-
-/// libcamera's name of a turn.
+/// libcamera's name of a turn. It numbers them as Exif does, by what would undo them.
 fn orientation(turn: Turn) -> Orientation {
-    ORIENTATIONS[usize::from(turn.quarters % 4 + 4 * u8::from(turn.mirror))]
+    let number = u32::from(turn.inverse().exif());
+    Orientation::try_from(number).expect("it has all eight")
 }
 
 /// The turn that libcamera calls so.
-fn turned(orientation: Orientation) -> Turn {
-    let index = ORIENTATIONS.iter().position(|known| *known == orientation);
-    let index = index.expect("all eight are listed") as u8;
-    Turn {
-        quarters: index % 4,
-        mirror: index >= 4,
-    }
+fn turned(name: Orientation) -> Turn {
+    let found = Turn::all().find(|turn| orientation(*turn) == name);
+    found.expect("it has no other")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn turns() -> impl Iterator<Item = Turn> {
-        (0..8).map(|i| Turn {
-            quarters: i % 4,
-            mirror: i >= 4,
-        })
-    }
 
     #[test]
     fn libcamera_knows_every_format_by_the_same_code() {
@@ -273,7 +250,7 @@ mod tests {
 
     #[test]
     fn libcameras_orientations_and_our_turns_are_the_same_eight() {
-        for turn in turns() {
+        for turn in Turn::all() {
             assert_eq!(turned(orientation(turn)), turn);
         }
         let flips = |h, v| orientation(Turn::from_flips(0, h, v));
@@ -284,9 +261,9 @@ mod tests {
 
     #[test]
     fn what_the_camera_refuses_is_left_to_software() {
-        for wanted in turns() {
+        for wanted in Turn::all() {
             // Whatever the camera did, with what is left it comes to what was wanted.
-            for done in turns() {
+            for done in Turn::all() {
                 assert_eq!(done.then(done.inverse().then(wanted)), wanted);
             }
             assert!(!asked_of_camera(wanted, false).swaps_sides());

@@ -58,7 +58,7 @@ pub struct Decoder {
 struct Buffers {
     /// The strip as a JPEG of its own.
     jpeg: Vec<u8>,
-    /// What `image` makes of it, three bytes a pixel or one.
+    /// What `image` makes of it, three bytes a pixel or one, and a byte more: see [`pack::rgb`].
     samples: Vec<u8>,
 }
 
@@ -70,13 +70,8 @@ struct Cut {
 }
 
 impl Decoder {
-    /// A decoder that uses up to `threads` threads, the caller's included.
-    pub fn new(threads: NonZeroUsize) -> Self {
-        Decoder::within(threads, MAX_PIXELS)
-    }
-
-    /// A decoder with another limit on the number of pixels.
-    pub(crate) fn within(threads: NonZeroUsize, max_pixels: u64) -> Self {
+    /// A decoder of pictures of up to `max_pixels` that uses up to `threads` threads, the caller's included.
+    pub fn new(threads: NonZeroUsize, max_pixels: u64) -> Self {
         let strips = threads.get().min(MAX_STRIPS);
         Decoder {
             workers: WorkerPool::new(threads),
@@ -125,7 +120,10 @@ pub(crate) fn decode_rgb(jpeg: &[u8]) -> Result<RgbImage, DecodeError> {
     layout.read(jpeg, MAX_PIXELS)?;
     let Header { width, height, .. } = layout.header;
     let rows = 0..layout.header.unit_rows();
-    if buffers.decode(jpeg, &layout, &rows)? == ColorType::L8 {
+    let colors = buffers.decode(jpeg, &layout, &rows)?;
+    // The byte more, which `pack` alone reads.
+    buffers.samples.pop();
+    if colors == ColorType::L8 {
         let triple = |luma: &u8| [*luma; 3];
         buffers.samples = buffers.samples.iter().flat_map(triple).collect();
     }
@@ -214,8 +212,9 @@ impl Buffers {
                 (true, _) => return Err(DecodeError::Unsupported("colours with transparency")),
                 (false, _) => return Err(DecodeError::Damaged(NOT_ITS_SIZE)),
             }
-            bitmap::resize(&mut self.samples, decoder.total_bytes() as usize);
-            decoder.read_image(&mut self.samples)?;
+            let bytes = decoder.total_bytes() as usize;
+            bitmap::resize(&mut self.samples, bytes + 1);
+            decoder.read_image(&mut self.samples[..bytes])?;
             Ok(colors)
         };
         TRYING.set(true);

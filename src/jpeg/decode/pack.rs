@@ -3,7 +3,7 @@
 //! One load, one byte swap and one store a pixel: at 1080p 0.6 ms, and 0.3 ms where the compiler may
 //! use AVX2 for the same loop. Written with three bytes at a time it takes 1.7 ms.
 
-/// Three bytes a pixel, R first; as many pixels as `pixels` takes.
+/// Three bytes a pixel, R first, and any one behind the last: four are read for three.
 pub(super) fn rgb(samples: &[u8], pixels: &mut [u32]) {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
@@ -22,17 +22,9 @@ unsafe fn rgb_avx2(samples: &[u8], pixels: &mut [u32]) {
 
 #[inline(always)]
 fn rgb_anywhere(samples: &[u8], pixels: &mut [u32]) {
-    let Some((last, most)) = pixels.split_last_mut() else {
-        return;
-    };
-    // Four bytes are read for three, which the last pixel does not have.
     let with_next = samples.windows(4).step_by(3);
-    for (pixel, bytes) in most.iter_mut().zip(with_next) {
+    for (pixel, bytes) in pixels.iter_mut().zip(with_next) {
         *pixel = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) >> 8;
-    }
-    let at = most.len() * 3;
-    if let Some([r, g, b]) = samples.get(at..at + 3) {
-        *last = u32::from_be_bytes([0, *r, *g, *b]);
     }
 }
 
@@ -50,7 +42,7 @@ mod tests {
     #[test]
     fn every_pixel_has_its_own_colours() {
         for count in 0..20_u8 {
-            let samples: Vec<u8> = (0..count * 3).collect();
+            let samples: Vec<u8> = (0..count * 3 + 1).collect();
             let mut pixels = vec![0; count.into()];
             rgb(&samples, &mut pixels);
             let mut plain = pixels.clone();

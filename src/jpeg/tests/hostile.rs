@@ -76,7 +76,7 @@ fn no_mutation_makes_it_panic_or_grow() {
         let mut jpeg = samples[round % samples.len()].clone();
         let other = &samples[dice.below(samples.len())];
         mutate(&mut jpeg, other, &mut dice);
-        let refused = inspect(&jpeg).err();
+        let refused = inspect(&jpeg, MAX_PIXELS).err();
         match decoder.decode(&jpeg, &mut bitmap) {
             Ok(()) => {
                 assert!(refused.is_none(), "refused and decoded: {refused:?}");
@@ -128,7 +128,7 @@ fn a_bomb_is_refused_before_anything_is_allocated() {
         for (width, height) in [(65_500, 65_500), (65_535, 1), (8000, 8000), (0, 9), (9, 0)] {
             let bomb = resized(&jpeg, width, height);
             let mut bitmap = Bitmap::default();
-            assert!(inspect(&bomb).is_err(), "{width}x{height}");
+            assert!(inspect(&bomb, MAX_PIXELS).is_err(), "{width}x{height}");
             assert!(decoder.decode(&bomb, &mut bitmap).is_err());
             assert_eq!(bitmap.pixels.len(), 0, "{width}x{height}");
         }
@@ -186,7 +186,7 @@ fn what_no_camera_makes_is_refused_by_its_header() {
     let changed = |at: usize, value: u8| {
         let mut jpeg = jpeg.clone();
         jpeg[frame + at] = value;
-        inspect(&jpeg)
+        inspect(&jpeg, MAX_PIXELS)
     };
     assert!(changed(1, SOF0).is_ok());
     for coding in [0xC3, 0xC5, 0xC9, 0xCA, 0xCF] {
@@ -197,6 +197,12 @@ fn what_no_camera_makes_is_refused_by_its_header() {
     }
     assert!(matches!(changed(4, 12), Err(DecodeError::Unsupported(_))));
     assert!(matches!(changed(9, 4), Err(DecodeError::Damaged(_))));
-    assert!(matches!(inspect(b"GIF89a"), Err(DecodeError::NotJpeg)));
-    assert!(matches!(inspect(&[]), Err(DecodeError::NotJpeg)));
+    assert!(matches!(
+        inspect(b"GIF89a", MAX_PIXELS),
+        Err(DecodeError::NotJpeg)
+    ));
+    assert!(matches!(
+        inspect(&[], MAX_PIXELS),
+        Err(DecodeError::NotJpeg)
+    ));
 }

@@ -15,7 +15,7 @@ pub(super) fn threads(count: usize) -> NonZeroUsize {
 }
 
 pub(super) fn decoder(count: usize, strip_pixels: usize) -> Decoder {
-    let mut decoder = Decoder::new(threads(count));
+    let mut decoder = Decoder::new(threads(count), MAX_PIXELS);
     decoder.strip_pixels = strip_pixels;
     decoder
 }

@@ -63,7 +63,7 @@ impl Config {
     /// A recording into the user's videos folder, `NAME_TIME.mkv`, as the V key starts it.
     pub(crate) fn in_videos(name: Option<&Name>, now: SystemTime) -> Config {
         Config {
-            path: files::videos_dir().join(files::stem_at(name, now) + ".mkv"),
+            path: files::folder(dirs::video_dir()).join(files::stem_at(name, now) + ".mkv"),
             make_dir: true,
             ..Config::default()
         }

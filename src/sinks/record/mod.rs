@@ -34,12 +34,13 @@ use self::error::{advised, is_full};
 pub(crate) use self::recordings::Recordings;
 use self::segments::Segments;
 use self::timeline::{Next, Step, Timeline};
-use super::{Event, SLOW_EVERY, Tell};
+use super::{SLOW_EVERY, Tell};
 use crate::handoff::lock::lock;
 use crate::handoff::queue::{FRAMES, Queue};
 use crate::handoff::worker::Worker;
 use crate::protocol::stamp;
 use crate::recv::frame::Received;
+use crate::report::Severity;
 use crate::report::limit::RateLimit;
 
 /// How long written frames may wait for stable storage.
@@ -146,19 +147,20 @@ impl Run {
             status.failed = failure.is_some();
             status.clone()
         };
-        (self.tell)(match (failure, &status.path) {
-            (Some(why), _) => Event::Error(self.stopped(&status, &why)),
-            (None, None) => Event::Info("nothing was recorded: no frame came".into()),
+        let line = match (failure, &status.path) {
+            (Some(why), _) => return (self.tell)(Severity::Error, self.stopped(&status, &why)),
+            (None, None) => "nothing was recorded: no frame came".into(),
             (None, Some(path)) => {
                 let recorded = format!("recorded {} frames, {}", status.recorded, path.display());
-                Event::Info(match status.record_dropped + queue.dropped() {
+                match status.record_dropped + queue.dropped() {
                     0 => recorded,
                     dropped => format!(
                         "{recorded} ({dropped} were dropped: the disk was too slow, or full)"
                     ),
-                })
+                }
             }
-        });
+        };
+        (self.tell)(Severity::Info, line);
     }
 
     fn record_all(&mut self, queue: &Queue<Arc<Received>>) {
@@ -175,11 +177,12 @@ impl Run {
                 }
             }
             if let Some(dropped) = self.slow.report(queue.dropped(), now) {
-                (self.tell)(Event::Error(format!(
+                let line = format!(
                     "the disk is too slow: {dropped} frames are not in the recording (told at most \
                      every {} s); a faster disk, a smaller picture or fewer frames a second help",
                     SLOW_EVERY.as_secs()
-                )));
+                );
+                (self.tell)(Severity::Error, line);
             }
         }
     }
@@ -205,7 +208,7 @@ impl Run {
             closed.or_else(|error| if is_full(&error) { Ok(()) } else { Err(error) })?;
             if let Err(error) = self.segments.ring.advance(frame) {
                 let error = advised("--keep: an old file stays", &error);
-                (self.tell)(Event::Error(error.to_string()));
+                (self.tell)(Severity::Error, error.to_string());
             }
         }
         while let Err(error) = self.write(frame, step) {
@@ -214,10 +217,9 @@ impl Run {
                 false => None,
             };
             let path = oldest.ok_or(error)?;
-            (self.tell)(Event::Routine(format!(
-                "the disk is full: deleted the oldest file, {}",
-                path.display()
-            )));
+            let path = path.display();
+            let line = format!("the disk is full: deleted the oldest file, {path}");
+            (self.tell)(Severity::Routine, line);
         }
         self.failure = None;
         let due = || Instant::now() + SYNC_EVERY;
@@ -249,14 +251,15 @@ impl Run {
         let line = format!("recording to {}", path.display());
         lock(&self.status).path = Some(path);
         // No more of them than the timeline allows, whatever a sender does.
-        (self.tell)(match why {
-            _ if self.failure.is_some() => Event::Info(line + " (the recording goes on)"),
-            Next::First => Event::Info(line),
-            Next::Segment => Event::Routine(line),
-            Next::Sender => Event::Info(line + " (another sender)"),
-            Next::Size => Event::Info(line + " (another picture size)"),
-            Next::Clock => Event::Info(line + " (the sender's clock was set)"),
-        });
+        let (severity, why) = match why {
+            _ if self.failure.is_some() => (Severity::Info, " (the recording goes on)"),
+            Next::First => (Severity::Info, ""),
+            Next::Segment => (Severity::Routine, ""),
+            Next::Sender => (Severity::Info, " (another sender)"),
+            Next::Size => (Severity::Info, " (another picture size)"),
+            Next::Clock => (Severity::Info, " (the sender's clock was set)"),
+        };
+        (self.tell)(severity, line + why);
         Ok(())
     }
 
@@ -274,7 +277,7 @@ impl Run {
         if self.failure.replace((error, retry_at)).is_none() {
             let again = RETRY_EVERY.as_secs();
             let line = format!("{stopped}; trying again every {again} s");
-            (self.tell)(Event::Error(line));
+            (self.tell)(Severity::Error, line);
         }
     }
 

@@ -124,6 +124,7 @@ mod tests {
     use crate::protocol::encrypted::handshake::Role;
     use crate::recv::camera::Counts;
     use crate::recv::frame::fixture::Frame;
+    use crate::report::Severity;
     use crate::window::model::{State, Status};
     use crate::window::paint::words;
 
@@ -167,8 +168,8 @@ mod tests {
         let mut panels = Panels::new(&mut canvas, density);
         let path = format!("Saved /home/someone/Pictures/{}.jpg", "y".repeat(64));
         let bottom = AnchorPoint::BottomCenter;
-        panels.put(bottom, &[words::notification(&path, false)]);
-        let error = words::notification("Disk full: the recording ended.", true);
+        panels.put(bottom, &[words::notification(Severity::Info, &path)]);
+        let error = words::notification(Severity::Error, "Disk full: the recording ended.");
         panels.put(bottom, &[error]);
         panels.put(bottom, &[words::frozen()]);
         panels.put(bottom, &words::stalled(&status, now));

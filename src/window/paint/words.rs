@@ -10,6 +10,7 @@ use embedded_graphics::geometry::Size;
 use super::text::{ALERT, Line, PLAIN, QUIET, TITLE, TYPED};
 use crate::net::reach::Reach;
 use crate::protocol::stamp::Name;
+use crate::report::Severity;
 use crate::window::model::{State, Status};
 
 /// The keys and what they do, in the order of the help.
@@ -157,8 +158,9 @@ pub(crate) fn stalled(status: &Status, now: Instant) -> Vec<Line> {
 }
 
 /// Something that happened, or went wrong.
-pub(crate) fn notification(text: &str, is_error: bool) -> Line {
-    Line::new(if is_error { ALERT } else { PLAIN }, text)
+pub(crate) fn notification(severity: Severity, line: &str) -> Line {
+    let is_error = severity == Severity::Error;
+    Line::new(if is_error { ALERT } else { PLAIN }, line)
 }
 
 /// That the picture is frozen, and what lets it go.
