@@ -37,7 +37,7 @@ def run(bench: Bench) -> None:
 
 
 def slow_link(bench: Bench, control: str) -> None:
-    setup = Setup(OURS, seconds=20 if bench.quick else 60)
+    setup = Setup(OURS, seconds=12 if bench.quick else 60)
     figures = [
         p50(),
         p95('<=', 120),
