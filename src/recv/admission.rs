@@ -5,7 +5,7 @@
 //! the user as one kind of event, however many there are.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::cameras::Cameras;
@@ -54,7 +54,7 @@ fn take(admission: &Arc<Admission>, link: &Arc<Link>, cameras: &Arc<Cameras>) ->
     let (link, cameras) = (Arc::clone(link), Arc::clone(cameras));
     let started = reader::start(move || {
         let proven = prove(&cameras, &link, &permit);
-        let ended = proven.and_then(|()| reader::read(&cameras, &link, permit, |_| ()));
+        let ended = proven.and_then(|()| reader::read(&cameras, &link, permit, &OnceLock::new()));
         if let (Err(Some(event)), false) = (ended, cameras.stop.is_asked()) {
             cameras.tell(event);
         }

@@ -165,11 +165,7 @@ impl Dialler {
         let reader = reader::start({
             let (cameras, link) = (Arc::clone(&self.cameras), Arc::clone(&link));
             let session = Arc::clone(&session);
-            move || {
-                reader::read(&cameras, &link, permit, |begun| {
-                    let _ = session.set(Arc::clone(begun));
-                })
-            }
+            move || reader::read(&cameras, &link, permit, &session)
         });
         match reader {
             Ok(reader) => self.links.push(Dialled {

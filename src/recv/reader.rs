@@ -7,7 +7,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -57,13 +57,13 @@ pub(super) fn start<T: Send + 'static>(
     thread.stack_size(STACK).spawn(read)
 }
 
-/// Reads a connection until it is over; says when its session `begins`. Where there is none, there may be something to
-/// tell.
+/// Reads a connection until it is over; notes its session when that has `begun`. Where there is none, there may be
+/// something to tell.
 pub(super) fn read(
     cameras: &Cameras,
     link: &Arc<Link>,
     permit: Permit,
-    begins: impl FnOnce(&Arc<Session>),
+    begun: &OnceLock<Arc<Session>>,
 ) -> Result<(), Option<Event>> {
     // A connection that was gone before it was read is nobody's business.
     let frames = link.frames(cameras.config.max_frame_bytes, LOOK);
@@ -74,7 +74,7 @@ pub(super) fn read(
         pool: Pool::new(SPARE_FRAMES),
     };
     let (session, first) = reader.first_frame(permit)?;
-    begins(&session);
+    let _ = begun.set(Arc::clone(&session));
     let why = reader.read_session(&session, first);
     // Nothing more goes either way.
     link.cut();
