@@ -27,7 +27,6 @@ use pi_stream::recv::cameras::{Cameras, Config};
 use pi_stream::recv::decoder;
 use pi_stream::recv::event::Event;
 use pi_stream::recv::frame::Decoded;
-use pi_stream::recv::session::IdleTimeout;
 use pi_stream::report::{ListFormat, Program, Severity, Statistics};
 use pi_stream::sinks::Sinks;
 use pi_stream::window;
@@ -204,7 +203,7 @@ fn config(options: &Options, key: Option<Key>) -> Config {
         max_cameras: 1,
         key,
         allowed: Allowed::given(&options.allow),
-        idle_timeout: options.idle_timeout.unwrap_or(IdleTimeout::ByPace),
+        idle_timeout: options.idle_timeout,
         max_frame_bytes: options.max_frame_bytes,
         max_pixels: options.max_pixels,
         frames: options.frames,

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use super::camera::Camera;
 use super::event::{End, Event, Kind};
 use super::frame::{Frame, Received};
-use super::session::{Identity, IdleTimeout, Pace, Session};
+use super::session::{Identity, Pace, Session};
 use super::stall::StallDetector;
 use crate::handoff::lock::{lock, wait_while};
 use crate::handoff::slot::Slot;
@@ -43,8 +43,8 @@ pub struct Config {
     pub key: Option<Key>,
     /// Who may connect.
     pub allowed: Allowed,
-    /// When a session is given up for silence.
-    pub idle_timeout: IdleTimeout,
+    /// After how long in silence a session is given up; `None`: by its sender's own pace.
+    pub idle_timeout: Option<Duration>,
     /// Frames of more bytes are refused.
     pub max_frame_bytes: u32,
     /// Pictures of more pixels are refused.
@@ -63,7 +63,7 @@ impl Default for Config {
             max_cameras: 1,
             key: None,
             allowed: Allowed::default(),
-            idle_timeout: IdleTimeout::ByPace,
+            idle_timeout: None,
             max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
             max_pixels: jpeg::MAX_PIXELS,
             frames: None,
@@ -401,10 +401,10 @@ mod tests {
     }
 
     impl Scene {
-        fn new(timeout: IdleTimeout) -> Self {
+        fn new(timeout: impl Into<Option<Duration>>) -> Self {
             Scene {
                 cameras: cameras(Config {
-                    idle_timeout: timeout,
+                    idle_timeout: timeout.into(),
                     ..Config::default()
                 }),
                 start: Instant::now(),
@@ -476,7 +476,7 @@ mod tests {
 
     #[test]
     fn a_running_session_is_pushed_aside_by_nobody() {
-        let scene = Scene::new(IdleTimeout::ByPace);
+        let scene = Scene::new(None);
         let first = scene.comes(&plain(1), 0).unwrap();
         scene.frames(&first, &plain(1), [33]);
         for stranger in [plain(1), plain(2), named(1, "garden")] {
@@ -487,7 +487,7 @@ mod tests {
 
     #[test]
     fn a_silent_session_gives_way_to_its_own_camera_at_once_and_to_others_late() {
-        let scene = Scene::new(IdleTimeout::ByPace);
+        let scene = Scene::new(None);
         let garden = named(1, "garden");
         let first = scene.comes(&garden, 0).unwrap();
         scene.frames(&first, &garden, [33]);
@@ -507,34 +507,34 @@ mod tests {
 
     #[test]
     fn slow_is_not_dead() {
-        let scene = Scene::new(IdleTimeout::ByPace);
+        let scene = Scene::new(None);
         let slow = scene.comes(&plain(1), 0).unwrap();
         assert!(scene.comes(&plain(2), 20_000).is_none());
         scene.frames(&slow, &plain(1), [10_000]);
-        assert!(!slow.is_idle(IdleTimeout::ByPace, scene.at(39_000)));
-        assert!(slow.is_idle(IdleTimeout::ByPace, scene.at(40_000)));
+        assert!(!slow.is_idle(None, scene.at(39_000)));
+        assert!(slow.is_idle(None, scene.at(40_000)));
         assert!(scene.comes(&plain(1), 20_000).is_none());
         assert!(scene.comes(&plain(1), 26_000).is_some());
     }
 
     #[test]
     fn a_picture_in_a_hundred_seconds_is_one_session_where_the_sender_says_so() {
-        let scene = Scene::new(IdleTimeout::ByPace);
+        let scene = Scene::new(None);
         let camera = declared(1, 100_000);
         let slow = scene.comes(&camera, 0).unwrap();
         for at in [100_000, 200_000, 300_000] {
             scene.acks(&slow, &camera, at - 99_990);
-            assert!(!slow.is_idle(IdleTimeout::ByPace, scene.at(at)));
+            assert!(!slow.is_idle(None, scene.at(at)));
             assert!(scene.comes(&plain(2), at).is_none());
             scene.frames(&slow, &camera, [at]);
         }
         scene.acks(&slow, &camera, 300_010);
-        assert!(slow.is_idle(IdleTimeout::ByPace, scene.at(600_010)));
+        assert!(slow.is_idle(None, scene.at(600_010)));
     }
 
     #[test]
     fn gaps_that_grow_do_not_hold_a_place() {
-        let scene = Scene::new(IdleTimeout::ByPace);
+        let scene = Scene::new(None);
         let squatter = scene.comes(&plain(1), 0).unwrap();
         scene.frames(&squatter, &plain(1), (1..30).map(|n| n * n * 1000));
         // The last gap was of a minute, and three of them would be three.
@@ -543,25 +543,25 @@ mod tests {
 
     #[test]
     fn a_sender_that_is_acknowledged_is_held_to_the_interval_that_it_declares() {
-        let scene = Scene::new(IdleTimeout::ByPace);
+        let scene = Scene::new(None);
         let camera = declared(1, 33);
         let session = scene.comes(&camera, 0).unwrap();
         scene.frames(&session, &camera, [33, 66]);
         // Not told of room by this side, it waits.
-        assert!(!session.is_idle(IdleTimeout::ByPace, scene.at(20_000)));
+        assert!(!session.is_idle(None, scene.at(20_000)));
         scene.acks(&session, &camera, 20_000);
-        assert!(!session.is_idle(IdleTimeout::ByPace, scene.at(24_900)));
-        assert!(session.is_idle(IdleTimeout::ByPace, scene.at(25_000)));
+        assert!(!session.is_idle(None, scene.at(24_900)));
+        assert!(session.is_idle(None, scene.at(25_000)));
         // Bytes on their way are a sign of life: the link is what is slow.
         session.bytes(scene.at(24_500));
-        assert!(!session.is_idle(IdleTimeout::ByPace, scene.at(26_000)));
+        assert!(!session.is_idle(None, scene.at(26_000)));
         assert!(scene.comes(&plain(2), 26_000).is_none());
         assert!(scene.comes(&plain(2), 26_500).is_some());
     }
 
     #[test]
     fn a_camera_that_was_lost_gets_its_place_back_from_who_came_in_its_gap() {
-        let scene = Scene::new(IdleTimeout::ByPace);
+        let scene = Scene::new(None);
         let (garden, squatter) = (named(1, "garden"), plain(2));
         let first = scene.comes(&garden, 0).unwrap();
         scene.frames(&first, &garden, (1..=300).map(|n| n * 100));
@@ -586,7 +586,7 @@ mod tests {
             (true, 30_000 + 600_000, false),
             (false, 60_000, false),
         ] {
-            let scene = Scene::new(IdleTimeout::ByPace);
+            let scene = Scene::new(None);
             let garden = named(1, "garden");
             let first = scene.comes(&garden, 0).unwrap();
             scene.frames(&first, &garden, [30_000]);
@@ -599,17 +599,17 @@ mod tests {
 
     #[test]
     fn the_idle_timeout_is_the_users() {
-        let scene = Scene::new(IdleTimeout::Never);
+        let scene = Scene::new(Duration::MAX);
         let session = scene.comes(&plain(1), 0).unwrap();
         assert!(scene.comes(&plain(2), 1_000_000).is_none());
-        let short = IdleTimeout::After(Duration::from_millis(1));
+        let short = Some(Duration::from_millis(1));
         assert!(!session.is_idle(short, scene.at(0)));
         assert!(session.is_idle(short, scene.at(1)));
     }
 
     #[test]
     fn several_cameras_have_a_place_each_and_keep_it() {
-        let mut scene = Scene::new(IdleTimeout::ByPace);
+        let mut scene = Scene::new(None);
         scene.cameras.config.max_cameras = 3;
         let (garden, porch, late) = (named(1, "garden"), named(2, "porch"), named(3, "late"));
         let first = scene.comes(&garden, 0).unwrap();

@@ -52,17 +52,6 @@ const MAX_BAD: [u32; 2] = [100, 5];
 /// For so long a camera that was lost may have its place back: a Pi that reboots, a router that is restarted.
 const KEPT_FOR: Duration = Duration::from_secs(600);
 
-/// When a session is given up for silence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IdleTimeout {
-    /// By the sender's own pace.
-    ByPace,
-    /// After this long.
-    After(Duration),
-    /// Never.
-    Never,
-}
-
 /// What a camera is known by. Without a name, the address alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
@@ -142,17 +131,16 @@ impl Pace {
         declared.or(self.interval())
     }
 
-    fn idle_after(&self, timeout: IdleTimeout) -> Option<Duration> {
-        let at_least = match (timeout, self.learnt) {
-            (IdleTimeout::Never, _) => return None,
-            (IdleTimeout::After(duration), _) => return Some(duration),
-            (IdleTimeout::ByPace, None) => IDLE_AT_FIRST,
+    /// After how long in silence it is given up by its own pace.
+    fn idle_after(&self) -> Duration {
+        let at_least = match self.learnt {
+            None => IDLE_AT_FIRST,
             // It is this side that makes it wait: a large picture on a small machine.
-            (IdleTimeout::ByPace, _) if self.awaits.is_some() => IDLE_AT_FIRST,
-            (IdleTimeout::ByPace, Some(_)) => IDLE_AT_LEAST,
+            _ if self.awaits.is_some() => IDLE_AT_FIRST,
+            Some(_) => IDLE_AT_LEAST,
         };
         let overdue = self.overdue().unwrap_or_default();
-        Some(overdue.mul_f64(IDLE_INTERVALS).max(at_least))
+        overdue.mul_f64(IDLE_INTERVALS).max(at_least)
     }
 
     /// Whether there was no frame for `frames`, and of one that is on its way no byte for `bytes`.
@@ -226,11 +214,11 @@ impl Session {
         self.silent_for(now) >= QUIET
     }
 
-    /// Whether it has been silent for too long.
-    pub(super) fn is_idle(&self, timeout: IdleTimeout, now: Instant) -> bool {
+    /// Whether it has been silent for too long: for longer than that, else by its own pace.
+    pub(super) fn is_idle(&self, timeout: Option<Duration>, now: Instant) -> bool {
         let pace = lock(&self.pace);
-        let idle = pace.idle_after(timeout);
-        idle.is_some_and(|idle| pace.is_silent(idle, HICCUP, now))
+        let idle = timeout.unwrap_or_else(|| pace.idle_after());
+        pace.is_silent(idle, HICCUP, now)
     }
 
     /// Whether it gives way to its own sender: it is over, or silent for long enough.

@@ -16,7 +16,6 @@ use crate::args::{AnnounceArgs, KeyArgs, StatisticsArgs, units};
 use crate::net::dial::Target;
 use crate::net::listen::{Bind, bind, network};
 use crate::picture::Turn;
-use crate::recv::session::IdleTimeout;
 use crate::report::ListFormat;
 use crate::sinks::record::config::Config;
 use crate::sinks::{files, snapshot};
@@ -74,7 +73,7 @@ pub struct Options {
     /// Drop a sender after this time without a frame; 0: never [default: three times its frame
     /// interval, at least 5s]
     #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = units::time("0"..=units::LONGEST, "seconds").map(idle))]
-    pub idle_timeout: Option<IdleTimeout>,
+    pub idle_timeout: Option<Duration>,
 
     /// Longest frame to accept
     #[arg(long, allow_negative_numbers = true, value_name = "SIZE", default_value = "16MiB", value_parser = units::bytes(FRAME_BYTES).map(|bytes| bytes as u32))]
@@ -256,10 +255,11 @@ impl RecordingArgs {
     }
 }
 
-fn idle(duration: Duration) -> IdleTimeout {
+/// As it was asked for; never, where that is 0.
+fn idle(duration: Duration) -> Duration {
     match duration {
-        Duration::ZERO => IdleTimeout::Never,
-        _ => IdleTimeout::After(duration),
+        Duration::ZERO => Duration::MAX,
+        _ => duration,
     }
 }
 

@@ -18,7 +18,7 @@ fn the_command_tree_is_sound() {
 fn times_and_sizes_have_units_and_the_default_is_the_protocols() {
     let options = parse("--duration 1h --idle-timeout 2.5s").unwrap();
     assert_eq!(options.duration, Duration::from_secs(3600));
-    let idle = Some(IdleTimeout::After(Duration::from_millis(2500)));
+    let idle = Some(Duration::from_millis(2500));
     assert_eq!(options.idle_timeout, idle);
     assert_eq!(
         options.max_frame_bytes,
