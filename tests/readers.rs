@@ -190,8 +190,8 @@ fn cut(stream: &[u8], dice: &mut Dice) -> (Vec<Vec<u8>>, Skipped) {
         assert!(frame.starts_with(&[0xFF, 0xD8, 0xFF]) && frame.ends_with(&[0xFF, 0xD9]));
         frames.push(frame.clone());
     }
-    assert_eq!(reader.position(), stream.len() as u64);
-    let skipped = reader.skipped();
+    assert_eq!(reader.position, stream.len() as u64);
+    let skipped = reader.skipped;
     let whole: usize = frames.iter().map(Vec::len).sum();
     assert_eq!(whole as u64 + skipped.bytes, stream.len() as u64);
     (frames, skipped)

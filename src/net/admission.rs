@@ -98,7 +98,7 @@ impl Admission {
             bytes: AtomicUsize::new(0),
         });
         let ip = candidate.ip();
-        let mut waiting = self.waiting();
+        let mut waiting = lock(&self.waiting);
         let of_one: usize = waiting.iter().filter(|other| other.ip() == ip).count();
         if of_one >= MAX_OF_ONE_ADDRESS {
             evict(&mut waiting, |other| other.ip() == ip, Candidate::brought);
@@ -115,18 +115,14 @@ impl Admission {
 
     /// Lets one go so that another can come: whoever has brought least.
     pub(crate) fn make_place(&self) {
-        evict(&mut self.waiting(), |_| true, Candidate::brought);
+        evict(&mut lock(&self.waiting), |_| true, Candidate::brought);
     }
 
     /// Lets all of them go.
     pub(crate) fn close(&self) {
-        for candidate in self.waiting().drain(..) {
+        for candidate in lock(&self.waiting).drain(..) {
             candidate.link.cut();
         }
-    }
-
-    fn waiting(&self) -> MutexGuard<'_, Vec<Arc<Candidate>>> {
-        lock(&self.waiting)
     }
 }
 
@@ -174,7 +170,7 @@ impl Permit {
 
     /// Whether its place was given to another.
     pub(crate) fn is_evicted(&self) -> bool {
-        let waiting = self.admission.waiting();
+        let waiting = lock(&self.admission.waiting);
         !waiting
             .iter()
             .any(|other| Arc::ptr_eq(other, &self.candidate))
@@ -202,16 +198,16 @@ impl Permit {
             thread::sleep(LOOK);
             return Ok(Arrival::Nothing);
         }
-        let was_at = frames.reader.position();
+        let was_at = frames.reader.position;
         let arrival = frames.read(frame, Some(share));
-        self.charge((frames.reader.position() - was_at) as usize);
+        self.charge((frames.reader.position - was_at) as usize);
         arrival
     }
 
     /// Where all candidates hold more than they may now, whoever has waited longest of those that hold more than
     /// a share has to go.
     fn charge(&self, bytes: usize) {
-        let mut waiting = self.admission.waiting();
+        let mut waiting = lock(&self.admission.waiting);
         self.candidate.bytes.fetch_add(bytes, Ordering::Relaxed);
         let held: usize = waiting.iter().map(|candidate| candidate.held()).sum();
         if held > self.admission.limit {
@@ -223,9 +219,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.admission
-            .waiting()
-            .retain(|other| !Arc::ptr_eq(other, &self.candidate));
+        lock(&self.admission.waiting).retain(|other| !Arc::ptr_eq(other, &self.candidate));
     }
 }
 
@@ -272,14 +266,14 @@ mod tests {
         let out: Vec<usize> = (0..MAX_WAITING).filter(|i| is_out(&first[*i])).collect();
         assert_eq!(out, [5]);
         drop(first);
-        assert_eq!(admission.waiting().len(), 1);
+        assert_eq!(lock(&admission.waiting).len(), 1);
     }
 
     #[test]
     fn one_address_cannot_take_all_places() {
         let admission = admission();
         let _all = candidates(&admission, [1; 10]);
-        assert_eq!(admission.waiting().len(), MAX_OF_ONE_ADDRESS);
+        assert_eq!(lock(&admission.waiting).len(), MAX_OF_ONE_ADDRESS);
     }
 
     #[test]
@@ -313,7 +307,7 @@ mod tests {
         }
         let arrival = permit.read(&mut frames, &mut frame).unwrap();
         assert_eq!(
-            (arrival, frames.reader.position()),
+            (arrival, frames.reader.position),
             (Arrival::Nothing, SHARE as u64)
         );
         permit.has_prospects = true;

@@ -78,7 +78,8 @@ pub(crate) fn is_timeout(error: &io::Error) -> bool {
 #[derive(Debug, Default)]
 pub struct FrameReader {
     max: u32,
-    at: u64,
+    /// How many bytes of the stream have been read.
+    pub position: u64,
     prefix: [u8; PREFIX],
     /// Bytes of the frame that came, its prefix included.
     got: usize,
@@ -105,7 +106,7 @@ impl FrameReader {
         let length = LE::read_u32(&self.prefix);
         if length > self.max {
             return Err(ReadError::TooLong {
-                at: self.at - PREFIX as u64,
+                at: self.position - PREFIX as u64,
                 length,
                 max: self.max,
             });
@@ -131,20 +132,15 @@ impl FrameReader {
         wanted: usize,
         got: usize,
     ) -> Result<(), ReadError> {
-        let at = self.at;
+        let at = self.position;
         let came = came.map_err(|source| ReadError::Io { at, source })?;
         if came == 0 {
             let (wanted, got) = (wanted as u32, got as u32);
             return Err(ReadError::Ended { at, wanted, got });
         }
-        self.at += came as u64;
+        self.position += came as u64;
         self.got += came;
         Ok(())
-    }
-
-    /// How many bytes of the stream have been read.
-    pub fn position(&self) -> u64 {
-        self.at
     }
 
     /// Whether a frame has begun and not ended.
@@ -267,7 +263,7 @@ mod tests {
             }
         }
         assert_eq!(got, [b"one".to_vec(), b"two!".to_vec()]);
-        assert_eq!(reader.position(), stream.len() as u64);
+        assert_eq!(reader.position, stream.len() as u64);
     }
 
     #[test]

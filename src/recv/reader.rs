@@ -180,7 +180,7 @@ impl Reader<'_> {
         moved: Instant,
     ) -> Result<(), Option<Event>> {
         let waited = permit.candidate.since.elapsed();
-        let got = self.frames.reader.position().saturating_sub(4);
+        let got = self.frames.reader.position.saturating_sub(4);
         let of = got + self.frames.reader.missing() as u64;
         let comes = got > 0 && moved.elapsed() < HICCUP;
         // If its bytes go on to come as they did.

@@ -186,7 +186,7 @@ impl Viewer<'_> {
                     .model
                     .sinks
                     .snapshots
-                    .snapshot(picture.frame.received(), scene.turn),
+                    .snapshot(&picture.frame.received, scene.turn),
                 None => self
                     .model
                     .notify(Severity::Error, "No picture to save yet.".into()),

@@ -119,7 +119,7 @@ impl Frames {
     /// How many bytes have come, whether or not they are a frame's yet.
     pub(crate) fn position(&self) -> u64 {
         let opener = self.opener.as_ref();
-        opener.map_or(self.reader.position(), |opener| opener.position)
+        opener.map_or(self.reader.position, |opener| opener.position)
     }
 
     /// Whether the whole next frame has arrived already; for between frames.

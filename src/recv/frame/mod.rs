@@ -104,7 +104,8 @@ pub enum ClockOff {
 /// [`Receiver`](crate::recv::receiver::Receiver) has seen it as far as its sender is told.
 #[derive(Debug)]
 pub struct Frame {
-    received: Arc<Received>,
+    /// What came, for whoever keeps it.
+    pub(crate) received: Arc<Received>,
     session: Arc<Session>,
     is_answered: bool,
     /// Of the last frame: asked to end the program once it is known what became of it.
@@ -181,11 +182,6 @@ impl Frame {
         if let Some(stop) = self.stop.take() {
             stop.ask(Reason::Done);
         }
-    }
-
-    /// What came, for whoever keeps it.
-    pub(crate) fn received(&self) -> &Arc<Received> {
-        &self.received
     }
 }
 

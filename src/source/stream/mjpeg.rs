@@ -29,7 +29,7 @@ pub(super) fn read_frame<R: Read>(
     from: &mut Reader<R>,
     frame: &mut Vec<u8>,
 ) -> Result<bool, StreamError> {
-    let after = from.position();
+    let after = from.position;
     let mut walk = None;
     loop {
         let seen = frame.len();
@@ -50,7 +50,7 @@ pub(super) fn read_frame<R: Read>(
             return Ok(true);
         }
         from.consume(read);
-        let bytes = from.position() - after;
+        let bytes = from.position - after;
         if bytes > MAX_LOST_BYTES {
             return Err(StreamError::NoFrame { bytes, after });
         }
@@ -110,8 +110,8 @@ mod tests {
         while reader.read(&mut frame).unwrap() {
             frames.push(frame.clone());
         }
-        assert_eq!(reader.position(), stream.len() as u64);
-        (frames, reader.skipped())
+        assert_eq!(reader.position, stream.len() as u64);
+        (frames, reader.skipped)
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl<'a> Player<'a> {
         }
         self.skipped = reader.skipped;
         if frames == 0 {
-            let bytes = reader.position();
+            let bytes = reader.position;
             return Err(StreamError::NoFrame { bytes, after: 0 });
         }
         Ok(true)

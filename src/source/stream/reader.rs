@@ -50,10 +50,12 @@ pub struct Skipped {
 /// Reads a stream frame by frame.
 pub struct Reader<R> {
     from: BufReader<Chain<Cursor<Vec<u8>>, R>>,
-    at: u64,
+    /// How many bytes of the stream were read.
+    pub position: u64,
     /// What the frames' planes are; `None` where frames are JPEGs.
     pub(super) header: Option<y4m::Header>,
-    pub(super) skipped: Skipped,
+    /// What was left out so far.
+    pub skipped: Skipped,
 }
 
 impl<R: Read> Reader<R> {
@@ -67,7 +69,7 @@ impl<R: Read> Reader<R> {
         let is_raw = start == y4m::MAGIC;
         let mut reader = Reader {
             from: BufReader::with_capacity(READ_BYTES, Cursor::new(start).chain(from)),
-            at: 0,
+            position: 0,
             header: None,
             skipped: Skipped::default(),
         };
@@ -93,16 +95,6 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// What was left out so far.
-    pub fn skipped(&self) -> Skipped {
-        self.skipped
-    }
-
-    /// How many bytes of the stream were read.
-    pub fn position(&self) -> u64 {
-        self.at
-    }
-
     /// Waits for bytes where there are none, and shows those that are there; none at the end.
     pub(super) fn fill(&mut self) -> Result<&[u8], StreamError> {
         while let Err(source) = self.from.fill_buf() {
@@ -116,7 +108,7 @@ impl<R: Read> Reader<R> {
     /// Takes out bytes that [`Reader::fill`] has shown.
     pub(super) fn consume(&mut self, bytes: usize) {
         self.from.consume(bytes);
-        self.at += bytes as u64;
+        self.position += bytes as u64;
     }
 
     /// Appends so many bytes, fewer only at the end. By way of the buffer: straight from a pipe into a frame takes twice
@@ -142,12 +134,12 @@ impl<R: Read> Reader<R> {
     }
 
     fn count(&mut self, bytes: usize, got: io::Result<usize>) -> Result<(), StreamError> {
-        self.at += bytes as u64;
+        self.position += bytes as u64;
         got.map(drop).map_err(|source| self.failed(source))
     }
 
     fn failed(&self, source: io::Error) -> StreamError {
-        let at = self.at;
+        let at = self.position;
         StreamError::Read { at, source }
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct Header {
 /// Reads the stream's first line.
 pub(super) fn read_header<R: Read>(from: &mut Reader<R>) -> Result<Header, StreamError> {
     let Some(fields) = read_line(from, MAGIC)? else {
-        let bytes = from.position();
+        let bytes = from.position;
         return Err(StreamError::NoFrame { bytes, after: 0 });
     };
     parse(&String::from_utf8_lossy(&fields)).map_err(|(found, expected)| {
@@ -57,7 +57,7 @@ pub(super) fn read_frame<R: Read>(
     blank: &Picture<'_>,
     frame: &mut Vec<u8>,
 ) -> Result<bool, StreamError> {
-    let at = from.position();
+    let at = from.position;
     // Parameters of a single frame change nothing of its bytes.
     if let Some(parameters) = read_line(from, FRAME)? {
         if !matches!(parameters.first(), None | Some(b' ')) {
@@ -68,7 +68,7 @@ pub(super) fn read_frame<R: Read>(
             return Ok(true);
         }
     }
-    let bytes = from.position() - at;
+    let bytes = from.position - at;
     from.skipped.bytes += bytes;
     from.skipped.torn += u64::from(bytes > 0);
     Ok(false)
@@ -80,7 +80,7 @@ fn read_line<R: Read>(
     from: &mut Reader<R>,
     beginning: &[u8],
 ) -> Result<Option<Vec<u8>>, StreamError> {
-    let at = from.position();
+    let at = from.position;
     let mut line = Vec::new();
     from.append(beginning.len() as u64, &mut line)?;
     if !beginning.starts_with(&line) {
