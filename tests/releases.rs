@@ -119,6 +119,20 @@ fn a_release_holds_all_files_and_their_checksums() {
                 "{readme}"
             );
         }
+        let zip = format!("{program}_windows.zip");
+        assert!(sums.contains(&format!("  {zip}\n")), "{zip}: {sums}");
+        let files = run(common::python()
+            .args(["-m", "zipfile", "--list"])
+            .arg(release.join(&zip)));
+        for place in [
+            "@.exe",
+            "README.txt",
+            "LICENSE.txt",
+            "third-party-notices.txt",
+        ] {
+            let place = format!("{program}/{}", place.replace('@', program));
+            assert!(files.contains(&place), "{place}: {files}");
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::DEFAULT_PORT;
 use super::link::Link;
+use super::unix;
 use crate::protocol::encrypted::handshake::Role;
 
 /// How many connections may wait for `accept`; the kernel's own bound is usually lower.
@@ -63,7 +64,7 @@ impl ListenError {
                 "{address} is not an address of this machine: take one of its own, or all of them ({option} :{port})"
             ),
             io::ErrorKind::PermissionDenied => format!(
-                "listening on {address} is not permitted: take a port from 1024 up ({option} :8000)"
+                "listening on {address} is not permitted: take another port, from 1024 up ({option} :8000)"
             ),
             _ => format!("cannot listen on {address}: {}", self.source),
         }
@@ -217,10 +218,7 @@ fn open(address: SocketAddr, role: Role) -> Result<Arc<Acceptor>, ListenError> {
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
-        // A restart must not wait for connections of the last run to time out. (On Windows the option
-        // means something else, and is not needed.)
-        #[cfg(unix)]
-        socket.set_reuse_address(true)?;
+        unix::own_port(&socket)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         let socket = TcpListener::from(socket);

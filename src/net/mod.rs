@@ -9,6 +9,7 @@
 //! find    who is there, and telling others that we are (mDNS)
 //! path    what the kernel knows of a link's path    sliding   the best value of the last while
 //! reach   what to type to connect here          key_file  a key's file
+//! unix    the system's sockets; windows there
 //! ```
 //!
 //! It carries frames and acks as [`wire`](crate::protocol::wire) has them, and knows no JPEG. It blocks only where it says so.
@@ -24,6 +25,8 @@ pub(crate) mod path;
 #[cfg(any(feature = "send", feature = "view"))]
 pub mod reach;
 pub(crate) mod sliding;
+#[cfg_attr(windows, path = "windows.rs")]
+mod unix;
 
 /// The TCP port unless another is given.
 pub const DEFAULT_PORT: u16 = 8000;

@@ -3,8 +3,9 @@
 //! The one unsafe file of the network: `SIOCOUTQ`, `FIONREAD` and `TCP_INFO`, which no crate wraps.
 //! Nothing here blocks. Only Linux answers; elsewhere callers get `None` and manage with less.
 
-use std::net::TcpStream;
 use std::time::Duration;
+
+use super::unix::Socket;
 
 /// What a sender's kernel says of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,13 +33,13 @@ pub(super) use linux::{look, readable};
 
 /// What the kernel says of this connection; `None` where it says nothing of the kind.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn look(_: &TcpStream) -> Option<Path> {
+pub(super) fn look(_: &Socket) -> Option<Path> {
     None
 }
 
 /// Bytes that have arrived and wait to be read; `None` where nobody says.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn readable(_: &TcpStream) -> Option<usize> {
+pub(super) fn readable(_: &Socket) -> Option<usize> {
     None
 }
 
@@ -51,7 +52,7 @@ mod linux {
     /// As much of it as every kernel from 4.9 on fills: all that is read here.
     const FILLED: usize = mem::offset_of!(libc::tcp_info, tcpi_delivery_rate) + size_of::<u64>();
 
-    pub(in crate::net) fn look(stream: &TcpStream) -> Option<Path> {
+    pub(in crate::net) fn look(stream: &Socket) -> Option<Path> {
         let info = tcp_info(stream)?;
         Some(Path {
             in_flight: queue(stream, libc::TIOCOUTQ)?,
@@ -65,11 +66,11 @@ mod linux {
         })
     }
 
-    pub(in crate::net) fn readable(stream: &TcpStream) -> Option<usize> {
+    pub(in crate::net) fn readable(stream: &Socket) -> Option<usize> {
         queue(stream, libc::FIONREAD)
     }
 
-    fn tcp_info(stream: &TcpStream) -> Option<libc::tcp_info> {
+    fn tcp_info(stream: &Socket) -> Option<libc::tcp_info> {
         // SAFETY: it consists of integers, which may all be zero.
         let mut info: libc::tcp_info = unsafe { mem::zeroed() };
         let mut length = size_of_val(&info) as libc::socklen_t;
@@ -83,7 +84,7 @@ mod linux {
     }
 
     /// One of the ioctls that give a queue's length as an int (TIOCOUTQ is SIOCOUTQ's other name).
-    fn queue(stream: &TcpStream, request: libc::Ioctl) -> Option<usize> {
+    fn queue(stream: &Socket, request: libc::Ioctl) -> Option<usize> {
         let mut bytes: libc::c_int = 0;
         // SAFETY: the descriptor is open as long as `stream` is borrowed; these requests write one int.
         let failed = unsafe { libc::ioctl(stream.as_raw_fd(), request, &raw mut bytes) };
@@ -96,7 +97,7 @@ mod linux {
 mod tests {
     use super::*;
     use std::io::{Read, Write};
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     #[test]
     fn what_is_written_is_in_flight_until_the_peer_has_it() {

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::Severity;
+use super::shell::own_stderr;
 use super::writer::Writer;
 use crate::handoff::lock::lock;
 use crate::handoff::queue::Queue;
@@ -179,25 +180,6 @@ impl Console {
             line
         }
     }
-}
-
-/// A way to stderr that shares no lock with others who print there, and whether it is journald's.
-#[cfg(unix)]
-fn own_stderr() -> io::Result<(impl Write + Send + 'static, bool)> {
-    use std::os::fd::AsFd;
-    use std::os::unix::fs::MetadataExt;
-    let stderr = std::fs::File::from(io::stderr().as_fd().try_clone_to_owned()?);
-    // systemd says which stream is the journal's: a program's stderr may lead elsewhere all the same.
-    let own = stderr.metadata()?;
-    let own = format!("{}:{}", own.dev(), own.ino());
-    let is_journal = std::env::var("JOURNAL_STREAM").is_ok_and(|stream| stream == own);
-    Ok((stderr, is_journal))
-}
-
-/// The standard library's stderr: it knows how to write to a console.
-#[cfg(not(unix))]
-fn own_stderr() -> io::Result<(impl Write + Send + 'static, bool)> {
-    Ok((io::stderr(), false))
 }
 
 fn printable(line: &str) -> String {

@@ -58,11 +58,8 @@ impl Program {
     /// Ends as it was asked to.
     pub fn exit(&self) -> ! {
         self.console.finish(PATIENCE);
-        // Of SIGINT itself where that was it, so that a shell loop ends too.
         if self.stop.reason() == Some(Reason::Interrupted) {
-            #[cfg(unix)]
-            let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGINT);
-            shell::end(130);
+            shell::end_interrupted();
         }
         shell::end(0)
     }
@@ -71,7 +68,9 @@ impl Program {
     pub fn fail(&self, status: i32, error: Option<&(dyn Error + 'static)>) -> ! {
         if let Some(error) = error {
             self.console.clear_status();
-            self.console.say(Severity::Error, &shell::in_a_line(error));
+            let line = shell::in_a_line(error);
+            self.console.say(Severity::Error, &line);
+            shell::show_error(&line);
         }
         self.console.finish(PATIENCE);
         shell::end(status)

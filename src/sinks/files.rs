@@ -27,7 +27,11 @@ const MAX_TRIES: u32 = 10_000;
 
 /// `NAME_2026-11-22_08-33-01.123`: what a file of this sender and time is called, without an extension.
 pub(crate) fn stem_at(name: Option<&Name>, at: SystemTime) -> String {
-    let name = name.map_or(NAMELESS, Name::as_str);
+    let mut name = name.map_or(NAMELESS, Name::as_str).to_owned();
+    if cfg!(windows) {
+        // `nul.garden_2026…` is the device NUL.
+        name = name.replace('.', "_");
+    }
     let date = format!("{DATE}%.3f");
     format!("{name}_{}", local(at).strftime(&date))
 }
@@ -62,6 +66,8 @@ pub(crate) fn create(
         };
         let parts = [stem.as_ref(), number.as_ref(), ".".as_ref()];
         let name = parts.into_iter().chain([extension.as_ref()]);
+        // A name in this directory is told as it was given: bare.
+        let dir = dir.strip_prefix(".").unwrap_or(dir);
         let path = dir.join(name.collect::<OsString>());
         match File::create_new(&path) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}

@@ -16,7 +16,7 @@ pub(super) fn within(size: Size, room: Size) -> Size {
 /// The window's size for a picture: the picture's own, so that nothing is scaled; made smaller to fit
 /// the room; and where pixels are small (`density` of them in one of a common screen's), larger by
 /// that whole factor, unless that took most of the screen. Never below [`SMALLEST`].
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+#[cfg_attr(target_os = "macos", allow(dead_code))]
 pub(super) fn window_size(picture: Size, room: Size, density: u32) -> Size {
     let fits = |size: Size, room: Size| size.component_max(room) == room;
     let larger = picture * density;

@@ -10,7 +10,7 @@
 //! model      what is shown of the program, and what the keys do to it
 //! scene      what is in the window now; paint makes pixels of it
 //! surface    minifb's window, and the way of pixels to the screen; its keys go through keys
-//! x11        what minifb cannot do; no_x11 elsewhere
+//! x11        what minifb cannot do; windows there, no_x11 on macOS
 //! geometry   how large pictures and windows are
 //! ```
 
@@ -20,7 +20,8 @@ pub mod model;
 mod paint;
 mod scene;
 mod surface;
-#[cfg_attr(not(target_os = "linux"), path = "no_x11.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+#[cfg_attr(target_os = "macos", path = "no_x11.rs")]
 mod x11;
 
 use std::mem;
@@ -99,11 +100,6 @@ impl Viewer<'_> {
         if let Some(decoded) = self.model.pictures.take() {
             self.accept(decoded)?;
         }
-        let now = Instant::now();
-        // Together with what is drawn anyway, so that both wake the loop once.
-        if now >= self.status_due.min(self.redraw_due) {
-            self.ask_status(now);
-        }
         self.surface.pump();
         while let Some(key) = self.surface.keys.next() {
             self.obey(key);
@@ -114,6 +110,13 @@ impl Viewer<'_> {
         if !self.surface.window.is_open() {
             self.end();
             return Ok(());
+        }
+        // What a key did is drawn before the window's events are heard again: on Windows, minifb paints what it was given
+        // last, which may be gone.
+        let now = Instant::now();
+        // Together with what is drawn anyway, so that both wake the loop once.
+        if now >= self.status_due.min(self.redraw_due) {
+            self.ask_status(now);
         }
         if self.surface.was_resized() || now >= self.redraw_due {
             self.draw(now)?;

@@ -1,4 +1,4 @@
-//! Where there is no X11, minifb does it all.
+//! On macOS, minifb does it all.
 
 use std::convert::Infallible;
 

@@ -21,6 +21,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 
 use super::path::{self, Path};
+use super::unix::{self, Socket};
 use crate::protocol::encrypted::records::{Opener, Sealer};
 
 /// After this long in silence an idle connection is probed, and from then on this often: a peer
@@ -33,7 +34,7 @@ const KEEPALIVE_PROBES: u32 = 3;
 
 /// One connection.
 pub(crate) struct Link {
-    socket: TcpStream,
+    socket: Socket,
     pub(crate) peer: SocketAddr,
     /// Held by whoever writes.
     writing: Mutex<Writing>,
@@ -54,7 +55,7 @@ impl Link {
     /// Of an established connection.
     pub(super) fn new(socket: TcpStream, peer: SocketAddr) -> Arc<Link> {
         Arc::new(Link {
-            socket,
+            socket: unix::connection(socket),
             peer,
             writing: Mutex::default(),
             opener: Mutex::default(),

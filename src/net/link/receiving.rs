@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::{Link, Writing};
 use crate::handoff::lock::lock;
-use crate::net::path;
+use crate::net::{path, unix};
 use crate::protocol::encrypted::records::{self, Opener};
 use crate::protocol::wire::{Ack, FrameReader, ReadError};
 
@@ -58,20 +58,7 @@ impl Link {
         if bytes.is_empty() {
             return;
         }
-        #[cfg(unix)]
-        let written = {
-            #[cfg(target_vendor = "apple")]
-            const NO_SIGNAL: i32 = 0;
-            #[cfg(not(target_vendor = "apple"))]
-            const NO_SIGNAL: i32 = libc::MSG_NOSIGNAL;
-            let socket = socket2::SockRef::from(&self.socket);
-            socket.send_with_flags(bytes, libc::MSG_DONTWAIT | NO_SIGNAL)
-        };
-        // Without a flag for one call, the receiving side's shortest write time-out comes closest.
-        #[cfg(not(unix))]
-        let written = (self.socket)
-            .set_write_timeout(Some(Duration::from_millis(1)))
-            .and_then(|()| io::Write::write(&mut &self.socket, bytes));
+        let written = unix::write_now(&self.socket, bytes);
         bytes.drain(..written.unwrap_or(0));
     }
 }

@@ -1,0 +1,77 @@
+//! Of Windows: what a console tells, and a program that has a console to itself.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::windows::io::AsHandle;
+use std::ptr;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use windows_sys::Win32::System::Console::{
+    CTRL_BREAK_EVENT, CTRL_C_EVENT, GetConsoleProcessList, SetConsoleCtrlHandler,
+};
+use windows_sys::Win32::UI::WindowsAndMessaging::{MB_ICONERROR, MessageBoxW};
+use windows_sys::core::BOOL;
+
+use crate::handoff::stop::{Reason, Stop};
+
+/// What the console's events ask.
+static STOP: OnceLock<Arc<Stop>> = OnceLock::new();
+
+/// Makes Ctrl-C, Ctrl-Break and the end of the console ask `stop` to end. A second Ctrl-C ends the program at once.
+pub(in crate::report) fn install_signal_handlers(stop: Arc<Stop>) -> io::Result<()> {
+    let _ = STOP.set(stop);
+    // SAFETY: what is called is there as long as the program.
+    match unsafe { SetConsoleCtrlHandler(Some(on_event), 1) } {
+        0 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// Called on a thread of the system's; 0 leaves the event to the system, which ends the program.
+unsafe extern "system" fn on_event(event: u32) -> BOOL {
+    let Some(stop) = STOP.get() else { return 0 };
+    let was_asked = stop.is_asked();
+    stop.ask(match event {
+        CTRL_C_EVENT => Reason::Interrupted,
+        _ => Reason::Terminated,
+    });
+    if event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT {
+        return BOOL::from(!was_asked);
+    }
+    // The console is closed, or the session ends: the program is killed once this returns, or after five seconds.
+    loop {
+        thread::park();
+    }
+}
+
+/// Ends the program with this status, and all its threads, wherever they hang.
+pub fn end(status: i32) -> ! {
+    std::process::exit(status)
+}
+
+/// Ends the program as one that Ctrl-C has ended.
+pub(in crate::report) fn end_interrupted() -> ! {
+    end(130)
+}
+
+/// Shows an error in a box where the console is about to go with it: that of a double click.
+pub(in crate::report) fn show_error(line: &str) {
+    let text: Vec<u16> = line.encode_utf16().chain([0]).collect();
+    // SAFETY: the list has the room that is given, and the text ends with 0.
+    unsafe {
+        if GetConsoleProcessList([0; 2].as_mut_ptr(), 2) == 1 && io::stderr().is_terminal() {
+            MessageBoxW(ptr::null_mut(), text.as_ptr(), ptr::null(), MB_ICONERROR);
+        }
+    }
+}
+
+/// A private duplicate of stdout.
+pub(in crate::report) fn take_stdout() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
+}
+
+/// The standard library's stderr, which knows how to write to a console.
+pub(in crate::report) fn own_stderr() -> io::Result<(impl Write + Send + 'static, bool)> {
+    Ok((io::stderr(), false))
+}

@@ -1,0 +1,192 @@
+//! Programs for Windows, run by wine on a screen of Xvfb's.
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use image::RgbImage;
+use pi_stream::source::test_picture::{bars, number_in};
+
+use crate::common::pictures::near;
+use crate::common::screen::Screen;
+use crate::common::{Running, pi_send};
+
+/// Where Debian has it. (Its script `wine` is for those who have both, 32 bits and 64.)
+const WINE: &str = "/usr/lib/wine/wine64";
+const WINESERVER: &str = "/usr/lib/wine/wineserver64";
+
+/// What no test here can show.
+pub const LEFT_OUT: &str = "left out, since wine is no Windows: Windows' TCP and firewall, small pixels, a double click's \
+    console, closing a console, logging off, more than one screen";
+
+/// One wine at a time: it has one desktop.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// A wine with a desktop of its own. It ends with this, and all that runs in it.
+pub struct Wine {
+    pub screen: Screen,
+    home: PathBuf,
+    programs: PathBuf,
+    /// Where a viewer listened last.
+    address: Cell<Option<SocketAddr>>,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Wine {
+    /// `None`, loudly, where nobody has built programs for Windows.
+    pub fn start() -> Option<Wine> {
+        let Some(programs) = std::env::var_os("PI_STREAM_WINDOWS") else {
+            eprintln!(
+                "SKIPPED: PI_STREAM_WINDOWS is not set (scripts/test does, on Debian 12), the viewer for Windows is not tested"
+            );
+            return None;
+        };
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let home = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("wine");
+        let wine = Wine {
+            screen: Screen::start(1280, 800),
+            programs: home.join("programs"),
+            home,
+            address: Cell::default(),
+            _turn: turn,
+        };
+        println!("{LEFT_OUT}");
+        std::fs::create_dir_all(&wine.programs).unwrap();
+        for program in ["view-recv.exe", "pi-send.exe"] {
+            let built = Path::new(&programs).join(program);
+            std::fs::copy(&built, wine.programs.join(program))
+                .expect("scripts/windows has built it");
+        }
+        wine.make_library();
+        wine.run("wineboot", &["--init"]);
+        Some(wine)
+    }
+
+    /// Beside the programs, where their own wine does not have it.
+    fn make_library(&self) {
+        let source = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/windows/bcryptprimitives.c"
+        );
+        let made = Command::new("x86_64-w64-mingw32-gcc")
+            .args(["-shared", source, "-ladvapi32", "-o"])
+            .arg(self.programs.join("bcryptprimitives.dll"))
+            .status();
+        assert!(made.expect("there is mingw-w64's gcc").success());
+    }
+
+    /// A program of ours, or of wine's.
+    pub fn command(&self, program: &str, args: &[&str]) -> Command {
+        let own = self.programs.join(program).with_extension("exe");
+        let mut command = Command::new(WINE);
+        command
+            .arg(if own.exists() { own } else { program.into() })
+            .args(args)
+            .stdin(Stdio::null());
+        self.environ(&mut command);
+        command
+    }
+
+    fn environ(&self, command: &mut Command) {
+        command
+            .env("WINEPREFIX", self.home.join("prefix"))
+            .env("HOME", &self.home)
+            .env("WINELOADER", WINE)
+            .env("WINEDEBUG", "-all")
+            // No question whether to install these.
+            .env("WINEDLLOVERRIDES", "mscoree,mshtml=")
+            .env("DISPLAY", self.screen.display());
+    }
+
+    fn run(&self, program: &str, args: &[&str]) {
+        let ended = self.command(program, args).stderr(Stdio::null()).status();
+        assert!(ended.expect("there is wine64").success(), "{program}");
+    }
+
+    /// The folder below which everything of it is.
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// Where the viewer listens that was sent to last.
+    pub fn last_address(&self) -> SocketAddr {
+        self.address.get().expect("somebody sends")
+    }
+
+    /// Has a pi-send of this machine send its test picture there.
+    pub fn send(&self, viewer: &mut Running, options: &[&str]) -> Running {
+        self.address.set(Some(viewer.listening_on()));
+        self.send_again(options)
+    }
+
+    /// The same to the viewer that was sent to last.
+    pub fn send_again(&self, options: &[&str]) -> Running {
+        let host = self.last_address().to_string();
+        let mut sender = pi_send(&["--host", &host, "--source", "test"]);
+        if !options.contains(&"--name") {
+            sender.args(["--name", "garden"]);
+        }
+        Running::start(sender.args(options))
+    }
+
+    /// Waits for the test picture on the screen; returns where it begins.
+    pub fn wait_for_picture(&self, width: u32, height: u32) -> (u32, u32) {
+        let found = |pixels: &RgbImage| find(pixels, width, height);
+        self.screen
+            .wait_for("the test picture, in its colours", found)
+    }
+}
+
+impl Drop for Wine {
+    fn drop(&mut self) {
+        for how in ["-k", "-w"] {
+            let mut command = Command::new(WINESERVER);
+            self.environ(command.arg(how));
+            let _ = command.status();
+        }
+    }
+}
+
+/// Where a test picture of that size begins, which is shown pixel by pixel.
+pub fn find(pixels: &RgbImage, width: u32, height: u32) -> Option<(u32, u32)> {
+    let bars: Vec<_> = bars(width, height).collect();
+    let (lefts, tops) = (
+        pixels.width().checked_sub(width)?,
+        pixels.height().checked_sub(height)?,
+    );
+    let is_at = |left: u32, top: u32| {
+        bars.iter()
+            .all(|((x, y), colour)| near(pixels.get_pixel(left + x, top + y).0, *colour, 6))
+    };
+    let (left, top) = (0..=tops)
+        .flat_map(|top| (0..=lefts).map(move |left| (left, top)))
+        .find(|(left, top)| is_at(*left, *top))?;
+    // Somewhere in the first bar: its edges tell where it begins.
+    let ((x, y), colour) = bars[0];
+    let (x, y) = (left + x, top + y);
+    let is_bar = |x: u32, y: u32| near(pixels.get_pixel(x, y).0, colour, 6);
+    let left = (0..x)
+        .rev()
+        .take_while(|x| is_bar(*x, y))
+        .last()
+        .unwrap_or(x);
+    let top = (0..y)
+        .rev()
+        .take_while(|y| is_bar(x, *y))
+        .last()
+        .unwrap_or(y);
+    Some((left, top))
+}
+
+/// The number of the test picture of that size that begins there.
+pub fn number(
+    pixels: &RgbImage,
+    (left, top): (u32, u32),
+    (width, height): (u32, u32),
+) -> Option<u32> {
+    number_in(width, height, |x, y| {
+        pixels.get_pixel(left + x, top + y).0[1]
+    })
+}
