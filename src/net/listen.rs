@@ -15,7 +15,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::DEFAULT_PORT;
 use super::link::Link;
-use super::unix;
+use super::system;
 use crate::protocol::encrypted::handshake::Role;
 
 /// How many connections may wait for `accept`; the kernel's own bound is usually lower.
@@ -218,7 +218,7 @@ fn open(address: SocketAddr, role: Role) -> Result<Arc<Acceptor>, ListenError> {
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
-        unix::own_port(&socket)?;
+        system::own_port(&socket)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         let socket = TcpListener::from(socket);

@@ -9,7 +9,7 @@
 //! find    who is there, and telling others that we are (mDNS)
 //! path    what the kernel knows of a link's path    sliding   the best value of the last while
 //! reach   what to type to connect here          key_file  a key's file
-//! unix    the system's sockets; windows there
+//! system  the system's sockets: unix, windows
 //! ```
 //!
 //! It carries frames and acks as [`wire`](crate::protocol::wire) has them, and knows no JPEG. It blocks only where it says so.
@@ -25,8 +25,9 @@ pub(crate) mod path;
 #[cfg(any(feature = "send", feature = "view"))]
 pub mod reach;
 pub(crate) mod sliding;
+#[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
-mod unix;
+mod system;
 
 /// The TCP port unless another is given.
 pub const DEFAULT_PORT: u16 = 8000;

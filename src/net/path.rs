@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::unix::Socket;
+use super::system::Socket;
 
 /// What a sender's kernel says of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

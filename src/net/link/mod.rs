@@ -21,7 +21,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 
 use super::path::{self, Path};
-use super::unix::{self, Socket};
+use super::system::{self, Socket};
 use crate::protocol::encrypted::records::{Opener, Sealer};
 
 /// After this long in silence an idle connection is probed, and from then on this often: a peer
@@ -55,7 +55,7 @@ impl Link {
     /// Of an established connection.
     pub(super) fn new(socket: TcpStream, peer: SocketAddr) -> Arc<Link> {
         Arc::new(Link {
-            socket: unix::connection(socket),
+            socket: system::connection(socket),
             peer,
             writing: Mutex::default(),
             opener: Mutex::default(),

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::{Link, Writing};
 use crate::handoff::lock::lock;
-use crate::net::{path, unix};
+use crate::net::{path, system};
 use crate::protocol::encrypted::records::{self, Opener};
 use crate::protocol::wire::{Ack, FrameReader, ReadError};
 
@@ -58,7 +58,7 @@ impl Link {
         if bytes.is_empty() {
             return;
         }
-        let written = unix::write_now(&self.socket, bytes);
+        let written = system::write_now(&self.socket, bytes);
         bytes.drain(..written.unwrap_or(0));
     }
 }

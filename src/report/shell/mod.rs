@@ -6,11 +6,12 @@
 use std::error::Error;
 use std::iter;
 
+#[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
-mod unix;
+mod system;
 
-pub use self::unix::end;
-pub(super) use self::unix::{
+pub use self::system::end;
+pub(super) use self::system::{
     end_interrupted, install_signal_handlers, own_stderr, show_error, take_stdout,
 };
 
