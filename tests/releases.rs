@@ -122,6 +122,7 @@ fn a_release_holds_all_files_and_their_checksums() {
         let zip = format!("{program}_windows.zip");
         // Made where it is asked for, as scripts/test does.
         if !sums.contains(&format!("  {zip}\n")) {
+            eprintln!("SKIPPED: {zip} was not asked for");
             continue;
         }
         let files = run(common::python()
