@@ -272,7 +272,7 @@ fn stopwatch(line: &str) -> Output {
 
 #[test]
 fn the_rows_of_jpegs_with_restart_markers_are_measured_with_such_jpegs() {
-    assert!(README.contains("JPEGs with restart markers in, 1920x1080"));
+    assert!(README.contains("viewer, 1920x1080@30, restart rows"));
     for (wanted, markers) in [("False", 0), ("True", 240 / 16 - 1)] {
         let first = format!("pictures.jpegs((320, 240), {wanted})[0]");
         let made = stopwatch(&format!("sys.stdout.buffer.write({first})"));
