@@ -168,16 +168,18 @@ pub fn places(jpeg: &[u8]) -> [Range<usize>; 3] {
     [0..lead, lead..old.start, old.end..jpeg.len()]
 }
 
-/// The JPEG as recordings keep it: its stamp's `ack` taken out, every other byte as it came (keys
-/// that we do not know included). `None` where there is nothing to clear.
-pub fn without_ack(jpeg: &[u8]) -> Option<Vec<u8>> {
-    let (Segment { end, body, .. }, _) = find(jpeg).filter(|(_, stamp)| stamp.ack)?;
+/// The JPEG as recordings keep it, in three pieces: its stamp's `ack` taken out, every other byte as it came (keys
+/// that we do not know included).
+pub fn without_ack(jpeg: &[u8]) -> (&[u8], Vec<u8>, &[u8]) {
+    let Some((Segment { end, body, .. }, _)) = find(jpeg).filter(|(_, stamp)| stamp.ack) else {
+        return (jpeg, Vec::new(), &[]);
+    };
     let words = body.split(|byte| *byte == b' ');
     let kept: Vec<&[u8]> = words.filter(|word| !word.starts_with(b"ack=")).collect();
     let text = kept.join(&b' ');
     let length = u16::try_from(text.len() + 2).expect("shorter than the comment that it was");
-    let (head, tail) = (&jpeg[..end - body.len() - 2], &jpeg[end..]);
-    Some([head, &length.to_be_bytes(), &text, tail].concat())
+    let stamp = [&length.to_be_bytes(), &text[..]].concat();
+    (&jpeg[..end - body.len() - 2], stamp, &jpeg[end..])
 }
 
 /// A copy of the JPEG that bears this stamp, and no other.
@@ -249,9 +251,14 @@ mod tests {
         assert_eq!([&twice[head], &twice[middle], &twice[tail]].concat(), plain);
     }
 
+    fn kept(jpeg: &[u8]) -> Vec<u8> {
+        let (head, stamp, tail) = without_ack(jpeg);
+        [head, &stamp, tail].concat()
+    }
+
     #[test]
     fn a_recording_asks_for_no_acks() {
-        let kept = without_ack(&stamped(&jpeg(&[]), &stamp())).unwrap();
+        let kept = kept(&stamped(&jpeg(&[]), &stamp()));
         assert_eq!(
             Stamp::find(&kept),
             Some(Stamp {
@@ -259,18 +266,17 @@ mod tests {
                 ..stamp()
             })
         );
-        assert_eq!(without_ack(&kept), None);
     }
 
     #[test]
     fn clearing_the_ack_leaves_every_other_byte_alone() {
         let asks = b"pi-stream/1 ack=1 seq=1 new=thing t=2  name=%41 ack=1";
-        let kept = b"pi-stream/1 seq=1 new=thing t=2  name=%41";
+        let without = b"pi-stream/1 seq=1 new=thing t=2  name=%41";
         // Behind other segments, where we would not put it.
         let wrap = |text: &[u8]| jpeg(&[(0xE0, b"JFIF\0"), (0xDB, b"table"), (COM, text)]);
-        assert_eq!(without_ack(&wrap(asks)), Some(wrap(kept)));
-        assert_eq!(without_ack(&wrap(kept)), None);
-        assert_eq!(without_ack(b"no picture"), None);
+        assert_eq!(kept(&wrap(asks)), wrap(without));
+        assert_eq!(kept(&wrap(without)), wrap(without));
+        assert_eq!(kept(b"no picture"), b"no picture");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! `TimedOut` or `Interrupted`, and reading goes on where it was at the next call.
 
 use std::io::{self, IoSlice, Read, Write};
+use std::iter;
 
 use byteorder::{ByteOrder, LE, ReadBytesExt};
 
@@ -113,11 +114,9 @@ impl FrameReader {
         }
         while self.missing() > 0 {
             let (wanted, got) = (length as usize, self.got - PREFIX);
-            // At most doubled, and by GROWTH at least: memory follows what was received.
-            let room = wanted.min(got + GROWTH.max(got));
-            if frame.len() != room {
-                frame.resize(room, 0);
-            }
+            // At most doubled, and by GROWTH at least: memory follows what was received. What is there is used.
+            let room = (got + GROWTH.max(got)).max(frame.capacity());
+            frame.resize(wanted.min(room), 0);
             let came = from.read(&mut frame[got..]);
             self.count(came, wanted, got)?;
         }
@@ -160,8 +159,16 @@ impl FrameReader {
 /// would be end markers), and so are those that the length cannot say.
 pub fn write_frame<W: Write>(to: &mut W, pieces: &[&[u8]]) -> io::Result<()> {
     let prefix = prefix(pieces)?;
-    let mut slices = vec![IoSlice::new(&prefix)];
-    slices.extend(pieces.iter().map(|piece| IoSlice::new(piece)));
+    write_pieces(to, iter::once(&prefix[..]).chain(pieces.iter().copied()))
+}
+
+/// Writes all of them, in as few writes as what is below allows.
+pub(crate) fn write_pieces<'a>(
+    to: &mut impl Write,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> io::Result<()> {
+    let pieces = pieces.filter(|piece| !piece.is_empty());
+    let mut slices: Vec<_> = pieces.map(IoSlice::new).collect();
     let mut left = &mut slices[..];
     while !left.is_empty() {
         match to.write_vectored(left) {

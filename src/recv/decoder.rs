@@ -21,7 +21,11 @@ pub fn run(cameras: &Cameras, pictures: Option<&Slot<Decoded>>, make: fn() -> Bi
     let threads = threads.unwrap_or(NonZeroUsize::MIN);
     let mut decoder = Decoder::new(threads, cameras.config.max_pixels);
     run_with(cameras, pictures, make, |jpeg, bitmap| {
-        decoder.decode(jpeg, bitmap).is_ok()
+        let decoded = match pictures {
+            Some(_) => decoder.decode(jpeg, bitmap),
+            None => decoder.try_out(jpeg),
+        };
+        decoded.is_ok()
     });
 }
 

@@ -20,7 +20,7 @@ use crate::jpeg::{self, DecodeError, Decoder};
 use crate::net::admission::{PATIENCE, Permit};
 use crate::net::link::Link;
 use crate::net::link::receiving::{Arrival, Frames};
-use crate::picture::{Bitmap, Pool, Pooled};
+use crate::picture::{Pool, Pooled};
 use crate::protocol::encrypted::handshake::{MAGIC, Status};
 use crate::protocol::stamp::Stamp;
 use crate::protocol::wire::ReadError;
@@ -228,7 +228,7 @@ impl Reader<'_> {
     fn try_out(&self, permit: &Permit, first: &[u8], pixels: u64) -> Result<(), DecodeError> {
         let _turn = permit.turn(pixels);
         let mut decoder = Decoder::new(NonZeroUsize::MIN, self.cameras.config.max_pixels);
-        decoder.decode(first, &mut Bitmap::default())
+        decoder.try_out(first)
     }
 
     /// Begins a session with the first frame, once there is room for it, if it decodes; decodes nothing while there

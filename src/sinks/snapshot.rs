@@ -4,7 +4,6 @@
 //! in its Exif orientation, so that nothing is encoded twice. Files are written on a thread of its
 //! own, which blocks on its queue and the disk; the window and the reader only put.
 
-use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -126,9 +125,10 @@ fn write_all(config: &Config, queue: &Queue<Job>, tell: &Tell) {
 
 /// Writes the frame into `dir`; blocks on the disk. Returns the file's path.
 fn save(dir: &Path, frame: &Received, turn: Turn) -> io::Result<PathBuf> {
-    let mut jpeg = stamp::without_ack(&frame.jpeg).map_or(Cow::Borrowed(&**frame.jpeg), Cow::Owned);
+    let (head, stamp, tail) = stamp::without_ack(&frame.jpeg);
+    let mut jpeg = [head, &stamp, tail].concat();
     if turn != Turn::NONE {
-        jpeg = Cow::Owned(orientation::turned(&jpeg, turn));
+        jpeg = orientation::turned(&jpeg, turn);
     }
     fs::create_dir_all(dir)?;
     let stem = files::stem_at(frame.name(), frame.captured_at());

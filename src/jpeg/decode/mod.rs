@@ -112,6 +112,19 @@ impl Decoder {
         self.buffers[kept..].fill_with(Buffers::default);
         outcome
     }
+
+    /// Decodes `jpeg` as [`decode`](Self::decode) does, on the caller's thread, where nobody looks at the pixels: they
+    /// are not packed.
+    pub fn try_out(&mut self, jpeg: &[u8]) -> Result<(), DecodeError> {
+        self.layout.read(jpeg, self.max_pixels)?;
+        let Header { width, height, .. } = self.layout.header;
+        let rows = 0..self.layout.header.unit_rows();
+        let outcome = self.buffers[0].decode(jpeg, &self.layout, &rows);
+        if bitmap::is_huge(width as usize * height as usize) {
+            self.buffers[0] = Buffers::default();
+        }
+        outcome.map(drop)
+    }
 }
 
 /// Decodes one JPEG to RGB on the caller's thread alone, with the limits and the caught panics of [`Decoder`].

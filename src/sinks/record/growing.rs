@@ -6,6 +6,8 @@
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 
+use crate::protocol::wire::write_pieces;
+
 /// A file, and how long it is.
 #[derive(Debug)]
 pub(crate) struct Growing {
@@ -22,7 +24,7 @@ impl Growing {
 
     /// Appends the parts as one piece. After an error the file ends with the piece before.
     pub(crate) fn append(&mut self, parts: &[&[u8]]) -> io::Result<()> {
-        let written = parts.iter().try_for_each(|part| self.file.write_all(part));
+        let written = write_pieces(&mut self.file, parts.iter().copied());
         if written.is_ok() {
             self.length += parts.iter().map(|part| part.len() as u64).sum::<u64>();
         } else {

@@ -22,7 +22,6 @@ mod ring;
 mod segments;
 mod timeline;
 
-use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::RecvTimeoutError;
@@ -242,8 +241,8 @@ impl Run {
                 Duration::ZERO
             }
         };
-        let jpeg = stamp::without_ack(&frame.jpeg).map_or(Cow::Borrowed(&**frame.jpeg), Cow::Owned);
-        self.segments.write(at, &jpeg)
+        let (head, stamp, tail) = stamp::without_ack(&frame.jpeg);
+        self.segments.write(at, [head, &stamp, tail])
     }
 
     fn open(&mut self, frame: &Received, why: Next) -> io::Result<()> {

@@ -72,8 +72,8 @@ impl Segments {
 
     /// Appends a frame that is shown `at` after the first. After an error the frames before it are
     /// whole.
-    pub(crate) fn write(&mut self, at: Duration, jpeg: &[u8]) -> io::Result<()> {
-        let bytes = jpeg.len() as u64;
+    pub(crate) fn write(&mut self, at: Duration, jpeg: [&[u8]; 3]) -> io::Result<()> {
+        let bytes = jpeg.iter().map(|piece| piece.len() as u64).sum();
         if self.room < bytes {
             self.look(bytes)?;
         }
@@ -81,7 +81,7 @@ impl Segments {
         let open = self.open.as_mut().expect("the first frame opens a file");
         match &mut open.matroska {
             Some(matroska) => matroska.write(&mut open.file, at, jpeg),
-            None => open.file.append(&[jpeg]),
+            None => open.file.append(&jpeg),
         }
     }
 

@@ -115,7 +115,7 @@ impl Matroska {
         &mut self,
         file: &mut Growing,
         at: Duration,
-        jpeg: &[u8],
+        jpeg: [&[u8]; 3],
     ) -> io::Result<()> {
         let half = TICK / 2;
         let tick = u64::try_from((at + half).as_micros() / TICK.as_micros()).unwrap_or(u64::MAX);
@@ -136,11 +136,13 @@ impl Matroska {
         let offset = tick - cluster.tick;
         let offset = i16::try_from(offset).expect("a cluster is shorter than i16 reaches");
         ebml::id(&mut out, 0xA3); // SimpleBlock
-        ebml::size(&mut out, 4 + jpeg.len() as u64);
+        let bytes: usize = jpeg.iter().map(|piece| piece.len()).sum();
+        ebml::size(&mut out, 4 + bytes as u64);
         out.push(0x81); // Track 1.
         out.extend(offset.to_be_bytes());
         out.push(0x80); // A key frame, as every JPEG is.
-        file.append(&[&out, jpeg])?;
+        let [head, stamp, tail] = jpeg;
+        file.append(&[&out, head, stamp, tail])?;
         if self.cluster.replace(cluster).is_none() {
             self.cues.put(tick, at - self.segment);
         }
