@@ -27,10 +27,9 @@ pub(super) struct Socket {
 pub(super) fn connection(stream: TcpStream) -> Socket {
     // Whatever is a socket can do that.
     let _ = stream.set_nonblocking(true);
-    let reads_for_ms = AtomicU64::new(u64::MAX);
     Socket {
         stream,
-        reads_for_ms,
+        reads_for_ms: AtomicU64::new(u64::MAX),
     }
 }
 
@@ -107,14 +106,11 @@ pub(super) fn write_now(socket: &Socket, bytes: &[u8]) -> io::Result<usize> {
 
 /// Keeps others from listening on the same port; a restart has to wait for nobody.
 pub(super) fn own_port(socket: &socket2::Socket) -> io::Result<()> {
-    let (raw, on) = (socket.as_raw_socket() as WinSock::SOCKET, &raw const ON);
+    let (raw, on) = (socket.as_raw_socket() as WinSock::SOCKET, 1_i32);
     let (level, option) = (WinSock::SOL_SOCKET, WinSock::SO_EXCLUSIVEADDRUSE);
     // SAFETY: the socket is open as long as it is borrowed; the option is an int.
-    match unsafe { WinSock::setsockopt(raw, level, option, on.cast(), 4) } {
+    match unsafe { WinSock::setsockopt(raw, level, option, (&raw const on).cast(), 4) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
 }
-
-/// As an option's value.
-static ON: i32 = 1;

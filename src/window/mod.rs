@@ -10,7 +10,7 @@
 //! model      what is shown of the program, and what the keys do to it
 //! scene      what is in the window now; paint makes pixels of it
 //! surface    minifb's window, and the way of pixels to the screen; its keys go through keys
-//! x11        what minifb cannot do; windows there, no_x11 on macOS
+//! system     what minifb cannot do: x11, windows, macos
 //! geometry   how large pictures and windows are
 //! ```
 
@@ -21,8 +21,9 @@ mod paint;
 mod scene;
 mod surface;
 #[cfg_attr(windows, path = "windows.rs")]
-#[cfg_attr(target_os = "macos", path = "no_x11.rs")]
-mod x11;
+#[cfg_attr(target_os = "macos", path = "macos.rs")]
+#[cfg_attr(not(any(windows, target_os = "macos")), path = "x11/mod.rs")]
+mod system;
 
 use std::mem;
 use std::time::{Duration, Instant};
@@ -33,8 +34,7 @@ use self::model::{Model, State};
 use self::scene::Scene;
 use self::surface::Surface;
 pub use self::surface::WindowError;
-use self::x11::Watch;
-pub use self::x11::bitmap;
+pub use self::system::bitmap;
 use crate::args::view::{SMALLEST, WindowArgs};
 use crate::handoff::slot::Wake;
 use crate::handoff::stop::Reason;
@@ -69,7 +69,7 @@ pub fn run(config: &WindowArgs, model: &Model) -> Result<(), WindowError> {
     let mut viewer = Viewer {
         config,
         model,
-        watch: Watch::start(&surface.window, model).ok(),
+        watch: system::Watch::start(&surface.window, model).ok(),
         surface,
         scene,
         title,
@@ -86,7 +86,7 @@ pub fn run(config: &WindowArgs, model: &Model) -> Result<(), WindowError> {
 struct Viewer<'a> {
     config: &'a WindowArgs,
     model: &'a Model,
-    watch: Option<Watch>,
+    watch: Option<system::Watch>,
     surface: Surface,
     scene: Scene,
     title: String,

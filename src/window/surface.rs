@@ -1,6 +1,6 @@
 //! The window itself: opening it, its events, and the way of its pixels to the screen.
 //!
-//! minifb opens it, and hears its keys and its close button. What minifb cannot do is X11's: the size,
+//! minifb opens it, and hears its keys and its close button. What minifb cannot do is the system's: the size,
 //! full screen, and a shorter way for the pixels; each of these works or does not, by itself. Everything
 //! runs on the window's thread and blocks on the window system alone.
 
@@ -8,7 +8,7 @@ use embedded_graphics::geometry::{Point, Size};
 use minifb::{MouseButton, MouseMode, ScaleMode, WindowOptions};
 
 use super::keys::Keys;
-use super::x11::Desktop;
+use super::system::Desktop;
 use crate::picture::Bitmap;
 
 /// The window before the first picture, on a common screen.

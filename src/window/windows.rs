@@ -7,7 +7,7 @@ use std::ptr;
 
 use embedded_graphics::geometry::Size;
 use windows_sys::Win32::Foundation::{HWND, RECT};
-use windows_sys::Win32::System::Console::{FreeConsole, GetConsoleProcessList};
+use windows_sys::Win32::System::Console::FreeConsole;
 use windows_sys::Win32::System::LibraryLoader::GetModuleHandleW;
 use windows_sys::Win32::UI::HiDpi::GetDpiForWindow;
 use windows_sys::Win32::UI::WindowsAndMessaging as ui;
@@ -15,6 +15,7 @@ use windows_sys::Win32::UI::WindowsAndMessaging as ui;
 use super::geometry::window_size;
 use super::model::Model;
 use crate::picture::Bitmap;
+use crate::report::shell::system::has_own_console;
 
 /// Dots an inch of a common screen: what 1 means as a density.
 const COMMON_DPI: u32 = 96;
@@ -46,11 +47,11 @@ impl Desktop {
     /// Gives the window our icon, and takes a console away that is there for this program alone: that of a double click.
     pub(super) fn new(window: &minifb::Window, _on_top: bool) -> Result<Self, Infallible> {
         let window = window.get_window_handle();
-        // SAFETY: the window is open, the list has the room that is given, and the icon is the program's own.
+        // SAFETY: the window is open, and the icon is the program's own.
         unsafe {
             let icon = ui::LoadIconW(GetModuleHandleW(ptr::null()), ICON as *const u16);
             ui::SendMessageW(window, ui::WM_SETICON, ui::ICON_BIG as usize, icon as isize);
-            if GetConsoleProcessList([0; 2].as_mut_ptr(), 2) == 1 {
+            if has_own_console() {
                 FreeConsole();
             }
         }

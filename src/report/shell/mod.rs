@@ -8,7 +8,7 @@ use std::iter;
 
 #[cfg_attr(unix, path = "unix.rs")]
 #[cfg_attr(windows, path = "windows.rs")]
-mod system;
+pub(crate) mod system;
 
 pub use self::system::end;
 pub(super) use self::system::{

@@ -58,12 +58,16 @@ pub(in crate::report) fn end_interrupted() -> ! {
 /// Shows an error in a box where the console is about to go with it: that of a double click.
 pub(in crate::report) fn show_error(line: &str) {
     let text: Vec<u16> = line.encode_utf16().chain([0]).collect();
-    // SAFETY: the list has the room that is given, and the text ends with 0.
-    unsafe {
-        if GetConsoleProcessList([0; 2].as_mut_ptr(), 2) == 1 && io::stderr().is_terminal() {
-            MessageBoxW(ptr::null_mut(), text.as_ptr(), ptr::null(), MB_ICONERROR);
-        }
+    if has_own_console() && io::stderr().is_terminal() {
+        // SAFETY: the text ends with 0.
+        unsafe { MessageBoxW(ptr::null_mut(), text.as_ptr(), ptr::null(), MB_ICONERROR) };
     }
+}
+
+/// Whether there is a console that is there for this program alone: that of a double click.
+pub(crate) fn has_own_console() -> bool {
+    // SAFETY: the list has the room that is given.
+    unsafe { GetConsoleProcessList([0; 2].as_mut_ptr(), 2) == 1 }
 }
 
 /// A private duplicate of stdout.
