@@ -37,7 +37,8 @@ enter_toolchain() {
         rm -rf "$work"
     fi
     export PATH=$toolchain/usr/bin:$PATH LD_LIBRARY_PATH=$toolchain/usr/lib/x86_64-linux-gnu
-    unset RUSTC RUSTC_WRAPPER CARGO_ENCODED_RUSTFLAGS
+    unset RUSTC CARGO_ENCODED_RUSTFLAGS
+    export RUSTC_WRAPPER=$ROOT/scripts/rustc-wrapper
     # Panics name source files: where these lay on this machine is nobody's business.
     export RUSTFLAGS="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo --remap-path-prefix=$ROOT=/pi-stream"
     cargo --version >&2
