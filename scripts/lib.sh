@@ -151,6 +151,10 @@ BUILD_PACKAGES=(gcc libc6-dev make cmake nasm pkg-config ca-certificates)
 # shellcheck disable=SC2034
 WINDOW_PACKAGES=(libx11-6 libxcursor1)
 
+# What runs the programs for Windows, and makes a library for it.
+# shellcheck disable=SC2034
+WINE_PACKAGES=(wine64 gcc-mingw-w64-x86-64-win32)
+
 # --- cargo --------------------------------------------------------------------------------------------
 
 # True if version $1 is at least version $2.

@@ -53,6 +53,8 @@ class Setup:
     # Whether raw pictures say that they are of full range; what ffmpeg gives says nothing, and is not.
     full_range: bool = True
     window: tuple[int, int] | None = None
+    # How large the screen is, unless as the window.
+    screen: tuple[int, int] | None = None
     viewer_args: tuple[str, ...] = ()
     sender_args: tuple[str, ...] = ()
     events: tuple[tuple[float, Callable[['Stage'], None]], ...] = ()
@@ -152,7 +154,7 @@ def hold(setup: Setup, network=None, verbose: bool = False) -> Trial:
         feed = pictures.JpegFeed(pictures.jpegs(setup.size, setup.restart_rows))
     with ExitStack() as stack:
         window = setup.window or setup.size
-        screen = stack.enter_context(Screen((max(640, window[0]), max(480, window[1]))))
+        screen = stack.enter_context(Screen(setup.screen or (max(640, window[0]), max(480, window[1]))))
         stage, out = _start(stack, setup, network, screen, feed, verbose)
         run = _Run(setup, feed, stage, screen, out, Trial(setup, network.own_delay_ms))
         return run.run()
