@@ -187,7 +187,7 @@ fn the_title_says_whether_what_is_shown_is_encrypted() {
         });
         let _sender = viewer.receive(with);
         let title = until("a title with the rate", || {
-            screen.title().filter(|title| title.contains(" fps"))
+            screen.titles().pop().filter(|title| title.contains(" fps"))
         });
         assert!(title.starts_with("garden - 640x480 - "), "{title}");
         assert_eq!(title.ends_with(" fps - encrypted"), !with.is_empty());

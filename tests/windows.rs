@@ -10,6 +10,7 @@ mod hostile;
 #[path = "windows/wine.rs"]
 mod wine;
 
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -41,6 +42,27 @@ fn on_windows_the_viewer_shows_the_picture_hears_a_key_and_ends() {
     wine.screen.press("q");
     let (status, lines) = viewer.end();
     assert_eq!(status.code(), Some(0), "{lines:#?}");
+}
+
+#[test]
+fn on_windows_a_zip_holds_a_program_with_its_manifest_and_what_is_to_be_read() {
+    let Some(wine) = Wine::start() else { return };
+    let programs = ["view-recv", "pi-send"].map(|program| (program, wine.folder_of(program)));
+    // pi-send's is built for the long tests.
+    for (program, folder) in programs.iter().filter(|(_, folder)| folder.exists()) {
+        let file = |name: &str| {
+            let file = std::fs::read(folder.join(name));
+            file.unwrap_or_else(|error| panic!("{name}: {error}"))
+        };
+        let text = |name: &str| String::from_utf8(file(name)).unwrap();
+        assert!(text("LICENSE.txt").contains("MIT License\r\n"));
+        assert!(text("README.txt").contains(&format!(r".\{program} --help")));
+        assert!(text("third-party-notices.txt").contains("mingw-w64"));
+        let program = file(&format!("{program}.exe"));
+        let manifest = b"<dpiAwareness";
+        assert!(program.windows(manifest.len()).any(|at| at == manifest));
+    }
+    assert!(programs[0].1.exists());
 }
 
 /// How many frames a recording holds, as ffprobe counts them.
@@ -242,6 +264,105 @@ fn on_windows_ctrl_c_ends_the_recording_and_a_second_one_all_at_once() {
     viewer.signal("INT");
     let (status, lines) = viewer.end();
     assert_eq!(status.code(), Some(ENDED_BY_CTRL_C), "{lines:#?}");
+}
+
+/// What a viewer says at its end, which has recorded all that came until somebody ended it; and the recording.
+fn assert_ended_in_order(mut viewer: Running, clip: &Path) {
+    let (status, lines) = viewer.end();
+    assert_eq!(status.code(), Some(0), "{lines:#?}");
+    let last = lines.last().unwrap();
+    assert!(last.contains("recorded "), "{lines:#?}");
+    assert!(last.contains(&format!("{} frames", frames_in(clip))));
+}
+
+#[test]
+#[ignore = "long"]
+fn on_windows_ctrl_break_and_the_end_of_a_console_or_of_a_session_end_the_recording() {
+    let Some(wine) = Wine::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let record = |name: &str, mut viewer: Command| {
+        let clip = folder.path().join(name);
+        viewer.arg("--record").arg(&clip).stdin(Stdio::piped());
+        let mut viewer = Running::start(&mut viewer);
+        let sender = wine.send(&mut viewer, &["--res", "640x480"]);
+        viewer.wait_line("a recording", |line| {
+            line.contains("recording").then_some(())
+        });
+        (clip, viewer, sender)
+    };
+    let headless = [SOMEWHERE[0], SOMEWHERE[1], "--headless"];
+    for (name, event) in [("break.mkv", b"1"), ("close.mkv", b"2")] {
+        let (clip, mut viewer, _sender) = record(name, wine.with_events("view-recv", &headless));
+        viewer.take_stdin().unwrap().write_all(event).unwrap();
+        assert_ended_in_order(viewer, &clip);
+    }
+    for (name, args) in [("headless.mkv", &headless[..]), ("window.mkv", &SOMEWHERE)] {
+        let (clip, viewer, _sender) = record(name, wine.command("view-recv", args));
+        wine.run(&mut wine.command("wineboot", &["--end-session"]));
+        assert_ended_in_order(viewer, &clip);
+    }
+}
+
+#[test]
+#[ignore = "long"]
+fn on_windows_a_double_click_opens_a_window_alone_or_a_box_that_says_what_is_wrong() {
+    let Some(wine) = Wine::start() else { return };
+    let program = wine.folder_of("view-recv").join("view-recv.exe");
+    // As its file manager does.
+    let double_click = |options: &[&str]| {
+        let mut start = wine.command("start", &["/unix"]);
+        wine.run(start.arg(&program).args(options));
+    };
+    let is_console = |title: &String| title.ends_with("view-recv.exe");
+    let wait = |what: &str, so: &dyn Fn(&[String]) -> bool| {
+        until(what, || so(&wine.screen.titles()).then_some(()));
+    };
+    double_click(&SOMEWHERE);
+    wait("a window alone", &|titles| {
+        titles
+            .iter()
+            .any(|title| title.contains("waiting for a camera"))
+            && !titles.iter().any(is_console)
+    });
+    wine.screen.press("q");
+    wait("no window", &|titles| titles.iter().all(String::is_empty));
+
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = other.local_addr().unwrap().to_string();
+    double_click(&["--bind", &taken]);
+    wait("a box, and the console still", &|titles| {
+        titles.iter().any(|title| title == "Error") && titles.iter().any(is_console)
+    });
+    wine.screen
+        .xdotool(&["search", "--name", "Error", "windowfocus", "key", "Return"]);
+    wait("neither", &|titles| titles.iter().all(String::is_empty));
+}
+
+#[test]
+#[ignore = "long"]
+fn on_windows_small_pixels_make_a_small_picture_larger() {
+    let Some(wine) = Wine::start() else { return };
+    let desktop = r"HKEY_CURRENT_USER\Control Panel\Desktop";
+    let density = [
+        "add",
+        desktop,
+        "/v",
+        "LogPixels",
+        "/t",
+        "REG_DWORD",
+        "/f",
+        "/d",
+    ];
+    let set = |dpi| wine.run(wine.command("reg", &density).arg(dpi));
+    set("192");
+    wine.end();
+    let mut viewer = Running::start(&mut wine.command("view-recv", &SOMEWHERE));
+    let _sender = wine.send(&mut viewer, &["--res", "320x240"]);
+    // For the tests to come, whatever becomes of this one: what runs has asked already.
+    set("96");
+    wine.wait_for_picture(640, 480);
+    wine.screen.press("q");
+    assert_eq!(viewer.wait().code(), Some(0));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use image::RgbImage;
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{
-    AtomEnum, ClientMessageEvent, ConfigureWindowAux, ConnectionExt, EventMask, PropMode,
+    AtomEnum, ClientMessageEvent, ConfigureWindowAux, ConnectionExt, EventMask, MapState, PropMode,
 };
 use x11rb::wrapper::ConnectionExt as _;
 
@@ -106,14 +106,20 @@ impl Screen {
         placed.unwrap().check().unwrap();
     }
 
-    /// What the only window is called, once there is one.
-    pub fn title(&self) -> Option<String> {
+    /// What the windows are called that can be seen, the lowest one first.
+    pub fn titles(&self) -> Vec<String> {
         let (server, screen) = x11rb::connect(Some(&self.display)).unwrap();
         let root = server.setup().roots[screen].root;
         let windows = server.query_tree(root).unwrap().reply().unwrap().children;
-        let (name, kind) = (AtomEnum::WM_NAME, AtomEnum::ANY);
-        let name = server.get_property(false, *windows.first()?, name, kind, 0, 1024);
-        String::from_utf8(name.unwrap().reply().unwrap().value).ok()
+        // One may be gone by now.
+        let title = |window| {
+            let attributes = server.get_window_attributes(window).unwrap().reply().ok()?;
+            let (name, kind) = (AtomEnum::WM_NAME, AtomEnum::ANY);
+            let name = server.get_property(false, window, name, kind, 0, 1024);
+            let name = String::from_utf8(name.unwrap().reply().ok()?.value).ok()?;
+            (attributes.map_state == MapState::VIEWABLE).then_some(name)
+        };
+        windows.into_iter().filter_map(title).collect()
     }
 
     /// Sets a property of the root window or of the only other one, as a window manager does: numbers, or atoms. The

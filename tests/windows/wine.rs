@@ -11,15 +11,14 @@ use pi_stream::source::test_picture::{bars, number_in};
 
 use crate::common::pictures::near;
 use crate::common::screen::Screen;
-use crate::common::{Running, pi_send};
+use crate::common::{Running, pi_send, python};
 
-/// Where Debian has it. (Its script `wine` is for those who have both, 32 bits and 64.)
-const WINE: &str = "/usr/lib/wine/wine64";
-const WINESERVER: &str = "/usr/lib/wine/wineserver64";
+/// Sets up, starts and ends the wine of a folder.
+const WINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/windows/wine");
 
 /// What no test here can show.
-pub const LEFT_OUT: &str = "left out, since wine is no Windows: Windows' TCP and firewall, small pixels, a double click's \
-    console, Ctrl-Break, closing a console, logging off, more than one screen";
+pub const LEFT_OUT: &str = "left out, since wine is no Windows: Windows' TCP and firewall, full screen, more than one screen, \
+    the manifest's UTF-8 and long paths";
 
 /// One wine at a time: it has one desktop.
 static TURN: Mutex<()> = Mutex::new(());
@@ -37,7 +36,7 @@ pub struct Wine {
 impl Wine {
     /// `None`, loudly, where nobody has built programs for Windows.
     pub fn start() -> Option<Wine> {
-        let Some(programs) = std::env::var_os("PI_STREAM_WINDOWS") else {
+        let Some(built) = std::env::var_os("PI_STREAM_WINDOWS") else {
             eprintln!(
                 "SKIPPED: PI_STREAM_WINDOWS is not set (scripts/test does, on Debian 12), the viewer for Windows is not tested"
             );
@@ -53,55 +52,68 @@ impl Wine {
             _turn: turn,
         };
         println!("{LEFT_OUT}");
-        std::fs::create_dir_all(&wine.programs).unwrap();
-        for built in std::fs::read_dir(&programs).expect("scripts/windows has built them") {
+        wine.run(&mut wine.wine("start"));
+        let _ = std::fs::remove_dir_all(&wine.programs);
+        for built in std::fs::read_dir(built).expect("scripts/windows has packed them") {
             let built = built.unwrap().path();
-            std::fs::copy(&built, wine.programs.join(built.file_name().unwrap())).unwrap();
+            if built.extension().is_some_and(|kind| kind == "zip") {
+                let unpack = ["-m", "zipfile", "--extract"];
+                wine.run(python().args(unpack).args([&built, &wine.programs]));
+            }
         }
-        wine.make_library();
-        wine.run("wineboot", &["--init"]);
         Some(wine)
     }
 
-    /// Beside the programs, where their own wine does not have it.
-    fn make_library(&self) {
-        let source = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/tests/windows/bcryptprimitives.c"
-        );
-        let made = Command::new("x86_64-w64-mingw32-gcc")
-            .args(["-shared", source, "-ladvapi32", "-o"])
-            .arg(self.programs.join("bcryptprimitives.dll"))
-            .status();
-        assert!(made.expect("there is mingw-w64's gcc").success());
+    /// Where the folder that is in a program's zip lies.
+    pub fn folder_of(&self, program: &str) -> PathBuf {
+        self.programs.join(program)
+    }
+
+    fn own(&self, program: &str) -> PathBuf {
+        self.folder_of(program).join(program).with_extension("exe")
+    }
+
+    fn wine(&self, what: &str) -> Command {
+        let mut command = Command::new(WINE);
+        command.arg(&self.home).arg(what).stdin(Stdio::null());
+        command.env("DISPLAY", self.screen.display());
+        command
     }
 
     /// A program of ours, or of wine's.
     pub fn command(&self, program: &str, args: &[&str]) -> Command {
-        let own = self.programs.join(program).with_extension("exe");
-        let mut command = Command::new(WINE);
-        command
-            .arg(if own.exists() { own } else { program.into() })
-            .args(args)
-            .stdin(Stdio::null());
-        self.environ(&mut command);
+        let own = self.own(program);
+        let mut command = self.wine("run");
+        command.arg(if own.exists() { own } else { program.into() });
+        command.args(args);
         command
     }
 
-    fn environ(&self, command: &mut Command) {
+    /// The same, which also hears of a console's events: by the digits of its standard input.
+    pub fn with_events(&self, program: &str, args: &[&str]) -> Command {
+        let events = self.home.join("events.exe");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/windows/events.c");
+        let mut compiler = Command::new("x86_64-w64-mingw32-gcc");
+        self.run(
+            compiler
+                .args(["-Wall", "-Werror", source, "-o"])
+                .arg(&events),
+        );
+        let mut command = self.wine("run");
+        command.arg(events).arg(self.own(program)).args(args);
         command
-            .env("WINEPREFIX", self.home.join("prefix"))
-            .env("HOME", &self.home)
-            .env("WINELOADER", WINE)
-            .env("WINEDEBUG", "-all")
-            // No question whether to install these.
-            .env("WINEDLLOVERRIDES", "mscoree,mshtml=")
-            .env("DISPLAY", self.screen.display());
     }
 
-    fn run(&self, program: &str, args: &[&str]) {
-        let ended = self.command(program, args).stderr(Stdio::null()).status();
-        assert!(ended.expect("there is wine64").success(), "{program}");
+    /// Runs it to its end.
+    pub fn run(&self, command: &mut Command) {
+        // Whom it leaves behind keeps its streams.
+        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+        assert!(status.unwrap().success(), "{command:?}");
+    }
+
+    /// Ends all that runs in it; what is started then finds it anew.
+    pub fn end(&self) {
+        let _ = self.wine("end").status();
     }
 
     /// The folder below which everything of it is.
@@ -140,11 +152,7 @@ impl Wine {
 
 impl Drop for Wine {
     fn drop(&mut self) {
-        for how in ["-k", "-w"] {
-            let mut command = Command::new(WINESERVER);
-            self.environ(command.arg(how));
-            let _ = command.status();
-        }
+        self.end();
     }
 }
 

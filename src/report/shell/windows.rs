@@ -7,25 +7,28 @@ use std::ptr;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
+use windows_sys::Win32::Foundation::{HWND, LPARAM, LRESULT, WPARAM};
 use windows_sys::Win32::System::Console::{
     CTRL_BREAK_EVENT, CTRL_C_EVENT, GetConsoleProcessList, SetConsoleCtrlHandler,
 };
-use windows_sys::Win32::UI::WindowsAndMessaging::{MB_ICONERROR, MessageBoxW};
-use windows_sys::core::BOOL;
+use windows_sys::Win32::UI::WindowsAndMessaging as ui;
+use windows_sys::core::{BOOL, w};
 
 use crate::handoff::stop::{Reason, Stop};
 
 /// What the console's events ask.
 static STOP: OnceLock<Arc<Stop>> = OnceLock::new();
 
-/// Makes Ctrl-C, Ctrl-Break and the end of the console ask `stop` to end. A second Ctrl-C ends the program at once.
+/// Makes Ctrl-C, Ctrl-Break, the end of the console and the end of the session ask `stop` to end. A second Ctrl-C ends
+/// the program at once.
 pub(in crate::report) fn install_signal_handlers(stop: Arc<Stop>) -> io::Result<()> {
     let _ = STOP.set(stop);
     // SAFETY: what is called is there as long as the program.
-    match unsafe { SetConsoleCtrlHandler(Some(on_event), 1) } {
-        0 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
+    if unsafe { SetConsoleCtrlHandler(Some(on_event), 1) } == 0 {
+        return Err(io::Error::last_os_error());
     }
+    let thread = thread::Builder::new().name("signals".into());
+    thread.spawn(await_end_of_session).map(drop)
 }
 
 /// Called on a thread of the system's; 0 leaves the event to the system, which ends the program.
@@ -39,10 +42,48 @@ unsafe extern "system" fn on_event(event: u32) -> BOOL {
     if event == CTRL_C_EVENT || event == CTRL_BREAK_EVENT {
         return BOOL::from(!was_asked);
     }
-    // The console is closed, or the session ends: the program is killed once this returns, or after five seconds.
+    await_end()
+}
+
+/// The console is closed, or the session ends: the system kills the program once it has the answer, or after five seconds.
+fn await_end() -> ! {
     loop {
         thread::park();
     }
+}
+
+/// Of the end of a session (logging off, shutting down) the system tells windows alone where a program could have some:
+/// here is one that nobody sees.
+fn await_end_of_session() {
+    let class = ui::WNDCLASSW {
+        lpfnWndProc: Some(on_message),
+        lpszClassName: w!("pi-stream-session"),
+        ..Default::default()
+    };
+    let (name, none) = (class.lpszClassName, ptr::null_mut());
+    // SAFETY: the class is registered before it is used, and what is called is there as long as the program. Where
+    // one of these fails, so do those that follow, and the end of a session is a kill.
+    unsafe {
+        ui::RegisterClassW(&class);
+        ui::CreateWindowExW(0, name, name, 0, 0, 0, 0, 0, none, none, none, ptr::null());
+        while ui::GetMessageW(&mut ui::MSG::default(), none, 0, 0) > 0 {}
+    }
+}
+
+unsafe extern "system" fn on_message(
+    window: HWND,
+    message: u32,
+    is_certain: WPARAM,
+    more: LPARAM,
+) -> LRESULT {
+    if message == ui::WM_ENDSESSION && is_certain != 0 {
+        if let Some(stop) = STOP.get() {
+            stop.ask(Reason::Terminated);
+        }
+        await_end();
+    }
+    // SAFETY: it is what the system called with.
+    unsafe { ui::DefWindowProcW(window, message, is_certain, more) }
 }
 
 /// Ends the program with this status, and all its threads, wherever they hang.
@@ -60,7 +101,14 @@ pub(in crate::report) fn show_error(line: &str) {
     let text: Vec<u16> = line.encode_utf16().chain([0]).collect();
     if has_own_console() && io::stderr().is_terminal() {
         // SAFETY: the text ends with 0.
-        unsafe { MessageBoxW(ptr::null_mut(), text.as_ptr(), ptr::null(), MB_ICONERROR) };
+        unsafe {
+            ui::MessageBoxW(
+                ptr::null_mut(),
+                text.as_ptr(),
+                ptr::null(),
+                ui::MB_ICONERROR,
+            )
+        };
     }
 }
 
