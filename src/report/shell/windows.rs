@@ -73,17 +73,18 @@ fn await_end_of_session() {
 unsafe extern "system" fn on_message(
     window: HWND,
     message: u32,
-    is_certain: WPARAM,
-    more: LPARAM,
+    wparam: WPARAM,
+    lparam: LPARAM,
 ) -> LRESULT {
-    if message == ui::WM_ENDSESSION && is_certain != 0 {
+    // wparam: whether it is certain.
+    if message == ui::WM_ENDSESSION && wparam != 0 {
         if let Some(stop) = STOP.get() {
             stop.ask(Reason::Terminated);
         }
         await_end();
     }
     // SAFETY: it is what the system called with.
-    unsafe { ui::DefWindowProcW(window, message, is_certain, more) }
+    unsafe { ui::DefWindowProcW(window, message, wparam, lparam) }
 }
 
 /// Ends the program with this status, and all its threads, wherever they hang.
