@@ -32,7 +32,7 @@ use self::config::{Claim, Config};
 use self::error::{advised, is_full};
 pub(crate) use self::recordings::Recordings;
 use self::segments::Segments;
-use self::timeline::{Next, Step, Timeline};
+use self::timeline::{Next, Timeline};
 use super::{SLOW_EVERY, Tell};
 use crate::handoff::lock::lock;
 use crate::handoff::queue::{FRAMES, Queue};
@@ -200,8 +200,8 @@ impl Run {
 
     /// Records a frame; where there is no space for it, a ring's oldest files make room.
     fn record(&mut self, frame: &Arc<Received>) -> io::Result<()> {
-        let step = self.timeline.step(frame);
-        if let Step::Next(_) = step {
+        let (at, next) = self.timeline.step(frame);
+        if next.is_some() {
             // Where the last file's index found no room, it will be seen whether the next one does.
             let closed = self.segments.close();
             closed.or_else(|error| if is_full(&error) { Ok(()) } else { Err(error) })?;
@@ -210,7 +210,7 @@ impl Run {
                 (self.tell)(Severity::Error, error.to_string());
             }
         }
-        while let Err(error) = self.write(frame, step) {
+        while let Err(error) = self.write(frame, at, next) {
             let oldest = match is_full(&error) {
                 true => self.segments.ring.give_up_oldest(),
                 false => None,
@@ -231,16 +231,10 @@ impl Run {
     }
 
     /// Writes a frame, in a new file where none is open.
-    fn write(&mut self, frame: &Received, step: Step) -> io::Result<()> {
-        let at = match step {
-            Step::Here(at) => at,
-            Step::Next(why) => {
-                if self.segments.open.is_none() {
-                    self.open(frame, why)?;
-                }
-                Duration::ZERO
-            }
-        };
+    fn write(&mut self, frame: &Received, at: Duration, next: Option<Next>) -> io::Result<()> {
+        if let (None, Some(why)) = (&self.segments.open, next) {
+            self.open(frame, why)?;
+        }
         let (head, stamp, tail) = stamp::without_ack(&frame.jpeg);
         self.segments.write(at, [head, &stamp, tail])
     }
