@@ -81,20 +81,14 @@ impl Ring {
             return Ok(());
         };
         let segment = self.config.segment.unwrap_or(UNSEGMENTED);
-        let open = self.open.take();
+        if let (Some(files), Some((path, since))) = (&mut self.files, self.open.take()) {
+            let covers = first.arrived.saturating_duration_since(since).min(segment);
+            files.push_back(Kept { path, covers });
+        }
         let files = match &mut self.files {
-            None => {
-                // Ours is among them, where it could not be looked before.
-                let found = existing(&self.config.path, segment, first.arrived_at)?;
-                self.files.insert(found)
-            }
-            Some(files) => {
-                files.extend(open.map(|(path, since)| {
-                    let covers = first.arrived.saturating_duration_since(since).min(segment);
-                    Kept { path, covers }
-                }));
-                files
-            }
+            Some(files) => files,
+            // Ours is among them, where it could not be looked before.
+            none => none.insert(existing(&self.config.path, segment, first.arrived_at)?),
         };
         // What somebody took away holds no footage any more.
         files.retain(|file| file.path.exists());
@@ -159,19 +153,16 @@ fn place(name: &OsStr, path: &Path) -> Option<(Option<SystemTime>, u64)> {
     let stem = path.file_stem()?.as_encoded_bytes();
     let rest = name.file_stem()?.as_encoded_bytes().strip_prefix(stem)?;
     let rest = std::str::from_utf8(rest.strip_prefix(b"_")?).ok()?;
-    let (place, own) = if let Ok(number) = rest.parse() {
-        ((None, number), format!("{number:0DIGITS$}"))
-    } else if let Some(since) = files::parse_date(rest) {
-        ((Some(since), 1), files::date(since))
-    } else {
-        let (date, number) = rest.rsplit_once('_')?;
-        let since = files::parse_date(date)?;
-        let number = number.parse::<u64>().ok().filter(|number| *number > 1)?;
-        let own = format!("{}_{number}", files::date(since));
-        ((Some(since), number), own)
+    let (date, number) = rest.rsplit_once('_').unwrap_or((rest, rest));
+    let since = files::parse_date(rest).or_else(|| files::parse_date(date));
+    let number = number.parse().unwrap_or(1);
+    let own = match (since, number) {
+        (None, number) => format!("{number:0DIGITS$}"),
+        (Some(since), 0 | 1) => files::date(since),
+        (Some(since), number) => format!("{}_{number}", files::date(since)),
     };
     // Other spellings of the same are another's files.
-    (own == rest).then_some(place)
+    (own == rest).then_some((since, number))
 }
 
 #[cfg(test)]
@@ -307,6 +298,7 @@ mod tests {
             "xcam_000001.mkv",
             "cam_a00001.mkv",
             "cam_2026-11-22_08-33-01.mjpeg",
+            "cam_2026-11-22_08-33-01_0.mkv",
             "cam_2026-11-22_08-33-01_1.mkv",
             "cam_2026-11-22_08-33-01_02.mkv",
             "cam_2026-11-22_8-33-01.mkv",
