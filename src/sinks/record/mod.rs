@@ -1,9 +1,9 @@
 //! The recorder: every frame that arrives, kept in files.
 //!
 //! ```text
-//! Recordings ─▶ Recorder ─▶ queue ─▶ thread ─┬─ timeline   when a frame is shown, when the next file starts
-//! on and off    one of them                  ├─ ring       what the files are called, which ones go, what stays free
-//! config        what is asked for            └─ segment    writes and completes the open one
+//! Recorder ─▶ Recording ─▶ queue ─▶ thread ─┬─ timeline   when a frame is shown, when the next file starts
+//! on and off  one of them                   ├─ ring       what the files are called, which ones go, what stays free
+//! config      what is asked for             └─ segment    writes and completes the open one
 //!                                                └─ growing ◀ matroska   bytes on the disk, and their form
 //! ```
 //!
@@ -17,7 +17,7 @@ pub mod config;
 mod error;
 mod growing;
 mod matroska;
-mod recordings;
+mod recorder;
 mod ring;
 mod segment;
 mod timeline;
@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 
 use self::config::{Claim, Config};
 use self::error::{advised, is_full};
-pub(crate) use self::recordings::Recordings;
+pub use self::recorder::Recorder;
 use self::ring::Ring;
 use self::segment::Segment;
 use self::timeline::{Next, Timeline};
@@ -62,28 +62,24 @@ pub struct Status {
     pub path: Option<PathBuf>,
     /// When the first frame arrived.
     pub since: Option<Instant>,
-    /// Whether frames are still taken.
+    /// Whether its thread has not ended: something may still be written.
     pub running: bool,
     /// Whether what is taken is lost: the disk failed, and has not come back. At the end: whether the
     /// last file could not be completed.
     pub failed: bool,
 }
 
-/// A recording that goes on. Dropping it ends it, and waits for nothing.
+/// One recording. Dropping it ends it, and waits for nothing.
 #[derive(Debug)]
-pub struct Recorder {
+struct Recording {
     worker: Worker<Arc<Received>>,
     status: Arc<Mutex<Status>>,
 }
 
-impl Recorder {
-    /// Starts the thread, on which `tell` is called. The first file is made with the first frame; whether it
-    /// can be is known before by [`Config::claim`], which is given back with the last file.
-    pub fn start(config: Config, claim: Option<Claim>, tell: Tell) -> io::Result<Recorder> {
-        let status = Arc::new(Mutex::new(Status {
-            running: true,
-            ..Status::default()
-        }));
+impl Recording {
+    /// Starts the thread, on which `tell` is called. The first file is made with the first frame.
+    fn start(config: Config, claim: Option<Claim>, tell: Tell) -> io::Result<Recording> {
+        let status = Arc::<Mutex<Status>>::default();
         let run = Run {
             status: Arc::clone(&status),
             tell,
@@ -98,32 +94,15 @@ impl Recorder {
             // The name was ours until the last file was complete.
             drop(claim);
         })?;
-        Ok(Recorder { worker, status })
-    }
-
-    /// Takes a frame; never blocks.
-    pub fn put(&self, frame: &Arc<Received>) {
-        super::put(&self.worker, frame);
+        Ok(Recording { worker, status })
     }
 
     /// How far it is.
-    pub fn status(&self) -> Status {
+    fn status(&self) -> Status {
         let mut status = lock(&self.status).clone();
         status.record_dropped += self.worker.queue.dropped();
+        status.running = self.worker.is_running();
         status
-    }
-
-    /// Ends the recording without waiting for it: what was put is still written, and a line says when it
-    /// is.
-    pub fn stop(&self) {
-        self.worker.queue.close();
-    }
-
-    /// Ends the recording and waits for it, `until` then at the latest; what a slow disk has not taken
-    /// is counted as dropped. A file that could not be completed plays as far as it goes.
-    pub fn finish(&self, until: Instant) -> Status {
-        self.worker.finish(until);
-        self.status()
     }
 }
 
@@ -146,12 +125,8 @@ impl Run {
         self.record_all(queue);
         let unfinished = self.close().err();
         let failure = unfinished.or_else(|| self.failure.take().map(|(why, _)| why));
-        let status = {
-            let mut status = lock(&self.status);
-            status.running = false;
-            status.failed = failure.is_some();
-            status.clone()
-        };
+        lock(&self.status).failed = failure.is_some();
+        let status = lock(&self.status).clone();
         let line = match (failure, &status.path) {
             (Some(why), _) => return (self.tell)(Severity::Error, self.stopped(&why)),
             (None, None) => "nothing was recorded: no frame came".into(),
