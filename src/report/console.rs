@@ -131,7 +131,7 @@ impl Console {
     /// The console's thread.
     fn write_to(&self, mut out: Writer<impl Write>) {
         let (mut status, mut told) = (String::new(), 0);
-        while let Ok(mut item) = self.lines.take(None) {
+        while let Some(mut item) = self.lines.take(None) {
             // There is room again, just where the lost ones are missing.
             let lost = self.lines.dropped() - told;
             if lost > 0 {

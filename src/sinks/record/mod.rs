@@ -25,7 +25,6 @@ mod timeline;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -147,9 +146,9 @@ impl Run {
         let mut slow = RateLimit::new(1, SLOW_EVERY);
         loop {
             match queue.take(self.sync_due) {
-                Ok(frame) => self.take(&frame),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+                Some(frame) => self.take(&frame),
+                None if queue.is_over() => return,
+                None => {}
             }
             let now = Instant::now();
             if self.sync_due.take_if(|due| now >= *due).is_some() {
