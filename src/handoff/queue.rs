@@ -6,10 +6,9 @@
 //! what waits in them.)
 
 use std::iter;
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::Instant;
 
-use super::slot::Slot;
+use super::slot::{Slot, Wake};
 use crate::handoff::lock::lock;
 
 /// How much a queue holds at most: so many items, and so many bytes in all. An empty queue takes any one item.
@@ -55,9 +54,14 @@ impl<T> Queue<T> {
     }
 
     /// Takes the oldest item, and waits for one until the deadline (`None`: for as long as it takes). A
-    /// closed queue still hands out what is in it, and is then `Disconnected`.
-    pub fn take(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
-        self.slot.take_until(deadline)
+    /// closed queue still hands out what is in it, and is then over.
+    pub fn take(&self, deadline: Option<Instant>) -> Option<T> {
+        self.slot.next(deadline)
+    }
+
+    /// Whether nothing will come any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.slot.wait(Some(Instant::now())) == Wake::Closed
     }
 
     /// Nothing more can be put; what is in it can still be taken.
@@ -99,7 +103,7 @@ mod tests {
             let queue = Arc::clone(&queue);
             move || {
                 let mut got = Vec::new();
-                while let Ok(item) = queue.take(None) {
+                while let Some(item) = queue.take(None) {
                     got.push(item);
                 }
                 got
@@ -120,10 +124,10 @@ mod tests {
             queue.put(i, 1);
         }
         assert_eq!(queue.dropped(), 2);
-        assert_eq!(queue.take(None), Ok(0));
+        assert_eq!(queue.take(None), Some(0));
         queue.put(9, 1);
         queue.close();
-        let rest: Vec<_> = std::iter::from_fn(|| queue.take(None).ok()).collect();
+        let rest: Vec<_> = std::iter::from_fn(|| queue.take(None)).collect();
         assert_eq!(rest, [1, 2, 9]);
     }
 
@@ -133,17 +137,15 @@ mod tests {
         queue.put('a', 500);
         queue.put('b', 1);
         assert_eq!(queue.dropped(), 1);
-        assert_eq!(queue.take(None), Ok('a'));
+        assert_eq!(queue.take(None), Some('a'));
         queue.put('c', 60);
         queue.put('d', 60);
         queue.put('e', 40);
         assert_eq!(queue.dropped(), 2);
-        assert_eq!(queue.take(None), Ok('c'));
-        assert_eq!(queue.take(None), Ok('e'));
-        assert_eq!(
-            queue.take(Some(Instant::now())),
-            Err(RecvTimeoutError::Timeout)
-        );
+        assert_eq!(queue.take(None), Some('c'));
+        assert_eq!(queue.take(None), Some('e'));
+        assert_eq!(queue.take(Some(Instant::now())), None);
+        assert!(!queue.is_over());
     }
 
     #[test]
@@ -156,6 +158,7 @@ mod tests {
         assert_eq!(queue.dropped(), 0);
         queue.abandon();
         assert_eq!(queue.dropped(), 2);
-        assert_eq!(queue.take(None), Err(RecvTimeoutError::Disconnected));
+        assert_eq!(queue.take(None), None);
+        assert!(queue.is_over());
     }
 }

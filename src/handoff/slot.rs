@@ -7,7 +7,6 @@
 //! it. The slot knows nothing of what it carries.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
@@ -101,17 +100,12 @@ impl<T> Slot<T> {
 
     /// Takes the item, if there is one; never blocks. A closed slot still gives its last item.
     pub fn take(&self) -> Option<T> {
-        self.pop(lock(&self.state)).ok()
+        self.pop(lock(&self.state))
     }
 
     /// Waits for the next item and takes it, nudged or not; `None` once the slot is closed and empty, or the
     /// deadline has passed.
     pub fn next(&self, deadline: Option<Instant>) -> Option<T> {
-        self.take_until(deadline).ok()
-    }
-
-    /// The same, where it matters why there is none.
-    pub(super) fn take_until(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
         let state = wait_while(&self.changed, lock(&self.state), deadline, |state| {
             state.nudged = false;
             state.items.is_empty() && !state.closed
@@ -119,16 +113,11 @@ impl<T> Slot<T> {
         self.pop(state)
     }
 
-    fn pop(&self, mut state: MutexGuard<'_, State<T>>) -> Result<T, RecvTimeoutError> {
-        match state.items.pop_front() {
-            Some((_, item)) => {
-                drop(state);
-                self.changed.notify_all();
-                Ok(item)
-            }
-            None if state.closed => Err(RecvTimeoutError::Disconnected),
-            None => Err(RecvTimeoutError::Timeout),
-        }
+    fn pop(&self, mut state: MutexGuard<'_, State<T>>) -> Option<T> {
+        let (_, item) = state.items.pop_front()?;
+        drop(state);
+        self.changed.notify_all();
+        Some(item)
     }
 
     /// Waits until an item is there, and leaves it there. `None` waits without a deadline.

@@ -21,16 +21,13 @@ pub struct Worker<T> {
     thread: JoinHandle<()>,
 }
 
-impl<T> Worker<T> {
+impl<T: Send + 'static> Worker<T> {
     /// Starts the thread, which bears its stage's name.
     pub fn start(
         name: &str,
         limits: Limits,
         run: impl FnOnce(&Queue<T>) + Send + 'static,
-    ) -> io::Result<Worker<T>>
-    where
-        T: Send + 'static,
-    {
+    ) -> io::Result<Worker<T>> {
         let queue = Arc::new(Queue::new(limits));
         let thread = thread::Builder::new().name(name.into()).spawn({
             let queue = Arc::clone(&queue);
@@ -41,6 +38,11 @@ impl<T> Worker<T> {
             }
         })?;
         Ok(Worker { queue, thread })
+    }
+
+    /// Whether the thread has not ended.
+    pub(crate) fn is_running(&self) -> bool {
+        !self.thread.is_finished()
     }
 
     /// Closes the queue and waits for the thread, `until` then at the latest. What it has not taken by

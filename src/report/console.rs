@@ -4,14 +4,13 @@
 //! nobody reads; it is left behind at the end, after a limit.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::panic;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use super::Severity;
-use super::shell::own_stderr;
 use super::writer::Writer;
 use crate::handoff::lock::lock;
 use crate::handoff::queue::Queue;
@@ -43,11 +42,7 @@ pub struct Console {
 
 impl Console {
     /// A console whose lines begin with the program's name; `quiet` is for errors only. Starts its thread.
-    pub(super) fn start(program: &'static str, quiet: bool) -> io::Result<Arc<Self>> {
-        Console::start_over(program, quiet, io::stderr().is_terminal(), own_stderr()?)
-    }
-
-    fn start_over(
+    pub(super) fn start(
         program: &'static str,
         quiet: bool,
         is_terminal: bool,
@@ -67,11 +62,6 @@ impl Console {
             move || console.write_to(Writer::new(out))
         })?;
         Ok(console)
-    }
-
-    /// Whether somebody looks at a terminal and wants to be told what happens.
-    pub(super) fn is_watched(&self) -> bool {
-        self.is_terminal && !self.quiet
     }
 
     /// Says one line. Control characters, whoever sent them, do not reach the terminal.
@@ -141,7 +131,7 @@ impl Console {
     /// The console's thread.
     fn write_to(&self, mut out: Writer<impl Write>) {
         let (mut status, mut told) = (String::new(), 0);
-        while let Ok(mut item) = self.lines.take(None) {
+        while let Some(mut item) = self.lines.take(None) {
             // There is room again, just where the lost ones are missing.
             let lost = self.lines.dropped() - told;
             if lost > 0 {
@@ -211,7 +201,7 @@ mod tests {
 
     fn start(is_terminal: bool) -> (Arc<Console>, mpsc::Receiver<String>) {
         let (pipe, read) = mpsc::sync_channel(0);
-        let console = Console::start_over("pi", false, is_terminal, (Pipe(pipe), false));
+        let console = Console::start("pi", false, is_terminal, (Pipe(pipe), false));
         (console.unwrap(), read)
     }
 

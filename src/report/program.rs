@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
 use super::console::PATIENCE;
@@ -33,11 +33,12 @@ impl Program {
     }
 
     fn try_start(name: &'static str, quiet: bool, stats: Option<Stats>) -> io::Result<Self> {
-        let console = Console::start(name, quiet)?;
+        let is_terminal = io::stderr().is_terminal();
+        let console = Console::start(name, quiet, is_terminal, shell::own_stderr()?)?;
         console.report_panics();
         let stop = Arc::<Stop>::default();
         shell::install_signal_handlers(Arc::clone(&stop))?;
-        let default = match console.is_watched() {
+        let default = match is_terminal && !quiet {
             true => Stats::Line,
             false => Stats::Off,
         };

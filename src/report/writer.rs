@@ -24,17 +24,13 @@ impl<W: Write> Writer<W> {
             text.insert(0, '\n');
         }
         let mut rest = text.as_bytes();
-        let written = self.write_whole(&mut rest);
-        self.is_cut = written.is_err() && (self.is_cut || rest.len() < text.len());
-        written
-    }
-
-    /// What is not written is left in `rest`.
-    fn write_whole(&mut self, rest: &mut &[u8]) -> io::Result<()> {
         while !rest.is_empty() {
             match self.out.write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => *rest = &rest[written..],
+                Ok(written) => {
+                    rest = &rest[written..];
+                    self.is_cut = !rest.is_empty();
+                }
                 Err(error) => match error.kind() {
                     io::ErrorKind::Interrupted => {}
                     io::ErrorKind::WouldBlock => thread::sleep(RETRY),

@@ -28,8 +28,8 @@ use crate::recv::camera::Recorded;
 use crate::recv::frame::Received;
 use crate::report::Severity;
 use crate::sinks::output::Output;
+use crate::sinks::record::Recorder;
 use crate::sinks::record::config::Config;
-use crate::sinks::record::{Recorder, Recordings};
 use crate::sinks::snapshot::Snapshots;
 
 /// How long the end waits for disks and pipes: a signal ends the program within 1.5 s.
@@ -43,7 +43,7 @@ pub type Tell = Arc<dyn Fn(Severity, String) + Send + Sync>;
 
 /// All sinks.
 pub struct Sinks {
-    recordings: Recordings,
+    recorder: Recorder,
     pub(crate) snapshots: Snapshots,
     output: Option<Output>,
     turn: Turn,
@@ -65,8 +65,9 @@ impl Sinks {
             Recorder::start(config, Some(claim), Arc::clone(&tell))
         };
         let start_output = |(pipe, stop)| output::start(pipe, stop, Arc::clone(&tell));
+        let recorder = recording.map(start_recorder).transpose()?;
         Ok(Sinks {
-            recordings: Recordings::new(recording.map(start_recorder).transpose()?),
+            recorder: recorder.unwrap_or_default(),
             snapshots: Snapshots::start(snapshots, Arc::clone(&tell))?,
             output: pipe.map(start_output).transpose()?,
             turn,
@@ -76,7 +77,7 @@ impl Sinks {
 
     /// Takes a frame. Never blocks.
     pub fn put(&self, frame: &Arc<Received>) {
-        self.recordings.put(frame);
+        self.recorder.put(frame);
         self.snapshots.put(frame, self.turn);
         if let Some(output) = &self.output {
             put(output, frame);
@@ -85,35 +86,35 @@ impl Sinks {
 
     /// Starts a recording, or ends the one that runs. Does not wait for the disk, whose state is reported.
     pub fn toggle_recording(&self, name: Option<&Name>) -> io::Result<()> {
-        if self.recordings.stop() {
+        if self.recorder.stop() {
             return Ok(());
         }
         let config = Config::in_videos(name, SystemTime::now());
-        self.recordings.start(config, Arc::clone(&self.tell))
+        self.recorder.record(config, None, Arc::clone(&self.tell))
     }
 
     /// When the recording began that runs; `None` also while its disk has failed.
     pub(crate) fn recording_since(&self) -> Option<Instant> {
-        let status = self.recordings.status();
-        (status.running && !status.failed).then(|| status.since.unwrap_or_else(Instant::now))
+        let since = || self.recorder.status().since.unwrap_or_else(Instant::now);
+        (self.recorded().recording == Some(true)).then(since)
     }
 
     /// What the recordings came to. After [`Sinks::finish`], `recording` is whether the last one was
     /// whole.
     pub fn recorded(&self) -> Recorded {
-        self.recordings.recorded()
+        self.recorder.recorded()
     }
 
     /// Ends them all within `PATIENCE`: files are completed, the pipe gets what is there.
     pub fn finish(&self) {
         let until = Instant::now() + PATIENCE;
         // All of them end at the same time, and one that hangs costs the others nothing.
-        self.recordings.close();
+        self.recorder.close();
         self.snapshots.worker.queue.close();
         if let Some(output) = &self.output {
             output.finish(until);
         }
-        self.recordings.finish(until);
+        self.recorder.finish(until);
         self.snapshots.worker.finish(until);
     }
 }

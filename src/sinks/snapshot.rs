@@ -97,7 +97,7 @@ impl Snapshots {
 /// that a time lapse misses now and then.
 fn write_all(config: &Config, queue: &Queue<Job>, tell: &Tell) {
     let (mut told, mut failed) = (RateLimit::new(1, SLOW_EVERY), 0);
-    while let Ok(job) = queue.take(None) {
+    while let Some(job) = queue.take(None) {
         let saved = save(&config.dir, &job.frame, job.turn).map_err(|e| {
             let dir = config.dir.display();
             format!("no snapshot in {dir}: {e}; choose another place with --snapshot-dir")

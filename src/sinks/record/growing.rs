@@ -46,7 +46,7 @@ impl Growing {
     }
 
     /// Waits until what was written is on stable storage.
-    pub(crate) fn sync(&mut self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }
 }

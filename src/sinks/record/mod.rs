@@ -1,9 +1,9 @@
 //! The recorder: every frame that arrives, kept in files.
 //!
 //! ```text
-//! Recordings ─▶ Recorder ─▶ queue ─▶ thread ─┬─ timeline   when a frame is shown, when the next file starts
-//! on and off    one of them                  └─ segments   opens, writes and completes the files
-//! config        what is asked for                ├─ ring      what they are called, and which ones go
+//! Recorder ─▶ Recording ─▶ queue ─▶ thread ─┬─ timeline   when a frame is shown, when the next file starts
+//! on and off  one of them                   ├─ ring       what the files are called, which ones go, what stays free
+//! config      what is asked for             └─ segment    writes and completes the open one
 //!                                                └─ growing ◀ matroska   bytes on the disk, and their form
 //! ```
 //!
@@ -17,22 +17,23 @@ pub mod config;
 mod error;
 mod growing;
 mod matroska;
-mod recordings;
+mod recorder;
 mod ring;
-mod segments;
+mod segment;
 mod timeline;
 
+use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use self::config::{Claim, Config};
 use self::error::{advised, is_full};
-pub(crate) use self::recordings::Recordings;
-use self::segments::Segments;
-use self::timeline::{Next, Step, Timeline};
+pub use self::recorder::Recorder;
+use self::ring::Ring;
+use self::segment::Segment;
+use self::timeline::{Next, Timeline};
 use super::{SLOW_EVERY, Tell};
 use crate::handoff::lock::lock;
 use crate::handoff::queue::{FRAMES, Queue};
@@ -60,65 +61,47 @@ pub struct Status {
     pub path: Option<PathBuf>,
     /// When the first frame arrived.
     pub since: Option<Instant>,
-    /// Whether frames are still taken.
+    /// Whether its thread has not ended: something may still be written.
     pub running: bool,
     /// Whether what is taken is lost: the disk failed, and has not come back. At the end: whether the
     /// last file could not be completed.
     pub failed: bool,
 }
 
-/// A recording that goes on. Dropping it ends it, and waits for nothing.
+/// One recording. Dropping it ends it, and waits for nothing.
 #[derive(Debug)]
-pub struct Recorder {
+struct Recording {
     worker: Worker<Arc<Received>>,
     status: Arc<Mutex<Status>>,
 }
 
-impl Recorder {
-    /// Starts the thread, on which `tell` is called. The first file is made with the first frame; whether it
-    /// can be is known before by [`Config::claim`], which is given back with the last file.
-    pub fn start(config: Config, claim: Option<Claim>, tell: Tell) -> io::Result<Recorder> {
-        let status = Arc::new(Mutex::new(Status {
-            running: true,
-            ..Status::default()
-        }));
-        let recording = Run {
+impl Recording {
+    /// Starts the thread, on which `tell` is called. The first file is made with the first frame.
+    fn start(config: Config, claim: Option<Claim>, tell: Tell) -> io::Result<Recording> {
+        let status = Arc::<Mutex<Status>>::default();
+        let run = Run {
             status: Arc::clone(&status),
             tell,
-            slow: RateLimit::new(1, SLOW_EVERY),
             timeline: Timeline::new(config.segment),
-            segments: Segments::new(config, claim),
+            ring: Ring::new(config),
+            segment: None,
             sync_due: None,
             failure: None,
         };
-        let run = move |queue: &Queue<_>| recording.run(queue);
-        let worker = Worker::start("recorder", FRAMES, run)?;
-        Ok(Recorder { worker, status })
-    }
-
-    /// Takes a frame; never blocks.
-    pub fn put(&self, frame: &Arc<Received>) {
-        super::put(&self.worker, frame);
+        let worker = Worker::start("recorder", FRAMES, move |queue: &Queue<_>| {
+            run.run(queue);
+            // The name was ours until the last file was complete.
+            drop(claim);
+        })?;
+        Ok(Recording { worker, status })
     }
 
     /// How far it is.
-    pub fn status(&self) -> Status {
+    fn status(&self) -> Status {
         let mut status = lock(&self.status).clone();
         status.record_dropped += self.worker.queue.dropped();
+        status.running = self.worker.is_running();
         status
-    }
-
-    /// Ends the recording without waiting for it: what was put is still written, and a line says when it
-    /// is.
-    pub fn stop(&self) {
-        self.worker.queue.close();
-    }
-
-    /// Ends the recording and waits for it, `until` then at the latest; what a slow disk has not taken
-    /// is counted as dropped. A file that could not be completed plays as far as it goes.
-    pub fn finish(&self, until: Instant) -> Status {
-        self.worker.finish(until);
-        self.status()
     }
 }
 
@@ -126,9 +109,10 @@ impl Recorder {
 struct Run {
     status: Arc<Mutex<Status>>,
     tell: Tell,
-    slow: RateLimit,
-    segments: Segments,
     timeline: Timeline,
+    ring: Ring,
+    /// The file that is open.
+    segment: Option<Segment>,
     /// When to sync next, while something waits for it.
     sync_due: Option<Instant>,
     /// Why the disk does not take what comes, if it does not; a frame that arrives from then on is tried.
@@ -138,16 +122,12 @@ struct Run {
 impl Run {
     fn run(mut self, queue: &Queue<Arc<Received>>) {
         self.record_all(queue);
-        let unfinished = self.segments.close().err();
+        let unfinished = self.close().err();
         let failure = unfinished.or_else(|| self.failure.take().map(|(why, _)| why));
-        let status = {
-            let mut status = lock(&self.status);
-            status.running = false;
-            status.failed = failure.is_some();
-            status.clone()
-        };
+        lock(&self.status).failed = failure.is_some();
+        let status = lock(&self.status).clone();
         let line = match (failure, &status.path) {
-            (Some(why), _) => return (self.tell)(Severity::Error, self.stopped(&status, &why)),
+            (Some(why), _) => return (self.tell)(Severity::Error, self.stopped(&why)),
             (None, None) => "nothing was recorded: no frame came".into(),
             (None, Some(path)) => {
                 let recorded = format!("recorded {} frames, {}", status.recorded, path.display());
@@ -163,19 +143,20 @@ impl Run {
     }
 
     fn record_all(&mut self, queue: &Queue<Arc<Received>>) {
+        let mut slow = RateLimit::new(1, SLOW_EVERY);
         loop {
             match queue.take(self.sync_due) {
-                Ok(frame) => self.take(&frame),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+                Some(frame) => self.take(&frame),
+                None if queue.is_over() => return,
+                None => {}
             }
             let now = Instant::now();
             if self.sync_due.take_if(|due| now >= *due).is_some() {
-                if let Err(error) = self.segments.sync() {
+                if let Some(Err(error)) = self.segment.as_ref().map(Segment::sync) {
                     self.fail(error, now);
                 }
             }
-            if let Some(dropped) = self.slow.report(queue.dropped(), now) {
+            if let Some(dropped) = slow.report(queue.dropped(), now) {
                 let line = format!(
                     "the disk is too slow: {dropped} frames are not in the recording (told at most \
                      every {} s); a faster disk, a smaller picture or fewer frames a second help",
@@ -200,19 +181,19 @@ impl Run {
 
     /// Records a frame; where there is no space for it, a ring's oldest files make room.
     fn record(&mut self, frame: &Arc<Received>) -> io::Result<()> {
-        let step = self.timeline.step(frame);
-        if let Step::Next(_) = step {
+        let (at, next) = self.timeline.step(frame);
+        if next.is_some() {
             // Where the last file's index found no room, it will be seen whether the next one does.
-            let closed = self.segments.close();
+            let closed = self.close();
             closed.or_else(|error| if is_full(&error) { Ok(()) } else { Err(error) })?;
-            if let Err(error) = self.segments.ring.advance(frame) {
+            if let Err(error) = self.ring.advance(frame) {
                 let error = advised("--keep: an old file stays", &error);
                 (self.tell)(Severity::Error, error.to_string());
             }
         }
-        while let Err(error) = self.write(frame, step) {
+        while let Err(error) = self.write(frame, at, next) {
             let oldest = match is_full(&error) {
-                true => self.segments.ring.give_up_oldest(),
+                true => self.ring.give_up_oldest(),
                 false => None,
             };
             let path = oldest.ok_or(error)?;
@@ -231,22 +212,24 @@ impl Run {
     }
 
     /// Writes a frame, in a new file where none is open.
-    fn write(&mut self, frame: &Received, step: Step) -> io::Result<()> {
-        let at = match step {
-            Step::Here(at) => at,
-            Step::Next(why) => {
-                if self.segments.open.is_none() {
-                    self.open(frame, why)?;
-                }
-                Duration::ZERO
-            }
-        };
+    fn write(&mut self, frame: &Received, at: Duration, next: Option<Next>) -> io::Result<()> {
+        if let (None, Some(why)) = (&self.segment, next) {
+            self.open(frame, why)?;
+        }
+        self.ring.take_room(frame.jpeg.len() as u64)?;
         let (head, stamp, tail) = stamp::without_ack(&frame.jpeg);
-        self.segments.write(at, [head, &stamp, tail])
+        let segment = self.segment.as_mut();
+        let segment = segment.expect("the first frame opens a file");
+        segment.write(at, [head, &stamp, tail])
     }
 
-    fn open(&mut self, frame: &Received, why: Next) -> io::Result<()> {
-        let path = self.segments.open(frame)?;
+    fn open(&mut self, first: &Received, why: Next) -> io::Result<()> {
+        let (path, file) = self.ring.create(first)?;
+        let segment = Segment::create(&path, file, first).inspect_err(|_| {
+            // A file without a frame is none; where it cannot be deleted it does no harm.
+            let _ = fs::remove_file(&path);
+        })?;
+        self.segment = Some(segment);
         let line = format!("recording to {}", path.display());
         lock(&self.status).path = Some(path);
         // No more of them than the timeline allows, whatever a sender does.
@@ -262,17 +245,20 @@ impl Run {
         Ok(())
     }
 
+    /// Completes the file that is open, if there is one, and waits until it is on stable storage.
+    fn close(&mut self) -> io::Result<()> {
+        self.segment.take().map_or(Ok(()), Segment::finish)
+    }
+
     /// The disk does not take what comes. That is reported once, until it does again.
     fn fail(&mut self, error: io::Error, now: Instant) {
         // What can be completed is; the first error is the one to report.
-        let _ = self.segments.close();
+        let _ = self.close();
         let next_segment = self.timeline.leave().filter(|at| *at > now);
         let retry_at = now + RETRY_EVERY;
         let retry_at = next_segment.map_or(retry_at, |at| at.min(retry_at));
-        let mut status = lock(&self.status);
-        status.failed = true;
-        let stopped = self.stopped(&status, &error);
-        drop(status);
+        lock(&self.status).failed = true;
+        let stopped = self.stopped(&error);
         if self.failure.replace((error, retry_at)).is_none() {
             let again = RETRY_EVERY.as_secs();
             let line = format!("{stopped}; trying again every {again} s");
@@ -280,8 +266,9 @@ impl Run {
         }
     }
 
-    fn stopped(&self, status: &Status, why: &io::Error) -> String {
-        let why = advised(self.segments.dir().display(), why);
+    fn stopped(&self, why: &io::Error) -> String {
+        let why = advised(self.ring.dir().display(), why);
+        let status = lock(&self.status);
         let frames = status.recorded;
         let line = format!("the recording stopped after {frames} frames: {why}");
         match &status.path {

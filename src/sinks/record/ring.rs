@@ -1,4 +1,4 @@
-//! The files that a recording makes one after the other: what they are called, and which ones go.
+//! The files that a recording makes one after the other: what they are called, which ones go, and what stays free.
 //!
 //! `garden_2026-11-24_14-00-00.mkv`, by the local time of the first frame. A ring counts them by the
 //! time that they cover, a segment at most each: a burst of short files (a sender that changes its
@@ -23,14 +23,25 @@ const UNSEGMENTED: Duration = Duration::from_secs(3600);
 /// Digits in the names of an earlier version's files.
 const DIGITS: usize = 6;
 
+/// What stays free unless somebody says so: this much, or …
+const RESERVE: u64 = 100_000_000;
+
+/// … this part of a small file system.
+const RESERVE_PART: u64 = 100;
+
+/// After how many bytes the free space is asked for at the latest: others write, too.
+const LOOK_EVERY: u64 = 4_000_000;
+
 /// The files of one name, and those of them that may go.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Ring {
-    pub(super) config: Config,
+    config: Config,
     /// The files of a ring before the open one, oldest first; `None` until they are looked for.
     files: Option<VecDeque<Kept>>,
     /// The open file, and when its first frame arrived.
     open: Option<(PathBuf, Instant)>,
+    /// How many bytes can be written before the free space is asked for again.
+    room: u64,
 }
 
 /// A complete file.
@@ -45,13 +56,18 @@ impl Ring {
     pub(crate) fn new(config: Config) -> Ring {
         Ring {
             config,
-            files: None,
-            open: None,
+            ..Ring::default()
         }
+    }
+
+    /// Where the files are.
+    pub(crate) fn dir(&self) -> &Path {
+        files::parent(&self.config.path)
     }
 
     /// Makes the file that starts with this frame.
     pub(crate) fn create(&mut self, first: &Received) -> io::Result<(PathBuf, File)> {
+        self.look(None)?;
         let path = &self.config.path;
         let dir = files::parent(path);
         // Once: a disk that was unplugged later must not be replaced by a folder of its name.
@@ -81,20 +97,14 @@ impl Ring {
             return Ok(());
         };
         let segment = self.config.segment.unwrap_or(UNSEGMENTED);
-        let open = self.open.take();
+        if let (Some(files), Some((path, since))) = (&mut self.files, self.open.take()) {
+            let covers = first.arrived.saturating_duration_since(since).min(segment);
+            files.push_back(Kept { path, covers });
+        }
         let files = match &mut self.files {
-            None => {
-                // Ours is among them, where it could not be looked before.
-                let found = existing(&self.config.path, segment, first.arrived_at)?;
-                self.files.insert(found)
-            }
-            Some(files) => {
-                files.extend(open.map(|(path, since)| {
-                    let covers = first.arrived.saturating_duration_since(since).min(segment);
-                    Kept { path, covers }
-                }));
-                files
-            }
+            Some(files) => files,
+            // Ours is among them, where it could not be looked before.
+            none => none.insert(existing(&self.config.path, segment, first.arrived_at)?),
         };
         // What somebody took away holds no footage any more.
         files.retain(|file| file.path.exists());
@@ -123,6 +133,36 @@ impl Ring {
         fs::remove_file(&files.front()?.path).ok()?;
         let gone = files.pop_front()?;
         (fs4::available_space(dir).ok()? > before).then_some(gone.path)
+    }
+
+    /// Takes so many bytes of what may be written. Fails where they would not leave free what is to stay free.
+    pub(crate) fn take_room(&mut self, bytes: u64) -> io::Result<()> {
+        if self.room < bytes {
+            self.look(Some(bytes))?;
+        }
+        self.room = self.room.saturating_sub(bytes);
+        Ok(())
+    }
+
+    /// Whether so many bytes can be written, or a file begun, and leave free what is to stay free.
+    fn look(&mut self, bytes: Option<u64>) -> io::Result<()> {
+        // Where the system does not say, writing will.
+        let Ok(disk) = fs4::statvfs(self.dir()) else {
+            return Ok(());
+        };
+        let by_default = RESERVE.min(disk.total_space() / RESERVE_PART);
+        let reserve = self.config.keep_free.unwrap_or(by_default);
+        // A quarter more before a file is made: there is to be more in it than a frame.
+        let more = bytes.unwrap_or(reserve / 4);
+        let free = disk.available_space();
+        let Some(rest) = free.checked_sub(reserve.saturating_add(more)) else {
+            let (free, reserve) = (free / 1_000_000, reserve / 1_000_000);
+            let line =
+                format!("{free} MB are free, and {reserve} MB are to stay free (--keep-free)");
+            return Err(io::Error::new(ErrorKind::StorageFull, line));
+        };
+        self.room = (rest / 2).min(LOOK_EVERY);
+        Ok(())
     }
 }
 
@@ -159,19 +199,16 @@ fn place(name: &OsStr, path: &Path) -> Option<(Option<SystemTime>, u64)> {
     let stem = path.file_stem()?.as_encoded_bytes();
     let rest = name.file_stem()?.as_encoded_bytes().strip_prefix(stem)?;
     let rest = std::str::from_utf8(rest.strip_prefix(b"_")?).ok()?;
-    let (place, own) = if let Ok(number) = rest.parse() {
-        ((None, number), format!("{number:0DIGITS$}"))
-    } else if let Some(since) = files::parse_date(rest) {
-        ((Some(since), 1), files::date(since))
-    } else {
-        let (date, number) = rest.rsplit_once('_')?;
-        let since = files::parse_date(date)?;
-        let number = number.parse::<u64>().ok().filter(|number| *number > 1)?;
-        let own = format!("{}_{number}", files::date(since));
-        ((Some(since), number), own)
+    let (date, number) = rest.rsplit_once('_').unwrap_or((rest, rest));
+    let since = files::parse_date(rest).or_else(|| files::parse_date(date));
+    let number = number.parse().unwrap_or(1);
+    let own = match (since, number) {
+        (None, number) => format!("{number:0DIGITS$}"),
+        (Some(since), 0 | 1) => files::date(since),
+        (Some(since), number) => format!("{}_{number}", files::date(since)),
     };
     // Other spellings of the same are another's files.
-    (own == rest).then_some(place)
+    (own == rest).then_some((since, number))
 }
 
 #[cfg(test)]
@@ -307,6 +344,7 @@ mod tests {
             "xcam_000001.mkv",
             "cam_a00001.mkv",
             "cam_2026-11-22_08-33-01.mjpeg",
+            "cam_2026-11-22_08-33-01_0.mkv",
             "cam_2026-11-22_08-33-01_1.mkv",
             "cam_2026-11-22_08-33-01_02.mkv",
             "cam_2026-11-22_8-33-01.mkv",

@@ -26,15 +26,6 @@ const YOUNGEST: Duration = Duration::from_secs(1);
 const CHANGES: u32 = 20;
 const CHANGE_EVERY: Duration = Duration::from_secs(60);
 
-/// What becomes of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// It goes into the open file, so long after the file's first frame.
-    Here(Duration),
-    /// It is the first of the next file.
-    Next(Next),
-}
-
 /// Why a file starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
@@ -78,19 +69,20 @@ impl Timeline {
         }
     }
 
-    /// Takes the next frame in.
-    pub(crate) fn step(&mut self, frame: &Arc<Received>) -> Step {
-        let open = self.open.take();
-        let step = open.as_ref().map_or(Step::Next(Next::First), |open| {
-            open.step(frame, self.limit, &mut self.changes)
-        });
-        let (first, at) = match (open, step) {
-            (Some(open), Step::Here(at)) => (open.first, at),
+    /// Takes the next frame in. Returns how long after its file's first frame it is shown, and why it is the first
+    /// of the next file, if it is.
+    pub(crate) fn step(&mut self, frame: &Arc<Received>) -> (Duration, Option<Next>) {
+        let (at, next) = match &self.open {
+            Some(open) => open.step(frame, self.limit, &mut self.changes),
+            None => (Duration::ZERO, Some(Next::First)),
+        };
+        let (first, at) = match self.open.take() {
+            Some(open) if next.is_none() => (open.first, at),
             _ => (Arc::clone(frame), Duration::ZERO),
         };
         let last = Arc::clone(frame);
         self.open = Some(Open { first, last, at });
-        step
+        (at, next)
     }
 
     /// The open file is no more: the next frame is the first of another. Returns when the file would
@@ -102,28 +94,29 @@ impl Timeline {
 }
 
 impl Open {
-    fn step(&self, frame: &Received, limit: Option<Duration>, changes: &mut RateLimit) -> Step {
+    /// When the frame would be shown in the same file, and why it is not in it, if so.
+    fn step(
+        &self,
+        frame: &Received,
+        limit: Option<Duration>,
+        changes: &mut RateLimit,
+    ) -> (Duration, Option<Next>) {
         let (at, is_set) = self.follow(frame);
         let first = &self.first;
         let age = frame.arrived.saturating_duration_since(first.arrived);
         // Half of it by our clock, too: stamps that run fast make no flood of files.
         if limit.is_some_and(|limit| at >= limit && age >= limit / 2) {
-            return Step::Next(Next::Segment);
+            return (at, Some(Next::Segment));
         }
         let change = if frame.name() != first.name() {
-            Next::Sender
+            Some(Next::Sender)
         } else if (frame.width, frame.height) != (first.width, first.height) {
-            Next::Size
-        } else if is_set {
-            Next::Clock
+            Some(Next::Size)
         } else {
-            return Step::Here(at);
+            is_set.then_some(Next::Clock)
         };
-        if age >= YOUNGEST && changes.allow(frame.arrived).is_some() {
-            Step::Next(change)
-        } else {
-            Step::Here(at)
-        }
+        let change = change.filter(|_| age >= YOUNGEST && changes.allow(frame.arrived).is_some());
+        (at, change)
     }
 
     /// When the frame would be shown in the same file, and whether the sender's clock was set before.
@@ -151,18 +144,16 @@ mod tests {
     const FRAME: Duration = Duration::from_micros(33_333);
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn here(step: Step) -> Duration {
-        match step {
-            Step::Here(at) => at,
-            Step::Next(why) => panic!("a new file: {why:?}"),
-        }
+    fn here((at, next): (Duration, Option<Next>)) -> Duration {
+        assert_eq!(next, None, "a new file");
+        at
     }
 
     #[test]
     fn stamps_tell_the_time_whenever_the_frames_arrive() {
         let mut timeline = Timeline::new(None);
         let mut frame = Frame::default();
-        assert_eq!(timeline.step(&frame.build()), Step::Next(Next::First));
+        assert_eq!(timeline.step(&frame.build()).1, Some(Next::First));
         for i in 1..1000 {
             let arrived = frame.arrived;
             frame = frame.after(FRAME);
@@ -194,8 +185,8 @@ mod tests {
         let mut files = Vec::new();
         for i in 0..100 {
             match timeline.step(&frame.build()) {
-                Step::Next(_) => files.push(i),
-                Step::Here(at) => assert!(at < SECOND),
+                (_, Some(_)) => files.push(i),
+                (at, None) => assert!(at < SECOND),
             }
             frame = frame.after(FRAME);
         }
@@ -208,15 +199,15 @@ mod tests {
         let mut frame = Frame::default();
         timeline.step(&frame.build());
         frame = frame.after(2 * SECOND).name("porch");
-        assert_eq!(timeline.step(&frame.build()), Step::Next(Next::Sender));
+        assert_eq!(timeline.step(&frame.build()).1, Some(Next::Sender));
         frame = frame.after(2 * SECOND);
         frame.width += 1;
-        assert_eq!(timeline.step(&frame.build()), Step::Next(Next::Size));
+        assert_eq!(timeline.step(&frame.build()).1, Some(Next::Size));
         let now = frame.stamp.as_ref().unwrap().captured_unix_us;
         frame = frame.after(2 * SECOND).unix_us(now - 1);
-        assert_eq!(timeline.step(&frame.build()), Step::Next(Next::Clock));
+        assert_eq!(timeline.step(&frame.build()).1, Some(Next::Clock));
         frame = frame.after(2 * SECOND).unix_us(u64::MAX);
-        assert_eq!(timeline.step(&frame.build()), Step::Next(Next::Clock));
+        assert_eq!(timeline.step(&frame.build()).1, Some(Next::Clock));
         frame = frame.after(FRAME).unix_us(0);
         assert_eq!(here(timeline.step(&frame.build())), FRAME);
     }
@@ -240,7 +231,7 @@ mod tests {
         assert_eq!(here(timeline.step(&frame.build())), gone + FRAME);
         frame = frame.after(2 * SECOND).unix_us(now - 5_000_000);
         frame.session += 1;
-        assert_eq!(timeline.step(&frame.build()), Step::Next(Next::Clock));
+        assert_eq!(timeline.step(&frame.build()).1, Some(Next::Clock));
     }
 
     #[test]
@@ -252,7 +243,7 @@ mod tests {
         frame.width += 8;
         assert_eq!(here(timeline.step(&frame.build())), SECOND / 2);
         frame = frame.after(SECOND / 2);
-        assert_eq!(timeline.step(&frame.build()), Step::Next(Next::Size));
+        assert_eq!(timeline.step(&frame.build()).1, Some(Next::Size));
         frame = frame.after(10 * SECOND);
         assert_eq!(here(timeline.step(&frame.build())), 10 * SECOND);
     }
@@ -268,8 +259,8 @@ mod tests {
         let mut files = 0;
         for i in 0..seconds * 30 {
             frame = frame.after(FRAME);
-            let step = timeline.step(&change(i, frame.clone()).build());
-            files += u32::from(matches!(step, Step::Next(_)));
+            let (_, next) = timeline.step(&change(i, frame.clone()).build());
+            files += u32::from(next.is_some());
         }
         files
     }
@@ -310,7 +301,7 @@ mod tests {
             let arrived = frame.arrived + FRAME;
             frame = frame.after(10 * SECOND);
             frame.arrived = arrived;
-            files += u32::from(matches!(timeline.step(&frame.build()), Step::Next(_)));
+            files += u32::from(timeline.step(&frame.build()).1.is_some());
         }
         assert!((15..=20).contains(&files), "{files}");
     }

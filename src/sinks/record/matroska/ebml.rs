@@ -1,6 +1,6 @@
 //! EBML: how Matroska writes its elements. An id, a size, a body.
 //!
-//! Bytes appended to a buffer, nothing else. Own code, since no crate fits: webm-iterable brings
+//! Values in, bytes out, nothing else. Own code, since no crate fits: webm-iterable brings
 //! futures and copies each frame four times on its way, mkv-element's build needs Rust 1.88; and what
 //! a recording needs of either are the few functions here.
 
@@ -37,41 +37,35 @@ pub(crate) fn size(out: &mut Vec<u8>, size: u64) {
 }
 
 /// An element with this body.
-pub(crate) fn binary(out: &mut Vec<u8>, name: u32, body: &[u8]) {
-    id(out, name);
-    size(out, body.len() as u64);
+pub(crate) fn binary(name: u32, body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    id(&mut out, name);
+    size(&mut out, body.len() as u64);
     out.extend(body);
+    out
 }
 
 /// An unsigned integer, in as few bytes as it takes.
-pub(crate) fn uint(out: &mut Vec<u8>, name: u32, value: u64) {
+pub(crate) fn uint(name: u32, value: u64) -> Vec<u8> {
     let bytes = value.to_be_bytes();
     let zeros = (value.leading_zeros() as usize / 8).min(bytes.len() - 1);
-    binary(out, name, &bytes[zeros..]);
+    binary(name, &bytes[zeros..])
 }
 
 /// An element of elements.
-pub(crate) fn master(out: &mut Vec<u8>, name: u32, children: impl FnOnce(&mut Vec<u8>)) {
-    let mut body = Vec::new();
-    children(&mut body);
-    binary(out, name, &body);
+pub(crate) fn master(name: u32, children: &[Vec<u8>]) -> Vec<u8> {
+    binary(name, &children.concat())
 }
 
 /// `length` bytes that readers skip, 2 to 128 of them: room for what is not known yet.
-pub(crate) fn void(out: &mut Vec<u8>, length: usize) {
+pub(crate) fn void(length: usize) -> Vec<u8> {
     assert!((2..=128).contains(&length), "a void of {length} bytes");
-    binary(out, VOID, &[0; 126][..length - 2]);
+    binary(VOID, &[0; 126][..length - 2])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn written(write: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
-        let mut out = Vec::new();
-        write(&mut out);
-        out
-    }
 
     #[test]
     fn sizes_take_as_few_bytes_as_they_can_and_are_never_taken_for_unknown() {
@@ -87,28 +81,30 @@ mod tests {
                 &[0x01, 0x01, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF],
             ),
         ] {
-            assert_eq!(written(|out| size(out, value)), bytes, "{value}");
+            let mut out = Vec::new();
+            size(&mut out, value);
+            assert_eq!(out, bytes, "{value}");
         }
         assert_eq!(long_size(5), [1, 0, 0, 0, 0, 0, 0, 5]);
     }
 
     #[test]
     fn elements_are_as_the_specification_draws_them() {
-        assert_eq!(written(|out| uint(out, 0xD7, 0)), [0xD7, 0x81, 0]);
+        assert_eq!(uint(0xD7, 0), [0xD7, 0x81, 0]);
         assert_eq!(
-            written(|out| uint(out, 0x2AD7B1, 100_000)),
+            uint(0x2AD7B1, 100_000),
             [0x2A, 0xD7, 0xB1, 0x83, 0x01, 0x86, 0xA0]
         );
         assert_eq!(
-            written(|out| binary(out, 0x4489, &1f64.to_be_bytes())),
+            binary(0x4489, &1f64.to_be_bytes()),
             [0x44, 0x89, 0x88, 0x3F, 0xF0, 0, 0, 0, 0, 0, 0]
         );
         assert_eq!(
-            written(|out| master(out, 0xE0, |out| uint(out, 0xB0, 640))),
+            master(0xE0, &[uint(0xB0, 640)]),
             [0xE0, 0x84, 0xB0, 0x82, 0x02, 0x80]
         );
         for length in [2, 11, 128] {
-            assert_eq!(written(|out| void(out, length)).len(), length);
+            assert_eq!(void(length).len(), length);
         }
     }
 }

@@ -37,19 +37,15 @@ impl Index {
 
     /// The index as an element of the file.
     pub(crate) fn emit(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        ebml::master(&mut out, CUES, |out| {
-            for (tick, position) in &self.entries {
-                ebml::master(out, 0xBB, |out| {
-                    ebml::uint(out, 0xB3, *tick); // CueTime
-                    ebml::master(out, 0xB7, |out| {
-                        ebml::uint(out, 0xF7, 1); // CueTrack
-                        ebml::uint(out, 0xF1, *position); // CueClusterPosition
-                    });
-                });
-            }
+        let points = self.entries.iter().map(|(tick, position)| {
+            let place = [
+                ebml::uint(0xF7, 1),         // CueTrack
+                ebml::uint(0xF1, *position), // CueClusterPosition
+            ];
+            let time = ebml::uint(0xB3, *tick); // CueTime
+            ebml::master(0xBB, &[time, ebml::master(0xB7, &place)])
         });
-        out
+        ebml::master(CUES, &points.collect::<Vec<_>>())
     }
 }
 

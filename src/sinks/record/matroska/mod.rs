@@ -42,7 +42,7 @@ const WRITER: &str = concat!("pi-stream ", env!("CARGO_PKG_VERSION"));
 const MILLENNIUM: Duration = Duration::from_secs(978_307_200);
 
 /// What is known of a Matroska file that is being written, beside its bytes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Matroska {
     /// Behind the segment's size: positions in a segment count from here, and its list of what is where
     /// starts here.
@@ -69,43 +69,39 @@ const CLUSTER_HEAD: u64 = 4 + ebml::SIZE_BYTES as u64;
 impl Matroska {
     /// Writes the head of a file that starts with this frame.
     pub(crate) fn create(file: &mut Growing, first: &Received) -> io::Result<Matroska> {
-        let mut out = Vec::new();
-        // EBML
-        ebml::master(&mut out, 0x1A45_DFA3, |out| {
-            ebml::uint(out, 0x4286, 1); // EBMLVersion
-            ebml::uint(out, 0x42F7, 1); // EBMLReadVersion
-            ebml::uint(out, 0x42F2, 4); // EBMLMaxIDLength
-            ebml::uint(out, 0x42F3, 8); // EBMLMaxSizeLength
-            ebml::binary(out, 0x4282, b"matroska"); // DocType
-            ebml::uint(out, 0x4287, 4); // DocTypeVersion
-            ebml::uint(out, 0x4285, 2); // DocTypeReadVersion
-        });
+        let head = [
+            ebml::uint(0x4286, 1),             // EBMLVersion
+            ebml::uint(0x42F7, 1),             // EBMLReadVersion
+            ebml::uint(0x42F2, 4),             // EBMLMaxIDLength
+            ebml::uint(0x42F3, 8),             // EBMLMaxSizeLength
+            ebml::binary(0x4282, b"matroska"), // DocType
+            ebml::uint(0x4287, 4),             // DocTypeVersion
+            ebml::uint(0x4285, 2),             // DocTypeReadVersion
+        ];
+        let mut out = ebml::master(0x1A45_DFA3, &head); // EBML
         ebml::id(&mut out, 0x1853_8067); // Segment
         out.extend(ebml::UNKNOWN_SIZE);
         let segment = out.len() as u64;
-        ebml::void(&mut out, SEEK_HEAD_ROOM);
+        out.extend(ebml::void(SEEK_HEAD_ROOM));
+        let title = first.name().map(|name| name.as_str().as_bytes());
         let since = first.captured_at().duration_since(UNIX_EPOCH + MILLENNIUM);
         let date = i64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(i64::MAX);
-        // Info
-        ebml::master(&mut out, 0x1549_A966, |out| {
-            ebml::uint(out, 0x002A_D7B1, TICK.as_nanos() as u64); // TimestampScale
-            if let Some(name) = first.name() {
-                ebml::binary(out, 0x7BA9, name.as_str().as_bytes()); // Title
-            }
-            ebml::binary(out, 0x4461, &date.to_be_bytes()); // DateUTC
-            ebml::binary(out, 0x4D80, WRITER.as_bytes()); // MuxingApp
-            ebml::binary(out, 0x5741, WRITER.as_bytes()); // WritingApp
-            ebml::void(out, DURATION_ROOM);
-        });
+        let info = [
+            ebml::uint(0x002A_D7B1, TICK.as_nanos() as u64), // TimestampScale
+            title.map_or_else(Vec::new, |title| ebml::binary(0x7BA9, title)), // Title
+            ebml::binary(0x4461, &date.to_be_bytes()),       // DateUTC
+            ebml::binary(0x4D80, WRITER.as_bytes()),         // MuxingApp
+            ebml::binary(0x5741, WRITER.as_bytes()),         // WritingApp
+            ebml::void(DURATION_ROOM),
+        ];
+        out.extend(ebml::master(0x1549_A966, &info)); // Info
         let tracks = out.len() as u64;
-        ebml::master(&mut out, 0x1654_AE6B, |out| track(out, first)); // Tracks
+        out.extend(ebml::master(0x1654_AE6B, &[track(first)])); // Tracks
         file.append(&[&out])?;
         Ok(Matroska {
             segment,
             tracks,
-            cluster: None,
-            cues: Index::default(),
-            last: None,
+            ..Matroska::default()
         })
     }
 
@@ -131,7 +127,7 @@ impl Matroska {
             // The cluster's head is one piece with its first block: none is ever empty.
             ebml::id(&mut out, 0x1F43_B675); // Cluster
             out.extend(ebml::UNKNOWN_SIZE);
-            ebml::uint(&mut out, 0xE7, tick); // Timestamp
+            out.extend(ebml::uint(0xE7, tick)); // Timestamp
         }
         let offset = tick - cluster.tick;
         let offset = i16::try_from(offset).expect("a cluster is shorter than i16 reaches");
@@ -160,9 +156,8 @@ impl Matroska {
         let body = file.length - cluster.at - CLUSTER_HEAD;
         file.patch(cluster.at + 4, &ebml::long_size(body))?;
         let (tick, lasts) = self.last.unwrap_or_default();
-        let mut duration = Vec::with_capacity(DURATION_ROOM);
         let ticks = ((tick + lasts) as f64).to_be_bytes();
-        ebml::binary(&mut duration, 0x4489, &ticks); // Duration
+        let duration = ebml::binary(0x4489, &ticks); // Duration
         file.patch(self.tracks - DURATION_ROOM as u64, &duration)
     }
 
@@ -172,44 +167,39 @@ impl Matroska {
         let closed = self.close_cluster(file);
         let cues_at = file.length;
         let indexed = file.append(&[&self.cues.emit()]);
-        let found = match &indexed {
-            Ok(()) => file.patch(self.segment, &self.seek_head(cues_at)),
-            Err(_) => Ok(()),
-        };
+        let found = indexed.and_then(|()| file.patch(self.segment, &self.seek_head(cues_at)));
         let size = ebml::long_size(file.length - self.segment);
-        let at = self.segment - size.len() as u64;
-        let sized = file.patch(at, &size);
-        closed.and(indexed).and(found).and(sized)
+        let sized = file.patch(self.segment - ebml::SIZE_BYTES as u64, &size);
+        closed.and(found).and(sized)
     }
 
     /// Where the index is; all else comes before the first cluster, and needs no search.
     fn seek_head(&self, cues_at: u64) -> Vec<u8> {
-        let mut out = Vec::with_capacity(SEEK_HEAD_ROOM);
-        // SeekHead with one Seek
-        ebml::master(&mut out, 0x114D_9B74, |out| {
-            ebml::master(out, 0x4DBB, |out| {
-                ebml::binary(out, 0x53AB, &CUES.to_be_bytes()); // SeekID
-                ebml::uint(out, 0x53AC, cues_at - self.segment); // SeekPosition
-            });
-        });
-        let rest = SEEK_HEAD_ROOM - out.len();
-        ebml::void(&mut out, rest);
+        let seek = [
+            ebml::binary(0x53AB, &CUES.to_be_bytes()),  // SeekID
+            ebml::uint(0x53AC, cues_at - self.segment), // SeekPosition
+        ];
+        let seek = ebml::master(0x4DBB, &seek); // Seek
+        let mut out = ebml::master(0x114D_9B74, &[seek]); // SeekHead
+        out.extend(ebml::void(SEEK_HEAD_ROOM - out.len()));
         out
     }
 }
 
-fn track(out: &mut Vec<u8>, first: &Received) {
-    ebml::master(out, 0xAE, |out| {
-        ebml::uint(out, 0xD7, 1); // TrackNumber
-        ebml::uint(out, 0x73C5, 1); // TrackUID
-        ebml::uint(out, 0x83, 1); // TrackType: video
-        ebml::uint(out, 0x9C, 0); // FlagLacing
-        ebml::binary(out, 0x0022_B59C, b"und"); // Language
-        ebml::binary(out, 0x86, b"V_MJPEG"); // CodecID
-        ebml::master(out, 0xE0, |out| {
-            ebml::uint(out, 0x9A, 2); // FlagInterlaced: progressive
-            ebml::uint(out, 0xB0, u64::from(first.width)); // PixelWidth
-            ebml::uint(out, 0xBA, u64::from(first.height)); // PixelHeight
-        });
-    });
+fn track(first: &Received) -> Vec<u8> {
+    let video = [
+        ebml::uint(0x9A, 2),                       // FlagInterlaced: progressive
+        ebml::uint(0xB0, u64::from(first.width)),  // PixelWidth
+        ebml::uint(0xBA, u64::from(first.height)), // PixelHeight
+    ];
+    let entry = [
+        ebml::uint(0xD7, 1),               // TrackNumber
+        ebml::uint(0x73C5, 1),             // TrackUID
+        ebml::uint(0x83, 1),               // TrackType: video
+        ebml::uint(0x9C, 0),               // FlagLacing
+        ebml::binary(0x0022_B59C, b"und"), // Language
+        ebml::binary(0x86, b"V_MJPEG"),    // CodecID
+        ebml::master(0xE0, &video),
+    ];
+    ebml::master(0xAE, &entry)
 }

@@ -295,7 +295,7 @@ fn a_disk_that_hangs_is_not_given_recording_after_recording() {
     let dir = tempfile::tempdir().unwrap();
     let (release, held) = mpsc::channel::<()>();
     let held = Arc::new(Mutex::new(held));
-    let recordings = Recordings::new(None);
+    let recorder = Recorder::default();
     let frame = Frame::default().build();
     let start = |take: u32| {
         let held = Arc::clone(&held);
@@ -304,47 +304,48 @@ fn a_disk_that_hangs_is_not_given_recording_after_recording() {
         let tell = Arc::new(move |_, _| {
             let _ = held.lock().unwrap().recv();
         });
-        let started = recordings.start(config, tell);
-        recordings.put(&frame);
-        recordings.stop();
+        let started = recorder.record(config, None, tell);
+        recorder.put(&frame);
+        recorder.stop();
         started
     };
     let started = (0..10).filter(|take| start(*take).is_ok()).count();
     assert_eq!(started, 3);
-    assert_eq!(recordings.recorded().recording, None);
+    assert_eq!(recorder.recorded().recording, None);
     drop(release);
-    recordings.finish(soon());
+    recorder.finish(soon());
     assert!(start(10).is_ok(), "the disk is back");
 }
 
 #[test]
 fn recordings_go_on_and_off_and_count_together() {
     let dir = tempfile::tempdir().unwrap();
-    let recordings = Recordings::new(None);
+    let recorder = Recorder::default();
     let (tell, told) = mpsc::channel();
     let frame = Frame::default().build();
-    recordings.put(&frame);
+    recorder.put(&frame);
     for take in 1..=3 {
         let tell = tell.clone();
         let config = to(dir.path().join(format!("{take}.mkv")));
-        recordings
-            .start(
+        recorder
+            .record(
                 config,
+                None,
                 Arc::new(move |severity, line| drop(tell.send((severity, line)))),
             )
             .unwrap();
         for _ in 0..10 {
-            recordings.put(&frame);
+            recorder.put(&frame);
         }
-        assert!(recordings.status().running);
-        recordings.stop();
-        assert!(!recordings.status().running);
+        assert_eq!(recorder.recorded().recording, Some(true));
+        recorder.stop();
+        assert_eq!(recorder.recorded().recording, None);
     }
     drop(tell);
     let finished = told.iter().filter(|e| e.1.starts_with("recorded 10"));
     assert_eq!(finished.count(), 3);
-    recordings.finish(soon());
-    let status = recordings.status();
+    recorder.finish(soon());
+    let status = recorder.status();
     assert_eq!((status.recorded, status.record_dropped), (30, 0));
     assert_eq!(status.path, Some(dir.path().join("3.mkv")));
 }

@@ -1,0 +1,118 @@
+//! Recording on and off at run time: `--record` starts the first one, the V key stops it and starts others.
+//!
+//! At most one recording goes on; the counts are those of all since the program started. The reader
+//! puts, the window starts and stops; nobody waits for the disk but [`Recorder::finish`].
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use super::config::{Claim, Config};
+use super::{Recording, Status};
+use crate::handoff::lock::lock;
+use crate::recv::camera::Recorded;
+use crate::recv::frame::Received;
+use crate::sinks::{self, Tell};
+
+/// How many stopped recordings may still be writing: one that hangs in a dead disk keeps its thread and
+/// what is in its queue.
+const MAX_UNFINISHED: usize = 3;
+
+/// All recordings of a program, one after the other. Dropping it ends them, and waits for nothing.
+#[derive(Debug, Default)]
+pub struct Recorder(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// In the order of their start; the last one takes the frames, until it is stopped. One that has
+    /// ended is some numbers and an empty queue, and cost a person a key press: all are kept.
+    recordings: Vec<Arc<Recording>>,
+    /// Whether the user has a recording going on, as far as they know: also when the program's end stops it.
+    is_wanted: bool,
+}
+
+impl Recorder {
+    /// Begins with this recording; a default one begins with none.
+    pub fn start(config: Config, claim: Option<Claim>, tell: Tell) -> io::Result<Recorder> {
+        let recorder = Recorder::default();
+        recorder.record(config, claim, tell)?;
+        Ok(recorder)
+    }
+
+    /// Starts a recording; one that goes on is stopped. Does not wait for the disk; fails where the disk
+    /// has not taken those before. Whether files can be made is known before by [`Config::claim`].
+    pub(crate) fn record(
+        &self,
+        config: Config,
+        claim: Option<Claim>,
+        tell: Tell,
+    ) -> io::Result<()> {
+        self.stop();
+        let mut state = lock(&self.0);
+        let unfinished = state.recordings.iter().filter(|one| one.status().running);
+        if unfinished.count() >= MAX_UNFINISHED {
+            let line = "no new recording: the disk does not take the ones before";
+            return Err(io::Error::other(line));
+        }
+        let recording = Recording::start(config, claim, tell)?;
+        state.recordings.push(Arc::new(recording));
+        state.is_wanted = true;
+        Ok(())
+    }
+
+    /// Stops the recording that goes on, without waiting for the disk: what was put is still written, and a
+    /// line says when its file is complete. Returns whether one went on.
+    pub fn stop(&self) -> bool {
+        self.close();
+        std::mem::take(&mut lock(&self.0).is_wanted)
+    }
+
+    /// The program ends: as [`Recorder::stop`], but nobody has asked for it.
+    pub(crate) fn close(&self) {
+        if let Some(last) = lock(&self.0).recordings.last() {
+            last.worker.queue.close();
+        }
+    }
+
+    /// What came of all of them. `recording` is whether what is asked to be recorded is; at the end, whether the last
+    /// recording came to a good one.
+    pub(crate) fn recorded(&self) -> Recorded {
+        let status = self.status();
+        Recorded {
+            recording: lock(&self.0).is_wanted.then_some(!status.failed),
+            recorded: status.recorded,
+            record_dropped: status.record_dropped,
+        }
+    }
+
+    /// Takes a frame; never blocks.
+    pub fn put(&self, frame: &Arc<Received>) {
+        // One that was stopped takes none.
+        if let Some(last) = lock(&self.0).recordings.last() {
+            sinks::put(&last.worker, frame);
+        }
+    }
+
+    /// How far the last recording is, its counts those of all.
+    pub fn status(&self) -> Status {
+        let mut all = Status::default();
+        for one in lock(&self.0).recordings.iter().map(|one| one.status()) {
+            all = Status {
+                recorded: all.recorded + one.recorded,
+                record_dropped: all.record_dropped + one.record_dropped,
+                ..one
+            };
+        }
+        all
+    }
+
+    /// Ends all and waits for the disk, `until` then at the latest; what a slow disk has not taken
+    /// is counted as dropped. A file that could not be completed plays as far as it goes.
+    pub fn finish(&self, until: Instant) -> Status {
+        let recordings = lock(&self.0).recordings.clone();
+        for recording in &recordings {
+            recording.worker.finish(until);
+        }
+        self.status()
+    }
+}
