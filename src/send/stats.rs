@@ -155,19 +155,19 @@ impl Counters {
 
     /// The same for one that dialled from there: it has a place of its own, or that of its own connection before, which
     /// fell silent. When all are taken, it gets that of one which has acknowledged nothing for longer than failover's
-    /// limit; nobody else's. `None` where nothing is sent any more.
-    pub(super) fn enter(&self, ip: IpAddr) -> Result<Option<Joined>, Status> {
+    /// limit; nobody else's. Else says why not; `None` where nothing is sent any more.
+    pub(super) fn enter(&self, ip: IpAddr) -> Result<Joined, Option<Status>> {
         let all = &mut *lock(&self.0);
         if all.is_closed {
-            return Ok(None);
+            return Err(None);
         }
-        let evicted = all.gives_way(ip, Instant::now())?;
+        let evicted = all.gives_way(ip, Instant::now()).map_err(Some)?;
         let evicted = evicted.and_then(|id| all.receivers.remove(&id));
         if let Some((link, acks)) = evicted.and_then(|sent| lock(&sent).link.take()) {
             acks.close(End::Evicted);
             link.cut();
         }
-        Ok(Some(all.join()))
+        Ok(all.join())
     }
 
     /// Whether there is no place for somebody from there.

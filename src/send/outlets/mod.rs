@@ -3,31 +3,30 @@
 //! ```text
 //! outlet       one receiver, over as many connections as that takes; one that dials has one
 //! connection   one of them; failover (a thread): its acks, and the next connection where it falls silent
-//! listening    receivers that dial
 //! ```
 //!
-//! [`run`] starts them, and waits for the last one's end. The places are [`Counters`]'.
+//! [`run`] starts them, and waits for the last one's end. A receiver that dials is a candidate, on a thread of its own,
+//! until it has a place and an outlet there. The places are [`Counters`]'.
 
 mod connection;
 mod failover;
-mod listening;
 mod outlet;
 
 use std::io;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use self::outlet::Outlet;
 use crate::handoff::slot::Wake;
 use crate::handoff::stop::Stop;
-use crate::net::admission::{self, Admission};
+use crate::net::admission::{self, Admission, Permit};
 use crate::net::dial::{Dialer, Target};
 use crate::net::find::{self, Finder};
 use crate::net::link::Link;
+use crate::net::link::handshake::PATIENCE;
 use crate::net::listen::Allowed;
-use crate::protocol::encrypted::handshake::Role;
+use crate::protocol::encrypted::handshake::{Role, Status};
 use crate::send::event::{Event, SendError};
 use crate::send::stage::Stage;
 use crate::send::stats::{Counters, Joined};
@@ -81,7 +80,7 @@ enum News {
 pub(super) fn run(shared: &Shared<'_>, mut to: Receivers) -> Result<(), SendError> {
     if to.hosts.len() == 1 {
         let only = Some(shared.dial(to.hosts.remove(0)));
-        return Outlet::new(shared, shared.counters.join(), only).run(None);
+        return Outlet::new(shared, shared.counters.join(), only, None).run();
     }
     let (tell, news) = mpsc::sync_channel(BACKLOG);
     let result = thread::scope(|scope| {
@@ -149,7 +148,7 @@ impl Outlets<'_, '_> {
     /// Sends to a receiver, until that is over.
     fn send(&self, receiver: Joined, dialer: Option<Arc<Dialer>>, link: Option<Arc<Link>>) {
         let number = receiver.0;
-        let ended = Outlet::new(self.shared, receiver, dialer).run(link);
+        let ended = Outlet::new(self.shared, receiver, dialer, link).run();
         // Nobody listens any more where it is over.
         let _ = self.tell.send(News::Ended(number, ended));
     }
@@ -189,5 +188,48 @@ impl Outlets<'_, '_> {
                 return Ok(());
             }
         }
+    }
+
+    /// Takes a connection, if it may be here.
+    fn take(self: &Arc<Self>, link: Arc<Link>) -> io::Result<()> {
+        let ip = link.peer.ip();
+        if !self.allowed.includes(ip) {
+            let event = Event::TurnedAway(ip, self.allowed.remedy(ip));
+            (self.shared.report)(event);
+            return Ok(());
+        }
+        let permit = self.admission.admit(&link, PATIENCE);
+        self.spawn(move |outlets| outlets.receiver(link, permit))
+    }
+
+    fn receiver(&self, link: Arc<Link>, permit: Permit) {
+        let (ip, counters) = (link.peer.ip(), &self.shared.counters);
+        let entered = self.prove(&link, permit.candidate.since + PATIENCE);
+        let entered = entered.and_then(|()| counters.enter(ip));
+        drop(permit);
+        match entered {
+            Ok(receiver) => self.send(receiver, None, Some(link)),
+            Err(Some(status)) => {
+                let why = format!("it {}", status.reason(Role::Sends, false));
+                (self.shared.report)(Event::TurnedAway(ip, why));
+            }
+            // Nothing is sent any more, or it was somebody who only looked.
+            Err(None) => {}
+        }
+    }
+
+    /// Has whoever dialled prove the key, where there is one, until then; else there may be a reason to tell.
+    fn prove(&self, link: &Link, until: Instant) -> Result<(), Option<Status>> {
+        let Some(key) = &self.shared.config.key else {
+            return Ok(());
+        };
+        let is_busy = || self.shared.counters.is_busy_for(link.peer.ip());
+        let proven = link.accept(key, Role::Sends, until, is_busy);
+        if proven == Err(None) && Instant::now() >= until {
+            // One that waits for pictures.
+            let until = Instant::now() + PATIENCE;
+            return Err(Some(link.turn_away(Status::KeyWanted, until)));
+        }
+        proven
     }
 }
