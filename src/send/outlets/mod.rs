@@ -22,10 +22,9 @@ use crate::handoff::slot::Wake;
 use crate::handoff::stop::Stop;
 use crate::net::admission::{self, Admission, Permit};
 use crate::net::dial::{Dialer, Target};
-use crate::net::find::{self, Finder};
+use crate::net::find;
 use crate::net::link::Link;
 use crate::net::link::handshake::PATIENCE;
-use crate::net::listen::Allowed;
 use crate::protocol::encrypted::handshake::{Role, Status};
 use crate::send::event::{Event, SendError};
 use crate::send::stage::Stage;
@@ -48,9 +47,9 @@ pub(super) struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    fn dial(&self, host: Target) -> Arc<Dialer> {
+    fn dial(&self, host: &Target) -> Arc<Dialer> {
         let key = self.config.key.clone();
-        Arc::new(Dialer::new(host, Role::Sends, key))
+        Arc::new(Dialer::new(host.clone(), Role::Sends, key))
     }
 
     /// When sending ends by itself, as far as is known.
@@ -77,20 +76,18 @@ enum News {
 }
 
 /// Sends to all of those, until the last one is over; where receivers dial or are found, until nothing more is wanted.
-pub(super) fn run(shared: &Shared<'_>, mut to: Receivers) -> Result<(), SendError> {
-    if to.hosts.len() == 1 {
-        let only = Some(shared.dial(to.hosts.remove(0)));
+pub(super) fn run(shared: &Shared<'_>, to: &Receivers) -> Result<(), SendError> {
+    if let [only] = &to.hosts[..] {
+        let only = Some(shared.dial(only));
         return Outlet::new(shared, shared.counters.join(), only, None).run();
     }
     let (tell, news) = mpsc::sync_channel(BACKLOG);
     let result = thread::scope(|scope| {
         let outlets = Arc::new(Outlets {
             shared,
+            to,
             scope,
-            allowed: to.allowed,
             admission: Arc::new(Admission::new(0)),
-            is_open: to.hosts.is_empty(),
-            finder: to.finder,
             tell: tell.clone(),
         });
         let listened = admission::listen(&to.acceptors, move |taken| {
@@ -101,7 +98,7 @@ pub(super) fn run(shared: &Shared<'_>, mut to: Receivers) -> Result<(), SendErro
             }
             told.is_ok()
         });
-        let mut hosts = to.hosts.into_iter();
+        let mut hosts = to.hosts.iter();
         let started = listened.and_then(|()| hosts.try_for_each(|host| outlets.dial(host)));
         let started = started.map_err(SendError::Thread);
         let result = started.and_then(|()| outlets.run(&news));
@@ -114,7 +111,7 @@ pub(super) fn run(shared: &Shared<'_>, mut to: Receivers) -> Result<(), SendErro
         drop(news);
         result
     });
-    for acceptor in to.acceptors {
+    for acceptor in &to.acceptors {
         acceptor.wake();
     }
     result
@@ -122,12 +119,9 @@ pub(super) fn run(shared: &Shared<'_>, mut to: Receivers) -> Result<(), SendErro
 
 struct Outlets<'scope, 'env> {
     shared: &'env Shared<'env>,
+    to: &'env Receivers,
     scope: &'scope Scope<'scope, 'env>,
-    allowed: Allowed,
     admission: Arc<Admission>,
-    /// Whether others may come yet.
-    is_open: bool,
-    finder: Option<Finder>,
     tell: mpsc::SyncSender<News>,
 }
 
@@ -140,7 +134,7 @@ impl Outlets<'_, '_> {
         thread.map(drop)
     }
 
-    fn dial(self: &Arc<Self>, host: Target) -> io::Result<()> {
+    fn dial(self: &Arc<Self>, host: &Target) -> io::Result<()> {
         let (receiver, dialer) = (self.shared.counters.join(), self.shared.dial(host));
         self.spawn(move |outlets| outlets.send(receiver, Some(dialer), None))
     }
@@ -155,6 +149,8 @@ impl Outlets<'_, '_> {
 
     fn run(self: &Arc<Self>, news: &mpsc::Receiver<News>) -> Result<(), SendError> {
         let (counters, report) = (&self.shared.counters, self.shared.report);
+        // Whether others may come yet.
+        let is_open = self.to.hosts.is_empty();
         loop {
             match news.recv_timeout(LOOK) {
                 Ok(News::Link(taken)) => {
@@ -167,24 +163,24 @@ impl Outlets<'_, '_> {
                 Ok(News::Ended(receiver, ended)) => {
                     counters.leave(receiver);
                     // Without retries: the last one that is lost.
-                    if (ended.is_err() || !self.is_open) && counters.close() {
+                    if (ended.is_err() || !is_open) && counters.close() {
                         return ended;
                     }
                     if let Err(error) = ended {
-                        report(Event::GivenUp(error));
+                        report(Event::Lost(error, "; it is not dialled again (--no-retry)"));
                     }
                 }
                 Err(_) => {}
             }
-            let found = self.finder.as_ref();
+            let found = self.to.finder.as_ref();
             let found = found.and_then(|finder| finder.next(find::MAX_PEERS, Instant::now()));
-            if let Some(Err(error)) = found.map(|host| self.dial(host)) {
+            if let Some(Err(error)) = found.map(|host| self.dial(&host)) {
                 report(Event::Exhausted(error));
             }
             // The source is over once its last picture is taken, too.
             let is_closed =
                 || self.shared.stage.feed.slot.wait(Some(Instant::now())) == Wake::Closed;
-            if self.is_open && (self.shared.is_over() || is_closed()) && counters.close() {
+            if is_open && (self.shared.is_over() || is_closed()) && counters.close() {
                 return Ok(());
             }
         }
@@ -193,9 +189,9 @@ impl Outlets<'_, '_> {
     /// Takes a connection, if it may be here.
     fn take(self: &Arc<Self>, link: Arc<Link>) -> io::Result<()> {
         let ip = link.peer.ip();
-        if !self.allowed.includes(ip) {
-            let event = Event::TurnedAway(ip, self.allowed.remedy(ip));
-            (self.shared.report)(event);
+        let allowed = &self.to.allowed;
+        if !allowed.includes(ip) {
+            (self.shared.report)(Event::TurnedAway(ip, allowed.remedy(ip)));
             return Ok(());
         }
         let permit = self.admission.admit(&link, PATIENCE);

@@ -316,10 +316,9 @@ impl<'a> Outlet<'a> {
             return Err(error);
         }
         if self.reported.insert(error.kind()) {
-            (self.shared.report)(match self.dialer {
-                Some(_) => Event::Retrying(error),
-                None => Event::Left(error),
-            });
+            // A receiver that had dialled does so again by itself.
+            let next = self.dialer.as_ref().map_or("", |_| "; trying again");
+            (self.shared.report)(Event::Lost(error, next));
         }
         Ok(())
     }
