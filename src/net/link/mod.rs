@@ -102,6 +102,15 @@ impl Link {
     }
 }
 
+/// What is read like this.
+struct ReadBy<F>(F);
+
+impl<F: FnMut(&mut [u8]) -> io::Result<usize>> Read for ReadBy<F> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        (self.0)(to)
+    }
+}
+
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Link").field(&self.peer).finish()
