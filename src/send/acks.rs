@@ -128,7 +128,7 @@ impl Account {
 }
 
 /// A frame on its way.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 struct Noted {
     seq: u64,
     captured: Instant,
@@ -138,7 +138,6 @@ struct Noted {
     is_acked: bool,
 }
 
-#[derive(Debug)]
 pub(super) struct State {
     /// The newest frames, acknowledged or not.
     noted: VecDeque<Noted>,
@@ -159,7 +158,6 @@ pub(super) struct State {
 }
 
 /// The frames of one connection and what became of them.
-#[derive(Debug)]
 pub(super) struct Acks {
     state: Mutex<State>,
     changed: Condvar,

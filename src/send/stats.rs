@@ -36,7 +36,7 @@ const PLACES: usize = 8;
 
 /// What was sent so far, to one receiver or to all, as far as it counts. What a receiver's kernel took is not what
 /// the receiver took: a viewer that shows another camera leaves frames lying until it closes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Totals {
     /// Of all, those that at least one receiver got.
     pub(super) frames: u64,
@@ -63,7 +63,6 @@ impl Totals {
 }
 
 /// A receiver, and what an outlet has sent it.
-#[derive(Debug)]
 pub(super) struct Sent {
     pub(super) totals: Totals,
     /// The connection that stands, if any.
@@ -104,10 +103,10 @@ impl Sent {
 pub(super) type Joined = (usize, Arc<Mutex<Sent>>);
 
 /// All receivers, and what was sent to them so far: outlets write, [`reports`] read.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Counters(Mutex<All>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct All {
     /// Those that are sent to, by number.
     receivers: BTreeMap<usize, Arc<Mutex<Sent>>>,

@@ -372,9 +372,11 @@ mod tests {
     #[test]
     fn a_closed_port_is_refused_and_a_wrong_name_does_not_resolve() {
         let port = listening().1.port();
-        let refused = first(&dialling(target("127.0.0.1", port))).unwrap_err();
+        let refused = first(&dialling(target("127.0.0.1", port))).err().unwrap();
         assert!(matches!(refused, DialError::Refused(..)), "{refused}");
-        let unresolved = first(&dialling(target("no-such-host.invalid", port))).unwrap_err();
+        let unresolved = first(&dialling(target("no-such-host.invalid", port)))
+            .err()
+            .unwrap();
         assert!(
             matches!(unresolved, DialError::Unresolved(..)),
             "{unresolved}"
@@ -420,7 +422,7 @@ mod tests {
             true => Err(DialError::Refused(address, Role::Sends)),
             false => Err(DialError::NoAnswer(address)),
         });
-        let told = first(&Arc::new(dialer)).unwrap_err();
+        let told = first(&Arc::new(dialer)).err().unwrap();
         assert!(matches!(told, DialError::Refused(..)), "{told}");
     }
 
