@@ -121,9 +121,7 @@ impl Stamp {
             return None;
         }
         let mut words = std::str::from_utf8(comment).ok()?.split(' ');
-        if words.next() != Some(MAGIC) {
-            return None;
-        }
+        words.next().filter(|word| *word == MAGIC)?;
         let mut stamp = Stamp::default();
         let (mut seq, mut captured) = (None, None);
         for (key, value) in words.filter_map(|word| word.split_once('=')) {

@@ -145,6 +145,8 @@ pub(super) struct State {
     /// Of what was acknowledged since they were last looked at.
     pub(super) latencies: Latencies,
     account: Account,
+    /// Whether the connection was reported.
+    pub(super) is_announced: bool,
     /// When sending ends by itself: some time after that the link is cut.
     pub(super) deadline: Option<Instant>,
     /// The link that takes over, if there is one.
@@ -171,6 +173,7 @@ impl Acks {
                 round_trip: SlidingBest::new(ROUND_TRIP_WINDOW, Ord::min),
                 latencies: Latencies::default(),
                 account: Account::new(opened),
+                is_announced: false,
                 deadline: None,
                 second: None,
                 is_silent: false,

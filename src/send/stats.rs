@@ -67,17 +67,10 @@ pub(super) struct Sent {
     pub(super) totals: Totals,
     /// The connection that stands, if any.
     pub(super) link: Option<(Arc<Link>, Arc<Acks>)>,
-    /// Whether that was reported.
-    pub(super) is_announced: bool,
     rates: Rates<2>,
 }
 
 impl Sent {
-    /// The connection is over.
-    pub(super) fn is_over(&mut self) {
-        (self.link, self.is_announced) = (None, false);
-    }
-
     fn is_of(&self, ip: IpAddr) -> bool {
         let link = self.link.as_ref();
         link.is_some_and(|(link, _)| link.peer.ip() == ip)
@@ -91,9 +84,10 @@ impl Sent {
     fn report(&mut self, now: Instant) -> Option<Figures> {
         let totals = &self.totals;
         let rates = self.rates.look([totals.frames, totals.bytes], now);
-        let (link, acks) = self.link.as_ref().filter(|_| self.is_announced)?;
-        Some(Figures {
-            latency_ms: acks.state().latencies.take_median_ms(),
+        let (link, acks) = self.link.as_ref()?;
+        let mut state = acks.state();
+        state.is_announced.then(|| Figures {
+            latency_ms: state.latencies.take_median_ms(),
             ..totals.figures(Some(link.peer), rates)
         })
     }
@@ -125,7 +119,6 @@ impl All {
         let sent = Arc::new(Mutex::new(Sent {
             totals: Totals::default(),
             link: None,
-            is_announced: false,
             rates: Rates::new(Instant::now()),
         }));
         self.receivers.insert(self.joined, Arc::clone(&sent));

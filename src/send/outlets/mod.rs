@@ -152,13 +152,8 @@ impl Outlets<'_, '_> {
         // Whether others may come yet.
         let is_open = self.to.hosts.is_empty();
         loop {
-            match news.recv_timeout(LOOK) {
-                Ok(News::Link(taken)) => {
-                    let taken = taken.and_then(|link| self.take(link));
-                    if let Err(error) = taken {
-                        report(Event::Exhausted(error));
-                    }
-                }
+            let taken = match news.recv_timeout(LOOK) {
+                Ok(News::Link(taken)) => taken.and_then(|link| self.take(link)),
                 Ok(News::Ended(_, Err(error @ SendError::Unencodable(_)))) => return Err(error),
                 Ok(News::Ended(receiver, ended)) => {
                     counters.leave(receiver);
@@ -169,12 +164,14 @@ impl Outlets<'_, '_> {
                     if let Err(error) = ended {
                         report(Event::Lost(error, "; it is not dialled again (--no-retry)"));
                     }
+                    Ok(())
                 }
-                Err(_) => {}
-            }
+                Err(_) => Ok(()),
+            };
             let found = self.to.finder.as_ref();
             let found = found.and_then(|finder| finder.next(find::MAX_PEERS, Instant::now()));
-            if let Some(Err(error)) = found.map(|host| self.dial(&host)) {
+            let dialled = found.map_or(Ok(()), |host| self.dial(&host));
+            for error in [taken, dialled].into_iter().filter_map(Result::err) {
                 report(Event::Exhausted(error));
             }
             // The source is over once its last picture is taken, too.

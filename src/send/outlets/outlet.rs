@@ -154,7 +154,7 @@ impl<'a> Outlet<'a> {
         let pumped = self.pump(&mut connection);
         let is_over = pumped.is_err() && self.shared.is_over();
         let outcome = pumped.and_then(|()| self.end(&connection));
-        lock(&self.sent).is_over();
+        lock(&self.sent).link = None;
         self.shared.stage.leave(self.had.outlet);
         match outcome {
             Ok(()) => Ok(()),
@@ -247,7 +247,7 @@ impl<'a> Outlet<'a> {
 
     /// Reports the connection, unless that was done.
     fn announce(&mut self, connection: &Connection) {
-        if !std::mem::replace(&mut lock(&self.sent).is_announced, true) {
+        if !std::mem::replace(&mut connection.acks.state().is_announced, true) {
             self.reported.clear();
             (self.shared.report)(Event::Connected(connection.link.peer));
         }
