@@ -61,7 +61,6 @@ pub(crate) fn listen(
 }
 
 /// All candidates.
-#[derive(Debug)]
 pub(crate) struct Admission {
     waiting: Mutex<Vec<Arc<Candidate>>>,
     trials: [Mutex<()>; 2],
@@ -70,7 +69,6 @@ pub(crate) struct Admission {
 }
 
 /// A connection that has not brought a picture yet.
-#[derive(Debug)]
 pub(crate) struct Candidate {
     link: Arc<Link>,
     pub(crate) since: Instant,
@@ -154,7 +152,6 @@ fn evict<K: Ord>(
 }
 
 /// A candidate's place; given back when dropped.
-#[derive(Debug)]
 pub(crate) struct Permit {
     admission: Arc<Admission>,
     pub(crate) candidate: Arc<Candidate>,

@@ -51,10 +51,9 @@ pub struct ListenError {
 impl ListenError {
     fn line(&self) -> String {
         let (address, port) = (self.address, self.address.port());
-        let (program, option) = match self.role {
-            Role::Receives => ("view-recv", "--bind"),
-            Role::Sends => ("pi-send", "--listen"),
-        };
+        let (program, option) = self
+            .role
+            .pick(("pi-send", "--listen"), ("view-recv", "--bind"));
         match self.source.kind() {
             io::ErrorKind::AddrInUse => format!(
                 "{address} is in use: is another {program} running? End it, or take another port ({option} :{})",

@@ -80,19 +80,13 @@ impl Reach {
                 self.hint
             ));
         }
-        let whereabouts = match self.role {
-            Role::Receives => "on the Pi",
-            Role::Sends => "to watch",
-        };
+        let whereabouts = self.role.pick("to watch", "on the Pi");
         (!typed.is_empty()).then(|| format!("{whereabouts}, type: {typed}"))
     }
 }
 
 fn command(role: Role, ip: IpAddr, port: u16) -> String {
-    let program = match role {
-        Role::Receives => "pi-send --host",
-        Role::Sends => "view-recv --connect",
-    };
+    let program = role.pick("view-recv --connect", "pi-send --host");
     match (port, ip) {
         (DEFAULT_PORT, ip) => format!("{program} {ip}"),
         (port, ip) => format!("{program} {}", SocketAddr::new(ip, port)),
@@ -102,10 +96,8 @@ fn command(role: Role, ip: IpAddr, port: u16) -> String {
 /// How another machine reaches a program that listens on loopback.
 fn from_elsewhere(role: Role, bound: SocketAddr) -> Hint {
     let port = bound.port();
-    let what = match role {
-        Role::Receives => "For a Raspberry Pi, listen with --bind",
-        Role::Sends => "For another computer, --listen",
-    };
+    let for_pi = "For a Raspberry Pi, listen with --bind";
+    let what = role.pick("For another computer, --listen", for_pi);
     Hint {
         what: format!("{what} 0.0.0.0:{port}, or have it open an SSH tunnel"),
         command: Some(format!("ssh -N -L {port}:{bound} USER@THIS-MACHINE")),

@@ -11,6 +11,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
+use serde::Serialize;
 
 use crate::jpeg::markers::{self, APP0, APP15, COM, Segment};
 
@@ -29,7 +30,7 @@ pub(crate) const FPS: RangeInclusive<f64> = 0.01..=1000.0;
 
 /// A sender's name: letters, digits, `.`, `_`, `-`; 1 to [`MAX_NAME`] of them, no dot first. Safe in
 /// a file name, a title and a terminal.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Name(String);
 
 /// Why a text is no [`Name`].
@@ -120,9 +121,7 @@ impl Stamp {
             return None;
         }
         let mut words = std::str::from_utf8(comment).ok()?.split(' ');
-        if words.next() != Some(MAGIC) {
-            return None;
-        }
+        words.next().filter(|word| *word == MAGIC)?;
         let mut stamp = Stamp::default();
         let (mut seq, mut captured) = (None, None);
         for (key, value) in words.filter_map(|word| word.split_once('=')) {
@@ -161,11 +160,9 @@ fn interval(fps: &str) -> Option<Duration> {
 pub fn places(jpeg: &[u8]) -> [Range<usize>; 3] {
     let lead = markers::lead_end(jpeg, APP0..=APP15);
     let old = find(jpeg).map_or(lead..lead, |(comment, _)| comment.start..comment.end);
-    if old.start < lead {
-        // Before an APPn segment: some other program's order. Cut there, so that nothing moves.
-        return [0..old.start, old.end..old.end, old.end..jpeg.len()];
-    }
-    [0..lead, lead..old.start, old.end..jpeg.len()]
+    // One before an APPn segment is some other program's order. Cut there, so that nothing moves.
+    let cut = lead.min(old.start);
+    [0..cut, cut..old.start, old.end..jpeg.len()]
 }
 
 /// The JPEG as recordings keep it, in three pieces: its stamp's `ack` taken out, every other byte as it came (keys

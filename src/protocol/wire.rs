@@ -102,7 +102,7 @@ impl FrameReader {
         while self.got < PREFIX {
             let came = from.read(&mut self.prefix[self.got..]);
             let wanted = if self.got == 0 { 0 } else { PREFIX };
-            self.count(came, wanted, self.got)?;
+            self.count(came, wanted)?;
         }
         let length = LE::read_u32(&self.prefix);
         if length > self.max {
@@ -117,23 +117,18 @@ impl FrameReader {
             // At most doubled, and by GROWTH at least: memory follows what was received. What is there is used.
             let room = (got + GROWTH.max(got)).max(frame.capacity());
             frame.resize(wanted.min(room), 0);
-            let came = from.read(&mut frame[got..]);
-            self.count(came, wanted, got)?;
+            self.count(from.read(&mut frame[got..]), wanted)?;
         }
         self.got = 0;
         Ok(length > 0)
     }
 
-    /// Counts what a read came to, which was to complete `wanted` bytes and had `got` of them before.
-    fn count(
-        &mut self,
-        came: io::Result<usize>,
-        wanted: usize,
-        got: usize,
-    ) -> Result<(), ReadError> {
+    /// Counts what a read came to, which was to complete `wanted` bytes of the prefix or of what follows it.
+    fn count(&mut self, came: io::Result<usize>, wanted: usize) -> Result<(), ReadError> {
         let at = self.position;
         let came = came.map_err(|source| ReadError::Io { at, source })?;
         if came == 0 {
+            let got = self.got.checked_sub(PREFIX).unwrap_or(self.got);
             let (wanted, got) = (wanted as u32, got as u32);
             return Err(ReadError::Ended { at, wanted, got });
         }

@@ -128,7 +128,7 @@ impl Account {
 }
 
 /// A frame on its way.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 struct Noted {
     seq: u64,
     captured: Instant,
@@ -138,7 +138,6 @@ struct Noted {
     is_acked: bool,
 }
 
-#[derive(Debug)]
 pub(super) struct State {
     /// The newest frames, acknowledged or not.
     noted: VecDeque<Noted>,
@@ -146,6 +145,8 @@ pub(super) struct State {
     /// Of what was acknowledged since they were last looked at.
     pub(super) latencies: Latencies,
     account: Account,
+    /// Whether the connection was reported.
+    pub(super) is_announced: bool,
     /// When sending ends by itself: some time after that the link is cut.
     pub(super) deadline: Option<Instant>,
     /// The link that takes over, if there is one.
@@ -159,7 +160,6 @@ pub(super) struct State {
 }
 
 /// The frames of one connection and what became of them.
-#[derive(Debug)]
 pub(super) struct Acks {
     state: Mutex<State>,
     changed: Condvar,
@@ -173,6 +173,7 @@ impl Acks {
                 round_trip: SlidingBest::new(ROUND_TRIP_WINDOW, Ord::min),
                 latencies: Latencies::default(),
                 account: Account::new(opened),
+                is_announced: false,
                 deadline: None,
                 second: None,
                 is_silent: false,

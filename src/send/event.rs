@@ -17,12 +17,9 @@ pub enum Event {
     /// A connection stands and frames go out.
     #[error("sending to {0}")]
     Connected(SocketAddr),
-    /// A receiver that had dialled is not there any more.
-    #[error("{0}")]
-    Left(SendError),
-    /// One of several receivers is lost for good.
-    #[error("{0}; it is not dialled again (--no-retry)")]
-    GivenUp(SendError),
+    /// There is no connection (any more), and what is done about that.
+    #[error("{0}{1}")]
+    Lost(SendError, &'static str),
     /// Somebody who may not connect did.
     #[error("turned away {0}: {1}")]
     TurnedAway(IpAddr, String),
@@ -32,9 +29,6 @@ pub enum Event {
     /// So many lines were left out before this one.
     #[error("({0} lines about receivers were left out)")]
     LeftOut(u64),
-    /// There is no connection (any more); it is tried again.
-    #[error("{0}; trying again")]
-    Retrying(SendError),
     /// Nothing is acknowledged any more; a second connection took over.
     #[error("{0} fell silent; a new connection took over")]
     Moved(SocketAddr),

@@ -40,7 +40,6 @@ pub(super) enum Verdict {
 }
 
 /// Decides, with what it remembers of one connection.
-#[derive(Debug)]
 pub(super) struct Gate {
     rate: SlidingBest<u64>,
     probed: Option<Instant>,

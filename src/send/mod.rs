@@ -133,5 +133,5 @@ pub fn run(
         stop: Arc::clone(stop),
         report: &report,
     };
-    outlets::run(&shared, to)
+    outlets::run(&shared, &to)
 }

@@ -29,7 +29,7 @@ const GROWTH: f64 = 0.05;
 const WEIGHT: f64 = 0.4;
 
 /// Follows one connection.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Quality {
     min: u8,
     max: u8,
@@ -64,11 +64,8 @@ impl Quality {
             min,
             max,
             now: max,
-            rate: None,
-            last_seen: None,
-            grow_at: None,
             growth: GROWTH,
-            changed: None,
+            ..Quality::default()
         }
     }
 

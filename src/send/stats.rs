@@ -36,7 +36,7 @@ const PLACES: usize = 8;
 
 /// What was sent so far, to one receiver or to all, as far as it counts. What a receiver's kernel took is not what
 /// the receiver took: a viewer that shows another camera leaves frames lying until it closes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Totals {
     /// Of all, those that at least one receiver got.
     pub(super) frames: u64,
@@ -63,22 +63,14 @@ impl Totals {
 }
 
 /// A receiver, and what an outlet has sent it.
-#[derive(Debug)]
 pub(super) struct Sent {
     pub(super) totals: Totals,
     /// The connection that stands, if any.
     pub(super) link: Option<(Arc<Link>, Arc<Acks>)>,
-    /// Whether that was reported.
-    pub(super) is_announced: bool,
     rates: Rates<2>,
 }
 
 impl Sent {
-    /// The connection is over.
-    pub(super) fn is_over(&mut self) {
-        (self.link, self.is_announced) = (None, false);
-    }
-
     fn is_of(&self, ip: IpAddr) -> bool {
         let link = self.link.as_ref();
         link.is_some_and(|(link, _)| link.peer.ip() == ip)
@@ -92,9 +84,10 @@ impl Sent {
     fn report(&mut self, now: Instant) -> Option<Figures> {
         let totals = &self.totals;
         let rates = self.rates.look([totals.frames, totals.bytes], now);
-        let (link, acks) = self.link.as_ref().filter(|_| self.is_announced)?;
-        Some(Figures {
-            latency_ms: acks.state().latencies.take_median_ms(),
+        let (link, acks) = self.link.as_ref()?;
+        let mut state = acks.state();
+        state.is_announced.then(|| Figures {
+            latency_ms: state.latencies.take_median_ms(),
             ..totals.figures(Some(link.peer), rates)
         })
     }
@@ -104,10 +97,10 @@ impl Sent {
 pub(super) type Joined = (usize, Arc<Mutex<Sent>>);
 
 /// All receivers, and what was sent to them so far: outlets write, [`reports`] read.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Counters(Mutex<All>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct All {
     /// Those that are sent to, by number.
     receivers: BTreeMap<usize, Arc<Mutex<Sent>>>,
@@ -126,7 +119,6 @@ impl All {
         let sent = Arc::new(Mutex::new(Sent {
             totals: Totals::default(),
             link: None,
-            is_announced: false,
             rates: Rates::new(Instant::now()),
         }));
         self.receivers.insert(self.joined, Arc::clone(&sent));
@@ -155,19 +147,19 @@ impl Counters {
 
     /// The same for one that dialled from there: it has a place of its own, or that of its own connection before, which
     /// fell silent. When all are taken, it gets that of one which has acknowledged nothing for longer than failover's
-    /// limit; nobody else's. `None` where nothing is sent any more.
-    pub(super) fn enter(&self, ip: IpAddr) -> Result<Option<Joined>, Status> {
+    /// limit; nobody else's. Else says why not; `None` where nothing is sent any more.
+    pub(super) fn enter(&self, ip: IpAddr) -> Result<Joined, Option<Status>> {
         let all = &mut *lock(&self.0);
         if all.is_closed {
-            return Ok(None);
+            return Err(None);
         }
-        let evicted = all.gives_way(ip, Instant::now())?;
+        let evicted = all.gives_way(ip, Instant::now()).map_err(Some)?;
         let evicted = evicted.and_then(|id| all.receivers.remove(&id));
         if let Some((link, acks)) = evicted.and_then(|sent| lock(&sent).link.take()) {
             acks.close(End::Evicted);
             link.cut();
         }
-        Ok(Some(all.join()))
+        Ok(all.join())
     }
 
     /// Whether there is no place for somebody from there.

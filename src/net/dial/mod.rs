@@ -88,9 +88,6 @@ impl DialError {
     }
 }
 
-/// How a name becomes addresses. Blocks.
-type Resolve = dyn Fn(&Target) -> io::Result<Vec<SocketAddr>> + Send + Sync;
-
 /// How an address becomes a link. Blocks.
 type Connect = dyn Fn(SocketAddr) -> Result<Arc<Link>, DialError> + Send + Sync;
 
@@ -98,7 +95,6 @@ type Connect = dyn Fn(SocketAddr) -> Result<Arc<Link>, DialError> + Send + Sync;
 pub(crate) struct Dialer {
     target: Target,
     role: Role,
-    pub(crate) resolve: Box<Resolve>,
     pub(crate) connect: Box<Connect>,
     memory: Mutex<Memory>,
 }
@@ -109,7 +105,6 @@ impl Dialer {
         Dialer {
             target,
             role,
-            resolve: Box::new(resolve),
             connect: Box::new(move |address| {
                 let link = connect(address, role)?;
                 if let Some(key) = &key {
@@ -186,7 +181,7 @@ impl Dialer {
         }
         memory.asked = Some(Instant::now());
         drop(memory);
-        let answer = (self.resolve)(&self.target);
+        let answer = resolve(&self.target);
         let mut memory = lock(&self.memory);
         memory.asked = None;
         memory.answer = answer?;
@@ -194,9 +189,10 @@ impl Dialer {
     }
 }
 
+/// The addresses that a name has. Blocks.
 fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
     if let Some(Addresses(now)) = &target.found {
-        return Ok(now());
+        return now();
     }
     let addresses = (target.host.as_str(), target.port).to_socket_addrs()?;
     let addresses: Vec<SocketAddr> = addresses.take(MAX_ADDRESSES).collect();
@@ -284,12 +280,9 @@ impl Search {
     }
 }
 
-/// The pause after so many failures in a row.
+/// The pause after so many failures in a row: none, then the shortest, then twice as long each time.
 fn pause(failures: u32, longest: Duration) -> Duration {
-    match failures.checked_sub(1) {
-        Some(doublings) => longest.min(SHORTEST * 2u32.pow(doublings.min(8))),
-        None => Duration::ZERO,
-    }
+    longest.min(SHORTEST * (2u32.pow(failures.min(9)) / 2))
 }
 
 #[cfg(test)]
@@ -304,6 +297,16 @@ mod tests {
 
     fn dialling(target: Target) -> Arc<Dialer> {
         Arc::new(Dialer::new(target, Role::Sends, None))
+    }
+
+    /// A host whose name resolves like this.
+    fn resolving(
+        resolve: impl Fn() -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
+    ) -> Target {
+        Target {
+            found: Some(Addresses(Arc::new(resolve))),
+            ..target("viewer", 1)
+        }
     }
 
     #[test]
@@ -333,15 +336,6 @@ mod tests {
             .expect("an attempt ends")
     }
 
-    /// A dialler to a name that resolves like this.
-    fn resolving(
-        resolve: impl Fn() -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
-    ) -> Arc<Dialer> {
-        let mut dialer = Dialer::new(target("viewer", 1), Role::Sends, None);
-        dialer.resolve = Box::new(move |_| resolve());
-        Arc::new(dialer)
-    }
-
     fn listening() -> (TcpListener, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -367,10 +361,10 @@ mod tests {
         let (_listener, address) = listening();
         let (_silent, answers) = channel::<()>();
         let answers = Mutex::new(answers);
-        let dialer = resolving(move || {
+        let dialer = dialling(resolving(move || {
             let _ = answers.lock().unwrap().recv();
             Ok(Vec::new())
-        });
+        }));
         lock(&dialer.memory).reached(address);
         assert_eq!(first(&dialer).unwrap().peer, address);
     }
@@ -378,9 +372,11 @@ mod tests {
     #[test]
     fn a_closed_port_is_refused_and_a_wrong_name_does_not_resolve() {
         let port = listening().1.port();
-        let refused = first(&dialling(target("127.0.0.1", port))).unwrap_err();
+        let refused = first(&dialling(target("127.0.0.1", port))).err().unwrap();
         assert!(matches!(refused, DialError::Refused(..)), "{refused}");
-        let unresolved = first(&dialling(target("no-such-host.invalid", port))).unwrap_err();
+        let unresolved = first(&dialling(target("no-such-host.invalid", port)))
+            .err()
+            .unwrap();
         assert!(
             matches!(unresolved, DialError::Unresolved(..)),
             "{unresolved}"
@@ -391,7 +387,7 @@ mod tests {
     fn where_pictures_were_not_taken_does_not_stand_in_the_way_of_another_address() {
         let (busy, busy_at) = listening();
         let (_free, free_at) = listening();
-        let dialer = resolving(move || Ok(vec![busy_at, free_at]));
+        let dialer = dialling(resolving(move || Ok(vec![busy_at, free_at])));
         assert_eq!(first(&dialer).unwrap().peer, busy_at);
         assert!(dialer.has_another(busy_at));
         dialer.took_none(busy_at);
@@ -405,8 +401,8 @@ mod tests {
     #[test]
     fn the_next_address_joins_in_while_the_first_does_not_answer() {
         let (_listener, address) = listening();
-        let mut dialer = Dialer::new(target("viewer", 1), Role::Sends, None);
-        dialer.resolve = Box::new(move |_| Ok(vec![([192, 0, 2, 1], 1).into(), address]));
+        let two = resolving(move || Ok(vec![([192, 0, 2, 1], 1).into(), address]));
+        let mut dialer = Dialer::new(two, Role::Sends, None);
         let (_silent, answers) = channel::<()>();
         let answers = Mutex::new(answers);
         dialer.connect = Box::new(move |to| {
@@ -420,14 +416,13 @@ mod tests {
 
     #[test]
     fn the_error_that_tells_most_is_told_once_all_addresses_have_failed() {
-        let mut dialer = Dialer::new(target("viewer", 1), Role::Sends, None);
         let two = [([192, 0, 2, 1], 1).into(), ([192, 0, 2, 2], 1).into()];
-        dialer.resolve = Box::new(move |_| Ok(two.to_vec()));
+        let mut dialer = Dialer::new(resolving(move || Ok(two.to_vec())), Role::Sends, None);
         dialer.connect = Box::new(move |address| match address == two[0] {
             true => Err(DialError::Refused(address, Role::Sends)),
             false => Err(DialError::NoAnswer(address)),
         });
-        let told = first(&Arc::new(dialer)).unwrap_err();
+        let told = first(&Arc::new(dialer)).err().unwrap();
         assert!(matches!(told, DialError::Refused(..)), "{told}");
     }
 
@@ -436,11 +431,11 @@ mod tests {
         let (asked, questions) = channel();
         let (answer, answers) = channel::<()>();
         let answers = Mutex::new(answers);
-        let dialer = resolving(move || {
+        let dialer = dialling(resolving(move || {
             asked.send(()).unwrap();
             let _ = answers.lock().unwrap().recv();
             Err(io::ErrorKind::TimedOut.into())
-        });
+        }));
         // Two searches, as when a connection has just been made anew, and attempts four times a second.
         let mut searches = [
             dialer.search(0, PATIENCE, &Arc::default()),

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::protocol::encrypted::handshake::Role;
 use crate::protocol::stamp::Name;
@@ -16,7 +16,6 @@ pub struct Found {
     #[serde(skip)]
     pub role: Role,
     /// Not unique: others may bear it, too.
-    #[serde(serialize_with = "as_text")]
     pub name: Name,
     /// Where to dial, the most likely first; there is at least one.
     pub addresses: Vec<SocketAddr>,
@@ -27,10 +26,6 @@ pub struct Found {
     /// What tells it from all others: as it came, but in lower case, and so not to be shown.
     #[serde(skip)]
     pub(super) instance: String,
-}
-
-fn as_text<S: Serializer>(name: &Name, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(name)
 }
 
 /// Those that another machine can have, likeliest first: IPv4, IPv6 of more than a link, IPv6 of this interface's link.
@@ -63,20 +58,14 @@ pub(super) fn addresses(
 
 /// For people: a line each, in columns; nothing where nobody was found.
 pub fn table(found: &[Found]) -> String {
-    let line = |name: &str, address: &str, key: &str, version: &str| {
-        format!("{name:<16}  {address:<22}  {key:<8}  {version}\n")
-    };
-    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
     let lines = found.iter().map(|found| {
-        let (address, key) = (found.addresses[0].to_string(), or_none(&found.key));
-        line(
-            found.name.as_str(),
-            &address,
-            &key,
-            &or_none(&found.version),
-        )
+        let (name, address) = (found.name.as_str(), found.addresses[0]);
+        let key = found.key.as_deref().unwrap_or("-");
+        let version = found.version.as_deref().unwrap_or("-");
+        format!("{name:<16}  {address:<22}  {key:<8}  {version}\n")
     });
-    let head = (!found.is_empty()).then(|| line("NAME", "ADDRESS", "KEY", "VERSION"));
+    let head = "NAME              ADDRESS                 KEY       VERSION\n".to_owned();
+    let head = Some(head).filter(|_| !found.is_empty());
     head.into_iter().chain(lines).collect()
 }
 

@@ -32,10 +32,7 @@ const MIN_ENTRY: usize = 5;
 
 /// As it is announced.
 fn word(role: Role) -> &'static str {
-    match role {
-        Role::Sends => "sender",
-        Role::Receives => "receiver",
-    }
+    role.pick("sender", "receiver")
 }
 
 /// Asks for all who are announced.

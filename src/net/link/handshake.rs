@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use super::Link;
+use super::{Link, ReadBy};
 use crate::handoff::lock::lock;
 use crate::protocol::encrypted::handshake::{self as protocol, Handshake, Hello, Role, Status};
 use crate::protocol::encrypted::key::Key;
@@ -89,7 +89,7 @@ impl Link {
         let _ = self.socket.shutdown(Shutdown::Write);
         if told.is_ok() {
             let until = until.min(Instant::now() + LINGER.0);
-            let _ = io::copy(&mut Until(self, until).take(LINGER.1), &mut io::sink());
+            let _ = io::copy(&mut self.until(until).take(LINGER.1), &mut io::sink());
         }
         status
     }
@@ -97,22 +97,20 @@ impl Link {
     /// The next bytes, all of them, until then.
     fn read_until<const N: usize>(&self, until: Instant) -> io::Result<[u8; N]> {
         let mut bytes = [0; N];
-        Until(self, until).read_exact(&mut bytes)?;
+        self.until(until).read_exact(&mut bytes)?;
         Ok(bytes)
     }
-}
 
-/// What a link's socket gives until then.
-struct Until<'a>(&'a Link, Instant);
-
-impl Read for Until<'_> {
-    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-        let left = self.1.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        self.0.socket.set_read_timeout(Some(left))?;
-        (&self.0.socket).read(to)
+    /// What the socket gives until then.
+    fn until(&self, until: Instant) -> impl Read {
+        ReadBy(move |to: &mut [u8]| {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            self.socket.set_read_timeout(Some(left))?;
+            (&self.socket).read(to)
+        })
     }
 }
 

@@ -4,11 +4,11 @@
 //! wakes it. Whichever thread has shown or skipped a frame acknowledges it, and never blocks: a sender that does
 //! not read its acks must not hold a receiver up.
 
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Link, Writing};
+use super::{Link, ReadBy, Writing};
 use crate::handoff::lock::lock;
 use crate::net::{path, system};
 use crate::protocol::encrypted::records::{self, Opener};
@@ -80,12 +80,16 @@ impl Frames {
         frame: &mut Vec<u8>,
         at_most: Option<usize>,
     ) -> Result<Arrival, ReadError> {
-        let bytes = Bytes {
-            link: &self.link,
-            opener: &mut self.opener,
-            left: at_most.unwrap_or(usize::MAX),
-            until: Instant::now() + self.look,
-        };
+        let (mut left, until) = (at_most.unwrap_or(usize::MAX), Instant::now() + self.look);
+        let bytes = ReadBy(|to: &mut [u8]| {
+            if left == 0 || Instant::now() >= until {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let room = left.min(to.len());
+            let got = self.link.read(&mut self.opener, &mut to[..room])?;
+            left -= got;
+            Ok(got)
+        });
         match self.reader.read(bytes, frame) {
             Ok(true) => Ok(Arrival::Frame),
             Ok(false) => Ok(Arrival::End),
@@ -136,31 +140,11 @@ impl Frames {
     }
 }
 
-/// A link's next bytes, so many of them, until a time.
-struct Bytes<'a> {
-    link: &'a Link,
-    opener: &'a mut Option<Opener>,
-    left: usize,
-    until: Instant,
-}
-
-impl Read for Bytes<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.left == 0 || Instant::now() >= self.until {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        let room = self.left.min(buf.len());
-        let got = self.link.read(self.opener, &mut buf[..room])?;
-        self.left -= got;
-        Ok(got)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::protocol::wire::{ACK_BYTES, write_frame};
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::thread;
 
     #[test]

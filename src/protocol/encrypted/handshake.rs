@@ -40,12 +40,17 @@ pub enum Role {
 }
 
 impl Role {
-    /// What a user runs on the other side, to be dialled.
-    pub fn other(self) -> &'static str {
+    /// What of both is for who does this.
+    pub(crate) fn pick<T>(self, sends: T, receives: T) -> T {
         match self {
-            Role::Sends => "view-recv",
-            Role::Receives => "pi-send --listen",
+            Role::Sends => sends,
+            Role::Receives => receives,
         }
+    }
+
+    /// What a user runs on the other side, to be dialled.
+    pub(crate) fn other(self) -> &'static str {
+        self.pick("view-recv", "pi-send --listen")
     }
 }
 

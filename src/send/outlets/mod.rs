@@ -3,31 +3,29 @@
 //! ```text
 //! outlet       one receiver, over as many connections as that takes; one that dials has one
 //! connection   one of them; failover (a thread): its acks, and the next connection where it falls silent
-//! listening    receivers that dial
 //! ```
 //!
-//! [`run`] starts them, and waits for the last one's end. The places are [`Counters`]'.
+//! [`run`] starts them, and waits for the last one's end. A receiver that dials is a candidate, on a thread of its own,
+//! until it has a place and an outlet there. The places are [`Counters`]'.
 
 mod connection;
 mod failover;
-mod listening;
 mod outlet;
 
 use std::io;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use self::outlet::Outlet;
 use crate::handoff::slot::Wake;
 use crate::handoff::stop::Stop;
-use crate::net::admission::{self, Admission};
+use crate::net::admission::{self, Admission, Permit};
 use crate::net::dial::{Dialer, Target};
-use crate::net::find::{self, Finder};
+use crate::net::find;
 use crate::net::link::Link;
-use crate::net::listen::Allowed;
-use crate::protocol::encrypted::handshake::Role;
+use crate::net::link::handshake::PATIENCE;
+use crate::protocol::encrypted::handshake::{Role, Status};
 use crate::send::event::{Event, SendError};
 use crate::send::stage::Stage;
 use crate::send::stats::{Counters, Joined};
@@ -49,9 +47,9 @@ pub(super) struct Shared<'a> {
 }
 
 impl Shared<'_> {
-    fn dial(&self, host: Target) -> Arc<Dialer> {
+    fn dial(&self, host: &Target) -> Arc<Dialer> {
         let key = self.config.key.clone();
-        Arc::new(Dialer::new(host, Role::Sends, key))
+        Arc::new(Dialer::new(host.clone(), Role::Sends, key))
     }
 
     /// When sending ends by itself, as far as is known.
@@ -78,20 +76,18 @@ enum News {
 }
 
 /// Sends to all of those, until the last one is over; where receivers dial or are found, until nothing more is wanted.
-pub(super) fn run(shared: &Shared<'_>, mut to: Receivers) -> Result<(), SendError> {
-    if to.hosts.len() == 1 {
-        let only = Some(shared.dial(to.hosts.remove(0)));
-        return Outlet::new(shared, shared.counters.join(), only).run(None);
+pub(super) fn run(shared: &Shared<'_>, to: &Receivers) -> Result<(), SendError> {
+    if let [only] = &to.hosts[..] {
+        let only = Some(shared.dial(only));
+        return Outlet::new(shared, shared.counters.join(), only, None).run();
     }
     let (tell, news) = mpsc::sync_channel(BACKLOG);
     let result = thread::scope(|scope| {
         let outlets = Arc::new(Outlets {
             shared,
+            to,
             scope,
-            allowed: to.allowed,
             admission: Arc::new(Admission::new(0)),
-            is_open: to.hosts.is_empty(),
-            finder: to.finder,
             tell: tell.clone(),
         });
         let listened = admission::listen(&to.acceptors, move |taken| {
@@ -102,7 +98,7 @@ pub(super) fn run(shared: &Shared<'_>, mut to: Receivers) -> Result<(), SendErro
             }
             told.is_ok()
         });
-        let mut hosts = to.hosts.into_iter();
+        let mut hosts = to.hosts.iter();
         let started = listened.and_then(|()| hosts.try_for_each(|host| outlets.dial(host)));
         let started = started.map_err(SendError::Thread);
         let result = started.and_then(|()| outlets.run(&news));
@@ -115,7 +111,7 @@ pub(super) fn run(shared: &Shared<'_>, mut to: Receivers) -> Result<(), SendErro
         drop(news);
         result
     });
-    for acceptor in to.acceptors {
+    for acceptor in &to.acceptors {
         acceptor.wake();
     }
     result
@@ -123,12 +119,9 @@ pub(super) fn run(shared: &Shared<'_>, mut to: Receivers) -> Result<(), SendErro
 
 struct Outlets<'scope, 'env> {
     shared: &'env Shared<'env>,
+    to: &'env Receivers,
     scope: &'scope Scope<'scope, 'env>,
-    allowed: Allowed,
     admission: Arc<Admission>,
-    /// Whether others may come yet.
-    is_open: bool,
-    finder: Option<Finder>,
     tell: mpsc::SyncSender<News>,
 }
 
@@ -141,7 +134,7 @@ impl Outlets<'_, '_> {
         thread.map(drop)
     }
 
-    fn dial(self: &Arc<Self>, host: Target) -> io::Result<()> {
+    fn dial(self: &Arc<Self>, host: &Target) -> io::Result<()> {
         let (receiver, dialer) = (self.shared.counters.join(), self.shared.dial(host));
         self.spawn(move |outlets| outlets.send(receiver, Some(dialer), None))
     }
@@ -149,45 +142,87 @@ impl Outlets<'_, '_> {
     /// Sends to a receiver, until that is over.
     fn send(&self, receiver: Joined, dialer: Option<Arc<Dialer>>, link: Option<Arc<Link>>) {
         let number = receiver.0;
-        let ended = Outlet::new(self.shared, receiver, dialer).run(link);
+        let ended = Outlet::new(self.shared, receiver, dialer, link).run();
         // Nobody listens any more where it is over.
         let _ = self.tell.send(News::Ended(number, ended));
     }
 
     fn run(self: &Arc<Self>, news: &mpsc::Receiver<News>) -> Result<(), SendError> {
         let (counters, report) = (&self.shared.counters, self.shared.report);
+        // Whether others may come yet.
+        let is_open = self.to.hosts.is_empty();
         loop {
-            match news.recv_timeout(LOOK) {
-                Ok(News::Link(taken)) => {
-                    let taken = taken.and_then(|link| self.take(link));
-                    if let Err(error) = taken {
-                        report(Event::Exhausted(error));
-                    }
-                }
+            let taken = match news.recv_timeout(LOOK) {
+                Ok(News::Link(taken)) => taken.and_then(|link| self.take(link)),
                 Ok(News::Ended(_, Err(error @ SendError::Unencodable(_)))) => return Err(error),
                 Ok(News::Ended(receiver, ended)) => {
                     counters.leave(receiver);
                     // Without retries: the last one that is lost.
-                    if (ended.is_err() || !self.is_open) && counters.close() {
+                    if (ended.is_err() || !is_open) && counters.close() {
                         return ended;
                     }
                     if let Err(error) = ended {
-                        report(Event::GivenUp(error));
+                        report(Event::Lost(error, "; it is not dialled again (--no-retry)"));
                     }
+                    Ok(())
                 }
-                Err(_) => {}
-            }
-            let found = self.finder.as_ref();
+                Err(_) => Ok(()),
+            };
+            let found = self.to.finder.as_ref();
             let found = found.and_then(|finder| finder.next(find::MAX_PEERS, Instant::now()));
-            if let Some(Err(error)) = found.map(|host| self.dial(host)) {
+            let dialled = found.map_or(Ok(()), |host| self.dial(&host));
+            for error in [taken, dialled].into_iter().filter_map(Result::err) {
                 report(Event::Exhausted(error));
             }
             // The source is over once its last picture is taken, too.
             let is_closed =
                 || self.shared.stage.feed.slot.wait(Some(Instant::now())) == Wake::Closed;
-            if self.is_open && (self.shared.is_over() || is_closed()) && counters.close() {
+            if is_open && (self.shared.is_over() || is_closed()) && counters.close() {
                 return Ok(());
             }
         }
+    }
+
+    /// Takes a connection, if it may be here.
+    fn take(self: &Arc<Self>, link: Arc<Link>) -> io::Result<()> {
+        let ip = link.peer.ip();
+        let allowed = &self.to.allowed;
+        if !allowed.includes(ip) {
+            (self.shared.report)(Event::TurnedAway(ip, allowed.remedy(ip)));
+            return Ok(());
+        }
+        let permit = self.admission.admit(&link, PATIENCE);
+        self.spawn(move |outlets| outlets.receiver(link, permit))
+    }
+
+    fn receiver(&self, link: Arc<Link>, permit: Permit) {
+        let (ip, counters) = (link.peer.ip(), &self.shared.counters);
+        let entered = self.prove(&link, permit.candidate.since + PATIENCE);
+        let entered = entered.and_then(|()| counters.enter(ip));
+        drop(permit);
+        match entered {
+            Ok(receiver) => self.send(receiver, None, Some(link)),
+            Err(Some(status)) => {
+                let why = format!("it {}", status.reason(Role::Sends, false));
+                (self.shared.report)(Event::TurnedAway(ip, why));
+            }
+            // Nothing is sent any more, or it was somebody who only looked.
+            Err(None) => {}
+        }
+    }
+
+    /// Has whoever dialled prove the key, where there is one, until then; else there may be a reason to tell.
+    fn prove(&self, link: &Link, until: Instant) -> Result<(), Option<Status>> {
+        let Some(key) = &self.shared.config.key else {
+            return Ok(());
+        };
+        let is_busy = || self.shared.counters.is_busy_for(link.peer.ip());
+        let proven = link.accept(key, Role::Sends, until, is_busy);
+        if proven == Err(None) && Instant::now() >= until {
+            // One that waits for pictures.
+            let until = Instant::now() + PATIENCE;
+            return Err(Some(link.turn_away(Status::KeyWanted, until)));
+        }
+        proven
     }
 }

@@ -40,6 +40,8 @@ pub(super) struct Outlet<'a> {
     shared: &'a Shared<'a>,
     /// The way to a receiver that did not dial.
     dialer: Option<Arc<Dialer>>,
+    /// The next connection's, where it stands already: that of a receiver that dialled, or one that takes over.
+    link: Option<Arc<Link>>,
     /// What it has sent.
     sent: Arc<Mutex<Sent>>,
     had: Had,
@@ -62,6 +64,7 @@ impl<'a> Outlet<'a> {
         shared: &'a Shared<'a>,
         (outlet, sent): Joined,
         dialer: Option<Arc<Dialer>>,
+        link: Option<Arc<Link>>,
     ) -> Self {
         let config = &shared.config;
         // A source of which every frame counts gets every frame at its best.
@@ -74,6 +77,7 @@ impl<'a> Outlet<'a> {
             interval: Interval::new(config.fps),
             shared,
             dialer,
+            link,
             sent,
             had: Had { outlet, seen: 0 },
             unproven: Vec::new(),
@@ -84,26 +88,23 @@ impl<'a> Outlet<'a> {
         }
     }
 
-    /// Sends until the source ends, enough is sent, or somebody stops it; first on that link, if there is one.
-    pub(super) fn run(&mut self, mut link: Option<Arc<Link>>) -> Result<(), SendError> {
+    /// Sends until the source ends, enough is sent, or somebody stops it.
+    pub(super) fn run(&mut self) -> Result<(), SendError> {
         let mut is_first = true;
-        while let Some(next) = match link.take() {
-            Some(link) => Some(link),
-            None => self.connect()?,
-        } {
+        while let Some(link) = self.connect()? {
             if !std::mem::replace(&mut is_first, false) {
                 self.shared.counters.reconnected(&self.sent);
             }
             self.shared.stage.feed.link_stands();
-            link = self.stream(next)?;
+            self.stream(link)?;
         }
         Ok(())
     }
 
     /// Tries until a link stands; `None` when it is over before that.
     fn connect(&mut self) -> Result<Option<Arc<Link>>, SendError> {
-        let Some(dialer) = &self.dialer else {
-            return Ok(None);
+        let (Some(dialer), None) = (&self.dialer, &self.link) else {
+            return Ok(self.link.take());
         };
         let mut search = dialer.search(self.failures, LONGEST_PAUSE, &self.shared.stop);
         let mut look = LOOK;
@@ -128,9 +129,9 @@ impl<'a> Outlet<'a> {
         }
     }
 
-    /// Sends on one connection until it, or everything, is over. Returns the second link, if there is one.
-    fn stream(&mut self, link: Arc<Link>) -> Result<Option<Arc<Link>>, SendError> {
-        let (peer, before) = (link.peer, lock(&self.sent).totals.frames);
+    /// Sends on one connection until it, or everything, is over.
+    fn stream(&mut self, link: Arc<Link>) -> Result<(), SendError> {
+        let peer = link.peer;
         self.unproven.clear();
         let (feed, stop) = (&self.shared.stage.feed, &self.shared.stop);
         let opened = Connection::open(link, self.dialer.clone(), feed, stop);
@@ -139,8 +140,7 @@ impl<'a> Outlet<'a> {
             // No descriptor, or no thread, just now: as passing as any loss.
             Err(error) => {
                 self.failures += 1;
-                self.retry(SendError::Broken(peer, error))?;
-                return Ok(None);
+                return self.retry(SendError::Broken(peer, error));
             }
         };
         let (link, acks) = (&connection.link, &connection.acks);
@@ -154,15 +154,15 @@ impl<'a> Outlet<'a> {
         let pumped = self.pump(&mut connection);
         let is_over = pumped.is_err() && self.shared.is_over();
         let outcome = pumped.and_then(|()| self.end(&connection));
-        lock(&self.sent).is_over();
+        lock(&self.sent).link = None;
         self.shared.stage.leave(self.had.outlet);
         match outcome {
-            Ok(()) => Ok(None),
+            Ok(()) => Ok(()),
             Err(error @ SendError::Unencodable(_)) => {
                 connection.finish(false, &self.shared.stop);
                 Err(error)
             }
-            Err(loss) => self.lost(&connection, loss, before, is_over),
+            Err(loss) => self.lost(&connection, loss, is_over),
         }
     }
 
@@ -247,7 +247,7 @@ impl<'a> Outlet<'a> {
 
     /// Reports the connection, unless that was done.
     fn announce(&mut self, connection: &Connection) {
-        if !std::mem::replace(&mut lock(&self.sent).is_announced, true) {
+        if !std::mem::replace(&mut connection.acks.state().is_announced, true) {
             self.reported.clear();
             (self.shared.report)(Event::Connected(connection.link.peer));
         }
@@ -271,15 +271,13 @@ impl<'a> Outlet<'a> {
         }
     }
 
-    /// The connection is lost, before which `before` frames were sent; by itself, unless the time `is_over`. Returns the
-    /// second link, if there is one.
+    /// The connection is lost: by itself, unless the time `is_over`. The second link, if there is one, takes over.
     fn lost(
         &mut self,
         connection: &Connection,
         loss: SendError,
-        before: u64,
         is_over: bool,
-    ) -> Result<Option<Arc<Link>>, SendError> {
+    ) -> Result<(), SendError> {
         let (peer, acks) = (connection.link.peer, connection.acks.account());
         connection.link.abort();
         self.failures = if acks.lasted() { 0 } else { self.failures + 1 };
@@ -289,15 +287,15 @@ impl<'a> Outlet<'a> {
             if let Some(dialer) = &self.dialer {
                 dialer.took_none(peer);
             }
+            lock(&self.sent).totals.frames -= self.unproven.len() as u64;
             for receivers in self.unproven.drain(..) {
                 self.shared.counters.give_back(&receivers);
             }
-            lock(&self.sent).totals.frames = before;
         }
-        let second = connection.acks.state().second.take();
-        if second.is_some() {
+        self.link = connection.acks.state().second.take();
+        if self.link.is_some() {
             (self.shared.report)(Event::Moved(peer));
-            return Ok(second);
+            return Ok(());
         }
         self.retry(match loss {
             _ if acks.end == Some(End::KeyWanted) => SendError::KeyWanted(peer),
@@ -306,8 +304,7 @@ impl<'a> Outlet<'a> {
                 SendError::NoPicture(peer)
             }
             loss => loss,
-        })?;
-        Ok(None)
+        })
     }
 
     /// Goes on after `error` where a retry is wanted.
@@ -319,10 +316,9 @@ impl<'a> Outlet<'a> {
             return Err(error);
         }
         if self.reported.insert(error.kind()) {
-            (self.shared.report)(match self.dialer {
-                Some(_) => Event::Retrying(error),
-                None => Event::Left(error),
-            });
+            // A receiver that had dialled does so again by itself.
+            let next = self.dialer.as_ref().map_or("", |_| "; trying again");
+            (self.shared.report)(Event::Lost(error, next));
         }
         Ok(())
     }
@@ -396,8 +392,8 @@ mod tests {
             stop: Arc::clone(stop),
             report,
         };
-        let mut outlet = Outlet::new(&shared, shared.counters.join(), Some(dialer));
-        outlet.run(None).unwrap();
+        let mut outlet = Outlet::new(&shared, shared.counters.join(), Some(dialer), None);
+        outlet.run().unwrap();
     }
 
     #[test]
