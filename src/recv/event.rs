@@ -21,6 +21,8 @@ pub struct Event {
     pub severity: Severity,
     /// In a line for a person.
     pub line: String,
+    /// Whether somebody who looks at the window should know: the picture itself does not show it.
+    pub is_for_window: bool,
 }
 
 /// Kinds of events that others can cause at will, each with a limit of its own: none drowns another.
@@ -62,12 +64,8 @@ impl Event {
             kind,
             severity,
             line,
+            is_for_window: kind == Kind::Busy,
         }
-    }
-
-    /// Whether somebody who looks at the window should know: the picture itself does not show it.
-    pub fn is_for_window(&self) -> bool {
-        self.kind == Kind::Busy
     }
 }
 

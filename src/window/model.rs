@@ -78,11 +78,12 @@ pub(crate) struct Status {
 
 /// The program around the window.
 pub struct Model {
-    pub(super) cameras: Arc<Cameras>,
-    pub(super) sinks: Arc<Sinks>,
+    pub cameras: Arc<Cameras>,
+    pub sinks: Arc<Sinks>,
     /// The pictures to show.
-    pub(super) pictures: Arc<Slot<Decoded>>,
-    reach: Option<Reach>,
+    pub pictures: Arc<Slot<Decoded>>,
+    /// How it is reached, where it listens.
+    pub reach: Option<Reach>,
     dialled: Mutex<Vec<Arc<Dialling>>>,
     finder: Mutex<Option<Finder>>,
     opened: Instant,
