@@ -39,6 +39,9 @@ pub(super) const IDLE_AT_FIRST: Duration = Duration::from_secs(60);
 /// gaps that grow would hold a place for nothing. Slower senders declare it (`fps=`).
 const LONGEST_LEARNT: Duration = Duration::from_secs(20);
 
+/// A session that has brought no frame for this long, and for three of its intervals, is stalled.
+const STALLED_AFTER: Duration = Duration::from_secs(1);
+
 /// Where no frame has come for so long, nobody hurries.
 const QUIET: Duration = Duration::from_secs(2);
 
@@ -205,7 +208,7 @@ impl Session {
     }
 
     /// For how long no frame has been finished.
-    pub(crate) fn silent_for(&self, now: Instant) -> Duration {
+    pub(super) fn silent_for(&self, now: Instant) -> Duration {
         now.saturating_duration_since(lock(&self.pace).last_frame)
     }
 
@@ -234,9 +237,11 @@ impl Session {
         pace.is_silent(frames, at_least, now)
     }
 
-    /// How far apart its frames are, once that is known.
-    pub(crate) fn interval(&self) -> Option<Duration> {
-        lock(&self.pace).interval()
+    /// Whether its frames stay away.
+    pub(crate) fn is_stalled(&self, now: Instant) -> bool {
+        let pace = lock(&self.pace);
+        let patience = STALLED_AFTER.max(pace.interval().unwrap_or_default() * 3);
+        now.saturating_duration_since(pace.last_frame) > patience
     }
 
     /// It is over, if it is not yet; returns whether that is news.
@@ -244,7 +249,7 @@ impl Session {
         self.over.set((now, why)).is_ok()
     }
 
-    pub(crate) fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.over.get().is_some()
     }
 

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use minifb::Key;
 
-use self::model::{Model, State};
+use self::model::Model;
 use self::scene::Scene;
 use self::surface::Surface;
 pub use self::surface::WindowError;
@@ -144,12 +144,8 @@ impl Viewer<'_> {
     /// Shows a new picture, or keeps it back while the picture is frozen.
     fn accept(&mut self, mut decoded: Decoded) -> Result<(), WindowError> {
         // What was held up with the whole program is old, and something newer is near.
-        if self
-            .model
-            .cameras
-            .stall
-            .held_up_since(decoded.frame.arrived)
-        {
+        let stall = &self.model.cameras.stall;
+        if stall.held_up_since(decoded.frame.arrived) {
             return Ok(());
         }
         if self.scene.frozen {
@@ -158,7 +154,7 @@ impl Viewer<'_> {
             return Ok(());
         }
         let now = Instant::now();
-        if self.scene.status.state != State::Receiving {
+        if !self.scene.status.is_live() {
             self.ask_status(now);
         }
         let size = self.scene.size_of(&decoded.bitmap);
@@ -238,7 +234,7 @@ impl Viewer<'_> {
         let before = mem::replace(&mut self.scene.status, self.model.status());
         let status = &self.scene.status;
         self.status_due = now + STATUS_EVERY;
-        if status.state != State::Receiving {
+        if !status.is_live() {
             self.status_due = now + 4 * STATUS_EVERY;
             if *status != before {
                 self.redraw_due = now;

@@ -14,7 +14,7 @@ use crate::net::dial::Target;
 use crate::net::find::{self, Finder, Found};
 use crate::net::reach::Reach;
 use crate::protocol::encrypted::handshake::Role;
-use crate::recv::camera::{self, Counts, Rates};
+use crate::recv::camera::{Counts, Rates};
 use crate::recv::cameras::Cameras;
 use crate::recv::dialling::{self, Dialling};
 use crate::recv::frame::Decoded;
@@ -31,29 +31,15 @@ const NOTIFICATION_FOR: Duration = Duration::from_secs(5);
 /// How long to wait for a first sender before there is a hint.
 pub const HINT_AFTER: Duration = Duration::from_secs(15);
 
-/// Whether frames come.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) enum State {
-    /// No sender has come yet.
-    #[default]
-    Waiting,
-    Receiving,
-    /// Frames came, and come no more.
-    Stalled {
-        /// When the last frame came.
-        since: Instant,
-        /// In a few words: "garden ended the stream".
-        why: String,
-    },
-}
-
 /// A line that is shown for a while.
 pub(crate) type Notification = (Severity, String);
 
 /// What the window's words are made of. What is not known is `None`, and shown as such.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Status {
-    pub(crate) state: State,
+    /// Why no frames come any more, in a few words: "garden ended the stream". `None` while they come, and before the
+    /// first one.
+    pub(crate) stalled: Option<String>,
     /// The sender's address, while there is one, or the last one's.
     pub(crate) peer: Option<String>,
     /// Whether what comes is encrypted, with a key.
@@ -89,6 +75,13 @@ pub struct Model {
     opened: Instant,
     rates: Mutex<(Rates, Instant, (f64, f64))>,
     notification: Mutex<Option<(Instant, Notification)>>,
+}
+
+impl Status {
+    /// Whether frames come.
+    pub(super) fn is_live(&self) -> bool {
+        self.counts.newest.is_some() && self.stalled.is_none()
+    }
 }
 
 impl Model {
@@ -168,7 +161,7 @@ impl Model {
         let mut notification = lock(&self.notification);
         notification.take_if(|(until, _)| *until <= now);
         Status {
-            state: state(&counts, session.as_deref(), now),
+            stalled: stalled(&counts, session.as_deref(), now),
             peer: session.map(|session| session.peer.to_string()),
             encrypted: self.cameras.config.key.is_some(),
             fps,
@@ -197,20 +190,13 @@ impl Model {
     }
 }
 
-fn state(counts: &Counts, session: Option<&Session>, now: Instant) -> State {
-    let Some(newest) = &counts.newest else {
-        return State::Waiting;
-    };
-    let over = session.and_then(|session| Some((session.peer, session.why_over()?)));
-    let why = match (camera::state(session, now), over) {
-        (camera::State::Receiving, _) => return State::Receiving,
-        (camera::State::Stalled, _) => "no frames come".into(),
-        (camera::State::Waiting, None) => "the sender went away".into(),
-        (camera::State::Waiting, Some((peer, why))) => match newest.name() {
-            Some(name) => format!("{name} ({}) {why}", peer.ip()),
-            None => format!("{peer} {why}"),
-        },
-    };
-    let since = newest.arrived;
-    State::Stalled { since, why }
+/// Why frames that came come no more.
+fn stalled(counts: &Counts, session: Option<&Session>, now: Instant) -> Option<String> {
+    let (session, _) = (session?, counts.newest.as_ref()?);
+    Some(match (session.why_over(), counts.name()) {
+        (None, _) if !session.is_stalled(now) => return None,
+        (None, _) => "no frames come".into(),
+        (Some(why), Some(name)) => format!("{name} ({}) {why}", session.peer.ip()),
+        (Some(why), None) => format!("{} {why}", session.peer),
+    })
 }
