@@ -90,13 +90,10 @@ impl Desktop {
             ..WmSizeHints::new()
         };
         hints.set_normal_hints(&self.connection, self.window)?;
-        self.connection.change_property8(
-            PropMode::REPLACE,
-            self.window,
-            AtomEnum::WM_CLASS,
-            AtomEnum::STRING,
-            b"view-recv\0View-recv\0",
-        )?;
+        let (class, kind) = (AtomEnum::WM_CLASS, AtomEnum::STRING);
+        let names = b"view-recv\0View-recv\0";
+        self.connection
+            .change_property8(PropMode::REPLACE, self.window, class, kind, names)?;
         self.connection.sync()?;
         Ok(())
     }
