@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::cameras::Cameras;
 use super::event::{Event, Kind, turned_away};
-use super::reader::{self, busy, sent_nothing};
+use super::reader::{self, Progress, busy, sent_nothing};
 use crate::net::admission;
 pub(super) use crate::net::admission::{Admission, PATIENCE, Permit};
 use crate::net::link::{Link, handshake};
@@ -62,8 +62,8 @@ fn take(admission: &Arc<Admission>, link: &Arc<Link>, cameras: &Arc<Cameras>) ->
     started.map(drop)
 }
 
-/// Has the candidate prove the key, where there is one; else there may be something to tell.
-fn prove(cameras: &Cameras, link: &Link, permit: &Permit) -> Result<(), Option<Event>> {
+/// Has the candidate prove the key, where there is one.
+fn prove(cameras: &Cameras, link: &Link, permit: &Permit) -> Progress<()> {
     let Some(key) = &cameras.config.key else {
         return Ok(());
     };

@@ -283,9 +283,19 @@ impl Cameras {
         !is_last
     }
 
-    /// A session is over: for this reason, unless there was one before.
-    pub(super) fn end(&self, session: &Arc<Session>, why: End) {
-        self.leave(session, why, Instant::now());
+    /// A session is over, for this reason unless there was one before, and leaves its place unless another session has
+    /// that already.
+    pub(super) fn end(&self, session: &Arc<Session>, why: End, now: Instant) {
+        let mut places = lock(&self.places);
+        // Else the sender does not mean to send, or cannot.
+        let may_come_back = !matches!(why, End::Marker | End::Garbage(_));
+        if session.end(why, now) {
+            if may_come_back && self.config.max_cameras == 1 {
+                places.keep_for(session, now);
+            }
+            self.left.notify_all();
+        }
+        drop(places);
         let Some(why) = session.why_over() else {
             return;
         };
@@ -299,19 +309,6 @@ impl Cameras {
         }
         if self.config.once && !matches!(why, End::Reconnected | End::TakenOver(_)) {
             self.stop.ask(Reason::Done);
-        }
-    }
-
-    /// Leaves its place, unless another session has it already.
-    fn leave(&self, session: &Arc<Session>, why: End, now: Instant) {
-        let mut places = lock(&self.places);
-        // Else the sender does not mean to send, or cannot.
-        let may_come_back = !matches!(why, End::Marker | End::Garbage(_));
-        if session.end(why, now) {
-            if may_come_back && self.config.max_cameras == 1 {
-                places.keep_for(session, now);
-            }
-            self.left.notify_all();
         }
     }
 
@@ -430,7 +427,7 @@ mod tests {
                 true => End::Idle(Duration::ZERO),
                 false => End::Marker,
             };
-            self.cameras.leave(session, why, self.at(ms));
+            self.cameras.end(session, why, self.at(ms));
         }
 
         fn acks(&self, session: &Session, camera: &Sender, ms: Ms) {

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use super::admission::{self, Admission};
 use super::cameras::Cameras;
 use super::event::{Event, Kind};
-use super::reader;
+use super::reader::{self, Progress};
 use super::session::{IDLE_AT_FIRST, Session};
 use crate::handoff::lock::lock;
 use crate::net::dial::{Dialer, Search, Target};
@@ -53,30 +53,28 @@ pub struct Dialling {
     pub failure: Mutex<Option<String>>,
 }
 
-/// Dials these senders until the program ends.
-pub fn start(targets: &[Target], cameras: &Arc<Cameras>) -> io::Result<Vec<Arc<Dialling>>> {
-    let start = |target: &Target| {
-        let shown = Arc::new(Dialling {
-            target: target.clone(),
-            failure: Mutex::default(),
-        });
-        let key = &cameras.config.key;
-        let dialler = Dialler {
-            cameras: Arc::clone(cameras),
-            dialer: Arc::new(Dialer::new(target.clone(), Role::Receives, key.clone())),
-            shown: Arc::clone(&shown),
-            admission: Arc::new(Admission::new(cameras.config.max_frame_bytes)),
-            search: None,
-            links: Vec::new(),
-            known: None,
-            failures: 0,
-            reported: HashSet::new(),
-        };
-        let thread = thread::Builder::new().name("dialler".into());
-        thread.spawn(move || dialler.run())?;
-        Ok(shown)
+/// Dials a sender until the program ends.
+pub fn start(target: Target, cameras: &Arc<Cameras>) -> io::Result<Arc<Dialling>> {
+    let key = cameras.config.key.clone();
+    let dialer = Dialer::new(target.clone(), Role::Receives, key);
+    let shown = Arc::new(Dialling {
+        target,
+        failure: Mutex::default(),
+    });
+    let dialler = Dialler {
+        cameras: Arc::clone(cameras),
+        dialer: Arc::new(dialer),
+        shown: Arc::clone(&shown),
+        admission: Arc::new(Admission::new(cameras.config.max_frame_bytes)),
+        search: None,
+        links: Vec::new(),
+        known: None,
+        failures: 0,
+        reported: HashSet::new(),
     };
-    targets.iter().map(start).collect()
+    let thread = thread::Builder::new().name("dialler".into());
+    thread.spawn(move || dialler.run())?;
+    Ok(shown)
 }
 
 /// A link that was dialled, and is read.
@@ -84,7 +82,7 @@ struct Dialled {
     link: Arc<Link>,
     since: Instant,
     session: Arc<OnceLock<Arc<Session>>>,
-    reader: JoinHandle<Result<(), Option<Event>>>,
+    reader: JoinHandle<Progress<()>>,
 }
 
 impl Dialled {
@@ -121,13 +119,12 @@ impl Dialler {
                 continue;
             }
             let has_link = !self.links.is_empty();
-            let (failures, longest) = match has_link {
-                true => (0, PAUSES[0]),
-                false => (self.failures, PAUSES[1]),
+            let (failures, longest, look) = match has_link {
+                true => (0, PAUSES[0], LOOK),
+                false => (self.failures, PAUSES[1], PAUSES[1]),
             };
             let search = || self.dialer.search(failures, longest, &self.cameras.stop);
             let search = self.search.get_or_insert_with(search);
-            let look = if has_link { LOOK } else { longest };
             match search.wait(Instant::now() + look) {
                 Some(Ok(link)) => self.start_reader(link),
                 // While the link is silent it is tried again, and nothing said.

@@ -93,7 +93,11 @@ impl Receiver {
         options: ReceiverOptions,
     ) -> Result<Receiver, ReceiveError> {
         let acceptors = listen::listen(Bind::One(address), Role::Receives);
-        Receiver::start(acceptors.map_err(ReceiveError::Listen)?, &[], options)
+        Receiver::start(
+            acceptors.map_err(ReceiveError::Listen)?,
+            Vec::new(),
+            options,
+        )
     }
 
     /// Dials `HOST[:PORT]`, a sender that listens (`pi-send --listen`, [`Sender::listen`](crate::Sender::listen)), which
@@ -109,13 +113,13 @@ impl Receiver {
     ) -> Result<Receiver, ReceiveError> {
         let parse =
             |host: &&str| Target::parse(host).map_err(|_| ReceiveError::Host((*host).into()));
-        let targets: Vec<Target> = hosts.iter().map(parse).collect::<Result<_, _>>()?;
-        Receiver::start(Vec::new(), &targets, options)
+        let targets = hosts.iter().map(parse).collect::<Result<_, _>>()?;
+        Receiver::start(Vec::new(), targets, options)
     }
 
     fn start(
         acceptors: Vec<Arc<Acceptor>>,
-        targets: &[Target],
+        targets: Vec<Target>,
         options: ReceiverOptions,
     ) -> Result<Receiver, ReceiveError> {
         let config = Config {
@@ -125,9 +129,11 @@ impl Receiver {
         };
         let cameras = Arc::new(Cameras::new(config, None, Arc::default(), |_| ()));
         let receiver = Receiver { cameras, acceptors };
-        let started = admission::start(&receiver.acceptors, &receiver.cameras);
-        let started = started.and_then(|()| dialling::start(targets, &receiver.cameras));
-        started.map_err(ReceiveError::Thread)?;
+        for target in targets {
+            dialling::start(target, &receiver.cameras).map_err(ReceiveError::Thread)?;
+        }
+        let listening = admission::start(&receiver.acceptors, &receiver.cameras);
+        listening.map_err(ReceiveError::Thread)?;
         Ok(receiver)
     }
 

@@ -115,8 +115,8 @@ impl Model {
 
     /// Dials a sender that listens, until the program ends.
     pub fn dial(&self, target: Target) -> io::Result<()> {
-        let dialled = dialling::start(&[target], &self.cameras)?;
-        lock(&self.dialled).extend(dialled);
+        let dialled = dialling::start(target, &self.cameras)?;
+        lock(&self.dialled).push(dialled);
         self.pictures.nudge();
         Ok(())
     }
