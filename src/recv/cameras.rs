@@ -28,7 +28,6 @@ use crate::net::listen::Allowed;
 use crate::protocol::encrypted::key::Key;
 use crate::protocol::stamp::Stamp;
 use crate::protocol::wire::DEFAULT_MAX_FRAME_BYTES;
-use crate::report::Severity;
 use crate::report::limit::RateLimit;
 
 /// What takes every frame, whatever becomes of its pixels. Never blocks.
@@ -300,12 +299,11 @@ impl Cameras {
             return;
         };
         if !matches!(why, End::Stopped) {
-            let severity = match why {
-                End::Marker => Severity::Info,
-                _ => Severity::Warning,
-            };
-            let line = format!("{} {why}", session.peer);
-            self.tell(Event::new(Kind::Session, severity, line));
+            let lost = Kind::Session.warning(format!("{} {why}", session.peer));
+            self.tell(match why {
+                End::Marker => lost.info(),
+                _ => lost,
+            });
         }
         if self.config.once && !matches!(why, End::Reconnected | End::TakenOver(_)) {
             self.stop.ask(Reason::Done);

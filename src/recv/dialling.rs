@@ -13,21 +13,20 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::admission::{self, Admission};
 use super::cameras::Cameras;
-use super::event::{Event, Kind};
+use super::event::Kind;
 use super::reader::{self, Progress};
 use super::session::{IDLE_AT_FIRST, Session};
 use crate::handoff::lock::lock;
 use crate::net::dial::{Dialer, Search, Target};
 use crate::net::link::Link;
 use crate::protocol::encrypted::handshake::Role;
-use crate::report::Severity;
 
 /// How long a wait lasts at most before the wish to stop, and what has become of the links, is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -79,7 +78,7 @@ pub fn start(target: Target, cameras: &Arc<Cameras>) -> io::Result<Arc<Dialling>
 
 /// A link that was dialled, and is read.
 struct Dialled {
-    link: Arc<Link>,
+    peer: SocketAddr,
     since: Instant,
     session: Arc<OnceLock<Arc<Session>>>,
     reader: JoinHandle<Progress<()>>,
@@ -157,16 +156,12 @@ impl Dialler {
             true => admission::PATIENCE,
             false => IDLE_AT_FIRST,
         };
-        let permit = self.admission.admit(&link, patience);
+        let (peer, permit) = (link.peer, self.admission.admit(&link, patience));
         let session = Arc::new(OnceLock::new());
-        let reader = reader::start({
-            let (cameras, link) = (Arc::clone(&self.cameras), Arc::clone(&link));
-            let session = Arc::clone(&session);
-            move || reader::read(&cameras, &link, permit, &session)
-        });
-        match reader {
+        let (cameras, begun) = (Arc::clone(&self.cameras), Arc::clone(&session));
+        match reader::start(move || reader::read(&cameras, &link, permit, &begun)) {
             Ok(reader) => self.links.push(Dialled {
-                link,
+                peer,
                 since: Instant::now(),
                 session,
                 reader,
@@ -181,7 +176,7 @@ impl Dialler {
     /// Takes in what has become of the links.
     fn look_at_links(&mut self) {
         for dialled in std::mem::take(&mut self.links) {
-            let (peer, has_session) = (dialled.link.peer, dialled.session.get().is_some());
+            let (peer, has_session) = (dialled.peer, dialled.session.get().is_some());
             if has_session {
                 self.known = Some(peer.ip());
             }
@@ -203,7 +198,7 @@ impl Dialler {
     /// A link is over.
     fn over(&mut self, dialled: Dialled) {
         self.search = None;
-        let (peer, has_session) = (dialled.link.peer, dialled.session.get().is_some());
+        let (peer, has_session) = (dialled.peer, dialled.session.get().is_some());
         let lasted = has_session && dialled.since.elapsed() >= LASTING;
         self.failures = if lasted { 0 } else { self.failures + 1 };
         // A panic was told when it happened.
@@ -233,8 +228,7 @@ impl Dialler {
         if self.reported.len() < MAX_REPORTED && self.reported.insert(why.clone()) {
             let again = ["", "; trying again"][usize::from(self.links.is_empty())];
             let line = format!("{}: {why}{again}", self.shown.target);
-            let event = Event::new(Kind::Dialling, Severity::Warning, line);
-            self.cameras.tell(event);
+            self.cameras.tell(Kind::Dialling.warning(line));
         }
         *lock(&self.shown.failure) = Some(why);
     }

@@ -5,7 +5,7 @@
 //! cameras. It blocks on its link, for [`LOOK`] at most, and knows nothing of what becomes of frames.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
@@ -24,7 +24,6 @@ use crate::picture::{Pool, Pooled};
 use crate::protocol::encrypted::handshake::{MAGIC, Status};
 use crate::protocol::stamp::Stamp;
 use crate::protocol::wire::ReadError;
-use crate::report::Severity;
 
 /// How long a read lasts at most before the wish to stop and the clock are looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -74,7 +73,6 @@ pub(super) fn read(
     let frames = link.frames(cameras.config.max_frame_bytes, LOOK);
     let mut reader = Reader {
         cameras,
-        peer: link.peer,
         frames: frames.map_err(|_| None)?,
         pool: Pool::new(SPARE_FRAMES),
         clocks: Clocks::default(),
@@ -89,8 +87,7 @@ pub(super) fn read(
 }
 
 pub(super) fn sent_nothing(ip: IpAddr) -> Event {
-    let line = format!("{ip} connected but sent no picture");
-    Event::new(Kind::NoPicture, Severity::Warning, line)
+    Kind::NoPicture.warning(format!("{ip} connected but sent no picture"))
 }
 
 /// That another camera is shown; nothing, where that one has just gone.
@@ -104,7 +101,7 @@ pub(super) fn busy(cameras: &Cameras, link: &Link, stamp: Option<&Stamp>) -> Opt
     let line = format!(
         "turned away {who}: already showing {shown}; second camera: view-recv --bind :{next}"
     );
-    Some(Event::new(Kind::Busy, Severity::Warning, line))
+    Some(Kind::Busy.warning(line))
 }
 
 /// What a session's frames say of time.
@@ -140,7 +137,6 @@ impl Clocks {
 
 struct Reader<'a> {
     cameras: &'a Cameras,
-    peer: SocketAddr,
     frames: Frames,
     pool: Pool<Vec<u8>>,
     clocks: Clocks,
@@ -173,7 +169,7 @@ impl Reader<'_> {
     }
 
     fn ip(&self) -> IpAddr {
-        self.peer.ip()
+        self.frames.link.peer.ip()
     }
 
     /// Whether a first frame of which bytes came last at `moved` has more time; else what there is to tell.
@@ -219,8 +215,7 @@ impl Reader<'_> {
     }
 
     fn refused(&self, why: &str) -> Event {
-        let line = format!("turned away {}: {why}", self.ip());
-        Event::new(Kind::Refused, Severity::Warning, line)
+        Kind::Refused.warning(format!("turned away {}: {why}", self.ip()))
     }
 
     /// Begins a session with the first frame, once there is room for it, if it decodes; decodes nothing while there
@@ -231,29 +226,29 @@ impl Reader<'_> {
         let header = jpeg::inspect(&first, max_pixels).map_err(refused)?;
         let pixels = u64::from(header.width) * u64::from(header.height);
         let stamp = Stamp::find(&first);
-        let identity = Identity::new(self.peer, stamp.as_ref());
+        let link = &self.frames.link;
+        let identity = Identity::new(link.peer, stamp.as_ref());
         loop {
             if self.cameras.wait_for_room(&identity, Instant::now() + LOOK) {
                 let turn = permit.turn(pixels);
                 let tried = Decoder::new(NonZeroUsize::MIN, max_pixels).try_out(&first);
                 drop(turn);
                 tried.map_err(refused)?;
-                let (link, now) = (&self.frames.link, Instant::now());
+                let now = Instant::now();
                 if let Some(session) = self.cameras.begin(link, stamp.as_ref(), now) {
                     let who = match &identity.name {
-                        Some(name) => format!("{name} ({})", self.peer),
-                        None => self.peer.to_string(),
+                        Some(name) => format!("{name} ({})", link.peer),
+                        None => link.peer.to_string(),
                     };
                     let (width, height) = (header.width, header.height);
                     let line = format!("receiving {width}x{height} from {who}");
-                    self.cameras
-                        .tell(Event::new(Kind::Session, Severity::Info, line));
+                    self.cameras.tell(Kind::Session.warning(line).info());
                     return Ok((session, first));
                 }
             }
             let is_over = permit.candidate.since.elapsed() >= PATIENCE;
             if is_over || self.cameras.stop.is_asked() || permit.is_evicted() {
-                return Err(busy(self.cameras, &self.frames.link, stamp.as_ref()));
+                return Err(busy(self.cameras, link, stamp.as_ref()));
             }
         }
     }
@@ -338,9 +333,9 @@ impl Reader<'_> {
         if let Some(off) = self.clocks.is_off(&frame) {
             let line = format!(
                 "{}: its clock is {off}; names and dates of files are by this computer's",
-                self.peer
+                session.peer
             );
-            cameras.tell(Event::new(Kind::Session, Severity::Warning, line));
+            cameras.tell(Kind::Session.warning(line));
         }
         let is_newest = match cameras.config.samples {
             true => self.clocks.is_sample_due(arrived),

@@ -249,8 +249,8 @@ impl Viewer<'_> {
 
     fn draw(&mut self, now: Instant) -> Result<(), WindowError> {
         self.redraw_due = now + REDRAW_EVERY;
-        if self.scene.is_still() {
-            // Until the status changes, or somebody wants something.
+        if self.scene.picture.is_none() && self.scene.status.recording_since.is_none() {
+            // Nothing in it moves by itself: until the status changes, or somebody wants something.
             self.redraw_due += STILL_FOR;
         }
         let (size, density) = (self.surface.size(), self.surface.density);

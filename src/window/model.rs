@@ -5,7 +5,7 @@
 //! waits for a disk or a socket, for the next frame would wait with it.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::handoff::lock::lock;
@@ -71,7 +71,7 @@ pub struct Model {
     /// How it is reached, where it listens.
     pub reach: Option<Reach>,
     dialled: Mutex<Vec<Arc<Dialling>>>,
-    finder: Mutex<Option<Finder>>,
+    finder: OnceLock<Finder>,
     opened: Instant,
     rates: Mutex<(Rates, Instant, (f64, f64))>,
     notification: Mutex<Option<(Instant, Notification)>>,
@@ -99,7 +99,7 @@ impl Model {
             pictures,
             reach,
             dialled: Mutex::default(),
-            finder: Mutex::default(),
+            finder: OnceLock::new(),
             opened: now,
             rates: Mutex::new((Rates::new(now), now, (0.0, 0.0))),
             notification: Mutex::default(),
@@ -122,14 +122,13 @@ impl Model {
     }
 
     /// Looks for cameras that listen and have the same key.
-    pub fn find(&self) -> io::Result<Finder> {
-        let mut finder = lock(&self.finder);
-        if finder.is_none() {
-            let key = self.cameras.config.key.as_ref().map(find::key_id);
-            let started = Finder::start(move |f| f.role == Role::Sends && f.key == key);
-            *finder = Some(started?);
+    pub fn find(&self) -> io::Result<&Finder> {
+        if let Some(finder) = self.finder.get() {
+            return Ok(finder);
         }
-        Ok(finder.clone().expect("it was started"))
+        let key = self.cameras.config.key.as_ref().map(find::key_id);
+        let started = Finder::start(move |f| f.role == Role::Sends && f.key == key)?;
+        Ok(self.finder.get_or_init(|| started))
     }
 
     /// Connects to the camera that is shown at this place of the list, where there is one; without a list, looks for some.
@@ -157,7 +156,8 @@ impl Model {
             let failure = lock(&dialling.failure).clone();
             (dialling.target.to_string(), failure)
         };
-        let (dialled, finder) = (lock(&self.dialled), lock(&self.finder));
+        let dialled = lock(&self.dialled);
+        let finder = self.finder.get().filter(|_| dialled.is_empty());
         let mut notification = lock(&self.notification);
         notification.take_if(|(until, _)| *until <= now);
         Status {
@@ -167,10 +167,7 @@ impl Model {
             fps,
             mbit_s,
             recording_since: self.sinks.recording_since(),
-            found: finder
-                .as_ref()
-                .filter(|_| dialled.is_empty())
-                .map(Finder::found),
+            found: finder.map(Finder::found),
             dialled: dialled.iter().map(told).collect(),
             reach: self.reach.clone(),
             is_late: counts.newest.is_none() && now >= self.opened + HINT_AFTER,

@@ -111,11 +111,6 @@ impl Scene {
         }
     }
 
-    /// Whether nothing in it moves by itself.
-    pub(super) fn is_still(&self) -> bool {
-        self.picture.is_none() && self.status.recording_since.is_none()
-    }
-
     fn is_plain(&self, window: Size) -> bool {
         let (picture, status) = (self.picture.as_ref(), &self.status);
         let fits = picture.is_some_and(|picture| self.size_of(&picture.bitmap) == window);
