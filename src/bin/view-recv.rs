@@ -29,7 +29,7 @@ use pi_stream::recv::event::Event;
 use pi_stream::report::{ListFormat, Program, Severity, Statistics};
 use pi_stream::sinks::Sinks;
 use pi_stream::window;
-use pi_stream::window::model::{self, Model};
+use pi_stream::window::model::Model;
 
 /// What the window shows of the program: there once all of that is, and then for as long as the program runs.
 static MODEL: OnceLock<Model> = OnceLock::new();
@@ -252,15 +252,11 @@ fn start(
 /// Starts the figures, and says what to try where no sender comes.
 fn start_statistics(program: &mut Program, model: &'static Model) -> io::Result<Statistics> {
     let console = Arc::clone(&program.console);
-    let start = Instant::now();
-    let mut rates = Rates::new(start);
+    let mut rates = Rates::new(Instant::now());
     let mut hint = model.reach.as_ref().map(|reach| &reach.hint);
     Statistics::start(program, move |now, last| {
-        if let Some(hint) = hint.take_if(|_| now >= start + model::HINT_AFTER) {
-            if model.cameras.received() == 0 {
-                let line = format!("No camera yet. {hint}");
-                console.say(Severity::Warning, &line);
-            }
+        if let Some(hint) = hint.take_if(|_| model.is_late(now)) {
+            console.say(Severity::Warning, &format!("No camera yet. {hint}"));
         }
         report(
             &model.cameras,

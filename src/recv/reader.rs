@@ -329,7 +329,9 @@ impl Reader<'_> {
             return true;
         }
         // Both have to be asked: the one remembers, the other knows what the kernel holds.
-        let is_current = self.clocks.catch_up.is_current(&frame);
+        let catch_up = &mut self.clocks.catch_up;
+        let way = frame.way_us();
+        let is_current = way.is_none_or(|way| catch_up.is_current(way, arrived));
         if let Some(off) = self.clocks.is_off(&frame) {
             let line = format!(
                 "{}: its clock is {off}; names and dates of files are by this computer's",

@@ -140,9 +140,8 @@ impl Receiver {
     /// Where it listens (of several addresses, the first); 0.0.0.0:0 where it dials.
     pub fn address(&self) -> SocketAddr {
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        self.acceptors
-            .first()
-            .map_or(nowhere, |first| first.address)
+        let first = self.acceptors.first();
+        first.map_or(nowhere, |first| first.address)
     }
 
     /// The newest frame, waited for until `patience` is over: any, and [`Duration::MAX`] waits for ever.

@@ -171,7 +171,7 @@ impl Viewer<'_> {
     }
 
     fn obey(&mut self, key: Key) {
-        let scene = &mut self.scene;
+        let (model, scene) = (self.model, &mut self.scene);
         match key {
             Key::Q => self.end(),
             Key::Escape => self.escape(),
@@ -181,20 +181,17 @@ impl Viewer<'_> {
             Key::R => scene.turn = scene.turn.then(Turn::from_flips(1, false, false)),
             Key::M => scene.turn = scene.turn.then(Turn::from_flips(0, true, false)),
             Key::S => match &scene.picture {
-                Some(picture) => self
-                    .model
-                    .sinks
-                    .snapshots
-                    .snapshot(&picture.frame.received, scene.turn),
-                None => self
-                    .model
-                    .notify(Severity::Error, "No picture to save yet.".into()),
+                Some(picture) => {
+                    let (snapshots, frame) = (&model.sinks.snapshots, &picture.frame.received);
+                    snapshots.snapshot(frame, scene.turn);
+                }
+                None => model.notify(Severity::Error, "No picture to save yet.".into()),
             },
-            Key::V => self.model.toggle_recording(),
+            Key::V => model.toggle_recording(),
             Key::F => {
                 if !self.surface.toggle_full_screen() {
                     let way = "No full screen here: the window's own button makes it large.";
-                    self.model.notify(Severity::Error, way.into());
+                    model.notify(Severity::Error, way.into());
                 }
             }
             Key::Enter | Key::NumPadEnter => return self.connect(0),

@@ -29,7 +29,7 @@ const RATES_EVERY: Duration = Duration::from_secs(1);
 const NOTIFICATION_FOR: Duration = Duration::from_secs(5);
 
 /// How long to wait for a first sender before there is a hint.
-pub const HINT_AFTER: Duration = Duration::from_secs(15);
+const HINT_AFTER: Duration = Duration::from_secs(15);
 
 /// A line that is shown for a while.
 pub(crate) type Notification = (Severity, String);
@@ -143,6 +143,11 @@ impl Model {
         }
     }
 
+    /// Whether no sender has come for so long that there is something to try.
+    pub fn is_late(&self, now: Instant) -> bool {
+        self.cameras.received() == 0 && now >= self.opened + HINT_AFTER
+    }
+
     pub(super) fn status(&self) -> Status {
         let now = Instant::now();
         let (camera, session) = self.cameras.first();
@@ -170,7 +175,7 @@ impl Model {
             found: finder.map(Finder::found),
             dialled: dialled.iter().map(told).collect(),
             reach: self.reach.clone(),
-            is_late: counts.newest.is_none() && now >= self.opened + HINT_AFTER,
+            is_late: self.is_late(now),
             notification: notification.as_ref().map(|(_, shown)| shown.clone()),
             counts,
         }

@@ -48,13 +48,11 @@ struct SharedMemory {
 
 /// A bitmap that is shown without a copy.
 pub fn bitmap() -> Bitmap {
-    match SharedMemory::new(0) {
-        Ok(pixels) => Bitmap {
-            pixels: Box::new(pixels),
-            ..Bitmap::default()
-        },
-        Err(_) => Bitmap::default(),
+    let mut bitmap = Bitmap::default();
+    if let Ok(pixels) = SharedMemory::new(0) {
+        bitmap.pixels = Box::new(pixels);
     }
+    bitmap
 }
 
 impl Shm {
