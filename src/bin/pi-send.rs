@@ -117,12 +117,10 @@ fn find(only: bool, key: Option<&Key>, program: &Program) -> anyhow::Result<Opti
     let (own, lists_all) = (key.map(find::key_id), !only && key.is_none());
     let mut to = Receivers::default();
     let chosen = Arc::new(OnceLock::<Name>::new());
-    let finder = Finder::start({
-        let chosen = Arc::clone(&chosen);
-        move |found| {
-            let is_chosen = chosen.get().is_none_or(|name| *name == found.name);
-            found.role == Role::Receives && is_chosen && (lists_all || found.key == own)
-        }
+    let only_this = Arc::clone(&chosen);
+    let finder = Finder::start(move |found| {
+        let is_chosen = only_this.get().is_none_or(|name| *name == found.name);
+        found.role == Role::Receives && is_chosen && (lists_all || found.key == own)
     })?;
     if !only && !lists_all {
         say("looking for viewers that have the key");

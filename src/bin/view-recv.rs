@@ -76,21 +76,17 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
         false => Vec::new(),
     };
     // What happens is said on the console, and what matters there in the window, once there is its model.
-    let report = {
-        let console = Arc::clone(&program.console);
-        move |severity, line: String, is_for_window| {
-            console.say(severity, &line);
-            if let Some(model) = MODEL.get().filter(|_| is_for_window) {
-                model.notify(severity, line);
-            }
+    let console = Arc::clone(&program.console);
+    let report = move |severity, line: String, is_for_window| {
+        console.say(severity, &line);
+        if let Some(model) = MODEL.get().filter(|_| is_for_window) {
+            model.notify(severity, line);
         }
     };
     let sinks = Arc::new(make_sinks(&options, program, report.clone())?);
     let tell = move |event: Event| report(event.severity, event.line, event.is_for_window);
-    let sink = Box::new({
-        let sinks = Arc::clone(&sinks);
-        move |frame: &_| sinks.put(frame)
-    });
+    let every_frame = Arc::clone(&sinks);
+    let sink = Box::new(move |frame: &_| every_frame.put(frame));
     let stop = Arc::clone(&program.stop);
     let cameras = Arc::new(Cameras::new(config(&options, key), Some(sink), stop, tell));
 
@@ -98,7 +94,11 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let reach = tell_where(&options, &bound, program);
     let model = MODEL.get_or_init(|| Model::new(cameras, sinks, Arc::default(), reach));
     dial(&options.connect, model, program)?;
-    let announced = announce(&options, &bound, model.cameras.config.key.as_ref(), program);
+    let key = model.cameras.config.key.as_ref();
+    let warn = |line: String| program.console.say(Severity::Warning, &line);
+    let announce = || find::announce(Role::Receives, &host_name(), bound, key, warn);
+    let is_announced = options.announce.wants(key.is_some());
+    let announced = is_announced.then(announce).flatten();
     let started = Instant::now();
     start(program, model, &acceptors, &options)?;
     let statistics = start_statistics(program, model)?;
@@ -166,19 +166,6 @@ fn dial(connect: &[Target], model: &'static Model, program: &Program) -> io::Res
         }
     });
     thread.map(drop)
-}
-
-/// Announces this viewer, where that is wanted.
-fn announce(
-    options: &Options,
-    bound: &[SocketAddr],
-    key: Option<&Key>,
-    program: &Program,
-) -> Option<find::Running> {
-    let warn = |line: String| program.console.say(Severity::Warning, &line);
-    let start = || find::announce(Role::Receives, &host_name(), bound.to_vec(), key, warn);
-    let is_wanted = options.announce.wants(key.is_some());
-    is_wanted.then(start).flatten()
 }
 
 fn config(options: &Options, key: Option<Key>) -> Config {
