@@ -213,26 +213,24 @@ impl Cameras {
         let mut places = lock(&self.places);
         let index = places.room_for(|other| *other == identity, &self.config, now)?;
         let own = |former: &mut Arc<Session>| former.identity == identity && former.is_kept(now);
-        let mut before = places.former.take_if(own);
-        let old = places.all.get(index).cloned();
-        let is_own = old.as_ref().is_some_and(|old| old.identity == identity);
-        let why = match is_own {
-            true => End::Reconnected,
-            false => End::TakenOver(identity.clone()),
-        };
-        if let Some(old) = old.as_ref().filter(|old| old.end(why, now)) {
-            match is_own {
-                true => before = Some(Arc::clone(old)),
-                false => places.keep_for(old, now),
-            }
-        }
-        let (camera, label) = match &old {
-            Some(old) if is_own => (Arc::clone(&old.camera), Arc::clone(&old.label)),
-            // The figures of the place go on.
-            Some(old) => (Arc::clone(&old.camera), places.label(&identity)),
+        let former = places.former.take_if(own);
+        let mut before = former.map_or(Duration::ZERO, |former| former.received_for());
+        let (camera, label) = match places.all.get(index).cloned() {
             None => (Arc::new(Camera::new(index)), places.label(&identity)),
+            Some(old) if old.identity == identity => {
+                if old.end(End::Reconnected, now) {
+                    before = old.received_for();
+                }
+                (Arc::clone(&old.camera), Arc::clone(&old.label))
+            }
+            // The figures of the place go on.
+            Some(old) => {
+                if old.end(End::TakenOver(identity.clone()), now) {
+                    places.keep_for(&old, now);
+                }
+                (Arc::clone(&old.camera), places.label(&identity))
+            }
         };
-        let before = before.map_or(Duration::ZERO, |before| before.received_for());
         places.sessions += 1;
         let session = Arc::new(Session {
             id: places.sessions,

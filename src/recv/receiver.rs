@@ -93,11 +93,8 @@ impl Receiver {
         options: ReceiverOptions,
     ) -> Result<Receiver, ReceiveError> {
         let acceptors = listen::listen(Bind::One(address), Role::Receives);
-        Receiver::start(
-            acceptors.map_err(ReceiveError::Listen)?,
-            Vec::new(),
-            options,
-        )
+        let acceptors = acceptors.map_err(ReceiveError::Listen)?;
+        Receiver::start(acceptors, Vec::new(), options)
     }
 
     /// Dials `HOST[:PORT]`, a sender that listens (`pi-send --listen`, [`Sender::listen`](crate::Sender::listen)), which
@@ -129,11 +126,11 @@ impl Receiver {
         };
         let cameras = Arc::new(Cameras::new(config, None, Arc::default(), |_| ()));
         let receiver = Receiver { cameras, acceptors };
+        let listening = admission::start(&receiver.acceptors, &receiver.cameras);
+        listening.map_err(ReceiveError::Thread)?;
         for target in targets {
             dialling::start(target, &receiver.cameras).map_err(ReceiveError::Thread)?;
         }
-        let listening = admission::start(&receiver.acceptors, &receiver.cameras);
-        listening.map_err(ReceiveError::Thread)?;
         Ok(receiver)
     }
 
