@@ -17,7 +17,7 @@ use pi_stream::net::DEFAULT_PORT;
 use pi_stream::net::dial::Target;
 use pi_stream::net::find;
 use pi_stream::net::key_file;
-use pi_stream::net::listen::{self, Acceptor, Allowed, Bind};
+use pi_stream::net::listen::{self, Allowed, Bind};
 use pi_stream::net::reach::{Reach, host_name};
 use pi_stream::picture::Bitmap;
 use pi_stream::protocol::encrypted::handshake::Role;
@@ -27,7 +27,7 @@ use pi_stream::recv::cameras::{Cameras, Config};
 use pi_stream::recv::decoder;
 use pi_stream::recv::event::Event;
 use pi_stream::report::{ListFormat, Program, Severity, Statistics};
-use pi_stream::sinks::Sinks;
+use pi_stream::sinks::{Sinks, Tell};
 use pi_stream::window;
 use pi_stream::window::model::Model;
 
@@ -83,7 +83,11 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
             model.notify(severity, line);
         }
     };
-    let sinks = Arc::new(make_sinks(&options, program, report.clone())?);
+    let report_too = report.clone();
+    let tell = Arc::new(move |severity, line| {
+        report_too(severity, line, severity != Severity::Routine);
+    });
+    let sinks = Arc::new(make_sinks(&options, program, tell)?);
     let tell = move |event: Event| report(event.severity, event.line, event.is_for_window);
     let every_frame = Arc::clone(&sinks);
     let sink = Box::new(move |frame: &_| every_frame.put(frame));
@@ -100,7 +104,8 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let is_announced = options.announce.wants(key.is_some());
     let announced = is_announced.then(announce).flatten();
     let started = Instant::now();
-    start(program, model, &acceptors, &options)?;
+    start(program, model, &options)?;
+    admission::start(&acceptors, &model.cameras)?;
     let statistics = start_statistics(program, model)?;
     let stop = &program.stop;
     let shown = if options.headless {
@@ -183,31 +188,18 @@ fn config(options: &Options, key: Option<Key>) -> Config {
 }
 
 /// Every frame's other ways: recording, snapshots, standard output.
-fn make_sinks(
-    options: &Options,
-    program: &mut Program,
-    report: impl Fn(Severity, String, bool) + Send + Sync + 'static,
-) -> anyhow::Result<Sinks> {
-    let tell = Arc::new(move |severity, line| {
-        report(severity, line, severity != Severity::Routine);
-    });
+fn make_sinks(options: &Options, program: &mut Program, tell: Tell) -> io::Result<Sinks> {
     let recording = &options.recording;
     let pipe = recording.output.as_ref().map(|_| {
         let stdout = program.stdout.take().expect("nobody has taken it before");
         (stdout, Arc::clone(&program.stop))
     });
     let (first, snapshots) = (recording.recording(), recording.snapshots());
-    let turn = options.window.turn();
-    Ok(Sinks::start(first, snapshots, pipe, turn, tell)?)
+    Sinks::start(first, snapshots, pipe, options.window.turn(), tell)
 }
 
 /// Starts the threads that bring and decode frames, and the one that ends it all after `--duration`.
-fn start(
-    program: &Program,
-    model: &'static Model,
-    acceptors: &[Arc<Acceptor>],
-    options: &Options,
-) -> io::Result<()> {
+fn start(program: &Program, model: &'static Model, options: &Options) -> io::Result<()> {
     let (cameras, pictures) = (&model.cameras, &model.pictures);
     let headless = options.headless;
     let thread = thread::Builder::new().name("decoder".into());
@@ -233,7 +225,7 @@ fn start(
             stop.ask(Reason::Done);
         })?;
     }
-    admission::start(acceptors, cameras)
+    Ok(())
 }
 
 /// Starts the figures, and says what to try where no sender comes.
