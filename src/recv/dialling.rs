@@ -84,13 +84,6 @@ struct Dialled {
     reader: JoinHandle<Progress<()>>,
 }
 
-impl Dialled {
-    fn is_silent(&self, now: Instant) -> bool {
-        let session = self.session.get();
-        session.is_some_and(|session| session.is_silent(SILENCE, now))
-    }
-}
-
 struct Dialler {
     cameras: Arc<Cameras>,
     dialer: Arc<Dialer>,
@@ -135,9 +128,10 @@ impl Dialler {
 
     /// Whether a (second) link is to be made, and could have a place.
     fn wants_a_link(&mut self, now: Instant) -> bool {
+        let is_silent = |session: &Arc<Session>| session.is_silent(SILENCE, now);
         match &self.links[..] {
             [] => {}
-            [only] if only.is_silent(now) => {}
+            [only] if only.session.get().is_some_and(is_silent) => {}
             _ => return false,
         }
         let known = self.known;

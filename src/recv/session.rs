@@ -137,10 +137,9 @@ impl Pace {
     /// After how long in silence it is given up by its own pace.
     fn idle_after(&self) -> Duration {
         let at_least = match self.learnt {
-            None => IDLE_AT_FIRST,
-            // It is this side that makes it wait: a large picture on a small machine.
-            _ if self.awaits.is_some() => IDLE_AT_FIRST,
-            Some(_) => IDLE_AT_LEAST,
+            // Else it is this side that makes it wait: a large picture on a small machine.
+            Some(_) if self.awaits.is_none() => IDLE_AT_LEAST,
+            _ => IDLE_AT_FIRST,
         };
         let overdue = self.overdue().unwrap_or_default();
         overdue.mul_f64(IDLE_INTERVALS).max(at_least)
