@@ -93,8 +93,10 @@ impl Receiver {
         options: ReceiverOptions,
     ) -> Result<Receiver, ReceiveError> {
         let acceptors = listen::listen(Bind::One(address), Role::Receives);
-        let acceptors = acceptors.map_err(ReceiveError::Listen)?;
-        Receiver::start(acceptors, Vec::new(), options)
+        let receiver = Receiver::new(acceptors.map_err(ReceiveError::Listen)?, options);
+        let listening = admission::start(&receiver.acceptors, &receiver.cameras);
+        listening.map_err(ReceiveError::Thread)?;
+        Ok(receiver)
     }
 
     /// Dials `HOST[:PORT]`, a sender that listens (`pi-send --listen`, [`Sender::listen`](crate::Sender::listen)), which
@@ -110,28 +112,22 @@ impl Receiver {
     ) -> Result<Receiver, ReceiveError> {
         let parse =
             |host: &&str| Target::parse(host).map_err(|_| ReceiveError::Host((*host).into()));
-        let targets = hosts.iter().map(parse).collect::<Result<_, _>>()?;
-        Receiver::start(Vec::new(), targets, options)
+        let targets: Vec<Target> = hosts.iter().map(parse).collect::<Result<_, _>>()?;
+        let receiver = Receiver::new(Vec::new(), options);
+        for target in targets {
+            dialling::start(target, &receiver.cameras).map_err(ReceiveError::Thread)?;
+        }
+        Ok(receiver)
     }
 
-    fn start(
-        acceptors: Vec<Arc<Acceptor>>,
-        targets: Vec<Target>,
-        options: ReceiverOptions,
-    ) -> Result<Receiver, ReceiveError> {
+    fn new(acceptors: Vec<Arc<Acceptor>>, options: ReceiverOptions) -> Receiver {
         let config = Config {
             max_cameras: options.max_cameras.max(1),
             key: options.key,
             ..Config::default()
         };
         let cameras = Arc::new(Cameras::new(config, None, Arc::default(), |_| ()));
-        let receiver = Receiver { cameras, acceptors };
-        let listening = admission::start(&receiver.acceptors, &receiver.cameras);
-        listening.map_err(ReceiveError::Thread)?;
-        for target in targets {
-            dialling::start(target, &receiver.cameras).map_err(ReceiveError::Thread)?;
-        }
-        Ok(receiver)
+        Receiver { cameras, acceptors }
     }
 
     /// Where it listens (of several addresses, the first); 0.0.0.0:0 where it dials.

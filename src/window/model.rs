@@ -1,8 +1,8 @@
 //! The view model: what the window shows of the program, and what its keys do to it.
 //!
 //! A [`Status`] is plain data, made anew a few times a second for the title, the overlay and the screens
-//! without a live picture. All calls but [`Model::notify`] come from the window's thread; none of them
-//! waits for a disk or a socket, for the next frame would wait with it.
+//! without a live picture. All calls but [`Model::notify`], [`Model::dial`] and [`Model::is_late`] come from the
+//! window's thread; none of them waits for a disk or a socket, for the next frame would wait with it.
 
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
