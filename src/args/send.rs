@@ -229,21 +229,17 @@ impl Options {
         let is_auto = self.host.iter().any(|host| host == "auto");
         let several = match (self.listen, &self.host[..]) {
             (Some(_), _) if self.port.is_some() => {
-                return Err(
-                    "--port is for --host: give it with --listen, as in --listen :9000".into(),
-                );
+                Err("--port is for --host: give it with --listen, as in --listen :9000")
             }
-            (Some(_), _) => Some("--listen"),
+            (Some(_), _) => Ok(Some("--listen")),
             (None, []) if self.no_retry => {
-                return Err("--no-retry is for who is named: give --host, or leave it out".into());
+                Err("--no-retry is for who is named: give --host, or leave it out")
             }
-            (None, []) => Some("no --host"),
-            (None, [_]) => None,
-            (None, _) if is_auto => {
-                return Err("--host auto is for the only viewer: leave the others out".into());
-            }
-            (None, _) => Some("several --host"),
-        };
+            (None, []) => Ok(Some("no --host")),
+            (None, [_]) => Ok(None),
+            (None, _) if is_auto => Err("--host auto is for the only viewer: leave the others out"),
+            (None, _) => Ok(Some("several --host")),
+        }?;
         if let (Some(several), true) = (several, self.every_frame) {
             return Err(format!(
                 "--every-frame waits for one receiver's link, and {several} can have several: leave one of them out"
@@ -261,11 +257,8 @@ impl Options {
         }
         let targets = self.host.iter().map(|host| self.target(host));
         let targets: Vec<Target> = targets.collect::<Result<_, _>>()?;
-        let mut seen = HashSet::new();
-        match targets
-            .iter()
-            .find(|target| !seen.insert(target.to_string()))
-        {
+        let (mut seen, mut all) = (HashSet::new(), targets.iter());
+        match all.find(|target| !seen.insert(target.to_string())) {
             Some(target) => Err(format!("--host {target} was given twice: give it once")),
             None => Ok(To::Hosts(targets)),
         }
@@ -320,9 +313,7 @@ impl Options {
             }
             #[cfg(target_os = "linux")]
             "camera" | "rpicam" => {
-                let options = self
-                    .camera
-                    .rpicam((width, height), fps, turn, self.quality)?;
+                let options = self.camera.rpicam(size, fps, turn, self.quality)?;
                 Ok(Source::Rpicam(Box::new(options)))
             }
             #[cfg(not(target_os = "linux"))]

@@ -113,9 +113,8 @@ fn amount(
         let number = scaled(&number.to_ascii_lowercase(), MULTIPLES, "").map(f64::round);
         // A float that is too large for it, or below 0, becomes the nearest u64: in no range that is less.
         let whole = number.filter(|number| *number >= 0.0).map(|n| n as u64);
-        whole
-            .filter(|whole| range.contains(whole))
-            .ok_or_else(|| format!("expected {} to {}{words}", range.start(), range.end()))
+        let whole = whole.filter(|whole| range.contains(whole));
+        whole.ok_or_else(|| format!("expected {} to {}{words}", range.start(), range.end()))
     }
 }
 

@@ -3,19 +3,19 @@
 //! Parse, run, report, exit. The main thread is the sending thread; the source, the figures and the
 //! signals have threads of their own.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::Error;
 use clap::Parser;
-use ipnet::IpNet;
 use pi_stream::Key;
 use pi_stream::args::send::{Options, Plan, To};
 use pi_stream::camera::{self, ListFormat};
 use pi_stream::net::find::{self, Finder, Found};
 use pi_stream::net::key_file;
-use pi_stream::net::listen::{self, Acceptor, Allowed, Bind};
+use pi_stream::net::listen::{self, Allowed};
 use pi_stream::net::reach::Reach;
 use pi_stream::protocol::encrypted::handshake::Role;
 use pi_stream::protocol::stamp::Name;
@@ -79,35 +79,17 @@ fn use_tuning_file(plan: &Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Listens for viewers there.
-fn listen(
-    bind: Bind,
-    networks: &[IpNet],
-    key: Option<&Path>,
-    has_key: bool,
-    program: &Program,
-) -> anyhow::Result<(Vec<Arc<Acceptor>>, Allowed)> {
-    let acceptors = listen::listen(bind, Role::Sends)?;
-    let bound = Vec::from_iter(acceptors.iter().map(|acceptor| acceptor.address));
-    let say = |severity, line: String| program.console.say(severity, &line);
-    for address in &bound {
-        say(Severity::Info, format!("listening on {address}"));
+/// Says where it listens, and what to type to watch.
+fn tell_where(bound: &[SocketAddr], key: Option<&Path>, program: &Program) -> Reach {
+    let say = |line: &str| program.console.say(Severity::Info, line);
+    for address in bound {
+        say(&format!("listening on {address}"));
     }
-    let reach = Reach::of(Role::Sends, &bound, key);
+    let reach = Reach::of(Role::Sends, bound, key);
     if let Some(line) = reach.line() {
-        say(Severity::Info, line);
+        say(&line);
     }
-    let allowed = match Allowed::given(networks) {
-        Allowed::All if !has_key => {
-            if !reach.is_local {
-                let line = "without --key and --allow, anyone in this machine's networks can watch";
-                say(Severity::Warning, line.into());
-            }
-            Allowed::Attached
-        }
-        allowed => allowed,
-    };
-    Ok((acceptors, allowed))
+    reach
 }
 
 /// Looks for viewers that are announced: the only one (`--host auto`), or all that have the key.
@@ -117,12 +99,10 @@ fn find(only: bool, key: Option<&Key>, program: &Program) -> anyhow::Result<Opti
     let (own, lists_all) = (key.map(find::key_id), !only && key.is_none());
     let mut to = Receivers::default();
     let chosen = Arc::new(OnceLock::<Name>::new());
-    let finder = Finder::start({
-        let chosen = Arc::clone(&chosen);
-        move |found| {
-            let is_chosen = chosen.get().is_none_or(|name| *name == found.name);
-            found.role == Role::Receives && is_chosen && (lists_all || found.key == own)
-        }
+    let only_this = Arc::clone(&chosen);
+    let finder = Finder::start(move |found| {
+        let is_chosen = only_this.get().is_none_or(|name| *name == found.name);
+        found.role == Role::Receives && is_chosen && (lists_all || found.key == own)
     })?;
     if !only && !lists_all {
         say("looking for viewers that have the key");
@@ -184,11 +164,22 @@ fn run(mut plan: Plan, key: Option<&Path>, program: &mut Program) -> anyhow::Res
             None => return Ok(()),
         },
         To::Listen(bind, networks, is_announced) => {
-            (to.acceptors, to.allowed) = listen(bind, &networks, key, has_key, program)?;
+            to.acceptors = listen::listen(bind, Role::Sends)?;
+            let bound = Vec::from_iter(to.acceptors.iter().map(|acceptor| acceptor.address));
+            let reach = tell_where(&bound, key, program);
+            let warn = |line: String| program.console.say(Severity::Warning, &line);
+            to.allowed = Allowed::given(&networks);
+            if networks.is_empty() && !has_key {
+                to.allowed = Allowed::Attached;
+                if !reach.is_local {
+                    warn(
+                        "without --key and --allow, anyone in this machine's networks can watch"
+                            .into(),
+                    );
+                }
+            }
             if is_announced {
-                let bound = to.acceptors.iter().map(|acceptor| acceptor.address);
-                let warn = |line: String| program.console.say(Severity::Warning, &line);
-                announced = find::announce(Role::Sends, name, bound.collect(), own_key, warn);
+                announced = find::announce(Role::Sends, name, bound, own_key, warn);
             }
         }
     }

@@ -8,17 +8,17 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anyhow::Error;
 use clap::Parser;
 use pi_stream::Key;
 use pi_stream::args::view::Options;
-use pi_stream::handoff::slot::Slot;
 use pi_stream::handoff::stop::{Reason, Stop};
 use pi_stream::net::DEFAULT_PORT;
 use pi_stream::net::dial::Target;
 use pi_stream::net::find;
 use pi_stream::net::key_file;
-use pi_stream::net::listen::{self, Acceptor, Allowed, Bind};
-use pi_stream::net::reach::{Hint, Reach, host_name};
+use pi_stream::net::listen::{self, Allowed, Bind};
+use pi_stream::net::reach::{Reach, host_name};
 use pi_stream::picture::Bitmap;
 use pi_stream::protocol::encrypted::handshake::Role;
 use pi_stream::recv::admission;
@@ -26,11 +26,13 @@ use pi_stream::recv::camera::{Rates, report};
 use pi_stream::recv::cameras::{Cameras, Config};
 use pi_stream::recv::decoder;
 use pi_stream::recv::event::Event;
-use pi_stream::recv::frame::Decoded;
 use pi_stream::report::{ListFormat, Program, Severity, Statistics};
-use pi_stream::sinks::Sinks;
+use pi_stream::sinks::{Sinks, Tell};
 use pi_stream::window;
-use pi_stream::window::model::{self, Model};
+use pi_stream::window::model::Model;
+
+/// What the window shows of the program: there once all of that is, and then for as long as the program runs.
+static MODEL: OnceLock<Model> = OnceLock::new();
 
 /// How often it is looked whether to go on looking for cameras.
 const LOOK: Duration = Duration::from_millis(200);
@@ -49,23 +51,20 @@ fn main() {
     let statistics = &options.statistics;
     let mut program = Program::start("view-recv", statistics.quiet, statistics.stats);
     pi_stream::jpeg::silence_caught_panics();
-    let list = |format| find::list(Role::Sends, format == ListFormat::Json).map_err(Into::into);
-    let ran = match (options.list_cameras, &options.key.new_key) {
-        (Some(format), _) => print(list(format), &mut program),
-        (_, Some(file)) => print(key_file::make(file).map_err(Into::into), &mut program),
-        _ => run(options, &mut program),
+    let list = |format| find::list(Role::Sends, format == ListFormat::Json);
+    let printed = match (options.list_cameras, &options.key.new_key) {
+        (Some(format), _) => Some(list(format).map_err(Error::from)),
+        (_, new_key) => new_key.as_ref().map(|file| Ok(key_file::make(file)?)),
+    };
+    let ran = match printed {
+        Some(text) => text.and_then(|text| Ok(program.print(&text).map(|()| true)?)),
+        None => run(options, &mut program),
     };
     match ran {
         Ok(true) => program.exit(),
         Ok(false) => program.fail(1, None),
         Err(error) => program.fail(1, Some(error.as_ref())),
     }
-}
-
-/// `--new-key`, `--list-cameras`.
-fn print(text: anyhow::Result<String>, program: &mut Program) -> anyhow::Result<bool> {
-    program.print(&text?)?;
-    Ok(true)
 }
 
 /// Runs to the end; `false` where that is not as it was asked for, and what failed has been said.
@@ -76,43 +75,38 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
         true => listen::listen(bind, Role::Receives)?,
         false => Vec::new(),
     };
-    let model = Arc::new(OnceLock::<Model>::new());
     // What happens is said on the console, and what matters there in the window, once there is its model.
-    let report = {
-        let (console, model) = (Arc::clone(&program.console), Arc::clone(&model));
-        move |severity, line: String, is_for_window| {
-            console.say(severity, &line);
-            if let Some(model) = model.get().filter(|_| is_for_window) {
-                model.notify(severity, line);
-            }
+    let console = Arc::clone(&program.console);
+    let report = move |severity, line: String, is_for_window| {
+        console.say(severity, &line);
+        if let Some(model) = MODEL.get().filter(|_| is_for_window) {
+            model.notify(severity, line);
         }
     };
-    let sinks = Arc::new(make_sinks(&options, program, report.clone())?);
-    let tell = move |event: Event| {
-        let is_for_window = event.is_for_window();
-        report(event.severity, event.line, is_for_window);
-    };
-    let sink = Box::new({
-        let sinks = Arc::clone(&sinks);
-        move |frame: &_| sinks.put(frame)
+    let report_too = report.clone();
+    let tell = Arc::new(move |severity, line| {
+        report_too(severity, line, severity != Severity::Routine);
     });
+    let sinks = Arc::new(make_sinks(&options, program, tell)?);
+    let tell = move |event: Event| report(event.severity, event.line, event.is_for_window);
+    let every_frame = Arc::clone(&sinks);
+    let sink = Box::new(move |frame: &_| every_frame.put(frame));
     let stop = Arc::clone(&program.stop);
     let cameras = Arc::new(Cameras::new(config(&options, key), Some(sink), stop, tell));
 
-    let reach = tell_where(&options, &acceptors, program);
-    let pictures = Arc::new(Slot::default());
-    let for_finding = Arc::clone(&model);
-    let model = model.get_or_init(|| {
-        let (cameras, sinks) = (Arc::clone(&cameras), Arc::clone(&sinks));
-        Model::new(cameras, sinks, Arc::clone(&pictures), reach.clone())
-    });
-    dial(&options.connect, &for_finding, program)?;
-    let key = cameras.config.key.as_ref();
-    let announced = announce(&options, &acceptors, key, program);
+    let bound = Vec::from_iter(acceptors.iter().map(|acceptor| acceptor.address));
+    let reach = tell_where(&options, &bound, program);
+    let model = MODEL.get_or_init(|| Model::new(cameras, sinks, Arc::default(), reach));
+    dial(&options.connect, model, program)?;
+    let key = model.cameras.config.key.as_ref();
+    let warn = |line: String| program.console.say(Severity::Warning, &line);
+    let announce = || find::announce(Role::Receives, &host_name(), bound, key, warn);
+    let is_announced = options.announce.wants(key.is_some());
+    let announced = is_announced.then(announce).flatten();
     let started = Instant::now();
-    start(program, &cameras, &pictures, &acceptors, &options)?;
-    let hint = reach.map(|reach| reach.hint);
-    let statistics = start_statistics(program, &cameras, &sinks, hint)?;
+    start(program, model, &options)?;
+    admission::start(&acceptors, &model.cameras)?;
+    let statistics = start_statistics(program, model)?;
     let stop = &program.stop;
     let shown = if options.headless {
         while !stop.sleep(Duration::from_secs(3600)) {}
@@ -123,28 +117,27 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let time_was_up = !options.duration.is_zero() && started.elapsed() >= options.duration;
     stop.ask(Reason::Done);
     drop(announced);
-    end(stop, &cameras, &pictures, &sinks);
+    end(stop, model);
     statistics.finish();
     shown?;
     let reason = stop.reason();
     let waited_for = reason == Some(Reason::Done) && (options.once || options.frames.is_some());
-    if time_was_up && waited_for && cameras.received() == 0 {
+    if time_was_up && waited_for && model.cameras.received() == 0 {
         let seconds = options.duration.as_secs_f64();
         anyhow::bail!("nothing came in {seconds} s (--duration)");
     }
     // With `--once`, a sender that went away without an end marker.
-    let vanished = options.once && cameras.has_vanished() && reason == Some(Reason::Done);
-    let not_recorded = sinks.recorded().recording == Some(false);
+    let vanished = options.once && model.cameras.has_vanished() && reason == Some(Reason::Done);
+    let not_recorded = model.sinks.recorded().recording == Some(false);
     Ok(!vanished && (!not_recorded || reason == Some(Reason::Interrupted)))
 }
 
 /// Says where it listens and what it dials; what to type to reach it, where it listens.
-fn tell_where(options: &Options, acceptors: &[Arc<Acceptor>], program: &Program) -> Option<Reach> {
+fn tell_where(options: &Options, bound: &[SocketAddr], program: &Program) -> Option<Reach> {
     let say = |line: String| program.console.say(Severity::Info, &line);
-    let bound: Vec<SocketAddr> = acceptors.iter().map(|a| a.address).collect();
     let key = options.key.key.as_deref();
-    let reach = (!bound.is_empty()).then(|| Reach::of(Role::Receives, &bound, key));
-    for address in &bound {
+    let reach = (!bound.is_empty()).then(|| Reach::of(Role::Receives, bound, key));
+    for address in bound {
         say(format!("listening on {address}"));
     }
     if let Some(line) = reach.as_ref().and_then(Reach::line) {
@@ -160,42 +153,24 @@ fn tell_where(options: &Options, acceptors: &[Arc<Acceptor>], program: &Program)
 }
 
 /// Dials the senders that were given, and those that are found (`auto`).
-fn dial(connect: &[Target], model: &Arc<OnceLock<Model>>, program: &Program) -> io::Result<()> {
-    let own = model.get().expect("it has been made");
+fn dial(connect: &[Target], model: &'static Model, program: &Program) -> io::Result<()> {
     let named = connect.iter().filter(|target| !target.is_auto());
-    named.cloned().try_for_each(|target| own.dial(target))?;
+    named.cloned().try_for_each(|target| model.dial(target))?;
     if !connect.iter().any(Target::is_auto) {
         return Ok(());
     }
-    let (finder, model) = (own.find()?, Arc::clone(model));
+    let finder = model.find()?;
     let (stop, console) = (Arc::clone(&program.stop), Arc::clone(&program.console));
     let thread = thread::Builder::new().name("finding".into());
     let thread = thread.spawn(move || {
         while !stop.is_asked() {
             let found = finder.next(find::MAX_PEERS, Instant::now() + LOOK);
-            let dialled = found
-                .zip(model.get())
-                .map(|(found, model)| model.dial(found));
-            if let Some(Err(error)) = dialled {
+            if let Some(Err(error)) = found.map(|found| model.dial(found)) {
                 console.say(Severity::Warning, &format!("cannot connect: {error}"));
             }
         }
     });
     thread.map(drop)
-}
-
-/// Announces this viewer, where that is wanted.
-fn announce(
-    options: &Options,
-    acceptors: &[Arc<Acceptor>],
-    key: Option<&Key>,
-    program: &Program,
-) -> Option<find::Running> {
-    let bound = acceptors.iter().map(|acceptor| acceptor.address).collect();
-    let warn = |line: String| program.console.say(Severity::Warning, &line);
-    let start = || find::announce(Role::Receives, &host_name(), bound, key, warn);
-    let is_wanted = options.announce.wants(key.is_some());
-    is_wanted.then(start).flatten()
 }
 
 fn config(options: &Options, key: Option<Key>) -> Config {
@@ -213,51 +188,34 @@ fn config(options: &Options, key: Option<Key>) -> Config {
 }
 
 /// Every frame's other ways: recording, snapshots, standard output.
-fn make_sinks(
-    options: &Options,
-    program: &mut Program,
-    report: impl Fn(Severity, String, bool) + Send + Sync + 'static,
-) -> anyhow::Result<Sinks> {
-    let tell = Arc::new(move |severity, line| {
-        report(severity, line, severity != Severity::Routine);
-    });
+fn make_sinks(options: &Options, program: &mut Program, tell: Tell) -> io::Result<Sinks> {
     let recording = &options.recording;
     let pipe = recording.output.as_ref().map(|_| {
         let stdout = program.stdout.take().expect("nobody has taken it before");
         (stdout, Arc::clone(&program.stop))
     });
     let (first, snapshots) = (recording.recording(), recording.snapshots());
-    let turn = options.window.turn();
-    Ok(Sinks::start(first, snapshots, pipe, turn, tell)?)
+    Sinks::start(first, snapshots, pipe, options.window.turn(), tell)
 }
 
 /// Starts the threads that bring and decode frames, and the one that ends it all after `--duration`.
-fn start(
-    program: &Program,
-    cameras: &Arc<Cameras>,
-    pictures: &Arc<Slot<Decoded>>,
-    acceptors: &[Arc<Acceptor>],
-    options: &Options,
-) -> io::Result<()> {
-    thread::Builder::new().name("decoder".into()).spawn({
-        let (cameras, pictures) = (Arc::clone(cameras), Arc::clone(pictures));
-        let headless = options.headless;
-        move || {
-            match headless {
-                true => decoder::run(&cameras, None, Bitmap::default),
-                false => decoder::run(&cameras, Some(&pictures), window::bitmap),
-            }
-            pictures.close();
+fn start(program: &Program, model: &'static Model, options: &Options) -> io::Result<()> {
+    let (cameras, pictures) = (&model.cameras, &model.pictures);
+    let headless = options.headless;
+    let thread = thread::Builder::new().name("decoder".into());
+    thread.spawn(move || {
+        match headless {
+            true => decoder::run(cameras, None, Bitmap::default),
+            false => decoder::run(cameras, Some(pictures), window::bitmap),
         }
+        pictures.close();
     })?;
-    thread::Builder::new().name("stalls".into()).spawn({
-        let (cameras, stop) = (Arc::clone(cameras), Arc::clone(&program.stop));
-        let pictures = Arc::clone(pictures);
-        move || {
-            cameras.stall.run(&stop, |now| cameras.is_idle(now));
-            // Whoever waits for pictures is to see that it is over.
-            pictures.nudge();
-        }
+    let stop = Arc::clone(&program.stop);
+    let thread = thread::Builder::new().name("stalls".into());
+    thread.spawn(move || {
+        cameras.stall.run(&stop, |now| cameras.is_idle(now));
+        // Whoever waits for pictures is to see that it is over.
+        pictures.nudge();
     })?;
     if !options.duration.is_zero() {
         let (stop, duration) = (Arc::clone(&program.stop), options.duration);
@@ -267,41 +225,38 @@ fn start(
             stop.ask(Reason::Done);
         })?;
     }
-    admission::start(acceptors, cameras)
+    Ok(())
 }
 
 /// Starts the figures, and says what to try where no sender comes.
-fn start_statistics(
-    program: &mut Program,
-    cameras: &Arc<Cameras>,
-    sinks: &Arc<Sinks>,
-    mut hint: Option<Hint>,
-) -> io::Result<Statistics> {
-    let (cameras, sinks) = (Arc::clone(cameras), Arc::clone(sinks));
+fn start_statistics(program: &mut Program, model: &'static Model) -> io::Result<Statistics> {
     let console = Arc::clone(&program.console);
-    let start = Instant::now();
-    let mut rates = Rates::new(start);
+    let mut rates = Rates::new(Instant::now());
+    let mut hint = model.reach.as_ref().map(|reach| &reach.hint);
     Statistics::start(program, move |now, last| {
-        if let Some(hint) = hint.take_if(|_| now >= start + model::HINT_AFTER) {
-            if cameras.received() == 0 {
-                let line = format!("No camera yet. {hint}");
-                console.say(Severity::Warning, &line);
-            }
+        if let Some(hint) = hint.take_if(|_| model.is_late(now)) {
+            console.say(Severity::Warning, &format!("No camera yet. {hint}"));
         }
-        report(&cameras, sinks.recorded(), &mut rates, now, last)
+        report(
+            &model.cameras,
+            model.sinks.recorded(),
+            &mut rates,
+            now,
+            last,
+        )
     })
 }
 
 /// Lets the readers and the decoder come to an end, then completes the files.
-fn end(stop: &Stop, cameras: &Cameras, pictures: &Slot<Decoded>, sinks: &Sinks) {
+fn end(stop: &Stop, model: &Model) {
     let until = Instant::now()
         + match stop.reason() {
             Some(Reason::Done) => PATIENCE_AT_END,
             _ => PATIENCE_WHEN_STOPPED,
         };
-    cameras.wait(until);
-    cameras.frames.close();
+    model.cameras.wait(until);
+    model.cameras.frames.close();
     // Nobody is there any more who could show them.
-    while pictures.next(Some(until)).is_some() {}
-    sinks.finish();
+    while model.pictures.next(Some(until)).is_some() {}
+    model.sinks.finish();
 }

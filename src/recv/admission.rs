@@ -10,13 +10,12 @@ use std::time::{Duration, Instant};
 
 use super::cameras::Cameras;
 use super::event::{Event, Kind, turned_away};
-use super::reader::{self, busy, sent_nothing};
+use super::reader::{self, Progress, busy, sent_nothing};
 use crate::net::admission;
 pub(super) use crate::net::admission::{Admission, PATIENCE, Permit};
 use crate::net::link::{Link, handshake};
 use crate::net::listen::Acceptor;
 use crate::protocol::encrypted::handshake::{Role, Status};
-use crate::report::Severity;
 
 /// How long to wait when there is no descriptor or thread for another connection.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -39,15 +38,14 @@ pub fn start(acceptors: &[Arc<Acceptor>], cameras: &Arc<Cameras>) -> io::Result<
 
 /// No descriptors, or no threads.
 pub(super) fn exhausted(error: &io::Error) -> Event {
-    let line = format!("cannot take another connection yet: {error}");
-    Event::new(Kind::Exhausted, Severity::Warning, line)
+    Kind::Exhausted.warning(format!("cannot take another connection yet: {error}"))
 }
 
 fn take(admission: &Arc<Admission>, link: &Arc<Link>, cameras: &Arc<Cameras>) -> io::Result<()> {
     let (ip, allowed) = (link.peer.ip(), &cameras.config.allowed);
     if !allowed.includes(ip) {
         let line = format!("turned away {ip}: {}", allowed.remedy(ip));
-        cameras.tell(Event::new(Kind::NotAllowed, Severity::Warning, line));
+        cameras.tell(Kind::NotAllowed.warning(line));
         return Ok(());
     }
     let permit = admission.admit(link, PATIENCE);
@@ -62,8 +60,8 @@ fn take(admission: &Arc<Admission>, link: &Arc<Link>, cameras: &Arc<Cameras>) ->
     started.map(drop)
 }
 
-/// Has the candidate prove the key, where there is one; else there may be something to tell.
-fn prove(cameras: &Cameras, link: &Link, permit: &Permit) -> Result<(), Option<Event>> {
+/// Has the candidate prove the key, where there is one.
+fn prove(cameras: &Cameras, link: &Link, permit: &Permit) -> Progress<()> {
     let Some(key) = &cameras.config.key else {
         return Ok(());
     };

@@ -11,7 +11,6 @@ use serde::Serialize;
 
 use super::cameras::Cameras;
 use super::frame::Received;
-use super::session::Session;
 use crate::handoff::lock::lock;
 use crate::protocol::stamp::{Name, Stamp};
 use crate::report::rates::{self, Latencies, round};
@@ -100,9 +99,6 @@ impl Camera {
     }
 }
 
-/// A session that has brought no frame for this long, and for three of its intervals, is stalled.
-const STALLED_AFTER: Duration = Duration::from_secs(1);
-
 /// What view-recv is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -163,19 +159,6 @@ pub struct Report {
 /// Frames and bytes from one look to the next.
 pub type Rates = rates::Rates<2>;
 
-/// How things stand with a session, if there is one.
-pub(crate) fn state(session: Option<&Session>, now: Instant) -> State {
-    let Some(session) = session.filter(|session| !session.is_over()) else {
-        return State::Waiting;
-    };
-    let patience = STALLED_AFTER.max(session.interval().unwrap_or_default() * 3);
-    if session.silent_for(now) > patience {
-        State::Stalled
-    } else {
-        State::Receiving
-    }
-}
-
 /// The figures of the first camera since the last report.
 pub fn report(
     cameras: &Cameras,
@@ -190,7 +173,11 @@ pub fn report(
     let latency_ms = lock(&camera.latencies).take_median_ms();
     let counts = camera.counts().clone();
     Report {
-        state: state(live.as_deref(), now),
+        state: match &live {
+            None => State::Waiting,
+            Some(session) if session.is_stalled(now) => State::Stalled,
+            Some(_) => State::Receiving,
+        },
         peer: live.map(|session| session.peer.to_string()),
         name: counts.name().map(ToString::to_string),
         key: cameras.config.key.is_some(),

@@ -28,7 +28,6 @@ use crate::net::listen::Allowed;
 use crate::protocol::encrypted::key::Key;
 use crate::protocol::stamp::Stamp;
 use crate::protocol::wire::DEFAULT_MAX_FRAME_BYTES;
-use crate::report::Severity;
 use crate::report::limit::RateLimit;
 
 /// What takes every frame, whatever becomes of its pixels. Never blocks.
@@ -214,26 +213,24 @@ impl Cameras {
         let mut places = lock(&self.places);
         let index = places.room_for(|other| *other == identity, &self.config, now)?;
         let own = |former: &mut Arc<Session>| former.identity == identity && former.is_kept(now);
-        let mut before = places.former.take_if(own);
-        let old = places.all.get(index).cloned();
-        let is_own = old.as_ref().is_some_and(|old| old.identity == identity);
-        let why = match is_own {
-            true => End::Reconnected,
-            false => End::TakenOver(identity.clone()),
-        };
-        if let Some(old) = old.as_ref().filter(|old| old.end(why, now)) {
-            match is_own {
-                true => before = Some(Arc::clone(old)),
-                false => places.keep_for(old, now),
-            }
-        }
-        let (camera, label) = match &old {
-            Some(old) if is_own => (Arc::clone(&old.camera), Arc::clone(&old.label)),
-            // The figures of the place go on.
-            Some(old) => (Arc::clone(&old.camera), places.label(&identity)),
+        let former = places.former.take_if(own);
+        let mut before = former.map_or(Duration::ZERO, |former| former.received_for());
+        let (camera, label) = match places.all.get(index).cloned() {
             None => (Arc::new(Camera::new(index)), places.label(&identity)),
+            Some(old) if old.identity == identity => {
+                if old.end(End::Reconnected, now) {
+                    before = old.received_for();
+                }
+                (Arc::clone(&old.camera), Arc::clone(&old.label))
+            }
+            // The figures of the place go on.
+            Some(old) => {
+                if old.end(End::TakenOver(identity.clone()), now) {
+                    places.keep_for(&old, now);
+                }
+                (Arc::clone(&old.camera), places.label(&identity))
+            }
         };
-        let before = before.map_or(Duration::ZERO, |before| before.received_for());
         places.sessions += 1;
         let session = Arc::new(Session {
             id: places.sessions,
@@ -283,27 +280,9 @@ impl Cameras {
         !is_last
     }
 
-    /// A session is over: for this reason, unless there was one before.
-    pub(super) fn end(&self, session: &Arc<Session>, why: End) {
-        self.leave(session, why, Instant::now());
-        let Some(why) = session.why_over() else {
-            return;
-        };
-        if !matches!(why, End::Stopped) {
-            let severity = match why {
-                End::Marker => Severity::Info,
-                _ => Severity::Warning,
-            };
-            let line = format!("{} {why}", session.peer);
-            self.tell(Event::new(Kind::Session, severity, line));
-        }
-        if self.config.once && !matches!(why, End::Reconnected | End::TakenOver(_)) {
-            self.stop.ask(Reason::Done);
-        }
-    }
-
-    /// Leaves its place, unless another session has it already.
-    fn leave(&self, session: &Arc<Session>, why: End, now: Instant) {
+    /// A session is over, for this reason unless there was one before, and leaves its place unless another session has
+    /// that already.
+    pub(super) fn end(&self, session: &Arc<Session>, why: End, now: Instant) {
         let mut places = lock(&self.places);
         // Else the sender does not mean to send, or cannot.
         let may_come_back = !matches!(why, End::Marker | End::Garbage(_));
@@ -312,6 +291,20 @@ impl Cameras {
                 places.keep_for(session, now);
             }
             self.left.notify_all();
+        }
+        drop(places);
+        let Some(why) = session.why_over() else {
+            return;
+        };
+        if !matches!(why, End::Stopped) {
+            let lost = Kind::Session.warning(format!("{} {why}", session.peer));
+            self.tell(match why {
+                End::Marker => lost.info(),
+                _ => lost,
+            });
+        }
+        if self.config.once && !matches!(why, End::Reconnected | End::TakenOver(_)) {
+            self.stop.ask(Reason::Done);
         }
     }
 
@@ -430,7 +423,7 @@ mod tests {
                 true => End::Idle(Duration::ZERO),
                 false => End::Marker,
             };
-            self.cameras.leave(session, why, self.at(ms));
+            self.cameras.end(session, why, self.at(ms));
         }
 
         fn acks(&self, session: &Session, camera: &Sender, ms: Ms) {

@@ -13,21 +13,20 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::admission::{self, Admission};
 use super::cameras::Cameras;
-use super::event::{Event, Kind};
-use super::reader;
+use super::event::Kind;
+use super::reader::{self, Progress};
 use super::session::{IDLE_AT_FIRST, Session};
 use crate::handoff::lock::lock;
 use crate::net::dial::{Dialer, Search, Target};
 use crate::net::link::Link;
 use crate::protocol::encrypted::handshake::Role;
-use crate::report::Severity;
 
 /// How long a wait lasts at most before the wish to stop, and what has become of the links, is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -53,45 +52,36 @@ pub struct Dialling {
     pub failure: Mutex<Option<String>>,
 }
 
-/// Dials these senders until the program ends.
-pub fn start(targets: &[Target], cameras: &Arc<Cameras>) -> io::Result<Vec<Arc<Dialling>>> {
-    let start = |target: &Target| {
-        let shown = Arc::new(Dialling {
-            target: target.clone(),
-            failure: Mutex::default(),
-        });
-        let key = &cameras.config.key;
-        let dialler = Dialler {
-            cameras: Arc::clone(cameras),
-            dialer: Arc::new(Dialer::new(target.clone(), Role::Receives, key.clone())),
-            shown: Arc::clone(&shown),
-            admission: Arc::new(Admission::new(cameras.config.max_frame_bytes)),
-            search: None,
-            links: Vec::new(),
-            known: None,
-            failures: 0,
-            reported: HashSet::new(),
-        };
-        let thread = thread::Builder::new().name("dialler".into());
-        thread.spawn(move || dialler.run())?;
-        Ok(shown)
+/// Dials a sender until the program ends.
+pub fn start(target: Target, cameras: &Arc<Cameras>) -> io::Result<Arc<Dialling>> {
+    let key = cameras.config.key.clone();
+    let dialer = Dialer::new(target.clone(), Role::Receives, key);
+    let shown = Arc::new(Dialling {
+        target,
+        failure: Mutex::default(),
+    });
+    let dialler = Dialler {
+        cameras: Arc::clone(cameras),
+        dialer: Arc::new(dialer),
+        shown: Arc::clone(&shown),
+        admission: Arc::new(Admission::new(cameras.config.max_frame_bytes)),
+        search: None,
+        links: Vec::new(),
+        known: None,
+        failures: 0,
+        reported: HashSet::new(),
     };
-    targets.iter().map(start).collect()
+    let thread = thread::Builder::new().name("dialler".into());
+    thread.spawn(move || dialler.run())?;
+    Ok(shown)
 }
 
 /// A link that was dialled, and is read.
 struct Dialled {
-    link: Arc<Link>,
+    peer: SocketAddr,
     since: Instant,
     session: Arc<OnceLock<Arc<Session>>>,
-    reader: JoinHandle<Result<(), Option<Event>>>,
-}
-
-impl Dialled {
-    fn is_silent(&self, now: Instant) -> bool {
-        let session = self.session.get();
-        session.is_some_and(|session| session.is_silent(SILENCE, now))
-    }
+    reader: JoinHandle<Progress<()>>,
 }
 
 struct Dialler {
@@ -121,13 +111,12 @@ impl Dialler {
                 continue;
             }
             let has_link = !self.links.is_empty();
-            let (failures, longest) = match has_link {
-                true => (0, PAUSES[0]),
-                false => (self.failures, PAUSES[1]),
+            let (failures, longest, look) = match has_link {
+                true => (0, PAUSES[0], LOOK),
+                false => (self.failures, PAUSES[1], PAUSES[1]),
             };
             let search = || self.dialer.search(failures, longest, &self.cameras.stop);
             let search = self.search.get_or_insert_with(search);
-            let look = if has_link { LOOK } else { longest };
             match search.wait(Instant::now() + look) {
                 Some(Ok(link)) => self.start_reader(link),
                 // While the link is silent it is tried again, and nothing said.
@@ -139,9 +128,10 @@ impl Dialler {
 
     /// Whether a (second) link is to be made, and could have a place.
     fn wants_a_link(&mut self, now: Instant) -> bool {
+        let is_silent = |session: &Arc<Session>| session.is_silent(SILENCE, now);
         match &self.links[..] {
             [] => {}
-            [only] if only.is_silent(now) => {}
+            [only] if only.session.get().is_some_and(is_silent) => {}
             _ => return false,
         }
         let known = self.known;
@@ -160,16 +150,12 @@ impl Dialler {
             true => admission::PATIENCE,
             false => IDLE_AT_FIRST,
         };
-        let permit = self.admission.admit(&link, patience);
+        let (peer, permit) = (link.peer, self.admission.admit(&link, patience));
         let session = Arc::new(OnceLock::new());
-        let reader = reader::start({
-            let (cameras, link) = (Arc::clone(&self.cameras), Arc::clone(&link));
-            let session = Arc::clone(&session);
-            move || reader::read(&cameras, &link, permit, &session)
-        });
-        match reader {
+        let (cameras, begun) = (Arc::clone(&self.cameras), Arc::clone(&session));
+        match reader::start(move || reader::read(&cameras, &link, permit, &begun)) {
             Ok(reader) => self.links.push(Dialled {
-                link,
+                peer,
                 since: Instant::now(),
                 session,
                 reader,
@@ -184,7 +170,7 @@ impl Dialler {
     /// Takes in what has become of the links.
     fn look_at_links(&mut self) {
         for dialled in std::mem::take(&mut self.links) {
-            let (peer, has_session) = (dialled.link.peer, dialled.session.get().is_some());
+            let (peer, has_session) = (dialled.peer, dialled.session.get().is_some());
             if has_session {
                 self.known = Some(peer.ip());
             }
@@ -206,7 +192,7 @@ impl Dialler {
     /// A link is over.
     fn over(&mut self, dialled: Dialled) {
         self.search = None;
-        let (peer, has_session) = (dialled.link.peer, dialled.session.get().is_some());
+        let (peer, has_session) = (dialled.peer, dialled.session.get().is_some());
         let lasted = has_session && dialled.since.elapsed() >= LASTING;
         self.failures = if lasted { 0 } else { self.failures + 1 };
         // A panic was told when it happened.
@@ -236,8 +222,7 @@ impl Dialler {
         if self.reported.len() < MAX_REPORTED && self.reported.insert(why.clone()) {
             let again = ["", "; trying again"][usize::from(self.links.is_empty())];
             let line = format!("{}: {why}{again}", self.shown.target);
-            let event = Event::new(Kind::Dialling, Severity::Warning, line);
-            self.cameras.tell(event);
+            self.cameras.tell(Kind::Dialling.warning(line));
         }
         *lock(&self.shown.failure) = Some(why);
     }

@@ -21,6 +21,8 @@ pub struct Event {
     pub severity: Severity,
     /// In a line for a person.
     pub line: String,
+    /// Whether somebody who looks at the window should know: the picture itself does not show it.
+    pub is_for_window: bool,
 }
 
 /// Kinds of events that others can cause at will, each with a limit of its own: none drowns another.
@@ -54,28 +56,30 @@ impl Kind {
             _ => RateLimit::new(1, Duration::from_secs(10)),
         }
     }
+
+    /// An event that the user may want to look into, as most are.
+    pub(super) fn warning(self, line: String) -> Event {
+        Event {
+            kind: self,
+            severity: Severity::Warning,
+            line,
+            is_for_window: self == Kind::Busy,
+        }
+    }
 }
 
 impl Event {
-    pub(super) fn new(kind: Kind, severity: Severity, line: String) -> Self {
-        Event {
-            kind,
-            severity,
-            line,
-        }
-    }
-
-    /// Whether somebody who looks at the window should know: the picture itself does not show it.
-    pub fn is_for_window(&self) -> bool {
-        self.kind == Kind::Busy
+    /// The same, as the course of things.
+    pub(super) fn info(mut self) -> Event {
+        self.severity = Severity::Info;
+        self
     }
 }
 
 /// That a peer was turned away for its key, and what helps.
 pub(super) fn turned_away(ip: IpAddr, status: Status) -> Event {
     let why = status.reason(Role::Receives, false);
-    let line = format!("turned away {ip}: it {why}");
-    Event::new(Kind::Key, Severity::Warning, line)
+    Kind::Key.warning(format!("turned away {ip}: it {why}"))
 }
 
 /// Of a first frame that announces more bytes than are accepted.

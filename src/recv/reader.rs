@@ -5,7 +5,7 @@
 //! cameras. It blocks on its link, for [`LOOK`] at most, and knows nothing of what becomes of frames.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
@@ -24,7 +24,6 @@ use crate::picture::{Pool, Pooled};
 use crate::protocol::encrypted::handshake::{MAGIC, Status};
 use crate::protocol::stamp::Stamp;
 use crate::protocol::wire::ReadError;
-use crate::report::Severity;
 
 /// How long a read lasts at most before the wish to stop and the clock are looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -49,6 +48,12 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 /// Bytes of stack for a reader: it decodes one frame on it, and what `image` puts there is small.
 const STACK: usize = 512 * 1024;
 
+/// How far a connection got; where it ends before its session has begun, there may be something to tell.
+pub(super) type Progress<T> = Result<T, Option<Event>>;
+
+/// A frame's bytes.
+type Jpeg = Pooled<Vec<u8>>;
+
 /// Starts a thread that reads a connection.
 pub(super) fn start<T: Send + 'static>(
     read: impl FnOnce() -> T + Send + 'static,
@@ -57,34 +62,32 @@ pub(super) fn start<T: Send + 'static>(
     thread.stack_size(STACK).spawn(read)
 }
 
-/// Reads a connection until it is over; notes its session when that has `begun`. Where there is none, there may be
-/// something to tell.
+/// Reads a connection until it is over; notes its session when that has `begun`.
 pub(super) fn read(
     cameras: &Cameras,
     link: &Arc<Link>,
     permit: Permit,
     begun: &OnceLock<Arc<Session>>,
-) -> Result<(), Option<Event>> {
+) -> Progress<()> {
     // A connection that was gone before it was read is nobody's business.
     let frames = link.frames(cameras.config.max_frame_bytes, LOOK);
     let mut reader = Reader {
         cameras,
-        peer: link.peer,
         frames: frames.map_err(|_| None)?,
         pool: Pool::new(SPARE_FRAMES),
+        clocks: Clocks::default(),
     };
     let (session, first) = reader.first_frame(permit)?;
     let _ = begun.set(Arc::clone(&session));
     let why = reader.read_session(&session, first);
     // Nothing more goes either way.
     link.cut();
-    cameras.end(&session, why);
+    cameras.end(&session, why, Instant::now());
     Ok(())
 }
 
 pub(super) fn sent_nothing(ip: IpAddr) -> Event {
-    let line = format!("{ip} connected but sent no picture");
-    Event::new(Kind::NoPicture, Severity::Warning, line)
+    Kind::NoPicture.warning(format!("{ip} connected but sent no picture"))
 }
 
 /// That another camera is shown; nothing, where that one has just gone.
@@ -98,7 +101,7 @@ pub(super) fn busy(cameras: &Cameras, link: &Link, stamp: Option<&Stamp>) -> Opt
     let line = format!(
         "turned away {who}: already showing {shown}; second camera: view-recv --bind :{next}"
     );
-    Some(Event::new(Kind::Busy, Severity::Warning, line))
+    Some(Kind::Busy.warning(line))
 }
 
 /// What a session's frames say of time.
@@ -132,19 +135,16 @@ impl Clocks {
     }
 }
 
-/// A session and its first frame.
-type Begun = (Arc<Session>, Pooled<Vec<u8>>);
-
 struct Reader<'a> {
     cameras: &'a Cameras,
-    peer: SocketAddr,
     frames: Frames,
     pool: Pool<Vec<u8>>,
+    clocks: Clocks,
 }
 
 impl Reader<'_> {
-    /// Reads the first frame and begins a session with it; else there may be something to tell.
-    fn first_frame(&mut self, mut permit: Permit) -> Result<Begun, Option<Event>> {
+    /// Reads the first frame and begins a session with it.
+    fn first_frame(&mut self, mut permit: Permit) -> Progress<(Arc<Session>, Jpeg)> {
         let mut first = self.pool.get();
         let mut moved = permit.candidate.since;
         loop {
@@ -169,16 +169,11 @@ impl Reader<'_> {
     }
 
     fn ip(&self) -> IpAddr {
-        self.peer.ip()
+        self.frames.link.peer.ip()
     }
 
     /// Whether a first frame of which bytes came last at `moved` has more time; else what there is to tell.
-    fn is_worth_waiting_for(
-        &self,
-        permit: &Permit,
-        first: &[u8],
-        moved: Instant,
-    ) -> Result<(), Option<Event>> {
+    fn is_worth_waiting_for(&self, permit: &Permit, first: &[u8], moved: Instant) -> Progress<()> {
         let waited = permit.candidate.since.elapsed();
         let got = self.frames.reader.position.saturating_sub(4);
         let of = got + self.frames.reader.missing() as u64;
@@ -220,56 +215,50 @@ impl Reader<'_> {
     }
 
     fn refused(&self, why: &str) -> Event {
-        let line = format!("turned away {}: {why}", self.ip());
-        Event::new(Kind::Refused, Severity::Warning, line)
-    }
-
-    /// Decodes a first frame of so many pixels, when it is its turn, to see whether it is a picture.
-    fn try_out(&self, permit: &Permit, first: &[u8], pixels: u64) -> Result<(), DecodeError> {
-        let _turn = permit.turn(pixels);
-        let mut decoder = Decoder::new(NonZeroUsize::MIN, self.cameras.config.max_pixels);
-        decoder.try_out(first)
+        Kind::Refused.warning(format!("turned away {}: {why}", self.ip()))
     }
 
     /// Begins a session with the first frame, once there is room for it, if it decodes; decodes nothing while there
     /// is none.
-    fn begin(&self, permit: &Permit, first: Pooled<Vec<u8>>) -> Result<Begun, Option<Event>> {
+    fn begin(&self, permit: &Permit, first: Jpeg) -> Progress<(Arc<Session>, Jpeg)> {
         let refused = |error: DecodeError| Some(self.refused(&no_picture(&error)));
-        let header = jpeg::inspect(&first, self.cameras.config.max_pixels);
-        let header = header.map_err(refused)?;
+        let max_pixels = self.cameras.config.max_pixels;
+        let header = jpeg::inspect(&first, max_pixels).map_err(refused)?;
         let pixels = u64::from(header.width) * u64::from(header.height);
         let stamp = Stamp::find(&first);
-        let identity = Identity::new(self.peer, stamp.as_ref());
+        let link = &self.frames.link;
+        let identity = Identity::new(link.peer, stamp.as_ref());
         loop {
             if self.cameras.wait_for_room(&identity, Instant::now() + LOOK) {
-                self.try_out(permit, &first, pixels).map_err(refused)?;
-                let (link, now) = (&self.frames.link, Instant::now());
+                let turn = permit.turn(pixels);
+                let tried = Decoder::new(NonZeroUsize::MIN, max_pixels).try_out(&first);
+                drop(turn);
+                tried.map_err(refused)?;
+                let now = Instant::now();
                 if let Some(session) = self.cameras.begin(link, stamp.as_ref(), now) {
                     let who = match &identity.name {
-                        Some(name) => format!("{name} ({})", self.peer),
-                        None => self.peer.to_string(),
+                        Some(name) => format!("{name} ({})", link.peer),
+                        None => link.peer.to_string(),
                     };
                     let (width, height) = (header.width, header.height);
                     let line = format!("receiving {width}x{height} from {who}");
-                    self.cameras
-                        .tell(Event::new(Kind::Session, Severity::Info, line));
+                    self.cameras.tell(Kind::Session.warning(line).info());
                     return Ok((session, first));
                 }
             }
             let is_over = permit.candidate.since.elapsed() >= PATIENCE;
             if is_over || self.cameras.stop.is_asked() || permit.is_evicted() {
-                return Err(busy(self.cameras, &self.frames.link, stamp.as_ref()));
+                return Err(busy(self.cameras, link, stamp.as_ref()));
             }
         }
     }
 
     /// Reads frames until the session is over.
-    fn read_session(&mut self, session: &Arc<Session>, first: Pooled<Vec<u8>>) -> End {
-        let mut clocks = Clocks::default();
+    fn read_session(&mut self, session: &Arc<Session>, first: Jpeg) -> End {
         // From here on this thread's questions are ticks.
         self.cameras.stall.held_up_since(Instant::now());
         let stamp = Stamp::find(&first);
-        if !self.take_frame(session, first, stamp, &mut clocks) {
+        if !self.take_frame(session, first, stamp) {
             return End::Stopped;
         }
         let mut frame = self.pool.get();
@@ -283,14 +272,14 @@ impl Reader<'_> {
             let was_at = self.frames.position();
             let read = self.frames.read(&mut frame, None);
             if self.cameras.stall.held_up_since(before) {
-                clocks.catch_up.begin(Instant::now());
+                self.clocks.catch_up.begin(Instant::now());
             }
             match read {
                 Ok(Arrival::Frame) => {
                     let jpeg = std::mem::replace(&mut frame, self.pool.get());
                     let stamp = Stamp::find(&jpeg);
                     session.frame(stamp.as_ref(), Instant::now());
-                    if !self.take_frame(session, jpeg, stamp, &mut clocks) {
+                    if !self.take_frame(session, jpeg, stamp) {
                         return End::Stopped;
                     }
                     if let Some(frames) = session.garbage() {
@@ -321,13 +310,7 @@ impl Reader<'_> {
     }
 
     /// Hands a frame on, if it could be a picture; `false` once no more are wanted.
-    fn take_frame(
-        &mut self,
-        session: &Arc<Session>,
-        jpeg: Pooled<Vec<u8>>,
-        stamp: Option<Stamp>,
-        clocks: &mut Clocks,
-    ) -> bool {
+    fn take_frame(&mut self, session: &Arc<Session>, jpeg: Jpeg, stamp: Option<Stamp>) -> bool {
         let (cameras, arrived) = (self.cameras, Instant::now());
         let header = jpeg::inspect(&jpeg, cameras.config.max_pixels);
         let size = header.as_ref().map(|header| (header.width, header.height));
@@ -346,16 +329,18 @@ impl Reader<'_> {
             return true;
         }
         // Both have to be asked: the one remembers, the other knows what the kernel holds.
-        let is_current = clocks.catch_up.is_current(&frame);
-        if let Some(off) = clocks.is_off(&frame) {
+        let catch_up = &mut self.clocks.catch_up;
+        let way = frame.way_us();
+        let is_current = way.is_none_or(|way| catch_up.is_current(way, arrived));
+        if let Some(off) = self.clocks.is_off(&frame) {
             let line = format!(
                 "{}: its clock is {off}; names and dates of files are by this computer's",
-                self.peer
+                session.peer
             );
-            cameras.tell(Event::new(Kind::Session, Severity::Warning, line));
+            cameras.tell(Kind::Session.warning(line));
         }
         let is_newest = match cameras.config.samples {
-            true => clocks.is_sample_due(arrived),
+            true => self.clocks.is_sample_due(arrived),
             false => is_current && !self.frames.newer_is_here(),
         };
         cameras.frame(session, frame, is_newest)

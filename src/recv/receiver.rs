@@ -93,7 +93,10 @@ impl Receiver {
         options: ReceiverOptions,
     ) -> Result<Receiver, ReceiveError> {
         let acceptors = listen::listen(Bind::One(address), Role::Receives);
-        Receiver::start(acceptors.map_err(ReceiveError::Listen)?, &[], options)
+        let receiver = Receiver::new(acceptors.map_err(ReceiveError::Listen)?, options);
+        let listening = admission::start(&receiver.acceptors, &receiver.cameras);
+        listening.map_err(ReceiveError::Thread)?;
+        Ok(receiver)
     }
 
     /// Dials `HOST[:PORT]`, a sender that listens (`pi-send --listen`, [`Sender::listen`](crate::Sender::listen)), which
@@ -110,33 +113,28 @@ impl Receiver {
         let parse =
             |host: &&str| Target::parse(host).map_err(|_| ReceiveError::Host((*host).into()));
         let targets: Vec<Target> = hosts.iter().map(parse).collect::<Result<_, _>>()?;
-        Receiver::start(Vec::new(), &targets, options)
+        let receiver = Receiver::new(Vec::new(), options);
+        for target in targets {
+            dialling::start(target, &receiver.cameras).map_err(ReceiveError::Thread)?;
+        }
+        Ok(receiver)
     }
 
-    fn start(
-        acceptors: Vec<Arc<Acceptor>>,
-        targets: &[Target],
-        options: ReceiverOptions,
-    ) -> Result<Receiver, ReceiveError> {
+    fn new(acceptors: Vec<Arc<Acceptor>>, options: ReceiverOptions) -> Receiver {
         let config = Config {
             max_cameras: options.max_cameras.max(1),
             key: options.key,
             ..Config::default()
         };
         let cameras = Arc::new(Cameras::new(config, None, Arc::default(), |_| ()));
-        let receiver = Receiver { cameras, acceptors };
-        let started = admission::start(&receiver.acceptors, &receiver.cameras);
-        let started = started.and_then(|()| dialling::start(targets, &receiver.cameras));
-        started.map_err(ReceiveError::Thread)?;
-        Ok(receiver)
+        Receiver { cameras, acceptors }
     }
 
     /// Where it listens (of several addresses, the first); 0.0.0.0:0 where it dials.
     pub fn address(&self) -> SocketAddr {
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        self.acceptors
-            .first()
-            .map_or(nowhere, |first| first.address)
+        let first = self.acceptors.first();
+        first.map_or(nowhere, |first| first.address)
     }
 
     /// The newest frame, waited for until `patience` is over: any, and [`Duration::MAX`] waits for ever.

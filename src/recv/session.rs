@@ -39,6 +39,9 @@ pub(super) const IDLE_AT_FIRST: Duration = Duration::from_secs(60);
 /// gaps that grow would hold a place for nothing. Slower senders declare it (`fps=`).
 const LONGEST_LEARNT: Duration = Duration::from_secs(20);
 
+/// A session that has brought no frame for this long, and for three of its intervals, is stalled.
+const STALLED_AFTER: Duration = Duration::from_secs(1);
+
 /// Where no frame has come for so long, nobody hurries.
 const QUIET: Duration = Duration::from_secs(2);
 
@@ -134,10 +137,9 @@ impl Pace {
     /// After how long in silence it is given up by its own pace.
     fn idle_after(&self) -> Duration {
         let at_least = match self.learnt {
-            None => IDLE_AT_FIRST,
-            // It is this side that makes it wait: a large picture on a small machine.
-            _ if self.awaits.is_some() => IDLE_AT_FIRST,
-            Some(_) => IDLE_AT_LEAST,
+            // Else it is this side that makes it wait: a large picture on a small machine.
+            Some(_) if self.awaits.is_none() => IDLE_AT_LEAST,
+            _ => IDLE_AT_FIRST,
         };
         let overdue = self.overdue().unwrap_or_default();
         overdue.mul_f64(IDLE_INTERVALS).max(at_least)
@@ -205,7 +207,7 @@ impl Session {
     }
 
     /// For how long no frame has been finished.
-    pub(crate) fn silent_for(&self, now: Instant) -> Duration {
+    pub(super) fn silent_for(&self, now: Instant) -> Duration {
         now.saturating_duration_since(lock(&self.pace).last_frame)
     }
 
@@ -234,9 +236,11 @@ impl Session {
         pace.is_silent(frames, at_least, now)
     }
 
-    /// How far apart its frames are, once that is known.
-    pub(crate) fn interval(&self) -> Option<Duration> {
-        lock(&self.pace).interval()
+    /// Whether its frames stay away.
+    pub(crate) fn is_stalled(&self, now: Instant) -> bool {
+        let pace = lock(&self.pace);
+        let patience = STALLED_AFTER.max(pace.interval().unwrap_or_default() * 3);
+        now.saturating_duration_since(pace.last_frame) > patience
     }
 
     /// It is over, if it is not yet; returns whether that is news.
@@ -244,7 +248,7 @@ impl Session {
         self.over.set((now, why)).is_ok()
     }
 
-    pub(crate) fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.over.get().is_some()
     }
 

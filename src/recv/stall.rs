@@ -8,7 +8,6 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::frame::Received;
 use crate::handoff::lock::lock;
 use crate::handoff::stop::Stop;
 use crate::net::sliding::SlidingBest;
@@ -109,13 +108,8 @@ impl CatchUp {
         self.until = Some(now + CATCH_UP);
     }
 
-    /// Whether the frame is worth showing; learns from it.
-    pub(super) fn is_current(&mut self, frame: &Received) -> bool {
-        let way = frame.way_us();
-        way.is_none_or(|way| self.judge(way, frame.arrived))
-    }
-
-    fn judge(&mut self, way_us: i128, now: Instant) -> bool {
+    /// Whether a frame that came now is worth showing, which was so long on its way; learns from it.
+    pub(super) fn is_current(&mut self, way_us: i128, now: Instant) -> bool {
         let best = self.best_us.best().unwrap_or(way_us);
         let is_late = way_us - best > LATE.as_micros() as i128;
         // Nothing is learnt of what a stall has made late: the best of before it still counts.
@@ -156,15 +150,15 @@ mod tests {
     #[test]
     fn after_a_stall_old_frames_are_skipped_until_one_is_new() {
         let (now, mut catch_up) = (Instant::now(), CatchUp::default());
-        assert!(catch_up.judge(1_000, now));
+        assert!(catch_up.is_current(1_000, now));
         assert!(
-            catch_up.judge(400_000, now),
+            catch_up.is_current(400_000, now),
             "late without a stall is a slow link"
         );
         catch_up.begin(now);
-        assert!(!catch_up.judge(5_000_000, now));
-        assert!(catch_up.judge(2_000, now));
-        assert!(catch_up.judge(5_000_000, now), "caught up");
+        assert!(!catch_up.is_current(5_000_000, now));
+        assert!(catch_up.is_current(2_000, now));
+        assert!(catch_up.is_current(5_000_000, now), "caught up");
     }
 
     #[test]
@@ -172,28 +166,28 @@ mod tests {
         let (start, mut catch_up) = (Instant::now(), CatchUp::default());
         let at = |seconds| start + Duration::from_secs(seconds);
         for seconds in 0..1000 {
-            catch_up.judge(i128::from(seconds) * 1_000, at(seconds));
+            catch_up.is_current(i128::from(seconds) * 1_000, at(seconds));
         }
         catch_up.begin(at(1000));
-        assert!(catch_up.judge(1_000_000, at(1000)));
+        assert!(catch_up.is_current(1_000_000, at(1000)));
     }
 
     #[test]
     fn what_was_best_before_a_long_stall_counts_after_it() {
         let (start, mut catch_up) = (Instant::now(), CatchUp::default());
-        assert!(catch_up.judge(1_000, start));
+        assert!(catch_up.is_current(1_000, start));
         let end = start + Duration::from_secs(3600);
         catch_up.begin(end);
-        assert!(!catch_up.judge(3_600_000_000, end));
-        assert!(catch_up.judge(2_000, end));
+        assert!(!catch_up.is_current(3_600_000_000, end));
+        assert!(catch_up.is_current(2_000, end));
     }
 
     #[test]
     fn catching_up_has_an_end() {
         let (now, mut catch_up) = (Instant::now(), CatchUp::default());
-        catch_up.judge(0, now);
+        catch_up.is_current(0, now);
         catch_up.begin(now);
-        assert!(!catch_up.judge(9_000_000, now));
-        assert!(catch_up.judge(9_000_000, now + CATCH_UP));
+        assert!(!catch_up.is_current(9_000_000, now));
+        assert!(catch_up.is_current(9_000_000, now + CATCH_UP));
     }
 }

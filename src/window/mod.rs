@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 
 use minifb::Key;
 
-use self::model::{Model, State};
+use self::model::Model;
 use self::scene::Scene;
 use self::surface::Surface;
 pub use self::surface::WindowError;
@@ -144,12 +144,8 @@ impl Viewer<'_> {
     /// Shows a new picture, or keeps it back while the picture is frozen.
     fn accept(&mut self, mut decoded: Decoded) -> Result<(), WindowError> {
         // What was held up with the whole program is old, and something newer is near.
-        if self
-            .model
-            .cameras
-            .stall
-            .held_up_since(decoded.frame.arrived)
-        {
+        let stall = &self.model.cameras.stall;
+        if stall.held_up_since(decoded.frame.arrived) {
             return Ok(());
         }
         if self.scene.frozen {
@@ -158,7 +154,7 @@ impl Viewer<'_> {
             return Ok(());
         }
         let now = Instant::now();
-        if self.scene.status.state != State::Receiving {
+        if !self.scene.status.is_live() {
             self.ask_status(now);
         }
         let size = self.scene.size_of(&decoded.bitmap);
@@ -175,7 +171,7 @@ impl Viewer<'_> {
     }
 
     fn obey(&mut self, key: Key) {
-        let scene = &mut self.scene;
+        let (model, scene) = (self.model, &mut self.scene);
         match key {
             Key::Q => self.end(),
             Key::Escape => self.escape(),
@@ -185,20 +181,17 @@ impl Viewer<'_> {
             Key::R => scene.turn = scene.turn.then(Turn::from_flips(1, false, false)),
             Key::M => scene.turn = scene.turn.then(Turn::from_flips(0, true, false)),
             Key::S => match &scene.picture {
-                Some(picture) => self
-                    .model
-                    .sinks
-                    .snapshots
-                    .snapshot(&picture.frame.received, scene.turn),
-                None => self
-                    .model
-                    .notify(Severity::Error, "No picture to save yet.".into()),
+                Some(picture) => {
+                    let (snapshots, frame) = (&model.sinks.snapshots, &picture.frame.received);
+                    snapshots.snapshot(frame, scene.turn);
+                }
+                None => model.notify(Severity::Error, "No picture to save yet.".into()),
             },
-            Key::V => self.model.toggle_recording(),
+            Key::V => model.toggle_recording(),
             Key::F => {
                 if !self.surface.toggle_full_screen() {
                     let way = "No full screen here: the window's own button makes it large.";
-                    self.model.notify(Severity::Error, way.into());
+                    model.notify(Severity::Error, way.into());
                 }
             }
             Key::Enter | Key::NumPadEnter => return self.connect(0),
@@ -238,7 +231,7 @@ impl Viewer<'_> {
         let before = mem::replace(&mut self.scene.status, self.model.status());
         let status = &self.scene.status;
         self.status_due = now + STATUS_EVERY;
-        if status.state != State::Receiving {
+        if !status.is_live() {
             self.status_due = now + 4 * STATUS_EVERY;
             if *status != before {
                 self.redraw_due = now;
@@ -253,8 +246,8 @@ impl Viewer<'_> {
 
     fn draw(&mut self, now: Instant) -> Result<(), WindowError> {
         self.redraw_due = now + REDRAW_EVERY;
-        if self.scene.is_still() {
-            // Until the status changes, or somebody wants something.
+        if self.scene.picture.is_none() && self.scene.status.recording_since.is_none() {
+            // Nothing in it moves by itself: until the status changes, or somebody wants something.
             self.redraw_due += STILL_FOR;
         }
         let (size, density) = (self.surface.size(), self.surface.density);

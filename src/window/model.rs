@@ -1,11 +1,11 @@
 //! The view model: what the window shows of the program, and what its keys do to it.
 //!
 //! A [`Status`] is plain data, made anew a few times a second for the title, the overlay and the screens
-//! without a live picture. All calls but [`Model::notify`] come from the window's thread; none of them
-//! waits for a disk or a socket, for the next frame would wait with it.
+//! without a live picture. All calls but [`Model::notify`], [`Model::dial`] and [`Model::is_late`] come from the
+//! window's thread; none of them waits for a disk or a socket, for the next frame would wait with it.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::handoff::lock::lock;
@@ -14,7 +14,7 @@ use crate::net::dial::Target;
 use crate::net::find::{self, Finder, Found};
 use crate::net::reach::Reach;
 use crate::protocol::encrypted::handshake::Role;
-use crate::recv::camera::{self, Counts, Rates};
+use crate::recv::camera::{Counts, Rates};
 use crate::recv::cameras::Cameras;
 use crate::recv::dialling::{self, Dialling};
 use crate::recv::frame::Decoded;
@@ -29,23 +29,7 @@ const RATES_EVERY: Duration = Duration::from_secs(1);
 const NOTIFICATION_FOR: Duration = Duration::from_secs(5);
 
 /// How long to wait for a first sender before there is a hint.
-pub const HINT_AFTER: Duration = Duration::from_secs(15);
-
-/// Whether frames come.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) enum State {
-    /// No sender has come yet.
-    #[default]
-    Waiting,
-    Receiving,
-    /// Frames came, and come no more.
-    Stalled {
-        /// When the last frame came.
-        since: Instant,
-        /// In a few words: "garden ended the stream".
-        why: String,
-    },
-}
+const HINT_AFTER: Duration = Duration::from_secs(15);
 
 /// A line that is shown for a while.
 pub(crate) type Notification = (Severity, String);
@@ -53,7 +37,9 @@ pub(crate) type Notification = (Severity, String);
 /// What the window's words are made of. What is not known is `None`, and shown as such.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Status {
-    pub(crate) state: State,
+    /// Why no frames come any more, in a few words: "garden ended the stream". `None` while they come, and before the
+    /// first one.
+    pub(crate) stalled: Option<String>,
     /// The sender's address, while there is one, or the last one's.
     pub(crate) peer: Option<String>,
     /// Whether what comes is encrypted, with a key.
@@ -78,16 +64,24 @@ pub(crate) struct Status {
 
 /// The program around the window.
 pub struct Model {
-    pub(super) cameras: Arc<Cameras>,
-    pub(super) sinks: Arc<Sinks>,
+    pub cameras: Arc<Cameras>,
+    pub sinks: Arc<Sinks>,
     /// The pictures to show.
-    pub(super) pictures: Arc<Slot<Decoded>>,
-    reach: Option<Reach>,
+    pub pictures: Arc<Slot<Decoded>>,
+    /// How it is reached, where it listens.
+    pub reach: Option<Reach>,
     dialled: Mutex<Vec<Arc<Dialling>>>,
-    finder: Mutex<Option<Finder>>,
+    finder: OnceLock<Finder>,
     opened: Instant,
     rates: Mutex<(Rates, Instant, (f64, f64))>,
     notification: Mutex<Option<(Instant, Notification)>>,
+}
+
+impl Status {
+    /// Whether frames come.
+    pub(super) fn is_live(&self) -> bool {
+        self.counts.newest.is_some() && self.stalled.is_none()
+    }
 }
 
 impl Model {
@@ -105,7 +99,7 @@ impl Model {
             pictures,
             reach,
             dialled: Mutex::default(),
-            finder: Mutex::default(),
+            finder: OnceLock::new(),
             opened: now,
             rates: Mutex::new((Rates::new(now), now, (0.0, 0.0))),
             notification: Mutex::default(),
@@ -121,21 +115,20 @@ impl Model {
 
     /// Dials a sender that listens, until the program ends.
     pub fn dial(&self, target: Target) -> io::Result<()> {
-        let dialled = dialling::start(&[target], &self.cameras)?;
-        lock(&self.dialled).extend(dialled);
+        let dialled = dialling::start(target, &self.cameras)?;
+        lock(&self.dialled).push(dialled);
         self.pictures.nudge();
         Ok(())
     }
 
     /// Looks for cameras that listen and have the same key.
-    pub fn find(&self) -> io::Result<Finder> {
-        let mut finder = lock(&self.finder);
-        if finder.is_none() {
-            let key = self.cameras.config.key.as_ref().map(find::key_id);
-            let started = Finder::start(move |f| f.role == Role::Sends && f.key == key);
-            *finder = Some(started?);
+    pub fn find(&self) -> io::Result<&Finder> {
+        if let Some(finder) = self.finder.get() {
+            return Ok(finder);
         }
-        Ok(finder.clone().expect("it was started"))
+        let key = self.cameras.config.key.as_ref().map(find::key_id);
+        let started = Finder::start(move |f| f.role == Role::Sends && f.key == key)?;
+        Ok(self.finder.get_or_init(|| started))
     }
 
     /// Connects to the camera that is shown at this place of the list, where there is one; without a list, looks for some.
@@ -148,6 +141,11 @@ impl Model {
         if let Err(error) = done {
             self.notify(Severity::Error, format!("Cannot look for cameras: {error}"));
         }
+    }
+
+    /// Whether no sender has come for so long that there is something to try.
+    pub fn is_late(&self, now: Instant) -> bool {
+        self.cameras.received() == 0 && now >= self.opened + HINT_AFTER
     }
 
     pub(super) fn status(&self) -> Status {
@@ -163,23 +161,21 @@ impl Model {
             let failure = lock(&dialling.failure).clone();
             (dialling.target.to_string(), failure)
         };
-        let (dialled, finder) = (lock(&self.dialled), lock(&self.finder));
+        let dialled = lock(&self.dialled);
+        let finder = self.finder.get().filter(|_| dialled.is_empty());
         let mut notification = lock(&self.notification);
         notification.take_if(|(until, _)| *until <= now);
         Status {
-            state: state(&counts, session.as_deref(), now),
+            stalled: stalled(&counts, session.as_deref(), now),
             peer: session.map(|session| session.peer.to_string()),
             encrypted: self.cameras.config.key.is_some(),
             fps,
             mbit_s,
             recording_since: self.sinks.recording_since(),
-            found: finder
-                .as_ref()
-                .filter(|_| dialled.is_empty())
-                .map(Finder::found),
+            found: finder.map(Finder::found),
             dialled: dialled.iter().map(told).collect(),
             reach: self.reach.clone(),
-            is_late: counts.newest.is_none() && now >= self.opened + HINT_AFTER,
+            is_late: self.is_late(now),
             notification: notification.as_ref().map(|(_, shown)| shown.clone()),
             counts,
         }
@@ -196,20 +192,13 @@ impl Model {
     }
 }
 
-fn state(counts: &Counts, session: Option<&Session>, now: Instant) -> State {
-    let Some(newest) = &counts.newest else {
-        return State::Waiting;
-    };
-    let over = session.and_then(|session| Some((session.peer, session.why_over()?)));
-    let why = match (camera::state(session, now), over) {
-        (camera::State::Receiving, _) => return State::Receiving,
-        (camera::State::Stalled, _) => "no frames come".into(),
-        (camera::State::Waiting, None) => "the sender went away".into(),
-        (camera::State::Waiting, Some((peer, why))) => match newest.name() {
-            Some(name) => format!("{name} ({}) {why}", peer.ip()),
-            None => format!("{peer} {why}"),
-        },
-    };
-    let since = newest.arrived;
-    State::Stalled { since, why }
+/// Why frames that came come no more.
+fn stalled(counts: &Counts, session: Option<&Session>, now: Instant) -> Option<String> {
+    let (session, _) = (session?, counts.newest.as_ref()?);
+    Some(match (session.why_over(), counts.name()) {
+        (None, _) if !session.is_stalled(now) => return None,
+        (None, _) => "no frames come".into(),
+        (Some(why), Some(name)) => format!("{name} ({}) {why}", session.peer.ip()),
+        (Some(why), None) => format!("{} {why}", session.peer),
+    })
 }

@@ -9,7 +9,7 @@ use embedded_graphics::primitives::Rectangle;
 
 use super::bitmap;
 use super::geometry::within;
-use super::model::{State, Status};
+use super::model::Status;
 use super::paint::panels::Panels;
 use super::paint::transform::{Scaler, turn};
 use super::paint::{Canvas, words};
@@ -80,10 +80,10 @@ impl Scene {
         let name = given.or(counts.name().map(Name::as_str));
         let name = name.unwrap_or("view-recv");
         let (width, height) = counts.size();
-        let mut title = match self.status.state {
-            State::Waiting => format!("{name} - waiting for a camera"),
-            State::Receiving => format!("{name} - {width}x{height} - {:.0} fps", self.status.fps),
-            State::Stalled { .. } => format!("{name} - {width}x{height} - no picture"),
+        let mut title = match self.status.stalled {
+            _ if counts.newest.is_none() => format!("{name} - waiting for a camera"),
+            None => format!("{name} - {width}x{height} - {:.0} fps", self.status.fps),
+            Some(_) => format!("{name} - {width}x{height} - no picture"),
         };
         if self.status.encrypted {
             title.push_str(" - encrypted");
@@ -111,18 +111,12 @@ impl Scene {
         }
     }
 
-    /// Whether nothing in it moves by itself.
-    pub(super) fn is_still(&self) -> bool {
-        self.picture.is_none() && self.status.recording_since.is_none()
-    }
-
     fn is_plain(&self, window: Size) -> bool {
         let (picture, status) = (self.picture.as_ref(), &self.status);
         let fits = picture.is_some_and(|picture| self.size_of(&picture.bitmap) == window);
         let words = self.frozen || self.overlay || self.help;
         let news = status.recording_since.is_some() || status.notification.is_some();
-        let live = status.state == State::Receiving;
-        self.turn == Turn::NONE && fits && live && !words && !news
+        self.turn == Turn::NONE && fits && status.is_live() && !words && !news
     }
 
     /// Which of the cameras that are listed stands there, if one does.
@@ -180,7 +174,7 @@ impl Scene {
             self.scaler.draw(&self.turned, canvas, area);
         }
         canvas.fill_around(area, BARS);
-        if matches!(self.status.state, State::Stalled { .. }) {
+        if self.status.stalled.is_some() {
             canvas.dim(area, OLD);
         }
     }

@@ -54,12 +54,11 @@ impl Received {
 
     /// When the frame was captured: by its stamp where the sender's clock is right, else when it arrived.
     pub fn captured_at(&self) -> SystemTime {
-        let stamped = self.stamp.as_ref().and_then(|stamp| {
-            SystemTime::UNIX_EPOCH.checked_add(Duration::from_micros(stamp.captured_unix_us))
-        });
-        stamped
-            .filter(|_| self.clock_is_off().is_none())
-            .unwrap_or(self.arrived_at)
+        let stamp = self.stamp.as_ref();
+        let right = stamp.filter(|_| self.clock_is_off().is_none());
+        let since = right.map(|stamp| Duration::from_micros(stamp.captured_unix_us));
+        let at = since.and_then(|since| SystemTime::UNIX_EPOCH.checked_add(since));
+        at.unwrap_or(self.arrived_at)
     }
 
     /// How far, and which way, the sender's clock is off, if that is too far for names and dates. A frame

@@ -125,19 +125,18 @@ mod tests {
     use crate::recv::camera::Counts;
     use crate::recv::frame::fixture::Frame;
     use crate::report::Severity;
-    use crate::window::model::{State, Status};
+    use crate::window::model::Status;
     use crate::window::paint::words;
 
     const PAPER: u32 = 0xff_ff_ff;
 
-    fn status(now: Instant) -> Status {
+    fn status() -> Status {
         let mut frame = Frame::default().name(&"x".repeat(64));
         frame.stamp.get_or_insert_default().latency_us = Some(12_345_000);
         Status {
-            state: State::Stalled {
-                since: now,
-                why: "garden (192.168.1.30) ended the stream. Waiting for the next sender.".into(),
-            },
+            stalled: Some(
+                "garden (192.168.1.30) ended the stream. Waiting for the next sender.".into(),
+            ),
             peer: Some("[2001:db8:1234:5678:9abc:def0:1234:5678]:40122".into()),
             counts: Counts {
                 newest: Some(frame.build()),
@@ -162,7 +161,7 @@ mod tests {
     /// Every word that can be there at once, on white.
     fn everything(width: usize, height: usize, density: u32) -> Vec<u32> {
         let now = Instant::now();
-        let status = status(now);
+        let status = status();
         let mut pixels = vec![PAPER; width * height];
         let mut canvas = Canvas::new(&mut pixels, width, height);
         let mut panels = Panels::new(&mut canvas, density);
@@ -207,7 +206,7 @@ mod tests {
         for (width, height) in [(1, 1), (7, 300), (300, 7), (40, 30), (100, 60)] {
             for density in [1, 8] {
                 everything(width, height, density);
-                let status = status(Instant::now());
+                let status = status();
                 let mut pixels = vec![0; width * height];
                 let mut canvas = Canvas::new(&mut pixels, width, height);
                 let waiting = words::waiting(&status);

@@ -97,45 +97,35 @@ impl Scaler {
         let stride = canvas.area().size.width as usize;
         let rows = height.div_ceil(strips);
         let pixels = &mut canvas.pixels[top * stride..][..height * stride];
+        // Each is whole rows of the canvas.
         let strips = pixels.chunks_mut(rows * stride).zip(&mut self.resizers);
         let mut strips = Vec::from_iter(strips.enumerate());
         (self.workers).for_each(&mut strips, |(index, (strip, resizer))| {
-            draw_strip(&source, strip, stride, area, *index * rows, resizer);
+            let first = *index * rows;
+            let rows = strip.len() / stride;
+            let bytes = bytemuck::cast_slice_mut(strip);
+            let mut whole =
+                Image::from_slice_u8(stride as u32, rows as u32, bytes, PixelType::U8x4)
+                    .expect("a strip has as many pixels as its sides say");
+            let left = area.top_left.x as u32;
+            let mut target = CroppedImageMut::new(&mut whole, left, 0, width as u32, rows as u32)
+                .expect("the area is on the canvas");
+            // The source's part in fractions of a row; its neighbours are seen beyond the part's edges,
+            // so that strips meet without a seam.
+            let scale = f64::from(source.height()) / height as f64;
+            let top = first as f64 * scale;
+            // Rounding must not lead out of it.
+            let height = (rows as f64 * scale).min(f64::from(source.height()) - top);
+            let options = ResizeOptions::new()
+                .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+                // The fourth byte of a pixel is nothing, not alpha.
+                .use_alpha(false)
+                .crop(0.0, top, f64::from(source.width()), height);
+            resizer
+                .resize(&source, &mut target, &options)
+                .expect("both sides have the same kind of pixels, and the part is in the source");
         });
     }
-}
-
-/// Draws a strip of the area: whole rows of a canvas with this stride, the first of which is the area's row
-/// `first`.
-fn draw_strip(
-    source: &ImageRef<'_>,
-    strip: &mut [u32],
-    stride: usize,
-    area: Rectangle,
-    first: usize,
-    resizer: &mut Resizer,
-) {
-    let rows = strip.len() / stride;
-    let bytes = bytemuck::cast_slice_mut(strip);
-    let mut whole = Image::from_slice_u8(stride as u32, rows as u32, bytes, PixelType::U8x4)
-        .expect("a strip has as many pixels as its sides say");
-    let (left, width) = (area.top_left.x as u32, area.size.width);
-    let mut target = CroppedImageMut::new(&mut whole, left, 0, width, rows as u32)
-        .expect("the area is on the canvas");
-    // The source's part in fractions of a row; its neighbours are seen beyond the part's edges,
-    // so that strips meet without a seam.
-    let scale = f64::from(source.height()) / f64::from(area.size.height);
-    let top = first as f64 * scale;
-    // Rounding must not lead out of it.
-    let height = (rows as f64 * scale).min(f64::from(source.height()) - top);
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        // The fourth byte of a pixel is nothing, not alpha.
-        .use_alpha(false)
-        .crop(0.0, top, f64::from(source.width()), height);
-    resizer
-        .resize(source, &mut target, &options)
-        .expect("both sides have the same kind of pixels, and the part is in the source");
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::text::{ALERT, Line, PLAIN, QUIET, TITLE, TYPED};
 use crate::net::reach::Reach;
 use crate::protocol::stamp::Name;
 use crate::report::Severity;
-use crate::window::model::{State, Status};
+use crate::window::model::Status;
 
 /// The keys and what they do, in the order of the help.
 const KEYS: [(&str, &str); 10] = [
@@ -112,10 +112,10 @@ pub(crate) fn overlay(status: &Status, window: Size) -> Vec<Line> {
     let fact = |label: &str, value: String| Line::new(PLAIN, format!("{label:<9}{value}"));
     let or_not_known = |value: Option<String>| value.unwrap_or_else(|| "not known".into());
     let (counts, stamp) = (&status.counts, status.counts.stamp());
-    let latency = match status.state {
+    let latency = match status.stalled {
         // An old number beside a picture that stands still would be a lie.
-        State::Stalled { .. } => "no picture".into(),
-        _ => or_not_known(stamp.and_then(|stamp| stamp.latency_us).map(milliseconds)),
+        Some(_) => "no picture".into(),
+        None => or_not_known(stamp.and_then(|stamp| stamp.latency_us).map(milliseconds)),
     };
     let quality = stamp.and_then(|stamp| stamp.quality);
     let (width, height) = counts.size();
@@ -147,10 +147,10 @@ fn milliseconds(latency_us: u64) -> String {
 
 /// For how long no picture came, and why; nothing while they come.
 pub(crate) fn stalled(status: &Status, now: Instant) -> Vec<Line> {
-    let State::Stalled { since, why } = &status.state else {
+    let (Some(newest), Some(why)) = (&status.counts.newest, &status.stalled) else {
         return Vec::new();
     };
-    let silence = spell(now.saturating_duration_since(*since));
+    let silence = spell(now.saturating_duration_since(newest.arrived));
     vec![
         Line::new(TITLE, format!("No picture for {silence}")),
         Line::new(PLAIN, why),
@@ -278,7 +278,6 @@ mod tests {
     #[test]
     fn a_stalled_picture_has_no_latency() {
         let mut status = Status {
-            state: State::Receiving,
             counts: counts(
                 8,
                 8,
@@ -291,10 +290,7 @@ mod tests {
         };
         let live = text(&overlay(&status, Size::new(640, 480)));
         assert!(live.contains("latency  2.4 ms"), "{live}");
-        status.state = State::Stalled {
-            since: Instant::now(),
-            why: "no frames come".into(),
-        };
+        status.stalled = Some("no frames come".into());
         let stalled = text(&overlay(&status, Size::new(640, 480)));
         assert!(!stalled.contains("2.4 ms"), "{stalled}");
         assert!(stalled.contains("latency  no picture"), "{stalled}");
@@ -341,14 +337,12 @@ mod tests {
 
     #[test]
     fn a_stall_says_for_how_long_and_why() {
-        let since = Instant::now();
         let status = Status {
-            state: State::Stalled {
-                since,
-                why: "garden ended the stream".into(),
-            },
+            stalled: Some("garden ended the stream".into()),
+            counts: counts(8, 8, Stamp::default()),
             ..Status::default()
         };
+        let since = status.counts.newest.as_ref().unwrap().arrived;
         let lines = text(&stalled(&status, since + Duration::from_secs(125)));
         assert_eq!(lines, "No picture for 2 min 5 s\ngarden ended the stream");
         assert_eq!(stalled(&Status::default(), since), []);

@@ -62,12 +62,22 @@ pub(super) struct Desktop {
 }
 
 impl Desktop {
-    /// Connects to the display of the window, and tells the window manager what the window is.
+    /// Connects to the display of the window, and tells the window manager what the window is, and how small it may
+    /// become.
     pub(super) fn new(window: &minifb::Window, on_top: bool) -> Result<Self, Error> {
         // X11's number of a window: 29 bits, which minifb wraps in a pointer.
         let window = window.get_window_handle() as usize as Window;
         let (connection, screen) = RustConnection::connect(None)?;
         let atoms = Atoms::new(&connection)?.reply()?;
+        let hints = WmSizeHints {
+            min_size: Some((SMALLEST.0 as i32, SMALLEST.1 as i32)),
+            ..WmSizeHints::new()
+        };
+        hints.set_normal_hints(&connection, window)?;
+        let (class, kind) = (AtomEnum::WM_CLASS, AtomEnum::STRING);
+        let names = b"view-recv\0View-recv\0";
+        connection.change_property8(PropMode::REPLACE, window, class, kind, names)?;
+        connection.sync()?;
         let desktop = Desktop {
             root: connection.setup().roots[screen].root,
             window,
@@ -76,29 +86,10 @@ impl Desktop {
             windowed: None,
             shm: Shm::new(window).ok(),
         };
-        desktop.introduce()?;
         if on_top {
             desktop.ask_manager(desktop.atoms._NET_WM_STATE_ABOVE, true)?;
         }
         Ok(desktop)
-    }
-
-    /// Tells the window manager what the window is, and how small it may become.
-    fn introduce(&self) -> Result<(), ReplyError> {
-        let hints = WmSizeHints {
-            min_size: Some((SMALLEST.0 as i32, SMALLEST.1 as i32)),
-            ..WmSizeHints::new()
-        };
-        hints.set_normal_hints(&self.connection, self.window)?;
-        self.connection.change_property8(
-            PropMode::REPLACE,
-            self.window,
-            AtomEnum::WM_CLASS,
-            AtomEnum::STRING,
-            b"view-recv\0View-recv\0",
-        )?;
-        self.connection.sync()?;
-        Ok(())
     }
 
     /// How many pixels of this screen make one of a common screen, in each direction; at least 1.

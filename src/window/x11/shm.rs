@@ -48,13 +48,11 @@ struct SharedMemory {
 
 /// A bitmap that is shown without a copy.
 pub fn bitmap() -> Bitmap {
-    match SharedMemory::new(0) {
-        Ok(pixels) => Bitmap {
-            pixels: Box::new(pixels),
-            ..Bitmap::default()
-        },
-        Err(_) => Bitmap::default(),
+    let mut bitmap = Bitmap::default();
+    if let Ok(pixels) = SharedMemory::new(0) {
+        bitmap.pixels = Box::new(pixels);
     }
+    bitmap
 }
 
 impl Shm {
@@ -82,22 +80,10 @@ impl Shm {
         let memory = bitmap.pixels.as_any().downcast_ref::<SharedMemory>();
         let segment = self.attach(memory.ok_or("the pixels are on the heap")?)?;
         let (width, height) = (bitmap.width as u16, bitmap.height as u16);
+        let (window, gc, format) = (self.window, self.gc, ImageFormat::Z_PIXMAP.into());
+        // All of a picture of that size, from its corner on, into the window's; without an event when that is done.
         let put = self.connection.shm_put_image(
-            self.window,
-            self.gc,
-            width,
-            height,
-            0,
-            0,
-            width,
-            height,
-            0,
-            0,
-            DEPTH,
-            ImageFormat::Z_PIXMAP.into(),
-            false,
-            segment,
-            0,
+            window, gc, width, height, 0, 0, width, height, 0, 0, DEPTH, format, false, segment, 0,
         );
         Ok(put?.check()?)
     }

@@ -43,13 +43,12 @@ impl Watch {
         };
         let epoll = Arc::new(epoll::create(CreateFlags::CLOEXEC)?);
         epoll::add(&epoll, &socket, EventData::new_u64(0), EventFlags::ONESHOT)?;
-        thread::Builder::new().name("window events".into()).spawn({
-            let (epoll, pictures) = (Arc::clone(&epoll), Arc::clone(&model.pictures));
-            move || {
-                let news = || epoll::wait(&epoll, spare_capacity(&mut Vec::with_capacity(1)), None);
-                while retry_on_intr(news).is_ok() {
-                    pictures.nudge();
-                }
+        let (waiting, pictures) = (Arc::clone(&epoll), Arc::clone(&model.pictures));
+        let thread = thread::Builder::new().name("window events".into());
+        thread.spawn(move || {
+            let news = || epoll::wait(&waiting, spare_capacity(&mut Vec::with_capacity(1)), None);
+            while retry_on_intr(news).is_ok() {
+                pictures.nudge();
             }
         })?;
         Ok(Watch { socket, epoll })
