@@ -94,8 +94,10 @@ impl TestPicture {
             for band in layout.bands.windows(2) {
                 let row = (0..width).step_by(step);
                 let row = row.map(|x| ycc(layout.colour(x, band[0]))[plane]);
+                let row: Vec<u8> = row.collect();
+                // Row by row: what a large buffer took of the heap would stay with the program.
                 let rows = (band[1] - band[0]) as usize;
-                still.extend(row.collect::<Vec<_>>().repeat(rows.div_ceil(step)));
+                (0..rows.div_ceil(step)).for_each(|_| still.extend_from_slice(&row));
             }
         }
         let pool = Pool::new(PICTURES);
