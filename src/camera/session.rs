@@ -29,7 +29,7 @@ use crate::picture::{Captured, Content, Pool};
 use crate::report::Severity;
 use crate::source::clock::taken_at;
 use crate::source::thinner::Thinner;
-use crate::source::{Feed, Shot};
+use crate::source::{Feed, Report, Shot};
 
 /// How long a stop may go unseen.
 const LOOK: Duration = Duration::from_millis(100);
@@ -78,7 +78,7 @@ impl Session {
         config: &CameraConfig,
         known: &mut Option<Names>,
         heaps: bool,
-        report: &dyn Fn(Severity, String),
+        report: Report<'_>,
     ) -> Result<Session, CameraError> {
         let (manager, cameras) = select::cameras()?;
         let names = match known {
@@ -161,11 +161,7 @@ impl Session {
     }
 
     /// Puts the camera's pictures into the feed until its stop is asked; an error is why the camera was lost.
-    pub(super) fn serve(
-        &mut self,
-        feed: &Feed,
-        report: &dyn Fn(Severity, String),
-    ) -> Result<(), CameraError> {
+    pub(super) fn serve(&mut self, feed: &Feed, report: Report<'_>) -> Result<(), CameraError> {
         let (mut last, before) = (Instant::now(), feed.captured());
         while !feed.stop.is_asked() {
             match self.events.recv_timeout(LOOK) {

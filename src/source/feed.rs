@@ -10,6 +10,10 @@ use crate::handoff::lock::lock;
 use crate::handoff::slot::Slot;
 use crate::handoff::stop::{Reason, Stop};
 use crate::picture::{Captured, Content, Turn};
+use crate::report::Severity;
+
+/// Where lines for the user go.
+pub type Report<'a> = &'a (dyn Fn(Severity, String) + Sync);
 
 /// What happens to a picture for which the link has no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -117,6 +121,11 @@ impl Feed {
     /// How many pictures the source has made so far.
     pub(crate) fn captured(&self) -> u64 {
         self.captured.load(Ordering::Relaxed)
+    }
+
+    /// Whether the camera gives pictures: it has begun, and is not lost.
+    pub(crate) fn pictures_come(&self) -> bool {
+        self.captured() > 0 && !self.is_lost.load(Ordering::Relaxed)
     }
 }
 
