@@ -115,7 +115,7 @@ impl<'a> Player<'a> {
         };
         if is_first {
             // Else the third picture would cost its memory in the first stall, however late that comes.
-            self.pool.stock(FRAMES - 1, &bytes);
+            self.pool.stock(vec![bytes.clone(); FRAMES - 1]);
         }
         let picture = OwnedPicture::new(header.blank, bytes);
         Content::Pixels(Box::new(
