@@ -90,7 +90,7 @@ pub struct Picture<'a> {
     pub planes: [Plane<'a>; 3],
 }
 
-impl Picture<'_> {
+impl<'a> Picture<'a> {
     /// A picture of that size without its planes, in JPEG's own colours: full range, BT.601.
     pub(crate) fn blank(format: PixelFormat, width: u32, height: u32) -> Picture<'static> {
         Picture {
@@ -105,18 +105,17 @@ impl Picture<'_> {
 
     /// It with the planes that lie in `data`, one behind the other without gaps, the first one's rows `stride` bytes
     /// apart; `None` where they do not fit.
-    pub(crate) fn placed<'a>(&self, data: &'a [u8], stride: usize) -> Option<Picture<'a>> {
-        let mut picture = Picture::blank(self.format, self.width, self.height);
-        (picture.range, picture.matrix) = (self.range, self.matrix);
+    pub(crate) fn placed(mut self, data: &'a [u8], stride: usize) -> Option<Self> {
         let places = self.format.offsets(stride, self.height as usize);
-        let planes = picture.planes.iter_mut().zip(self.plane_sizes());
+        let sizes = self.plane_sizes();
+        let planes = self.planes.iter_mut().zip(sizes);
         for ((plane, size), (start, stride)) in planes.zip(places) {
             if let Some(length) = size.span(stride) {
                 let data = data.get(start..start + length)?;
                 *plane = Plane { data, stride };
             }
         }
-        Some(picture)
+        Some(self)
     }
 
     pub(crate) fn plane_sizes(&self) -> [PlaneSize; 3] {

@@ -112,8 +112,8 @@ impl Buffer {
     fn map(cookie: u64, fd: OwnedFd, length: usize, agreed: &Agreed) -> io::Result<Buffer> {
         let memory = Mapping::new(fd, length)?;
         let buffer = Buffer { cookie, memory };
-        let fits = |blank: &Picture<'_>| blank.placed(buffer.bytes(), agreed.stride).is_some();
-        match agreed.blank.as_ref().is_none_or(fits) {
+        let fits = |blank: Picture<'_>| blank.placed(buffer.bytes(), agreed.stride).is_some();
+        match agreed.blank.is_none_or(fits) {
             true => Ok(buffer),
             false => Err(io::Error::other("the picture does not fit into its buffer")),
         }
