@@ -48,10 +48,8 @@ pub(super) fn cameras() -> Result<(CameraManager, Vec<Names>), CameraError> {
 /// Puts cameras, by id and model, in order.
 fn count(mut cameras: Vec<(String, String)>) -> Vec<Names> {
     cameras.sort_by(|(a, _), (b, _)| (is_usb(a), b).cmp(&(is_usb(b), a)));
-    let cameras = cameras.into_iter().enumerate();
-    cameras
-        .map(|(index, (id, model))| Names { index, id, model })
-        .collect()
+    let names = |(index, (id, model))| Names { index, id, model };
+    cameras.into_iter().enumerate().map(names).collect()
 }
 
 /// Acquires the camera for this process alone.

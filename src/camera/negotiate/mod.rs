@@ -132,24 +132,15 @@ pub(super) fn configure(
 }
 
 /// Asks for a stream of this format and size; `None` where libcamera takes nothing like it.
-fn set_stream(config: &mut CameraConfiguration, fourcc: Fourcc, size: Size) -> Option<()> {
+pub(super) fn set_stream(
+    config: &mut CameraConfiguration,
+    fourcc: Fourcc,
+    size: Size,
+) -> Option<()> {
     let mut stream = config.get_mut(0)?;
     stream.set_pixel_format(fourcc);
     stream.set_size(size);
     (!config.validate().is_invalid()).then_some(())
-}
-
-/// Configures the camera for a stream of this format and size, to see what it can do then; the size that it came
-/// to.
-pub(super) fn try_out(
-    camera: &mut ActiveCamera<'_>,
-    config: &mut CameraConfiguration,
-    fourcc: Fourcc,
-    size: Size,
-) -> Option<Size> {
-    set_stream(config, fourcc, size)?;
-    camera.configure(config).ok()?;
-    Some(config.get(0)?.get_size())
 }
 
 /// The formats that are understood, best first: those that come in the wanted size, then the cheapest.

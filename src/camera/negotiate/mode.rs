@@ -14,7 +14,7 @@ use libcamera::stream::StreamRole;
 use serde::Serialize;
 
 use super::rate::{fps, frame_durations};
-use super::{offered, try_out};
+use super::{offered, set_stream};
 use crate::camera::error::{CameraError, listed};
 
 /// A way to read out the sensor.
@@ -70,7 +70,8 @@ pub(crate) fn modes(camera: &mut ActiveCamera<'_>) -> Vec<SensorMode> {
                 crop: [0, 0, width, height],
             };
             config.set_sensor_configuration(mode.configuration());
-            if try_out(camera, &mut config, fourcc, size).is_some() {
+            let is_taken = set_stream(&mut config, fourcc, size).is_some();
+            if is_taken && camera.configure(&mut config).is_ok() {
                 mode.fps = frame_durations(camera).map(|(shortest, _)| fps(shortest));
                 mode.crop = field(camera).unwrap_or(mode.crop);
                 modes.push(mode);
