@@ -24,6 +24,9 @@ pub enum CameraError {
     Library(&'static str, #[source] io::Error),
 }
 
+/// What the room's functions return.
+pub(super) type Result<T, E = CameraError> = std::result::Result<T, E>;
+
 impl CameraError {
     /// Whether the command line is at fault (exit status 2) rather than the camera.
     pub fn is_usage(&self) -> bool {

@@ -83,6 +83,15 @@ impl Feed {
         self.put(Captured { at, turn, content })
     }
 
+    /// Puts a camera's picture in, with what the camera says of it. One that was lost is back then.
+    pub fn put_shot(&self, captured: Captured, shot: Shot, report: Report<'_>) {
+        *lock(&self.shot) = Some(shot);
+        if self.is_lost.swap(false, Ordering::Relaxed) {
+            report(Severity::Info, "the camera is back".into());
+        }
+        self.put(captured);
+    }
+
     /// Says that there is a first connection.
     pub(crate) fn link_stands(&self) {
         self.has_link.store(true, Ordering::Relaxed);
@@ -108,11 +117,6 @@ impl Feed {
         drop(self.slot.take());
     }
 
-    /// Says what the camera reports of its last picture.
-    pub fn report_shot(&self, shot: Shot) {
-        *lock(&self.shot) = Some(shot);
-    }
-
     /// What the camera reported last; `None` without a camera.
     pub fn shot(&self) -> Option<Shot> {
         *lock(&self.shot)
@@ -124,7 +128,7 @@ impl Feed {
     }
 
     /// Whether the camera gives pictures: it has begun, and is not lost.
-    pub(crate) fn pictures_come(&self) -> bool {
+    pub fn pictures_come(&self) -> bool {
         self.captured() > 0 && !self.is_lost.load(Ordering::Relaxed)
     }
 }

@@ -25,7 +25,7 @@ use libcamera::stream::Stream;
 use libcamera::utils::Immutable;
 
 use self::memory::Mapping;
-use super::error::{CameraError, library};
+use super::error::{CameraError, Result, library};
 use super::negotiate::Agreed;
 use super::session::Event;
 use crate::picture::{Picture, Pixels};
@@ -47,7 +47,7 @@ pub(super) fn allocate(
     stream: &Stream,
     agreed: &Agreed,
     heaps: bool,
-) -> Result<Vec<(Request, Buffer)>, CameraError> {
+) -> Result<Vec<(Request, Buffer)>> {
     let import = library("import a buffer");
     let map = library("map a buffer");
     let mut buffers = Vec::with_capacity(agreed.buffers);
@@ -76,7 +76,7 @@ fn request(
     stream: &Stream,
     cookie: u64,
     frame: impl AsFrameBuffer + 'static,
-) -> Result<Request, CameraError> {
+) -> Result<Request> {
     let request = camera.create_request(Some(cookie));
     let mut request = request.ok_or_else(CameraError::unplugged)?;
     let added = request.add_buffer(stream, frame);
@@ -126,11 +126,7 @@ impl Buffer {
     }
 
     /// Gives it to the camera with its request.
-    pub(super) fn queue(
-        self,
-        camera: &ActiveCamera<'_>,
-        request: Request,
-    ) -> Result<Queued, CameraError> {
+    pub(super) fn queue(self, camera: &ActiveCamera<'_>, request: Request) -> Result<Queued> {
         debug_assert_eq!(request.cookie(), self.cookie);
         self.memory.end_reading();
         let queued = camera.queue_request(request);

@@ -26,7 +26,7 @@ use libcamera::stream::{Stream, StreamRole};
 
 use self::mode::SensorMode;
 use super::CameraConfig;
-use super::error::{CameraError, library, listed};
+use super::error::{CameraError, Result, library, listed};
 use crate::picture::{Matrix, Picture, PixelFormat, Range, Turn};
 
 /// What a camera will give.
@@ -97,7 +97,7 @@ pub(super) fn configure(
     camera: &mut ActiveCamera<'_>,
     wanted: &CameraConfig,
     sensor: Option<SensorMode>,
-) -> Result<(Agreed, Stream), CameraError> {
+) -> Result<(Agreed, Stream)> {
     // The kernel has no device of it; see the head of this file.
     let devices = camera.properties().get::<properties::SystemDevices>();
     let is_virtual = devices.map_or(true, |devices| devices.0.is_empty());

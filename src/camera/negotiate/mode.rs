@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::rate::{fps, frame_durations};
 use super::{offered, set_stream};
-use crate::camera::error::{CameraError, listed};
+use crate::camera::error::{CameraError, Result, listed};
 
 /// A way to read out the sensor.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -116,7 +116,7 @@ pub(crate) fn choose(
     asked: Option<&str>,
     size: (u32, u32),
     fps: [f64; 2],
-) -> Result<Option<Choice>, CameraError> {
+) -> Result<Option<Choice>> {
     let area = |(width, height): &(f64, f64)| width * height;
     let fields = modes.iter().map(|mode| seen(mode, size));
     let widest = fields.max_by(|a, b| area(a).total_cmp(&area(b)));

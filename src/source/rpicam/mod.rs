@@ -204,12 +204,8 @@ fn read(
         if !thinner.wants(at) {
             continue;
         }
-        feed.report_shot(shot);
-        if feed.is_lost.swap(false, Ordering::Relaxed) {
-            report(Severity::Info, "the camera is back".into());
-        }
         let turn = options.turn;
-        feed.put(Captured { at, turn, content });
+        feed.put_shot(Captured { at, turn, content }, shot, report);
     }
 }
 
