@@ -91,8 +91,7 @@ fn imported_planes(agreed: &Agreed) -> Vec<(u32, u32)> {
     let Some(blank) = agreed.blank.filter(|_| agreed.is_virtual) else {
         return vec![(0, end)];
     };
-    let places = blank.format.offsets(agreed.stride, blank.height as usize);
-    let chroma = places[1].0 as u32;
+    let chroma = agreed.stride as u32 * blank.height;
     vec![(0, chroma), (chroma, end.saturating_sub(chroma))]
 }
 

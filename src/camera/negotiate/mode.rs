@@ -117,13 +117,11 @@ pub(crate) fn choose(
     size: (u32, u32),
     fps: [f64; 2],
 ) -> Result<Option<Choice>> {
-    let area = |(width, height): &(f64, f64)| width * height;
-    let fields = modes.iter().map(|mode| seen(mode, size));
-    let widest = fields.max_by(|a, b| area(a).total_cmp(&area(b)));
-    let choices = modes.iter().map(|mode| {
-        let (mode, (width, height)) = (*mode, seen(mode, size));
-        let share = widest.map_or(1.0, |widest| (width / widest.0).min(height / widest.1));
-        Choice { mode, share }
+    let widths = modes.iter().map(|mode| seen(mode, size));
+    let widest = widths.fold(0.0, f64::max);
+    let choices = modes.iter().map(|mode| Choice {
+        mode: *mode,
+        share: seen(mode, size) / widest,
     });
     // Whatever was not asked for, the bits too, is chosen.
     let is_asked = |Choice { mode, .. }: &Choice| {
@@ -146,11 +144,10 @@ impl Choice {
     }
 }
 
-/// The width and height, in the sensor's pixels, that a picture of this shape shows in this mode.
-fn seen(mode: &SensorMode, size: (u32, u32)) -> (f64, f64) {
+/// The width, in the sensor's pixels, that a picture of this shape shows in this mode.
+fn seen(mode: &SensorMode, size: (u32, u32)) -> f64 {
     let (width, height) = (f64::from(mode.crop[2]), f64::from(mode.crop[3]));
-    let shape = f64::from(size.0) / f64::from(size.1);
-    (width.min(height * shape), height.min(width / shape))
+    width.min(height * f64::from(size.0) / f64::from(size.1))
 }
 
 /// Higher is better: first the rate (the fastest, where none reaches it), then the field, then the sensor's rate, then
