@@ -113,14 +113,12 @@ impl<R: Read> Reader<R> {
     /// Appends so many bytes, fewer only at the end. By way of the buffer: straight from a pipe into a frame takes twice
     /// as long, where the kernel copies slowly to a place that is not aligned.
     pub(super) fn append(&mut self, bytes: u64, to: &mut Vec<u8>) -> Result<(), StreamError> {
-        let mut missing = bytes as usize;
-        while missing > 0 && self.has_more()? {
+        let whole = to.len() + bytes as usize;
+        while to.len() < whole && self.has_more()? {
             let here = self.from.buffer();
-            let piece = &here[..here.len().min(missing)];
-            to.extend_from_slice(piece);
-            let bytes = piece.len();
+            let bytes = here.len().min(whole - to.len());
+            to.extend_from_slice(&here[..bytes]);
             self.consume(bytes);
-            missing -= bytes;
         }
         Ok(())
     }
