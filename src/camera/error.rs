@@ -1,5 +1,6 @@
 //! Why there are no pictures from the camera: each line says what was found and what to do.
 
+use std::fmt::Display;
 use std::fs::{self, OpenOptions};
 use std::io;
 
@@ -63,7 +64,8 @@ pub(super) fn no_camera() -> CameraError {
 }
 
 /// The items in a line; "none" without any.
-pub(super) fn listed(items: impl IntoIterator<Item = String>) -> String {
+pub(super) fn listed(items: impl IntoIterator<Item = impl Display>) -> String {
+    let items = items.into_iter().map(|item| item.to_string());
     let items = Vec::from_iter(items).join(", ");
     let listed = Some(items).filter(|items| !items.is_empty());
     listed.unwrap_or("none".into())

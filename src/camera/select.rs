@@ -90,13 +90,10 @@ pub(super) fn choose<'a>(cameras: &'a [Names], asked: Option<&str>) -> Result<&'
     }
     let what = match found[..] {
         [names] => return Ok(names),
-        [] => format!(
-            "no such camera; there are {}",
-            listed(cameras.iter().map(Names::to_string))
-        ),
+        [] => format!("no such camera; there are {}", listed(cameras)),
         _ => format!(
             "more than one camera is meant: {}; give the number or the whole id",
-            listed(found.into_iter().map(Names::to_string))
+            listed(found)
         ),
     };
     Err(CameraError::Usage(format!("--camera {asked}: {what}")))

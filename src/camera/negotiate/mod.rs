@@ -127,7 +127,7 @@ pub(super) fn configure(
     Err(CameraError::Failed(format!(
         "the camera {} offers no format that can be sent: it has {}; expected MJPEG, YUV or RGB",
         camera.id(),
-        listed(formats.iter().map(|(fourcc, ..)| fourcc.to_string()))
+        listed(formats.iter().map(|(fourcc, ..)| fourcc))
     )))
 }
 

@@ -130,7 +130,7 @@ pub(crate) fn choose(
     let chosen = choices.filter(is_asked);
     let chosen = chosen.max_by_key(|choice| rank(choice, size, fps));
     if let (None, Some(asked)) = (chosen, asked) {
-        let modes = listed(modes.iter().map(SensorMode::to_string));
+        let modes = listed(modes);
         let line = format!("--mode {asked}: the sensor has no such mode; it has {modes}");
         return Err(CameraError::Usage(line));
     }
