@@ -118,9 +118,8 @@ impl<'a> Player<'a> {
             self.pool.stock(vec![bytes.clone(); FRAMES - 1]);
         }
         let picture = OwnedPicture::new(header.blank, bytes);
-        Content::Pixels(Box::new(
-            picture.expect("the reader gives as many bytes as the picture has"),
-        ))
+        let picture = picture.expect("the reader gives as many bytes as the picture has");
+        Content::Pixels(Box::new(picture))
     }
 
     /// `false` once the source is to end.
