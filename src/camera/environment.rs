@@ -17,9 +17,8 @@ use libcamera::logging::{self, LoggingTarget};
 use rustix::pipe::PipeFlags;
 
 use super::error::CameraError;
-use crate::report::Severity;
 use crate::source::log::report_log;
-use crate::source::tuning;
+use crate::source::{Feed, Report, tuning};
 
 /// The variables by which a user says what libcamera logs, and where.
 const LOG_LEVELS: &str = "LIBCAMERA_LOG_LEVELS";
@@ -27,11 +26,7 @@ const LOG_FILE: &str = "LIBCAMERA_LOG_FILE";
 
 /// Does the work while libcamera's messages are reported among ours. Without a pipe or a thread for them libcamera is
 /// silent, as it is afterwards.
-pub(super) fn with_log<T>(
-    report: &(dyn Fn(Severity, String) + Sync),
-    pictures_come: &(dyn Fn() -> bool + Sync),
-    work: impl FnOnce() -> T,
-) -> T {
+pub(super) fn with_log<T>(feed: &Feed, report: Report<'_>, work: impl FnOnce() -> T) -> T {
     if env::var_os(LOG_FILE).is_some() {
         return work();
     }
@@ -43,7 +38,7 @@ pub(super) fn with_log<T>(
             reader.spawn_scoped(scope, || {
                 // To who has asked for levels, all that they let through.
                 let all = env::var_os(LOG_LEVELS).is_some();
-                report_log(lines, "libcamera", all, report, pictures_come)
+                report_log(lines, "libcamera", all, feed, report)
             })
         });
         if reading.is_err() {

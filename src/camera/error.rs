@@ -1,5 +1,6 @@
 //! Why there are no pictures from the camera: each line says what was found and what to do.
 
+use std::fmt::Display;
 use std::fs::{self, OpenOptions};
 use std::io;
 
@@ -23,6 +24,9 @@ pub enum CameraError {
     #[error("libcamera failed to {0}: {1}; LIBCAMERA_LOG_LEVELS='*:INFO' shows what it says")]
     Library(&'static str, #[source] io::Error),
 }
+
+/// What the room's functions return.
+pub(super) type Result<T, E = CameraError> = std::result::Result<T, E>;
 
 impl CameraError {
     /// Whether the command line is at fault (exit status 2) rather than the camera.
@@ -60,7 +64,8 @@ pub(super) fn no_camera() -> CameraError {
 }
 
 /// The items in a line; "none" without any.
-pub(super) fn listed(items: impl IntoIterator<Item = String>) -> String {
+pub(super) fn listed(items: impl IntoIterator<Item = impl Display>) -> String {
+    let items = items.into_iter().map(|item| item.to_string());
     let items = Vec::from_iter(items).join(", ");
     let listed = Some(items).filter(|items| !items.is_empty());
     listed.unwrap_or("none".into())

@@ -98,9 +98,11 @@ fn formats(camera: &mut ActiveCamera<'_>, scales: bool) -> Vec<Format> {
         return Vec::new();
     };
     let offered = negotiate::offered(&config);
-    let mut look = |fourcc, Size { width, height }| {
-        let size = Size::new(width, height);
-        let given = negotiate::try_out(camera, &mut config, fourcc, size)?;
+    let mut look = |fourcc, size| {
+        let Size { width, height } = size;
+        negotiate::set_stream(&mut config, fourcc, size)?;
+        camera.configure(&mut config).ok()?;
+        let given = config.get(0)?.get_size();
         let fps = rate::frame_durations(camera);
         let fps = fps.map(|(shortest, longest)| [longest, shortest].map(rate::fps));
         let fits = (given.width, given.height) == (width, height);

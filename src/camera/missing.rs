@@ -8,8 +8,7 @@ use std::path::Path;
 pub use self::config::CameraConfig;
 pub(crate) use self::config::Setting;
 pub use crate::report::ListFormat;
-use crate::report::Severity;
-use crate::source::Feed;
+use crate::source::{Feed, Report};
 
 /// Whether libcamera is built in.
 pub const IS_BUILT_IN: bool = false;
@@ -27,11 +26,7 @@ impl CameraError {
 }
 
 /// Fails, and closes the feed.
-pub fn run(
-    _: &CameraConfig,
-    feed: &Feed,
-    _: &(dyn Fn(Severity, String) + Sync),
-) -> Result<(), CameraError> {
+pub fn run(_: &CameraConfig, feed: &Feed, _: Report<'_>) -> Result<(), CameraError> {
     feed.slot.close();
     Err(CameraError)
 }

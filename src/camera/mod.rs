@@ -41,7 +41,7 @@ use self::select::Names;
 use self::session::Session;
 pub use crate::report::ListFormat;
 use crate::report::Severity;
-use crate::source::{CloseAtEnd, Feed};
+use crate::source::{CloseAtEnd, Feed, Report};
 
 /// Whether libcamera is built in.
 pub const IS_BUILT_IN: bool = true;
@@ -55,22 +55,13 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from
 /// Lines for the user go to `report`. Returns an error where the camera cannot be opened and started the first time;
 /// [`CameraError::is_usage`] tells whether the command line is at fault. Only one camera may be in use in a process
 /// at any time, listing included: libcamera ends the process otherwise.
-pub fn run(
-    config: &CameraConfig,
-    feed: &Feed,
-    report: &(dyn Fn(Severity, String) + Sync),
-) -> Result<(), CameraError> {
+pub fn run(config: &CameraConfig, feed: &Feed, report: Report<'_>) -> Result<(), CameraError> {
     let _closed = CloseAtEnd(feed);
     // While the camera is opened, we report what fails, in one line.
-    let pictures_come = || feed.captured() > 0 && !feed.is_lost.load(Ordering::Relaxed);
-    environment::with_log(report, &pictures_come, || keep(config, feed, report))
+    environment::with_log(feed, report, || keep(config, feed, report))
 }
 
-fn keep(
-    config: &CameraConfig,
-    feed: &Feed,
-    report: &dyn Fn(Severity, String),
-) -> Result<(), CameraError> {
+fn keep(config: &CameraConfig, feed: &Feed, report: Report<'_>) -> Result<(), CameraError> {
     let mut heaps = true;
     let mut known: Option<Names> = None;
     let (mut pause, mut waiting) = (PAUSES.0, false);

@@ -10,7 +10,7 @@ use libcamera::camera_manager::CameraManager;
 use libcamera::properties;
 use serde::Serialize;
 
-use super::error::{CameraError, library, listed, no_camera};
+use super::error::{CameraError, Result, library, listed, no_camera};
 
 /// A camera's number and names; `Display` shows them all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,7 +30,7 @@ impl fmt::Display for Names {
 }
 
 /// The manager, with the cameras in the order in which they are counted; at least one.
-pub(super) fn cameras() -> Result<(CameraManager, Vec<Names>), CameraError> {
+pub(super) fn cameras() -> Result<(CameraManager, Vec<Names>)> {
     let manager = CameraManager::new().map_err(library("start"))?;
     let cameras = manager.cameras();
     let cameras = cameras.iter().map(|camera| {
@@ -48,14 +48,12 @@ pub(super) fn cameras() -> Result<(CameraManager, Vec<Names>), CameraError> {
 /// Puts cameras, by id and model, in order.
 fn count(mut cameras: Vec<(String, String)>) -> Vec<Names> {
     cameras.sort_by(|(a, _), (b, _)| (is_usb(a), b).cmp(&(is_usb(b), a)));
-    let cameras = cameras.into_iter().enumerate();
-    cameras
-        .map(|(index, (id, model))| Names { index, id, model })
-        .collect()
+    let names = |(index, (id, model))| Names { index, id, model };
+    cameras.into_iter().enumerate().map(names).collect()
 }
 
 /// Acquires the camera for this process alone.
-pub(super) fn acquire(camera: &Camera<'static>) -> Result<ActiveCamera<'static>, CameraError> {
+pub(super) fn acquire(camera: &Camera<'static>) -> Result<ActiveCamera<'static>> {
     camera
         .acquire()
         .map_err(|source| match source.raw_os_error() {
@@ -75,10 +73,7 @@ pub(super) fn is_usb(id: &str) -> bool {
 
 /// The camera that `asked` means: a number, an id, or a part of the model (in any case) or of the id. `None`: the
 /// first.
-pub(super) fn choose<'a>(
-    cameras: &'a [Names],
-    asked: Option<&str>,
-) -> Result<&'a Names, CameraError> {
+pub(super) fn choose<'a>(cameras: &'a [Names], asked: Option<&str>) -> Result<&'a Names> {
     let asked = asked.unwrap_or("0");
     let numbered = asked.parse().ok().and_then(|i: usize| cameras.get(i));
     if let Some(names) = numbered.or(find(cameras, asked).ok()) {
@@ -95,13 +90,10 @@ pub(super) fn choose<'a>(
     }
     let what = match found[..] {
         [names] => return Ok(names),
-        [] => format!(
-            "no such camera; there are {}",
-            listed(cameras.iter().map(Names::to_string))
-        ),
+        [] => format!("no such camera; there are {}", listed(cameras)),
         _ => format!(
             "more than one camera is meant: {}; give the number or the whole id",
-            listed(found.into_iter().map(Names::to_string))
+            listed(found)
         ),
     };
     Err(CameraError::Usage(format!("--camera {asked}: {what}")))
@@ -109,7 +101,7 @@ pub(super) fn choose<'a>(
 
 /// The camera that was open before, by its whole id: a number, a model or a part of an id may mean another one by
 /// now.
-pub(super) fn find<'a>(cameras: &'a [Names], id: &str) -> Result<&'a Names, CameraError> {
+pub(super) fn find<'a>(cameras: &'a [Names], id: &str) -> Result<&'a Names> {
     let found = cameras.iter().find(|names| names.id == id);
     found.ok_or_else(CameraError::unplugged)
 }

@@ -6,7 +6,6 @@
 //! completed requests and buffers that come home meet; it looks at the feed's stop every [`LOOK`].
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
@@ -21,7 +20,7 @@ use libcamera::stream::Stream;
 use super::CameraConfig;
 use super::buffers::{self, Buffer, Lent, Queued};
 use super::controls::{Given, Table};
-use super::error::{CameraError, library};
+use super::error::{CameraError, Result, library};
 use super::negotiate::{self, Agreed, mode, rate};
 use super::select::{self, Names};
 use crate::jpeg::markers;
@@ -29,7 +28,7 @@ use crate::picture::{Captured, Content, Pool};
 use crate::report::Severity;
 use crate::source::clock::taken_at;
 use crate::source::thinner::Thinner;
-use crate::source::{Feed, Shot};
+use crate::source::{Feed, Report, Shot};
 
 /// How long a stop may go unseen.
 const LOOK: Duration = Duration::from_millis(100);
@@ -78,8 +77,8 @@ impl Session {
         config: &CameraConfig,
         known: &mut Option<Names>,
         heaps: bool,
-        report: &dyn Fn(Severity, String),
-    ) -> Result<Session, CameraError> {
+        report: Report<'_>,
+    ) -> Result<Session> {
         let (manager, cameras) = select::cameras()?;
         let names = match known {
             Some(known) => select::find(&cameras, &known.id)?.clone(),
@@ -132,11 +131,7 @@ impl Session {
         Ok(session)
     }
 
-    fn start(
-        &mut self,
-        buffers: Vec<(Request, Buffer)>,
-        controls: &[Given],
-    ) -> Result<(), CameraError> {
+    fn start(&mut self, buffers: Vec<(Request, Buffer)>, controls: &[Given]) -> Result<()> {
         // Without a session there is nothing to do with what comes.
         let (done, unplugged) = (self.home.clone(), self.home.clone());
         self.active
@@ -161,11 +156,7 @@ impl Session {
     }
 
     /// Puts the camera's pictures into the feed until its stop is asked; an error is why the camera was lost.
-    pub(super) fn serve(
-        &mut self,
-        feed: &Feed,
-        report: &dyn Fn(Severity, String),
-    ) -> Result<(), CameraError> {
+    pub(super) fn serve(&mut self, feed: &Feed, report: Report<'_>) -> Result<()> {
         let (mut last, before) = (Instant::now(), feed.captured());
         while !feed.stop.is_asked() {
             match self.events.recv_timeout(LOOK) {
@@ -175,7 +166,7 @@ impl Session {
                 }
                 Ok(Event::Done(request)) => {
                     last = Instant::now();
-                    self.give(request, feed)?;
+                    self.give(request, feed, report)?;
                 }
                 Ok(Event::Home(buffer)) => self.queue(buffer)?,
                 Ok(Event::Unplugged) => return Err(CameraError::unplugged()),
@@ -183,9 +174,6 @@ impl Session {
                 Err(_) => {}
             }
             let seen = feed.captured() > before;
-            if seen && feed.is_lost.swap(false, Ordering::Relaxed) {
-                report(Severity::Info, "the camera is back".into());
-            }
             if self.queued.is_empty() {
                 // All buffers are lent: the camera has none to fill.
                 last = Instant::now();
@@ -199,7 +187,7 @@ impl Session {
     }
 
     /// Puts a completed request's picture into the feed, if there is one.
-    fn give(&mut self, mut request: Request, feed: &Feed) -> Result<(), CameraError> {
+    fn give(&mut self, mut request: Request, feed: &Feed, report: Report<'_>) -> Result<()> {
         let (mut good, mut stamp_ns, mut bytes) = (true, 0, 0);
         if let Some(metadata) = buffers::metadata(&request, &self.stream) {
             good = metadata.status() == FrameMetadataStatus::Success;
@@ -233,7 +221,6 @@ impl Session {
         if !good || !self.thinner.wants(at) {
             return self.queue(buffer);
         }
-        feed.report_shot(shot);
         let content = if let Some(mut blank) = self.agreed.blank {
             if self.agreed.is_virtual {
                 blank.range = negotiate::virtual_range(buffer.first(blank.width as usize).iter());
@@ -256,12 +243,12 @@ impl Session {
             Content::Jpeg(jpeg)
         };
         let turn = self.agreed.remaining_turn;
-        feed.put(Captured { at, turn, content });
+        feed.put_shot(Captured { at, turn, content }, shot, report);
         Ok(())
     }
 
     /// Gives a buffer to the camera, with its request.
-    fn queue(&mut self, buffer: Buffer) -> Result<(), CameraError> {
+    fn queue(&mut self, buffer: Buffer) -> Result<()> {
         let cookie = buffer.cookie;
         if let Some(request) = self.parked.remove(&cookie) {
             let queued = buffer.queue(&self.active, request)?;

@@ -177,16 +177,13 @@ fn frame_header(segment: &Segment<'_>) -> Result<Header, DecodeError> {
     if width == 0 || !counted || !kinds.chunks_exact(3).all(known) {
         return Err(odd);
     }
-    match (precision, components, height) {
-        (8, 1 | 3, 1..) => {}
+    let sampling = match (precision, components, height) {
+        // A single component is never interleaved: its unit is one block, whatever its factors.
+        (8, 1, 1..) => [(1, 1), (0, 0), (0, 0)],
+        (8, 3, 1..) => [0, 3, 6].map(|at| factors(&kinds[at..])),
         (8, 1 | 3, _) => return unsupported("a height that comes after the picture"),
         (8, ..) => return unsupported("other colours than gray and YCbCr"),
         _ => return unsupported("more than 8 bits a sample"),
-    }
-    let sampling = match components {
-        // A single component is never interleaved: its unit is one block, whatever its factors.
-        1 => [(1, 1), (0, 0), (0, 0)],
-        _ => [0, 3, 6].map(|at| factors(&kinds[at..])),
     };
     let largest = |of: fn(&(u8, u8)) -> u8| 8 * sampling.iter().map(of).fold(1, u8::max);
     Ok(Header {

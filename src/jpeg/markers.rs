@@ -121,12 +121,10 @@ impl Walk {
     /// and a scan it is tables alone, and no picture.
     pub(crate) fn advance(&mut self, jpeg: &[u8]) -> Result<usize, Stop> {
         loop {
-            let segment = self.step(jpeg)?;
-            if segment.marker == EOI {
-                let whole = self.has_frame_header && self.has_scan;
-                return whole
-                    .then_some(segment.end)
-                    .ok_or(Stop::Broken(segment.start));
+            match self.step(jpeg)? {
+                Segment { marker, .. } if marker != EOI => {}
+                Segment { end, .. } if self.has_frame_header && self.has_scan => return Ok(end),
+                Segment { start, .. } => return Err(Stop::Broken(start)),
             }
         }
     }

@@ -45,13 +45,11 @@ pub(super) struct Settings {
     pub(super) restarts: bool,
 }
 
-/// The library's names for the quarter turns, and for those of a mirrored picture: mirrored, then a quarter
-/// clockwise is over the diagonal from the upper right.
-const OPERATIONS: [[TransformOp; 4]; 2] = {
+/// The library's names for the turns, in the order of Exif's numbers, which begin with 1.
+const OPERATIONS: [TransformOp; 8] = {
     use TransformOp::*;
     [
-        [None, Rot90, Rot180, Rot270],
-        [Hflip, Transverse, Vflip, Transpose],
+        None, Hflip, Rot180, Vflip, Transpose, Rot90, Transverse, Rot270,
     ]
 };
 
@@ -109,10 +107,10 @@ impl Turbo {
                 unsafe { raw::tj3Compress8(self.0, from, w, stride, h, order, to, bytes) }
             }
             Source::Jpeg(from) => {
-                let Turn { quarters, mirror } = settings.turn;
                 // SAFETY: all zero is what the library documents as "nothing asked for": no region, no filter.
                 let mut transform: raw::tjtransform = unsafe { std::mem::zeroed() };
-                transform.op = OPERATIONS[usize::from(mirror)][usize::from(quarters % 4)] as c_int;
+                let number = usize::from(settings.turn.exif());
+                transform.op = OPERATIONS[number - 1] as c_int;
                 transform.options = (raw::TJXOPT_PERFECT | raw::TJXOPT_COPYNONE) as c_int;
                 let (from, length) = (from.as_ptr(), from.len() as raw::size_t);
                 // SAFETY: the source is read within its length, there is one transform and one destination, of

@@ -96,20 +96,6 @@ impl PixelFormat {
         }
         sizes
     }
-
-    /// Offset and stride of each plane in a buffer where they follow each other without gaps, by the stride
-    /// of the first.
-    pub fn offsets(self, stride: usize, height: usize) -> [(usize, usize); 3] {
-        // A format of several planes has one byte a pixel in the first, so its stride is a width.
-        let mut sizes = self.planes(stride, height);
-        sizes[0].row_bytes = stride;
-        let mut end = 0;
-        sizes.map(|size| {
-            let offset = if size.rows == 0 { 0 } else { end };
-            end += size.row_bytes * size.rows;
-            (offset, size.row_bytes)
-        })
-    }
 }
 
 #[cfg(test)]
@@ -134,16 +120,6 @@ mod tests {
         assert_eq!(sizes(PixelFormat::Uyvy, 3, 5), [(8, 5), NONE, NONE]);
         assert_eq!(sizes(PixelFormat::Bgr, 3, 5), [(9, 5), NONE, NONE]);
         assert_eq!(sizes(PixelFormat::Rgb565, 3, 5), [(6, 5), NONE, NONE]);
-    }
-
-    #[test]
-    fn planes_follow_each_other_with_the_stride_of_the_first() {
-        let i420 = PixelFormat::I420.offsets(1024, 500);
-        assert_eq!(i420, [(0, 1024), (512_000, 512), (640_000, 512)]);
-        let nv12 = PixelFormat::Nv12.offsets(640, 481);
-        assert_eq!(nv12, [(0, 640), (640 * 481, 640), (0, 0)]);
-        let yuyv = PixelFormat::Yuyv.offsets(1280, 480);
-        assert_eq!(yuyv, [(0, 1280), (0, 0), (0, 0)]);
     }
 
     #[test]

@@ -6,7 +6,6 @@
 //! turn        the eight ways to lay a picture down
 //! transpose   laying rows down as a turn asks
 //! bitmap      what a window shows, and the memory that its pixels are in
-//! owned       a picture in memory of our own
 //! pool        buffers that are reused
 //! ```
 //!
@@ -21,7 +20,6 @@
 
 pub(crate) mod bitmap;
 mod format;
-mod owned;
 mod pool;
 pub(crate) mod transpose;
 mod turn;
@@ -31,7 +29,6 @@ use std::time::Instant;
 pub use bitmap::{Bitmap, PixelMemory};
 pub(crate) use format::Samples;
 pub use format::{PixelFormat, PlaneSize};
-pub(crate) use owned::OwnedPicture;
 pub(crate) use pool::Pool;
 pub use pool::Pooled;
 pub use turn::Turn;
@@ -90,7 +87,7 @@ pub struct Picture<'a> {
     pub planes: [Plane<'a>; 3],
 }
 
-impl Picture<'_> {
+impl<'a> Picture<'a> {
     /// A picture of that size without its planes, in JPEG's own colours: full range, BT.601.
     pub(crate) fn blank(format: PixelFormat, width: u32, height: u32) -> Picture<'static> {
         Picture {
@@ -105,18 +102,20 @@ impl Picture<'_> {
 
     /// It with the planes that lie in `data`, one behind the other without gaps, the first one's rows `stride` bytes
     /// apart; `None` where they do not fit.
-    pub(crate) fn placed<'a>(&self, data: &'a [u8], stride: usize) -> Option<Picture<'a>> {
-        let mut picture = Picture::blank(self.format, self.width, self.height);
-        (picture.range, picture.matrix) = (self.range, self.matrix);
-        let places = self.format.offsets(stride, self.height as usize);
-        let planes = picture.planes.iter_mut().zip(self.plane_sizes());
-        for ((plane, size), (start, stride)) in planes.zip(places) {
+    pub(crate) fn placed(mut self, data: &'a [u8], stride: usize) -> Option<Self> {
+        // A format of several planes has one byte a pixel in the first, so its stride is a width.
+        let mut strides = self.format.planes(stride, 0).map(|size| size.row_bytes);
+        strides[0] = stride;
+        let sizes = self.plane_sizes();
+        let mut start = 0;
+        for ((plane, size), stride) in self.planes.iter_mut().zip(sizes).zip(strides) {
             if let Some(length) = size.span(stride) {
                 let data = data.get(start..start + length)?;
                 *plane = Plane { data, stride };
             }
+            start += stride * size.rows;
         }
-        Some(picture)
+        Some(self)
     }
 
     pub(crate) fn plane_sizes(&self) -> [PlaneSize; 3] {
@@ -135,6 +134,28 @@ impl Picture<'_> {
 pub trait Pixels: Send {
     /// The picture in it.
     fn picture(&self) -> Picture<'_>;
+}
+
+/// A picture in memory of our own: a buffer that goes back to its pool, its planes one behind the other without gaps.
+#[derive(Debug)]
+pub(crate) struct OwnedPicture {
+    blank: Picture<'static>,
+    bytes: Pooled<Vec<u8>>,
+}
+
+impl OwnedPicture {
+    /// `None` where there are not exactly [`Picture::bytes`] of them.
+    pub(crate) fn new(blank: Picture<'static>, bytes: Pooled<Vec<u8>>) -> Option<Self> {
+        (bytes.len() as u64 == blank.bytes()).then_some(OwnedPicture { blank, bytes })
+    }
+}
+
+impl Pixels for OwnedPicture {
+    fn picture(&self) -> Picture<'_> {
+        let [first, ..] = self.blank.plane_sizes();
+        let placed = self.blank.placed(&self.bytes, first.row_bytes);
+        placed.expect("there are as many bytes as its planes have")
+    }
 }
 
 /// What a source makes: a picture to encode, or a JPEG to pass through.
@@ -181,7 +202,7 @@ mod tests {
             [luma, chroma(512_000), chroma(640_000)]
         );
         let nv12 = places(PixelFormat::Nv12, (640, 481), 640);
-        assert_eq!(nv12[1][0], 640 * 481);
+        assert_eq!((nv12.len(), nv12[1][0], nv12[1][2]), (2, 640 * 481, 640));
         let yuyv = places(PixelFormat::Yuyv, (640, 480), 1280);
         assert_eq!(yuyv, [[0, 1280 * 480, 1280]]);
         let rgb = places(PixelFormat::Rgb, (31, 2), 96);
@@ -193,5 +214,20 @@ mod tests {
         let gray = Picture::blank(PixelFormat::Gray, 2, 2);
         assert!(gray.placed(&[0; 5], 3).is_some());
         assert!(gray.placed(&[0; 4], 3).is_none());
+    }
+
+    #[test]
+    fn planes_lie_one_behind_the_other() {
+        let bytes: Vec<u8> = (0..27).collect();
+        let owned = OwnedPicture::new(Picture::blank(PixelFormat::I420, 3, 5), bytes.into());
+        let planes = owned.as_ref().unwrap().picture().planes;
+        assert_eq!(planes.map(|plane| plane.data[0]), [0, 15, 21]);
+        assert_eq!(planes.map(|plane| plane.stride), [3, 2, 2]);
+    }
+
+    #[test]
+    fn a_byte_too_few_is_no_picture() {
+        let blank = Picture::blank(PixelFormat::Gray, 2, 2);
+        assert!(OwnedPicture::new(blank, vec![0; 3].into()).is_none());
     }
 }

@@ -49,12 +49,9 @@ impl<T: Send + Default> Pool<T> {
         Pooled { item, home }
     }
 
-    /// Puts in `count` copies of `item`: what will be needed at worst is there from the start.
-    pub(crate) fn stock(&self, count: usize, item: &T)
-    where
-        T: Clone,
-    {
-        lock(&self.0.items).extend(vec![item.clone(); count]);
+    /// Puts buffers in: what will be needed at worst is there from the start.
+    pub(crate) fn stock(&self, buffers: Vec<T>) {
+        lock(&self.0.items).extend(buffers);
     }
 }
 
@@ -118,7 +115,7 @@ mod tests {
     #[test]
     fn a_stocked_pool_has_its_buffers_before_they_are_needed() {
         let pool = Pool::new(2);
-        pool.stock(2, &vec![7u8]);
+        pool.stock(vec![vec![7u8]; 2]);
         let got = [pool.get(), pool.get(), pool.get()].map(|buffer| buffer.len());
         assert_eq!(got, [1, 1, 0]);
     }

@@ -10,6 +10,10 @@ use crate::handoff::lock::lock;
 use crate::handoff::slot::Slot;
 use crate::handoff::stop::{Reason, Stop};
 use crate::picture::{Captured, Content, Turn};
+use crate::report::Severity;
+
+/// Where lines for the user go.
+pub type Report<'a> = &'a (dyn Fn(Severity, String) + Sync);
 
 /// What happens to a picture for which the link has no room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,6 +83,15 @@ impl Feed {
         self.put(Captured { at, turn, content })
     }
 
+    /// Puts a camera's picture in, with what the camera says of it. One that was lost is back then.
+    pub fn put_shot(&self, captured: Captured, shot: Shot, report: Report<'_>) {
+        *lock(&self.shot) = Some(shot);
+        if self.is_lost.swap(false, Ordering::Relaxed) {
+            report(Severity::Info, "the camera is back".into());
+        }
+        self.put(captured);
+    }
+
     /// Says that there is a first connection.
     pub(crate) fn link_stands(&self) {
         self.has_link.store(true, Ordering::Relaxed);
@@ -104,11 +117,6 @@ impl Feed {
         drop(self.slot.take());
     }
 
-    /// Says what the camera reports of its last picture.
-    pub fn report_shot(&self, shot: Shot) {
-        *lock(&self.shot) = Some(shot);
-    }
-
     /// What the camera reported last; `None` without a camera.
     pub fn shot(&self) -> Option<Shot> {
         *lock(&self.shot)
@@ -117,6 +125,11 @@ impl Feed {
     /// How many pictures the source has made so far.
     pub(crate) fn captured(&self) -> u64 {
         self.captured.load(Ordering::Relaxed)
+    }
+
+    /// Whether the camera gives pictures: it has begun, and is not lost.
+    pub fn pictures_come(&self) -> bool {
+        self.captured() > 0 && !self.is_lost.load(Ordering::Relaxed)
     }
 }
 

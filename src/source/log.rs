@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::io::BufRead;
 
 use crate::report::Severity;
+use crate::source::{Feed, Report};
 
 /// At most this many lines are reported in a run; what follows is more of the same.
 const MAX_LOGGED: usize = 100;
@@ -14,8 +15,8 @@ pub(crate) fn report_log(
     lines: impl BufRead,
     who: &str,
     all: bool,
-    report: &dyn Fn(Severity, String),
-    pictures_come: &dyn Fn() -> bool,
+    feed: &Feed,
+    report: Report<'_>,
 ) -> Option<String> {
     let mut reported = HashSet::new();
     let mut last = None;
@@ -29,7 +30,7 @@ pub(crate) fn report_log(
         }
         let mut is_news = || {
             severity < Severity::Info
-                && pictures_come()
+                && feed.pictures_come()
                 && reported.len() < MAX_LOGGED
                 && reported.insert(line.to_owned())
         };
@@ -55,7 +56,11 @@ fn logged(line: &str) -> (Severity, &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
+    use crate::handoff::lock::lock;
+    use crate::picture::{Content, Turn};
 
     #[test]
     fn a_warning_of_libcameras_is_told_once_however_often_it_comes() {
@@ -64,12 +69,14 @@ mod tests {
                    [0:00:09.9] [8]  WARN V4L2 a.cpp:1 no flash\n\
                    [0:00:09.9] [8] ERROR V4L2 a.cpp:9 Device or resource busy\n";
         let reported = |pictures_come: bool| {
-            let lines = std::cell::RefCell::new(Vec::new());
-            let report = |_: Severity, line: String| lines.borrow_mut().push(line);
-            report_log(log.as_bytes(), "libcamera", false, &report, &|| {
-                pictures_come
-            });
-            lines.into_inner()
+            let lines = Mutex::new(Vec::new());
+            let report = |_: Severity, line: String| lock(&lines).push(line);
+            let feed = Feed::default();
+            if pictures_come {
+                feed.put_new(Turn::NONE, Content::Jpeg(Vec::new().into()));
+            }
+            report_log(log.as_bytes(), "libcamera", false, &feed, &report);
+            lines.into_inner().unwrap()
         };
         assert_eq!(reported(false), [""; 0]);
         assert_eq!(

@@ -30,4 +30,4 @@ pub(crate) mod thinner;
 #[cfg(target_os = "linux")]
 pub(crate) mod tuning;
 
-pub use self::feed::{CloseAtEnd, Delivery, Feed, Shot};
+pub use self::feed::{CloseAtEnd, Delivery, Feed, Report, Shot};

@@ -30,10 +30,7 @@ const HEAPS: [&str; 3] = [
 pub(super) fn from_heaps(count: usize, length: usize) -> Option<Vec<OwnedFd>> {
     HEAPS.iter().find_map(|path| {
         let heap = OpenOptions::new().read(true).write(true).open(path).ok()?;
-        (0..count)
-            .map(|_| heap_buffer(&heap, length))
-            .collect::<io::Result<_>>()
-            .ok()
+        (0..count).map(|_| heap_buffer(&heap, length)).collect()
     })
 }
 
@@ -49,7 +46,7 @@ struct HeapAllocation {
 /// `DMA_HEAP_IOCTL_ALLOC`, as asm-generic (x86, ARM, RISC-V) encodes it.
 const HEAP_ALLOC: u32 = 0xC018_4800;
 
-fn heap_buffer(heap: &File, length: usize) -> io::Result<OwnedFd> {
+fn heap_buffer(heap: &File, length: usize) -> Option<OwnedFd> {
     let mut allocation = HeapAllocation {
         len: length as u64,
         fd: 0,
@@ -58,10 +55,10 @@ fn heap_buffer(heap: &File, length: usize) -> io::Result<OwnedFd> {
     };
     // SAFETY: the kernel reads and writes one structure of this layout, which outlives the call.
     if unsafe { libc::ioctl(heap.as_raw_fd(), HEAP_ALLOC as _, &raw mut allocation) } < 0 {
-        return Err(io::Error::last_os_error());
+        return None;
     }
     // SAFETY: the call succeeded, so this is a new descriptor that nobody else owns.
-    Ok(unsafe { OwnedFd::from_raw_fd(allocation.fd as RawFd) })
+    Some(unsafe { OwnedFd::from_raw_fd(allocation.fd as RawFd) })
 }
 
 /// Gives libcamera a buffer of ours: `planes` are offset and length of each plane in it.

@@ -25,7 +25,7 @@ use libcamera::stream::Stream;
 use libcamera::utils::Immutable;
 
 use self::memory::Mapping;
-use super::error::{CameraError, library};
+use super::error::{CameraError, Result, library};
 use super::negotiate::Agreed;
 use super::session::Event;
 use crate::picture::{Picture, Pixels};
@@ -47,7 +47,7 @@ pub(super) fn allocate(
     stream: &Stream,
     agreed: &Agreed,
     heaps: bool,
-) -> Result<Vec<(Request, Buffer)>, CameraError> {
+) -> Result<Vec<(Request, Buffer)>> {
     let import = library("import a buffer");
     let map = library("map a buffer");
     let mut buffers = Vec::with_capacity(agreed.buffers);
@@ -76,7 +76,7 @@ fn request(
     stream: &Stream,
     cookie: u64,
     frame: impl AsFrameBuffer + 'static,
-) -> Result<Request, CameraError> {
+) -> Result<Request> {
     let request = camera.create_request(Some(cookie));
     let mut request = request.ok_or_else(CameraError::unplugged)?;
     let added = request.add_buffer(stream, frame);
@@ -91,8 +91,7 @@ fn imported_planes(agreed: &Agreed) -> Vec<(u32, u32)> {
     let Some(blank) = agreed.blank.filter(|_| agreed.is_virtual) else {
         return vec![(0, end)];
     };
-    let places = blank.format.offsets(agreed.stride, blank.height as usize);
-    let chroma = places[1].0 as u32;
+    let chroma = agreed.stride as u32 * blank.height;
     vec![(0, chroma), (chroma, end.saturating_sub(chroma))]
 }
 
@@ -112,8 +111,8 @@ impl Buffer {
     fn map(cookie: u64, fd: OwnedFd, length: usize, agreed: &Agreed) -> io::Result<Buffer> {
         let memory = Mapping::new(fd, length)?;
         let buffer = Buffer { cookie, memory };
-        let fits = |blank: &Picture<'_>| blank.placed(buffer.bytes(), agreed.stride).is_some();
-        match agreed.blank.as_ref().is_none_or(fits) {
+        let fits = |blank: Picture<'_>| blank.placed(buffer.bytes(), agreed.stride).is_some();
+        match agreed.blank.is_none_or(fits) {
             true => Ok(buffer),
             false => Err(io::Error::other("the picture does not fit into its buffer")),
         }
@@ -126,11 +125,7 @@ impl Buffer {
     }
 
     /// Gives it to the camera with its request.
-    pub(super) fn queue(
-        self,
-        camera: &ActiveCamera<'_>,
-        request: Request,
-    ) -> Result<Queued, CameraError> {
+    pub(super) fn queue(self, camera: &ActiveCamera<'_>, request: Request) -> Result<Queued> {
         debug_assert_eq!(request.cookie(), self.cookie);
         self.memory.end_reading();
         let queued = camera.queue_request(request);

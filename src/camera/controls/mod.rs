@@ -68,7 +68,7 @@ impl Table {
     fn find(&self, name: &str) -> Result<&Entry, String> {
         let found = self.0.iter().find(|entry| entry.name == name);
         found.ok_or_else(|| {
-            let names = listed(self.0.iter().map(|entry| entry.name.clone()));
+            let names = listed(self.0.iter().map(|entry| &entry.name));
             format!("this camera has no control {name}; it has {names}")
         })
     }

@@ -26,7 +26,7 @@ use libcamera::stream::{Stream, StreamRole};
 
 use self::mode::SensorMode;
 use super::CameraConfig;
-use super::error::{CameraError, library, listed};
+use super::error::{CameraError, Result, library, listed};
 use crate::picture::{Matrix, Picture, PixelFormat, Range, Turn};
 
 /// What a camera will give.
@@ -97,7 +97,7 @@ pub(super) fn configure(
     camera: &mut ActiveCamera<'_>,
     wanted: &CameraConfig,
     sensor: Option<SensorMode>,
-) -> Result<(Agreed, Stream), CameraError> {
+) -> Result<(Agreed, Stream)> {
     // The kernel has no device of it; see the head of this file.
     let devices = camera.properties().get::<properties::SystemDevices>();
     let is_virtual = devices.map_or(true, |devices| devices.0.is_empty());
@@ -127,29 +127,20 @@ pub(super) fn configure(
     Err(CameraError::Failed(format!(
         "the camera {} offers no format that can be sent: it has {}; expected MJPEG, YUV or RGB",
         camera.id(),
-        listed(formats.iter().map(|(fourcc, ..)| fourcc.to_string()))
+        listed(formats.iter().map(|(fourcc, ..)| fourcc))
     )))
 }
 
 /// Asks for a stream of this format and size; `None` where libcamera takes nothing like it.
-fn set_stream(config: &mut CameraConfiguration, fourcc: Fourcc, size: Size) -> Option<()> {
+pub(super) fn set_stream(
+    config: &mut CameraConfiguration,
+    fourcc: Fourcc,
+    size: Size,
+) -> Option<()> {
     let mut stream = config.get_mut(0)?;
     stream.set_pixel_format(fourcc);
     stream.set_size(size);
     (!config.validate().is_invalid()).then_some(())
-}
-
-/// Configures the camera for a stream of this format and size, to see what it can do then; the size that it came
-/// to.
-pub(super) fn try_out(
-    camera: &mut ActiveCamera<'_>,
-    config: &mut CameraConfiguration,
-    fourcc: Fourcc,
-    size: Size,
-) -> Option<Size> {
-    set_stream(config, fourcc, size)?;
-    camera.configure(config).ok()?;
-    Some(config.get(0)?.get_size())
 }
 
 /// The formats that are understood, best first: those that come in the wanted size, then the cheapest.

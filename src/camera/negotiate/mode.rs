@@ -14,8 +14,8 @@ use libcamera::stream::StreamRole;
 use serde::Serialize;
 
 use super::rate::{fps, frame_durations};
-use super::{offered, try_out};
-use crate::camera::error::{CameraError, listed};
+use super::{offered, set_stream};
+use crate::camera::error::{CameraError, Result, listed};
 
 /// A way to read out the sensor.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -70,7 +70,8 @@ pub(crate) fn modes(camera: &mut ActiveCamera<'_>) -> Vec<SensorMode> {
                 crop: [0, 0, width, height],
             };
             config.set_sensor_configuration(mode.configuration());
-            if try_out(camera, &mut config, fourcc, size).is_some() {
+            let is_taken = set_stream(&mut config, fourcc, size).is_some();
+            if is_taken && camera.configure(&mut config).is_ok() {
                 mode.fps = frame_durations(camera).map(|(shortest, _)| fps(shortest));
                 mode.crop = field(camera).unwrap_or(mode.crop);
                 modes.push(mode);
@@ -115,14 +116,12 @@ pub(crate) fn choose(
     asked: Option<&str>,
     size: (u32, u32),
     fps: [f64; 2],
-) -> Result<Option<Choice>, CameraError> {
-    let area = |(width, height): &(f64, f64)| width * height;
-    let fields = modes.iter().map(|mode| seen(mode, size));
-    let widest = fields.max_by(|a, b| area(a).total_cmp(&area(b)));
-    let choices = modes.iter().map(|mode| {
-        let (mode, (width, height)) = (*mode, seen(mode, size));
-        let share = widest.map_or(1.0, |widest| (width / widest.0).min(height / widest.1));
-        Choice { mode, share }
+) -> Result<Option<Choice>> {
+    let widths = modes.iter().map(|mode| seen(mode, size));
+    let widest = widths.fold(0.0, f64::max);
+    let choices = modes.iter().map(|mode| Choice {
+        mode: *mode,
+        share: seen(mode, size) / widest,
     });
     // Whatever was not asked for, the bits too, is chosen.
     let is_asked = |Choice { mode, .. }: &Choice| {
@@ -131,7 +130,7 @@ pub(crate) fn choose(
     let chosen = choices.filter(is_asked);
     let chosen = chosen.max_by_key(|choice| rank(choice, size, fps));
     if let (None, Some(asked)) = (chosen, asked) {
-        let modes = listed(modes.iter().map(SensorMode::to_string));
+        let modes = listed(modes);
         let line = format!("--mode {asked}: the sensor has no such mode; it has {modes}");
         return Err(CameraError::Usage(line));
     }
@@ -145,11 +144,10 @@ impl Choice {
     }
 }
 
-/// The width and height, in the sensor's pixels, that a picture of this shape shows in this mode.
-fn seen(mode: &SensorMode, size: (u32, u32)) -> (f64, f64) {
+/// The width, in the sensor's pixels, that a picture of this shape shows in this mode.
+fn seen(mode: &SensorMode, size: (u32, u32)) -> f64 {
     let (width, height) = (f64::from(mode.crop[2]), f64::from(mode.crop[3]));
-    let shape = f64::from(size.0) / f64::from(size.1);
-    (width.min(height * shape), height.min(width / shape))
+    width.min(height * f64::from(size.0) / f64::from(size.1))
 }
 
 /// Higher is better: first the rate (the fastest, where none reaches it), then the field, then the sensor's rate, then

@@ -105,7 +105,16 @@ impl Decoder {
         let layout = &self.layout;
         self.workers
             .for_each(&mut strips, |(cut, buffers, pixels, outcome)| {
-                *outcome = buffers.decode_strip(jpeg, layout, cut, pixels);
+                let Cut { wanted, decoded } = cut;
+                *outcome = buffers.decode(jpeg, layout, decoded).map(|colors| {
+                    let skipped = layout.header.pixel_rows(&(decoded.start..wanted.start));
+                    let bytes = width * usize::from(colors.bytes_per_pixel());
+                    let wanted = &buffers.samples[skipped.len() * bytes..];
+                    match colors {
+                        ColorType::L8 => pack::gray(wanted, pixels),
+                        _ => pack::rgb(wanted, pixels),
+                    }
+                });
             });
         let outcome = strips.into_iter().try_for_each(|(.., outcome)| outcome);
         // Those of strips that a larger picture had.
@@ -184,26 +193,6 @@ fn cuts(header: &Header, intervals: usize, limit: usize) -> Vec<Cut> {
 const NOT_ITS_SIZE: &str = "it is not of the size that it says";
 
 impl Buffers {
-    /// Decodes a strip into its rows of the bitmap.
-    fn decode_strip(
-        &mut self,
-        jpeg: &[u8],
-        layout: &Layout,
-        Cut { wanted, decoded }: &Cut,
-        pixels: &mut [u32],
-    ) -> Result<(), DecodeError> {
-        let header = &layout.header;
-        let colors = self.decode(jpeg, layout, decoded)?;
-        let skipped = header.pixel_rows(&(decoded.start..wanted.start)).len();
-        let bytes = header.width as usize * usize::from(colors.bytes_per_pixel());
-        let wanted = &self.samples[skipped * bytes..];
-        match colors {
-            ColorType::L8 => pack::gray(wanted, pixels),
-            _ => pack::rgb(wanted, pixels),
-        }
-        Ok(())
-    }
-
     /// Decodes these rows of units into `samples`, one byte a pixel (`L8`) or three (`Rgb8`).
     fn decode(
         &mut self,

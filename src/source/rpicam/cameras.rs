@@ -55,16 +55,14 @@ pub(super) fn number_of(camera: &str) -> Result<usize, RpicamError> {
 fn listing() -> Result<String, RpicamError> {
     let child = process::spawn("hello", |command: &mut Command| {
         command.arg("--list-cameras").stdin(Stdio::null());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         Ok(())
     })?;
-    let failed = |why: String| RpicamError::Failed(format!("rpicam-hello --list-cameras: {why}"));
-    let output = child
-        .wait_with_output()
-        .map_err(|error| failed(error.to_string()))?;
+    let failed = |why: &str| RpicamError::Failed(format!("rpicam-hello --list-cameras: {why}"));
+    let output = child.wait_with_output();
+    let output = output.map_err(|error| failed(&error.to_string()))?;
     if !output.status.success() {
         let words = String::from_utf8_lossy(&output.stderr);
-        return Err(failed(words.lines().last().unwrap_or("it failed").into()));
+        return Err(failed(words.lines().last().unwrap_or("it failed")));
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -25,13 +25,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use self::cameras::list;
-use self::process::{Pipes, Process};
+use self::process::Process;
 use super::clock::taken_at;
 use super::log::report_log;
 use super::stream::Reader;
 use super::thinner::Thinner;
 use super::tuning;
-use super::{CloseAtEnd, Feed, Shot};
+use super::{CloseAtEnd, Feed, Report, Shot};
 use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pool, Pooled, Turn};
 use crate::report::Severity;
 
@@ -81,20 +81,14 @@ const PICTURES: usize = 3;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Puts the camera's pictures into the feed until its [`stop`](Feed::stop) is asked, then closes the feed.
-pub(crate) fn run(
-    options: &Options,
-    feed: &Feed,
-    report: &(dyn Fn(Severity, String) + Sync),
-) -> Result<(), RpicamError> {
+pub(crate) fn run(options: &Options, feed: &Feed, report: Report<'_>) -> Result<(), RpicamError> {
     let _closed = CloseAtEnd(feed);
     let mut pause = PAUSES.0;
     loop {
         let before = feed.captured();
-        // Anew each time: the camera with that id may have another number now.
-        let started = options.arguments().and_then(|all| Process::start(&all));
-        let served =
-            started.and_then(|(process, pipes)| serve(process, pipes, options, feed, report));
-        let Err(why) = served else { return Ok(()) };
+        let Err(why) = serve(options, feed, report) else {
+            return Ok(());
+        };
         if feed.captured() == 0 {
             return Err(why);
         }
@@ -152,15 +146,10 @@ impl Options {
     }
 }
 
-/// Puts the pictures of a started process into the feed until its stop is asked; an error is why they have ended.
-fn serve(
-    mut process: Process,
-    (pictures, metadata, log): Pipes,
-    options: &Options,
-    feed: &Feed,
-    report: &(dyn Fn(Severity, String) + Sync),
-) -> Result<(), RpicamError> {
-    let pictures_come = || feed.captured() > 0 && !feed.is_lost.load(Ordering::Relaxed);
+/// Starts a process and puts its pictures into the feed until its stop is asked; an error is why there are no (more).
+fn serve(options: &Options, feed: &Feed, report: Report<'_>) -> Result<(), RpicamError> {
+    // The arguments anew each time: the camera with that id may have another number now.
+    let (mut process, (pictures, metadata, log)) = Process::start(&options.arguments()?)?;
     thread::scope(|scope| {
         let thread = |name: &str| thread::Builder::new().name(name.into());
         let no_thread = |error| RpicamError::Failed(format!("no thread for rpicam-vid: {error}"));
@@ -168,7 +157,7 @@ fn serve(
         let reader = thread("rpicam").spawn_scoped(scope, read);
         reader.map_err(no_thread)?;
         let log = BufReader::new(log);
-        let log = || report_log(log, "rpicam-vid", false, report, &pictures_come);
+        let log = || report_log(log, "rpicam-vid", false, feed, report);
         let log = thread("rpicam log").spawn_scoped(scope, log);
         let log = log.map_err(no_thread)?;
         let ended = watch(&mut process, options, feed);
@@ -188,7 +177,7 @@ fn read(
     metadata: File,
     options: &Options,
     feed: &Feed,
-    report: &dyn Fn(Severity, String),
+    report: Report<'_>,
 ) {
     let mut next: Box<ReadNext> = match options.raw() {
         Some(blank) => Box::new(move |mut bytes| {
@@ -215,12 +204,8 @@ fn read(
         if !thinner.wants(at) {
             continue;
         }
-        feed.report_shot(shot);
-        if feed.is_lost.swap(false, Ordering::Relaxed) {
-            report(Severity::Info, "the camera is back".into());
-        }
         let turn = options.turn;
-        feed.put(Captured { at, turn, content });
+        feed.put_shot(Captured { at, turn, content }, shot, report);
     }
 }
 

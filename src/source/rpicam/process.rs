@@ -48,8 +48,7 @@ impl Process {
         let mut child = spawn("vid", |command| {
             let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
             metadata = Some(File::from(ours));
-            let pipes = command.stdin(theirs).stdout(Stdio::piped());
-            pipes.stderr(Stdio::piped()).args(ALWAYS).args(arguments);
+            command.stdin(theirs).args(ALWAYS).args(arguments);
             Ok(())
         })?;
         let pipes = (child.stdout.take().zip(metadata)).zip(child.stderr.take());
@@ -80,7 +79,7 @@ impl Drop for Process {
     }
 }
 
-/// Starts the program of rpicam-apps with this name, or with that of before, `libcamera-…`.
+/// Starts the program of rpicam-apps with this name, or with that of before, `libcamera-…`. What it writes is piped.
 #[allow(unsafe_code)]
 pub(super) fn spawn(
     name: &str,
@@ -88,6 +87,7 @@ pub(super) fn spawn(
 ) -> Result<Child, RpicamError> {
     let mut spawn = |prefix: &str| {
         let mut command = Command::new(format!("{prefix}-{name}"));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         prepare(&mut command)?;
         // SAFETY: one system call, as is allowed between fork and exec.
         unsafe {

@@ -115,12 +115,11 @@ impl<'a> Player<'a> {
         };
         if is_first {
             // Else the third picture would cost its memory in the first stall, however late that comes.
-            self.pool.stock(FRAMES - 1, &bytes);
+            self.pool.stock(vec![bytes.clone(); FRAMES - 1]);
         }
         let picture = OwnedPicture::new(header.blank, bytes);
-        Content::Pixels(Box::new(
-            picture.expect("the reader gives as many bytes as the picture has"),
-        ))
+        let picture = picture.expect("the reader gives as many bytes as the picture has");
+        Content::Pixels(Box::new(picture))
     }
 
     /// `false` once the source is to end.

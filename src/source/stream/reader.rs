@@ -63,9 +63,9 @@ impl<R: Read> Reader<R> {
     /// YUV4MPEG2 may hold JPEGs, between the headers of a multipart stream for one: [`Reader::read`] finds out.
     pub fn new(mut from: R) -> Result<Self, StreamError> {
         let mut start = Vec::new();
-        let got = (&mut from)
-            .take(y4m::MAGIC.len() as u64)
-            .read_to_end(&mut start);
+        let mut first = from.by_ref().take(y4m::MAGIC.len() as u64);
+        let read = first.read_to_end(&mut start);
+        read.map_err(|source| StreamError::Read { at: 0, source })?;
         let is_raw = start == y4m::MAGIC;
         let mut reader = Reader {
             from: BufReader::with_capacity(READ_BYTES, Cursor::new(start).chain(from)),
@@ -73,7 +73,6 @@ impl<R: Read> Reader<R> {
             header: None,
             skipped: Skipped::default(),
         };
-        reader.count(0, got)?;
         if is_raw {
             reader.header = Some(y4m::read_header(&mut reader)?);
         }
@@ -114,14 +113,12 @@ impl<R: Read> Reader<R> {
     /// Appends so many bytes, fewer only at the end. By way of the buffer: straight from a pipe into a frame takes twice
     /// as long, where the kernel copies slowly to a place that is not aligned.
     pub(super) fn append(&mut self, bytes: u64, to: &mut Vec<u8>) -> Result<(), StreamError> {
-        let mut missing = bytes as usize;
-        while missing > 0 && self.has_more()? {
+        let whole = to.len() + bytes as usize;
+        while to.len() < whole && self.has_more()? {
             let here = self.from.buffer();
-            let piece = &here[..here.len().min(missing)];
-            to.extend_from_slice(piece);
-            let bytes = piece.len();
+            let bytes = here.len().min(whole - to.len());
+            to.extend_from_slice(&here[..bytes]);
             self.consume(bytes);
-            missing -= bytes;
         }
         Ok(())
     }
@@ -130,11 +127,7 @@ impl<R: Read> Reader<R> {
     pub(super) fn append_line(&mut self, bytes: u64, to: &mut Vec<u8>) -> Result<(), StreamError> {
         let before = to.len();
         let got = self.from.by_ref().take(bytes).read_until(b'\n', to);
-        self.count(to.len() - before, got)
-    }
-
-    fn count(&mut self, bytes: usize, got: io::Result<usize>) -> Result<(), StreamError> {
-        self.position += bytes as u64;
+        self.position += (to.len() - before) as u64;
         got.map(drop).map_err(|source| self.failed(source))
     }
 

@@ -69,11 +69,8 @@ pub(crate) fn run(options: Options, feed: &Feed) {
         // A clock before 1970 shows 1970.
         let unix = SystemTime::now().duration_since(UNIX_EPOCH);
         let pixels = picture.draw(number, unix.unwrap_or_default());
-        feed.put(Captured {
-            at,
-            turn: options.turn,
-            content: Content::Pixels(Box::new(pixels)),
-        });
+        let (turn, content) = (options.turn, Content::Pixels(Box::new(pixels)));
+        feed.put(Captured { at, turn, content });
     }
 }
 
@@ -101,7 +98,7 @@ impl TestPicture {
             }
         }
         let pool = Pool::new(PICTURES);
-        pool.stock(PICTURES, &still);
+        pool.stock(vec![still.clone(); PICTURES]);
         TestPicture {
             layout,
             still,
