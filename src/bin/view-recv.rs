@@ -5,14 +5,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Error;
 use clap::Parser;
 use pi_stream::Key;
 use pi_stream::args::view::Options;
-use pi_stream::handoff::stop::{Reason, Stop};
+use pi_stream::handoff::stop::{Reason, Stop, spawn};
 use pi_stream::net::DEFAULT_PORT;
 use pi_stream::net::dial::Target;
 use pi_stream::net::find;
@@ -161,8 +160,7 @@ fn dial(connect: &[Target], model: &'static Model, program: &Program) -> io::Res
     }
     let finder = model.find()?;
     let (stop, console) = (Arc::clone(&program.stop), Arc::clone(&program.console));
-    let thread = thread::Builder::new().name("finding".into());
-    let thread = thread.spawn(move || {
+    let thread = spawn("finding", move || {
         while !stop.is_asked() {
             let found = finder.next(find::MAX_PEERS, Instant::now() + LOOK);
             if let Some(Err(error)) = found.map(|found| model.dial(found)) {
@@ -202,8 +200,7 @@ fn make_sinks(options: &Options, program: &mut Program, tell: Tell) -> io::Resul
 fn start(program: &Program, model: &'static Model, options: &Options) -> io::Result<()> {
     let (cameras, pictures) = (&model.cameras, &model.pictures);
     let headless = options.headless;
-    let thread = thread::Builder::new().name("decoder".into());
-    thread.spawn(move || {
+    spawn("decoder", move || {
         match headless {
             true => decoder::run(cameras, None, Bitmap::default),
             false => decoder::run(cameras, Some(pictures), window::bitmap),
@@ -211,16 +208,14 @@ fn start(program: &Program, model: &'static Model, options: &Options) -> io::Res
         pictures.close();
     })?;
     let stop = Arc::clone(&program.stop);
-    let thread = thread::Builder::new().name("stalls".into());
-    thread.spawn(move || {
+    spawn("stalls", move || {
         cameras.stall.run(&stop, |now| cameras.is_idle(now));
         // Whoever waits for pictures is to see that it is over.
         pictures.nudge();
     })?;
     if !options.duration.is_zero() {
         let (stop, duration) = (Arc::clone(&program.stop), options.duration);
-        let thread = thread::Builder::new().name("deadline".into());
-        thread.spawn(move || {
+        spawn("deadline", move || {
             stop.sleep(duration);
             stop.ask(Reason::Done);
         })?;

@@ -19,6 +19,7 @@ use super::link::Link;
 use super::link::receiving::{Arrival, Frames};
 use super::listen::Acceptor;
 use crate::handoff::lock::lock;
+use crate::handoff::stop::spawn;
 use crate::protocol::wire::ReadError;
 
 /// How many may wait: senders that restart together, and each costs a thread.
@@ -54,8 +55,7 @@ pub(crate) fn listen(
 ) -> io::Result<()> {
     for acceptor in acceptors {
         let (acceptor, take) = (Arc::clone(acceptor), take.clone());
-        let thread = thread::Builder::new().name("listener".into());
-        thread.spawn(move || while take(acceptor.accept()) {})?;
+        spawn("listener", move || while take(acceptor.accept()) {})?;
     }
     Ok(())
 }

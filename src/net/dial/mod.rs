@@ -21,13 +21,12 @@ use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, Weak};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use self::memory::Memory;
 use super::link::Link;
 use crate::handoff::lock::lock;
-use crate::handoff::stop::Stop;
+use crate::handoff::stop::{Stop, spawn};
 use crate::protocol::encrypted::handshake::{Role, Status};
 use crate::protocol::encrypted::key::Key;
 
@@ -267,7 +266,7 @@ impl Search {
         }
         let (dialer, wanted) = (Arc::clone(&self.dialer), Arc::downgrade(&self.wanted));
         let (report, stop) = (self.report.clone(), Arc::clone(&self.stop));
-        let thread = thread::Builder::new().name("dial".into()).spawn(move || {
+        let thread = spawn("dial", move || {
             let outcome = dialer.attempt(number, &wanted);
             let told = outcome.map(|outcome| report.send(outcome));
             stop.nudge();
@@ -290,6 +289,7 @@ mod tests {
     use super::*;
     use std::net::TcpListener;
     use std::sync::mpsc::channel;
+    use std::thread;
 
     fn target(host: &str, port: u16) -> Target {
         Target::new(host.to_owned(), port)
