@@ -162,7 +162,7 @@ fn dial(connect: &[Target], model: &'static Model, program: &Program) -> io::Res
     let (stop, console) = (Arc::clone(&program.stop), Arc::clone(&program.console));
     let thread = spawn("finding", move || {
         while !stop.is_asked() {
-            let found = finder.next(find::MAX_PEERS, Instant::now() + LOOK);
+            let found = finder.next(Instant::now() + LOOK);
             if let Some(Err(error)) = found.map(|found| model.dial(found)) {
                 console.say(Severity::Warning, &format!("cannot connect: {error}"));
             }

@@ -45,7 +45,7 @@ pub use self::watch::Running;
 pub const LOOK: Duration = Duration::from_millis(1500);
 
 /// How many are dialled at a time.
-pub const MAX_PEERS: usize = 8;
+const MAX_PEERS: usize = 8;
 
 /// How many are known at a time; further ones are not, until one of these has gone.
 const MAX_FOUND: usize = 64;
@@ -116,12 +116,12 @@ impl Finder {
         found.map(|(_, found)| found.clone()).collect()
     }
 
-    /// Somebody who is there and no peer yet, where there is room among so many; waits for them until then.
-    pub fn next(&self, most: usize, until: Instant) -> Option<Target> {
+    /// Somebody who is there and no peer yet, where there is room for one; waits for them until then.
+    pub fn next(&self, until: Instant) -> Option<Target> {
         let known = lock(&self.list.known);
-        let is_nobody = |known: &mut Known| known.newcomer(most).is_none();
+        let is_nobody = |known: &mut Known| known.newcomer().is_none();
         let known = wait_while(&self.list.changed, known, Some(until), is_nobody);
-        let newcomer = known.newcomer(most)?.clone();
+        let newcomer = known.newcomer()?.clone();
         drop(known);
         Some(self.peer(&newcomer))
     }
@@ -208,8 +208,8 @@ impl List {
 
 impl Known {
     /// Somebody for a new place. Where one is free, because who had it has gone, they get that when it is looked for.
-    fn newcomer(&self, most: usize) -> Option<&Found> {
-        let has_room = self.peers.len() < most;
+    fn newcomer(&self) -> Option<&Found> {
+        let has_room = self.peers.len() < MAX_PEERS;
         let are_there = self.peers.iter().all(|p| self.found.contains_key(p));
         let mut all = self.found.iter().filter(|_| has_room && are_there);
         let new = all.find(|(instance, _)| !self.peers.contains(instance));
@@ -309,12 +309,16 @@ mod tests {
         let list = list();
         list.put(found("garden", "a", 1), LONG);
         lock(&list.known).peers.push("a".into());
-        let is_room = |most| lock(&list.known).newcomer(most).is_some();
-        assert!(!is_room(2));
+        let is_room = || lock(&list.known).newcomer().is_some();
+        assert!(!is_room());
         list.put(found("porch", "b", 2), LONG);
-        assert!(is_room(2) && !is_room(1));
+        assert!(is_room());
+        let dial_a = |times| lock(&list.known).peers.resize(times, "a".into());
+        dial_a(MAX_PEERS);
+        assert!(!is_room());
+        dial_a(1);
         list.put(found("garden", "a", 1), Duration::ZERO);
-        assert!(!is_room(2));
+        assert!(!is_room());
         assert_eq!(list.addresses(0), found("porch", "b", 2).addresses);
     }
 }
