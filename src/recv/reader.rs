@@ -242,7 +242,7 @@ impl Reader<'_> {
                     };
                     let (width, height) = (header.width, header.height);
                     let line = format!("receiving {width}x{height} from {who}");
-                    self.cameras.tell(Kind::Session.warning(line).info());
+                    self.cameras.tell(Kind::Session.info(line));
                     return Ok((session, first));
                 }
             }
