@@ -133,20 +133,17 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
 
 /// Says where it listens and what it dials; what to type to reach it, where it listens.
 fn tell_where(options: &Options, bound: &[SocketAddr], program: &Program) -> Option<Reach> {
-    let say = |line: String| program.console.say(Severity::Info, &line);
+    let say = |line: &str| program.console.say(Severity::Info, line);
     let key = options.key.key.as_deref();
     let reach = (!bound.is_empty()).then(|| Reach::of(Role::Receives, bound, key));
-    for address in bound {
-        say(format!("listening on {address}"));
-    }
-    if let Some(line) = reach.as_ref().and_then(Reach::line) {
+    for line in reach.iter().flat_map(|reach| &reach.lines) {
         say(line);
     }
     for target in &options.connect {
-        say(match target.is_auto() {
-            true => "looking for cameras that are announced here".into(),
-            false => format!("connecting to {target}"),
-        });
+        match target.is_auto() {
+            true => say("looking for cameras that are announced here"),
+            false => say(&format!("connecting to {target}")),
+        }
     }
     reach
 }
