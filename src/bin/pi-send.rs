@@ -11,7 +11,7 @@ use anyhow::Error;
 use clap::Parser;
 use pi_stream::Key;
 use pi_stream::args::send::{Options, Plan, To};
-use pi_stream::camera::{self, ListFormat};
+use pi_stream::camera;
 use pi_stream::net::find::{self, Finder, Found};
 use pi_stream::net::key_file;
 use pi_stream::net::listen::{self, Allowed};
@@ -35,10 +35,7 @@ fn main() {
     let new_key = options.key.new_key.as_ref();
     let printed = match (options.camera.list_cameras, options.list_viewers) {
         (Some(format), _) => Some(source::list(&options.source, format).map_err(Error::from)),
-        (_, Some(format)) => {
-            let listed = find::list(Role::Receives, format == ListFormat::Json);
-            Some(listed.map_err(Error::from))
-        }
+        (_, Some(format)) => Some(find::list(Role::Receives, format).map_err(Error::from)),
         _ => new_key.map(|file| Ok(key_file::make(file)?)),
     };
     if let Some(text) = printed {

@@ -25,7 +25,7 @@ use pi_stream::recv::camera::{Rates, report};
 use pi_stream::recv::cameras::{Cameras, Config};
 use pi_stream::recv::decoder;
 use pi_stream::recv::event::Event;
-use pi_stream::report::{ListFormat, Program, Severity, Statistics};
+use pi_stream::report::{Program, Severity, Statistics};
 use pi_stream::sinks::{Sinks, Tell};
 use pi_stream::window;
 use pi_stream::window::model::Model;
@@ -50,9 +50,8 @@ fn main() {
     let statistics = &options.statistics;
     let mut program = Program::start("view-recv", statistics.quiet, statistics.stats);
     pi_stream::jpeg::silence_caught_panics();
-    let list = |format| find::list(Role::Sends, format == ListFormat::Json);
     let printed = match (options.list_cameras, &options.key.new_key) {
-        (Some(format), _) => Some(list(format).map_err(Error::from)),
+        (Some(format), _) => Some(find::list(Role::Sends, format).map_err(Error::from)),
         (_, new_key) => new_key.as_ref().map(|file| Ok(key_file::make(file)?)),
     };
     let ran = match printed {

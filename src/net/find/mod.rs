@@ -36,6 +36,7 @@ use crate::net::dial::{Addresses, Target};
 use crate::protocol::encrypted::handshake::Role;
 use crate::protocol::encrypted::key::Key;
 use crate::protocol::stamp::Name;
+use crate::report::ListFormat;
 
 pub use self::found::Found;
 pub(crate) use self::sockets::is_bridge;
@@ -79,14 +80,13 @@ pub fn announce(
 }
 
 /// Looks around for [`LOOK`], and lists who is announced: for people, or for programs.
-pub fn list(role: Role, is_json: bool) -> io::Result<String> {
+pub fn list(role: Role, format: ListFormat) -> io::Result<String> {
     let finder = Finder::start(move |found| found.role == role)?;
     thread::sleep(LOOK);
     let found = finder.found();
-    Ok(if is_json {
-        found::json(&found)
-    } else {
-        found::table(&found)
+    Ok(match format {
+        ListFormat::Json => found::json(&found),
+        ListFormat::Table => found::table(&found),
     })
 }
 
