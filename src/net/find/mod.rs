@@ -136,9 +136,7 @@ impl Finder {
         Target {
             host: found.name.to_string(),
             port: found.addresses[0].port(),
-            found: Some(Addresses(Arc::new(move || {
-                Ok(finder.list.addresses(place))
-            }))),
+            found: Some(Addresses(Arc::new(move || finder.list.addresses(place)))),
         }
     }
 }
