@@ -21,7 +21,7 @@ use pi_stream::net::reach::{Reach, host_name};
 use pi_stream::picture::Bitmap;
 use pi_stream::protocol::encrypted::handshake::Role;
 use pi_stream::recv::admission;
-use pi_stream::recv::camera::{Rates, report};
+use pi_stream::recv::camera::reports;
 use pi_stream::recv::cameras::{Cameras, Config};
 use pi_stream::recv::decoder;
 use pi_stream::recv::event::Event;
@@ -222,19 +222,13 @@ fn start(program: &Program, model: &'static Model, options: &Options) -> io::Res
 /// Starts the figures, and says what to try where no sender comes.
 fn start_statistics(program: &mut Program, model: &'static Model) -> io::Result<Statistics> {
     let console = Arc::clone(&program.console);
-    let mut rates = Rates::new(Instant::now());
+    let mut report = reports(&model.cameras, || model.sinks.recorded(), Instant::now());
     let mut hint = model.reach.as_ref().map(|reach| &reach.hint);
     Statistics::start(program, move |now, last| {
         if let Some(hint) = hint.take_if(|_| model.is_late(now)) {
             console.say(Severity::Warning, &format!("No camera yet. {hint}"));
         }
-        report(
-            &model.cameras,
-            model.sinks.recorded(),
-            &mut rates,
-            now,
-            last,
-        )
+        report(now, last)
     })
 }
 
