@@ -27,6 +27,7 @@ use common::{Running, pi_send, until, view_recv};
 use lan::{Host, Lan};
 use pi_stream::net::find::{self, Finder, Found};
 use pi_stream::protocol::encrypted::handshake::Role;
+use pi_stream::report::ListFormat;
 
 /// What is announced of it is ceef1559.
 const KEY: &str = "pi-stream-key-1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
@@ -303,8 +304,8 @@ fn beside(test: &str, at_least: usize, hostile: impl FnOnce(&hostile::Sender) + 
             "{}",
             found.len()
         );
-        for is_json in [false, true] {
-            let shown = desk.run(|| find::list(Role::Sends, is_json).unwrap());
+        for format in [ListFormat::Table, ListFormat::Json] {
+            let shown = desk.run(|| find::list(Role::Sends, format).unwrap());
             let is_plain = |c: char| c == '\n' || (' '..='~').contains(&c);
             assert!(shown.chars().all(is_plain), "{shown}");
         }

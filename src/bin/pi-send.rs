@@ -3,7 +3,6 @@
 //! Parse, run, report, exit. The main thread is the sending thread; the source, the figures and the
 //! signals have threads of their own.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use anyhow::Error;
 use clap::Parser;
 use pi_stream::Key;
 use pi_stream::args::send::{Options, Plan, To};
-use pi_stream::camera::{self, ListFormat};
+use pi_stream::camera;
 use pi_stream::net::find::{self, Finder, Found};
 use pi_stream::net::key_file;
 use pi_stream::net::listen::{self, Allowed};
@@ -36,10 +35,7 @@ fn main() {
     let new_key = options.key.new_key.as_ref();
     let printed = match (options.camera.list_cameras, options.list_viewers) {
         (Some(format), _) => Some(source::list(&options.source, format).map_err(Error::from)),
-        (_, Some(format)) => {
-            let listed = find::list(Role::Receives, format == ListFormat::Json);
-            Some(listed.map_err(Error::from))
-        }
+        (_, Some(format)) => Some(find::list(Role::Receives, format).map_err(Error::from)),
         _ => new_key.map(|file| Ok(key_file::make(file)?)),
     };
     if let Some(text) = printed {
@@ -77,19 +73,6 @@ fn use_tuning_file(plan: &Plan) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Says where it listens, and what to type to watch.
-fn tell_where(bound: &[SocketAddr], key: Option<&Path>, program: &Program) -> Reach {
-    let say = |line: &str| program.console.say(Severity::Info, line);
-    for address in bound {
-        say(&format!("listening on {address}"));
-    }
-    let reach = Reach::of(Role::Sends, bound, key);
-    if let Some(line) = reach.line() {
-        say(&line);
-    }
-    reach
 }
 
 /// Looks for viewers that are announced: the only one (`--host auto`), or all that have the key.
@@ -166,7 +149,10 @@ fn run(mut plan: Plan, key: Option<&Path>, program: &mut Program) -> anyhow::Res
         To::Listen(bind, networks, is_announced) => {
             to.acceptors = listen::listen(bind, Role::Sends)?;
             let bound = Vec::from_iter(to.acceptors.iter().map(|acceptor| acceptor.address));
-            let reach = tell_where(&bound, key, program);
+            let reach = Reach::of(Role::Sends, &bound, key);
+            for line in &reach.lines {
+                program.console.say(Severity::Info, line);
+            }
             let warn = |line: String| program.console.say(Severity::Warning, &line);
             to.allowed = Allowed::given(&networks);
             if networks.is_empty() && !has_key {

@@ -5,14 +5,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Error;
 use clap::Parser;
 use pi_stream::Key;
 use pi_stream::args::view::Options;
-use pi_stream::handoff::stop::{Reason, Stop};
+use pi_stream::handoff::stop::{Reason, Stop, spawn};
 use pi_stream::net::DEFAULT_PORT;
 use pi_stream::net::dial::Target;
 use pi_stream::net::find;
@@ -22,11 +21,11 @@ use pi_stream::net::reach::{Reach, host_name};
 use pi_stream::picture::Bitmap;
 use pi_stream::protocol::encrypted::handshake::Role;
 use pi_stream::recv::admission;
-use pi_stream::recv::camera::{Rates, report};
+use pi_stream::recv::camera::reports;
 use pi_stream::recv::cameras::{Cameras, Config};
 use pi_stream::recv::decoder;
 use pi_stream::recv::event::Event;
-use pi_stream::report::{ListFormat, Program, Severity, Statistics};
+use pi_stream::report::{Program, Severity, Statistics};
 use pi_stream::sinks::{Sinks, Tell};
 use pi_stream::window;
 use pi_stream::window::model::Model;
@@ -51,9 +50,8 @@ fn main() {
     let statistics = &options.statistics;
     let mut program = Program::start("view-recv", statistics.quiet, statistics.stats);
     pi_stream::jpeg::silence_caught_panics();
-    let list = |format| find::list(Role::Sends, format == ListFormat::Json);
     let printed = match (options.list_cameras, &options.key.new_key) {
-        (Some(format), _) => Some(list(format).map_err(Error::from)),
+        (Some(format), _) => Some(find::list(Role::Sends, format).map_err(Error::from)),
         (_, new_key) => new_key.as_ref().map(|file| Ok(key_file::make(file)?)),
     };
     let ran = match printed {
@@ -134,20 +132,17 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
 
 /// Says where it listens and what it dials; what to type to reach it, where it listens.
 fn tell_where(options: &Options, bound: &[SocketAddr], program: &Program) -> Option<Reach> {
-    let say = |line: String| program.console.say(Severity::Info, &line);
+    let say = |line: &str| program.console.say(Severity::Info, line);
     let key = options.key.key.as_deref();
     let reach = (!bound.is_empty()).then(|| Reach::of(Role::Receives, bound, key));
-    for address in bound {
-        say(format!("listening on {address}"));
-    }
-    if let Some(line) = reach.as_ref().and_then(Reach::line) {
+    for line in reach.iter().flat_map(|reach| &reach.lines) {
         say(line);
     }
     for target in &options.connect {
-        say(match target.is_auto() {
-            true => "looking for cameras that are announced here".into(),
-            false => format!("connecting to {target}"),
-        });
+        match target.is_auto() {
+            true => say("looking for cameras that are announced here"),
+            false => say(&format!("connecting to {target}")),
+        }
     }
     reach
 }
@@ -161,10 +156,9 @@ fn dial(connect: &[Target], model: &'static Model, program: &Program) -> io::Res
     }
     let finder = model.find()?;
     let (stop, console) = (Arc::clone(&program.stop), Arc::clone(&program.console));
-    let thread = thread::Builder::new().name("finding".into());
-    let thread = thread.spawn(move || {
+    let thread = spawn("finding", move || {
         while !stop.is_asked() {
-            let found = finder.next(find::MAX_PEERS, Instant::now() + LOOK);
+            let found = finder.next(Instant::now() + LOOK);
             if let Some(Err(error)) = found.map(|found| model.dial(found)) {
                 console.say(Severity::Warning, &format!("cannot connect: {error}"));
             }
@@ -202,8 +196,7 @@ fn make_sinks(options: &Options, program: &mut Program, tell: Tell) -> io::Resul
 fn start(program: &Program, model: &'static Model, options: &Options) -> io::Result<()> {
     let (cameras, pictures) = (&model.cameras, &model.pictures);
     let headless = options.headless;
-    let thread = thread::Builder::new().name("decoder".into());
-    thread.spawn(move || {
+    spawn("decoder", move || {
         match headless {
             true => decoder::run(cameras, None, Bitmap::default),
             false => decoder::run(cameras, Some(pictures), window::bitmap),
@@ -211,16 +204,14 @@ fn start(program: &Program, model: &'static Model, options: &Options) -> io::Res
         pictures.close();
     })?;
     let stop = Arc::clone(&program.stop);
-    let thread = thread::Builder::new().name("stalls".into());
-    thread.spawn(move || {
+    spawn("stalls", move || {
         cameras.stall.run(&stop, |now| cameras.is_idle(now));
         // Whoever waits for pictures is to see that it is over.
         pictures.nudge();
     })?;
     if !options.duration.is_zero() {
         let (stop, duration) = (Arc::clone(&program.stop), options.duration);
-        let thread = thread::Builder::new().name("deadline".into());
-        thread.spawn(move || {
+        spawn("deadline", move || {
             stop.sleep(duration);
             stop.ask(Reason::Done);
         })?;
@@ -231,19 +222,13 @@ fn start(program: &Program, model: &'static Model, options: &Options) -> io::Res
 /// Starts the figures, and says what to try where no sender comes.
 fn start_statistics(program: &mut Program, model: &'static Model) -> io::Result<Statistics> {
     let console = Arc::clone(&program.console);
-    let mut rates = Rates::new(Instant::now());
+    let mut report = reports(&model.cameras, || model.sinks.recorded(), Instant::now());
     let mut hint = model.reach.as_ref().map(|reach| &reach.hint);
     Statistics::start(program, move |now, last| {
         if let Some(hint) = hint.take_if(|_| model.is_late(now)) {
             console.say(Severity::Warning, &format!("No camera yet. {hint}"));
         }
-        report(
-            &model.cameras,
-            model.sinks.recorded(),
-            &mut rates,
-            now,
-            last,
-        )
+        report(now, last)
     })
 }
 

@@ -1,7 +1,7 @@
 //! How threads hand over to each other, and how they end.
 //!
 //! ```text
-//! slot     the newest item: every hand-over on the live way      stop    the request to stop
+//! slot     the newest item: every hand-over on the live way      stop    threads' start, and the request to stop
 //! queue    every item, bounded: for recorders and pipes          worker  a thread with a queue, which ends by a deadline
 //! pool     threads that share the strips of a picture
 //! ```

@@ -13,9 +13,9 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::thread;
 
 use crate::handoff::lock::lock;
+use crate::handoff::stop::spawn;
 
 /// What each thread does once: works until no item is left.
 type Work = &'static (dyn Fn() + Sync);
@@ -90,8 +90,8 @@ impl WorkerPool {
                 }
             }
         };
-        let builder = thread::Builder::new().name(format!("strip-{number}"));
-        builder.spawn(work).is_ok().then_some(wake)
+        let started = spawn(&format!("strip-{number}"), work);
+        started.is_ok().then_some(wake)
     }
 }
 

@@ -1,9 +1,10 @@
-//! The request to stop: one flag that every thread of a program checks, a sleep that it cuts short, and the wait for
-//! a thread that has been asked.
+//! How a thread starts, with its stage's name, and the request to stop: one flag that every thread of a program checks, a
+//! sleep that it cuts short, and the wait for a thread that has been asked.
 //!
 //! Signals, `--duration`, the window's close button and a broken pipe all ask here, and each thread
 //! ends in its own way. It knows neither who asks nor who waits, but keeps the first reason.
 
+use std::io;
 use std::sync::{Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -81,6 +82,14 @@ impl Stop {
         drop(lock(&self.reason));
         self.asked.notify_all();
     }
+}
+
+/// Starts a thread of that name. (std's own `spawn` panics where the system has none left.)
+pub fn spawn<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    thread::Builder::new().name(name.into()).spawn(run)
 }
 
 /// Waits for a thread's end, for so long at most; returns whether it has come. (std can only wait without a bound.)

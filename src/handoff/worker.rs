@@ -4,11 +4,11 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::queue::{Limits, Queue};
-use super::stop::ends_within;
+use super::stop::{ends_within, spawn};
 
 /// A thread that works off a queue, and can be waited for with a bound.
 ///
@@ -29,7 +29,7 @@ impl<T: Send + 'static> Worker<T> {
         run: impl FnOnce(&Queue<T>) + Send + 'static,
     ) -> io::Result<Worker<T>> {
         let queue = Arc::new(Queue::new(limits));
-        let thread = thread::Builder::new().name(name.into()).spawn({
+        let thread = spawn(name, {
             let queue = Arc::clone(&queue);
             move || {
                 run(&queue);

@@ -16,9 +16,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::link::Link;
-use super::link::receiving::{Arrival, Frames};
+use super::link::receiving::Frames;
 use super::listen::Acceptor;
 use crate::handoff::lock::lock;
+use crate::handoff::stop::spawn;
 use crate::protocol::wire::ReadError;
 
 /// How many may wait: senders that restart together, and each costs a thread.
@@ -54,8 +55,7 @@ pub(crate) fn listen(
 ) -> io::Result<()> {
     for acceptor in acceptors {
         let (acceptor, take) = (Arc::clone(acceptor), take.clone());
-        let thread = thread::Builder::new().name("listener".into());
-        thread.spawn(move || while take(acceptor.accept()) {})?;
+        spawn("listener", move || while take(acceptor.accept()) {})?;
     }
     Ok(())
 }
@@ -182,23 +182,18 @@ impl Permit {
     }
 
     /// Reads on, as far as it may by now: a share at most, so that what it holds is known as it comes.
-    pub(crate) fn read(
-        &self,
-        frames: &mut Frames,
-        frame: &mut Vec<u8>,
-    ) -> Result<Arrival, ReadError> {
+    pub(crate) fn read(&self, frames: &mut Frames, frame: &mut Vec<u8>) -> Result<bool, ReadError> {
         let share = match self.has_prospects {
             true => SHARE,
             false => SHARE.saturating_sub(self.candidate.held()),
         };
         if share == 0 {
             thread::sleep(LOOK);
-            return Ok(Arrival::Nothing);
         }
         let was_at = frames.reader.position;
-        let arrival = frames.read(frame, Some(share));
+        let read = frames.read(frame, Some(share));
         self.charge((frames.reader.position - was_at) as usize);
-        arrival
+        read
     }
 
     /// Where all candidates hold more than they may now, whoever has waited longest of those that hold more than
@@ -298,17 +293,14 @@ mod tests {
             far
         });
         let mut frame = Vec::new();
+        let has_nothing = |read: Result<bool, ReadError>| read.is_err_and(|e| e.is_timeout());
         while !permit.has_its_share() {
-            let arrival = permit.read(&mut frames, &mut frame).unwrap();
-            assert_eq!(arrival, Arrival::Nothing);
+            assert!(has_nothing(permit.read(&mut frames, &mut frame)));
         }
-        let arrival = permit.read(&mut frames, &mut frame).unwrap();
-        assert_eq!(
-            (arrival, frames.reader.position),
-            (Arrival::Nothing, SHARE as u64)
-        );
+        assert!(has_nothing(permit.read(&mut frames, &mut frame)));
+        assert_eq!(frames.reader.position, SHARE as u64);
         permit.has_prospects = true;
-        while permit.read(&mut frames, &mut frame).unwrap() == Arrival::Nothing {}
+        while has_nothing(permit.read(&mut frames, &mut frame)) {}
         assert_eq!(frame, [7; 2 * SHARE]);
         drop(sent.join().unwrap());
     }

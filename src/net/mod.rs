@@ -7,7 +7,7 @@
 //!   └ admission: candidates
 //!
 //! find    who is there, and telling others that we are (mDNS)
-//! path    what the kernel knows of a link's path    sliding   the best value of the last while
+//! path    what the kernel knows of a link's path    sliding   the minimum of the last while
 //! reach   what to type to connect here          key_file  a key's file
 //! system  the system's sockets: unix, windows
 //! ```

@@ -22,7 +22,8 @@ pub fn host_name() -> Name {
 /// What to tell somebody who wants to connect here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reach {
-    pub(crate) role: Role,
+    /// What to say at the start: where it listens and, where an address is known, what to type.
+    pub lines: Vec<String>,
     /// What to type, the likeliest line first.
     pub typed: Vec<String>,
     /// Whether only this machine can connect, so that it is to be typed here.
@@ -59,29 +60,28 @@ impl Reach {
         });
         let port = bound.first().map_or(DEFAULT_PORT, SocketAddr::port);
         let ips = bound.iter().flat_map(|address| reachable(address.ip()));
+        let typed = Vec::from_iter(ips.map(|ip| command(role, ip, port) + &key));
         let local = bound.first().filter(|address| address.ip().is_loopback());
+        let hint = match local {
+            Some(address) => from_elsewhere(role, *address),
+            None => firewall(port, |path| Path::new(path).exists()),
+        };
+        let all = typed.join("   or: ");
+        let invitation = match local {
+            _ if typed.is_empty() => None,
+            Some(_) => Some(format!("only this machine can reach it: {all}   {hint}")),
+            None => Some(format!(
+                "{}, type: {all}",
+                role.pick("to watch", "on the Pi")
+            )),
+        };
+        let listening = bound.iter().map(|at| format!("listening on {at}"));
         Reach {
-            role,
-            typed: ips.map(|ip| command(role, ip, port) + &key).collect(),
+            lines: listening.chain(invitation).collect(),
+            typed,
             is_local: local.is_some(),
-            hint: match local {
-                Some(address) => from_elsewhere(role, *address),
-                None => firewall(port, |path| Path::new(path).exists()),
-            },
+            hint,
         }
-    }
-
-    /// What to say at the start, in a line; `None` where no address is known.
-    pub fn line(&self) -> Option<String> {
-        let typed = self.typed.join("   or: ");
-        if self.is_local {
-            return Some(format!(
-                "only this machine can reach it: {typed}   {}",
-                self.hint
-            ));
-        }
-        let whereabouts = self.role.pick("to watch", "on the Pi");
-        (!typed.is_empty()).then(|| format!("{whereabouts}, type: {typed}"))
     }
 }
 
@@ -163,9 +163,11 @@ mod tests {
     fn a_viewer_on_loopback_does_not_tell_the_pi_to_send_to_itself() {
         let bound = ["127.0.0.1:8000".parse().unwrap()];
         let reach = Reach::of(Role::Receives, &bound, None);
-        let line = reach.line().unwrap();
+        let [_, line] = &reach.lines[..] else {
+            panic!()
+        };
         assert!(!line.contains("on the Pi"), "{line}");
-        for line in [line, reach.hint.to_string()] {
+        for line in [line, &reach.hint.to_string()] {
             for words in ["--bind 0.0.0.0:8000", "ssh -N -L 8000:127.0.0.1:8000"] {
                 assert!(line.contains(words), "{words} is not in {line}");
             }
@@ -178,8 +180,11 @@ mod tests {
         let bound = ["192.0.2.7:9000".parse().unwrap()];
         let reach = Reach::of(Role::Receives, &bound, None);
         assert_eq!(
-            reach.line().as_deref(),
-            Some("on the Pi, type: pi-send --host 192.0.2.7:9000")
+            reach.lines,
+            [
+                "listening on 192.0.2.7:9000",
+                "on the Pi, type: pi-send --host 192.0.2.7:9000"
+            ]
         );
         let six = command(Role::Receives, "2001:db8::7".parse().unwrap(), 9000);
         assert_eq!(six, "pi-send --host [2001:db8::7]:9000");

@@ -5,41 +5,29 @@
 
 use std::time::{Duration, Instant};
 
-/// The best of the values of the last while, as [`Ord::min`] or [`Ord::max`] chooses it.
-#[derive(Debug, Clone)]
-pub(crate) struct SlidingBest<T> {
-    half: Duration,
-    better: fn(T, T) -> T,
+/// The minimum of the values of the last while; of values in [`Reverse`](std::cmp::Reverse) the maximum.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SlidingMin<T> {
     older: Option<T>,
     newer: Option<T>,
     /// When the newer half began.
     since: Option<Instant>,
 }
 
-impl<T: Copy> SlidingBest<T> {
-    pub(crate) fn new(window: Duration, better: fn(T, T) -> T) -> Self {
-        SlidingBest {
-            half: window / 2,
-            better,
-            older: None,
-            newer: None,
-            since: None,
-        }
-    }
-
-    /// Takes a value seen at `now`.
-    pub(crate) fn offer(&mut self, value: T, now: Instant) {
+impl<T: Copy + Ord> SlidingMin<T> {
+    /// Takes a value seen at `now`; it counts for half the window at least.
+    pub(crate) fn offer(&mut self, value: T, window: Duration, now: Instant) {
         let age = now.saturating_duration_since(*self.since.get_or_insert(now));
-        if age >= self.half {
-            self.older = self.newer.take().filter(|_| age < self.half * 2);
+        if age >= window / 2 {
+            self.older = self.newer.take().filter(|_| age < window);
             self.since = Some(now);
         }
-        self.newer = self.newer.into_iter().chain([value]).reduce(self.better);
+        self.newer = self.newer.into_iter().chain([value]).min();
     }
 
-    /// The best value of the window that ended with the last offer: an old one beats none.
-    pub(crate) fn best(&self) -> Option<T> {
-        self.older.into_iter().chain(self.newer).reduce(self.better)
+    /// The minimum of the window that ended with the last offer: an old one beats none.
+    pub(crate) fn min(&self) -> Option<T> {
+        self.older.into_iter().chain(self.newer).min()
     }
 }
 
@@ -48,19 +36,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_value_is_forgotten_after_the_window() {
+    fn the_minimum_is_forgotten_after_the_window() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut smallest = SlidingBest::new(Duration::from_secs(10), Ord::min);
-        assert_eq!(smallest.best(), None);
-        smallest.offer(3, at(0));
-        smallest.offer(7, at(1));
-        assert_eq!(smallest.best(), Some(3));
-        smallest.offer(8, at(6));
-        assert_eq!(smallest.best(), Some(3));
-        smallest.offer(9, at(12));
-        assert_eq!(smallest.best(), Some(8));
-        smallest.offer(20, at(60));
-        assert_eq!(smallest.best(), Some(20));
+        let (window, mut values) = (Duration::from_secs(10), SlidingMin::default());
+        assert_eq!(values.min(), None);
+        values.offer(3, window, at(0));
+        values.offer(7, window, at(1));
+        assert_eq!(values.min(), Some(3));
+        values.offer(8, window, at(6));
+        assert_eq!(values.min(), Some(3));
+        values.offer(9, window, at(12));
+        assert_eq!(values.min(), Some(8));
+        values.offer(20, window, at(60));
+        assert_eq!(values.min(), Some(20));
     }
 }

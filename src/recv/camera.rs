@@ -157,39 +157,40 @@ pub struct Report {
 }
 
 /// Frames and bytes from one look to the next.
-pub type Rates = rates::Rates<2>;
+pub(crate) type Rates = rates::Rates<2>;
 
-/// The figures of the first camera since the last report.
-pub fn report(
+/// Makes reports of the first camera: each is of the time since the last one, the first of that since `start`.
+pub fn reports(
     cameras: &Cameras,
-    recorded: Recorded,
-    rates: &mut Rates,
-    now: Instant,
-    last: bool,
-) -> Report {
-    let (camera, session) = cameras.first();
-    let live = session.filter(|session| !session.is_over());
-    let (fps, mbit_s) = camera.rates(rates, now);
-    let latency_ms = lock(&camera.latencies).take_median_ms();
-    let counts = camera.counts().clone();
-    Report {
-        state: match &live {
-            None => State::Waiting,
-            Some(session) if session.is_stalled(now) => State::Stalled,
-            Some(_) => State::Receiving,
-        },
-        peer: live.map(|session| session.peer.to_string()),
-        name: counts.name().map(ToString::to_string),
-        key: cameras.config.key.is_some(),
-        width: counts.newest.as_ref().map(|newest| newest.width),
-        height: counts.newest.as_ref().map(|newest| newest.height),
-        fps: round(fps, 2),
-        mbit_s: round(mbit_s, 3),
-        quality: counts.stamp().and_then(|stamp| stamp.quality),
-        counts,
-        latency_ms,
-        recorded,
-        last,
+    recorded: impl Fn() -> Recorded,
+    start: Instant,
+) -> impl FnMut(Instant, bool) -> Report {
+    let mut rates = Rates::new(start);
+    move |now, last| {
+        let (camera, session) = cameras.first();
+        let live = session.filter(|session| !session.is_over());
+        let (fps, mbit_s) = camera.rates(&mut rates, now);
+        let latency_ms = lock(&camera.latencies).take_median_ms();
+        let counts = camera.counts().clone();
+        Report {
+            state: match &live {
+                None => State::Waiting,
+                Some(session) if session.is_stalled(now) => State::Stalled,
+                Some(_) => State::Receiving,
+            },
+            peer: live.map(|session| session.peer.to_string()),
+            name: counts.name().map(ToString::to_string),
+            key: cameras.config.key.is_some(),
+            width: counts.newest.as_ref().map(|newest| newest.width),
+            height: counts.newest.as_ref().map(|newest| newest.height),
+            fps: round(fps, 2),
+            mbit_s: round(mbit_s, 3),
+            quality: counts.stamp().and_then(|stamp| stamp.quality),
+            counts,
+            latency_ms,
+            recorded: recorded(),
+            last,
+        }
     }
 }
 

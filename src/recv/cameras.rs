@@ -297,10 +297,10 @@ impl Cameras {
             return;
         };
         if !matches!(why, End::Stopped) {
-            let lost = Kind::Session.warning(format!("{} {why}", session.peer));
+            let line = format!("{} {why}", session.peer);
             self.tell(match why {
-                End::Marker => lost.info(),
-                _ => lost,
+                End::Marker => Kind::Session.info(line),
+                _ => Kind::Session.warning(line),
             });
         }
         if self.config.once && !matches!(why, End::Reconnected | End::TakenOver(_)) {

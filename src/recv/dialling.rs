@@ -15,7 +15,7 @@ use std::collections::HashSet;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::admission::{self, Admission};
@@ -24,6 +24,7 @@ use super::event::Kind;
 use super::reader::{self, Progress};
 use super::session::{IDLE_AT_FIRST, Session};
 use crate::handoff::lock::lock;
+use crate::handoff::stop::spawn;
 use crate::net::dial::{Dialer, Search, Target};
 use crate::net::link::Link;
 use crate::protocol::encrypted::handshake::Role;
@@ -71,8 +72,7 @@ pub fn start(target: Target, cameras: &Arc<Cameras>) -> io::Result<Arc<Dialling>
         failures: 0,
         reported: HashSet::new(),
     };
-    let thread = thread::Builder::new().name("dialler".into());
-    thread.spawn(move || dialler.run())?;
+    spawn("dialler", move || dialler.run())?;
     Ok(shown)
 }
 

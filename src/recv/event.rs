@@ -57,6 +57,14 @@ impl Kind {
         }
     }
 
+    /// The course of things.
+    pub(super) fn info(self, line: String) -> Event {
+        Event {
+            severity: Severity::Info,
+            ..self.warning(line)
+        }
+    }
+
     /// An event that the user may want to look into, as most are.
     pub(super) fn warning(self, line: String) -> Event {
         Event {
@@ -65,14 +73,6 @@ impl Kind {
             line,
             is_for_window: self == Kind::Busy,
         }
-    }
-}
-
-impl Event {
-    /// The same, as the course of things.
-    pub(super) fn info(mut self) -> Event {
-        self.severity = Severity::Info;
-        self
     }
 }
 

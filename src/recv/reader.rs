@@ -19,7 +19,7 @@ use super::stall::CatchUp;
 use crate::jpeg::{self, DecodeError, Decoder};
 use crate::net::admission::{PATIENCE, Permit};
 use crate::net::link::Link;
-use crate::net::link::receiving::{Arrival, Frames};
+use crate::net::link::receiving::Frames;
 use crate::picture::{Pool, Pooled};
 use crate::protocol::encrypted::handshake::{MAGIC, Status};
 use crate::protocol::stamp::Stamp;
@@ -155,9 +155,9 @@ impl Reader<'_> {
             }
             let was_at = self.frames.position();
             match permit.read(&mut self.frames, &mut first) {
-                Ok(Arrival::Frame) => return self.begin(&permit, first),
-                Ok(Arrival::Nothing) => {}
-                Ok(Arrival::End) => return Err(Some(sent_nothing(self.ip()))),
+                Ok(true) => return self.begin(&permit, first),
+                Ok(false) => return Err(Some(sent_nothing(self.ip()))),
+                Err(error) if error.is_timeout() => {}
                 Err(error) => return Err(self.broke_off(&permit, error)),
             }
             // Looked at behind the reading: what came while this thread was held up counts.
@@ -242,7 +242,7 @@ impl Reader<'_> {
                     };
                     let (width, height) = (header.width, header.height);
                     let line = format!("receiving {width}x{height} from {who}");
-                    self.cameras.tell(Kind::Session.warning(line).info());
+                    self.cameras.tell(Kind::Session.info(line));
                     return Ok((session, first));
                 }
             }
@@ -275,7 +275,7 @@ impl Reader<'_> {
                 self.clocks.catch_up.begin(Instant::now());
             }
             match read {
-                Ok(Arrival::Frame) => {
+                Ok(true) => {
                     let jpeg = std::mem::replace(&mut frame, self.pool.get());
                     let stamp = Stamp::find(&jpeg);
                     session.frame(stamp.as_ref(), Instant::now());
@@ -286,8 +286,8 @@ impl Reader<'_> {
                         return End::Garbage(frames);
                     }
                 }
-                Ok(Arrival::End) => return End::Marker,
-                Ok(Arrival::Nothing) => {}
+                Ok(false) => return End::Marker,
+                Err(error) if error.is_timeout() => {}
                 Err(error) => return End::Broken(error),
             }
             let (now, is_within) = (Instant::now(), self.frames.reader.is_within_frame());

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::handoff::lock::lock;
 use crate::handoff::stop::Stop;
-use crate::net::sliding::SlidingBest;
+use crate::net::sliding::SlidingMin;
 
 /// From tick to tick.
 const TICK: Duration = Duration::from_millis(50);
@@ -86,20 +86,11 @@ impl StallDetector {
 }
 
 /// Skips one session's frames that a stall has made old.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct CatchUp {
     /// Arrival less capture, in microseconds, at best: the clocks' difference and the shortest way.
-    best_us: SlidingBest<i128>,
+    best_us: SlidingMin<i128>,
     until: Option<Instant>,
-}
-
-impl Default for CatchUp {
-    fn default() -> Self {
-        CatchUp {
-            best_us: SlidingBest::new(BEST_FOR, Ord::min),
-            until: None,
-        }
-    }
 }
 
 impl CatchUp {
@@ -110,14 +101,14 @@ impl CatchUp {
 
     /// Whether a frame that came now is worth showing, which was so long on its way; learns from it.
     pub(super) fn is_current(&mut self, way_us: i128, now: Instant) -> bool {
-        let best = self.best_us.best().unwrap_or(way_us);
+        let best = self.best_us.min().unwrap_or(way_us);
         let is_late = way_us - best > LATE.as_micros() as i128;
         // Nothing is learnt of what a stall has made late: the best of before it still counts.
         if is_late && self.until.is_some_and(|until| now < until) {
             return false;
         }
         self.until = None;
-        self.best_us.offer(way_us, now);
+        self.best_us.offer(way_us, BEST_FOR, now);
         true
     }
 }

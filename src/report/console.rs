@@ -14,7 +14,7 @@ use super::Severity;
 use super::writer::Writer;
 use crate::handoff::lock::lock;
 use crate::handoff::queue::Queue;
-use crate::handoff::stop::{Reason, Stop};
+use crate::handoff::stop::{Reason, Stop, spawn};
 
 /// How long the end waits for a terminal or a pipe to take what is left.
 pub(super) const PATIENCE: Duration = Duration::from_millis(150);
@@ -57,7 +57,7 @@ impl Console {
             newest: Mutex::default(),
             written: Stop::default(),
         });
-        thread::Builder::new().name("console".into()).spawn({
+        spawn("console", {
             let console = Arc::clone(&console);
             move || console.write_to(Writer::new(out))
         })?;

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 use std::io;
 use std::mem;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::console::PATIENCE;
 use super::writer::Writer;
 use super::{Program, Severity};
-use crate::handoff::stop::{Reason, Stop, ends_within};
+use crate::handoff::stop::{Reason, Stop, ends_within, spawn};
 
 /// What `--stats` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -68,7 +68,7 @@ impl Statistics {
             }
         };
         let over = Arc::<Stop>::default();
-        let thread = thread::Builder::new().name("figures".into()).spawn({
+        let thread = spawn("figures", {
             let over = Arc::clone(&over);
             move || {
                 let mut due = Instant::now() + EVERY;

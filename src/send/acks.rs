@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::handoff::lock::{lock, wait_while};
 use crate::net::link::Link;
 use crate::net::path::Path;
-use crate::net::sliding::SlidingBest;
+use crate::net::sliding::SlidingMin;
 use crate::protocol::wire::Ack;
 use crate::report::rates::Latencies;
 
@@ -141,7 +141,7 @@ struct Noted {
 pub(super) struct State {
     /// The newest frames, acknowledged or not.
     noted: VecDeque<Noted>,
-    round_trip: SlidingBest<Duration>,
+    round_trip: SlidingMin<Duration>,
     /// Of what was acknowledged since they were last looked at.
     pub(super) latencies: Latencies,
     account: Account,
@@ -170,7 +170,7 @@ impl Acks {
         Acks {
             state: Mutex::new(State {
                 noted: VecDeque::with_capacity(MAX_NOTED),
-                round_trip: SlidingBest::new(ROUND_TRIP_WINDOW, Ord::min),
+                round_trip: SlidingMin::default(),
                 latencies: Latencies::default(),
                 account: Account::new(opened),
                 is_announced: false,
@@ -298,8 +298,9 @@ impl State {
         let Some(away) = away.checked_sub(self.account.held) else {
             return;
         };
-        self.round_trip.offer(way(away, noted.bytes, path), now);
-        self.account.round_trip = self.round_trip.best();
+        let way = way(away, noted.bytes, path);
+        self.round_trip.offer(way, ROUND_TRIP_WINDOW, now);
+        self.account.round_trip = self.round_trip.min();
         let back = self.account.round_trip.unwrap_or_default() / 2;
         let shown = now.saturating_duration_since(noted.captured);
         let latency = shown.saturating_sub(back);

@@ -7,11 +7,12 @@
 //! holds, which also bounds what the kernel of a standing receiver would swallow. The decision is pure;
 //! the waiting is the caller's, on the sending thread.
 
+use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 use super::acks::Account;
 use crate::net::path::Path;
-use crate::net::sliding::SlidingBest;
+use crate::net::sliding::SlidingMin;
 
 /// How often to look while a picture waits: nothing wakes a program when TCP's acknowledgements come.
 pub(super) const POLL: Duration = Duration::from_millis(1);
@@ -40,18 +41,11 @@ pub(super) enum Verdict {
 }
 
 /// Decides, with what it remembers of one connection.
+#[derive(Default)]
 pub(super) struct Gate {
-    rate: SlidingBest<u64>,
+    /// The highest of the last while.
+    rate: SlidingMin<Reverse<u64>>,
     probed: Option<Instant>,
-}
-
-impl Default for Gate {
-    fn default() -> Self {
-        Gate {
-            rate: SlidingBest::new(RATE_WINDOW, Ord::max),
-            probed: None,
-        }
-    }
 }
 
 impl Gate {
@@ -64,7 +58,8 @@ impl Gate {
         now: Instant,
     ) -> Verdict {
         if let Some(path) = path {
-            self.rate.offer(path.delivery_rate, now);
+            let rate = Reverse(path.delivery_rate);
+            self.rate.offer(rate, RATE_WINDOW, now);
             if path.in_flight > self.needed(&path) {
                 return Verdict::PathIsBusy;
             }
@@ -78,7 +73,7 @@ impl Gate {
 
     /// Bytes that keep the path busy for a round trip at the rate that it has shown.
     fn needed(&self, path: &Path) -> usize {
-        let rate = self.rate.best().unwrap_or(0) as f64;
+        let rate = self.rate.min().map_or(0, |rate| rate.0) as f64;
         (rate * path.min_round_trip.as_secs_f64()) as usize + DELAYED_SEGMENTS * path.segment
     }
 

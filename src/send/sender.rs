@@ -6,14 +6,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use image::RgbImage;
 
 use super::event::Event;
 use super::{Config, Receivers};
-use crate::handoff::stop::{Reason, Stop, ends_within};
+use crate::handoff::stop::{Reason, Stop, ends_within, spawn};
 use crate::net::dial::Target;
 use crate::net::listen::{self, Allowed, Bind, ListenError};
 use crate::picture::{Content, OwnedPicture, Picture, PixelFormat, Pixels, Pool, Turn};
@@ -122,7 +122,7 @@ impl Sender {
         let feed = Arc::new(Feed::new(Delivery::NewestWins));
         let stop = Arc::<Stop>::default();
         let address = to.acceptors.first().map(|acceptor| acceptor.address);
-        let thread = thread::Builder::new().name("sender".into()).spawn({
+        let thread = spawn("sender", {
             let (feed, stop) = (Arc::clone(&feed), Arc::clone(&stop));
             move || {
                 // With retries it ends when the feed is closed, or over pictures that cannot be encoded.

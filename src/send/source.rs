@@ -3,11 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::camera::{self, CameraConfig, CameraError, ListFormat};
-use crate::handoff::stop::ends_within;
+use crate::handoff::stop::{ends_within, spawn};
 use crate::report::Severity;
 #[cfg(target_os = "linux")]
 use crate::source::rpicam::{self, RpicamError};
@@ -54,8 +54,7 @@ pub fn start(
     report: impl Fn(Severity, String) + Send + Sync + 'static,
 ) -> io::Result<Running> {
     let feed = Arc::clone(feed);
-    let thread = thread::Builder::new().name("source".into());
-    let thread = thread.spawn(move || run(&source, &feed, &report))?;
+    let thread = spawn("source", move || run(&source, &feed, &report))?;
     Ok(Running(thread))
 }
 
@@ -135,6 +134,7 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::thread;
 
     #[test]
     fn a_source_that_panics_makes_pi_send_fail() {

@@ -1,7 +1,6 @@
 //! Where to dial, and how people write it.
 
 use std::fmt;
-use std::io;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -21,11 +20,11 @@ pub struct Target {
 
 /// The addresses of somebody who was found, as they are now.
 #[derive(Clone)]
-pub struct Addresses(pub Arc<dyn Fn() -> io::Result<Vec<SocketAddr>> + Send + Sync>);
+pub struct Addresses(pub Arc<dyn Fn() -> Vec<SocketAddr> + Send + Sync>);
 
 impl fmt::Debug for Addresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries((self.0)().iter().flatten()).finish()
+        f.debug_list().entries((self.0)()).finish()
     }
 }
 

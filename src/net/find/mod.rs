@@ -36,6 +36,7 @@ use crate::net::dial::{Addresses, Target};
 use crate::protocol::encrypted::handshake::Role;
 use crate::protocol::encrypted::key::Key;
 use crate::protocol::stamp::Name;
+use crate::report::ListFormat;
 
 pub use self::found::Found;
 pub(crate) use self::sockets::is_bridge;
@@ -45,7 +46,7 @@ pub use self::watch::Running;
 pub const LOOK: Duration = Duration::from_millis(1500);
 
 /// How many are dialled at a time.
-pub const MAX_PEERS: usize = 8;
+const MAX_PEERS: usize = 8;
 
 /// How many are known at a time; further ones are not, until one of these has gone.
 const MAX_FOUND: usize = 64;
@@ -79,14 +80,13 @@ pub fn announce(
 }
 
 /// Looks around for [`LOOK`], and lists who is announced: for people, or for programs.
-pub fn list(role: Role, is_json: bool) -> io::Result<String> {
+pub fn list(role: Role, format: ListFormat) -> io::Result<String> {
     let finder = Finder::start(move |found| found.role == role)?;
     thread::sleep(LOOK);
     let found = finder.found();
-    Ok(if is_json {
-        found::json(&found)
-    } else {
-        found::table(&found)
+    Ok(match format {
+        ListFormat::Json => found::json(&found),
+        ListFormat::Table => found::table(&found),
     })
 }
 
@@ -116,12 +116,12 @@ impl Finder {
         found.map(|(_, found)| found.clone()).collect()
     }
 
-    /// Somebody who is there and no peer yet, where there is room among so many; waits for them until then.
-    pub fn next(&self, most: usize, until: Instant) -> Option<Target> {
+    /// Somebody who is there and no peer yet, where there is room for one; waits for them until then.
+    pub fn next(&self, until: Instant) -> Option<Target> {
         let known = lock(&self.list.known);
-        let is_nobody = |known: &mut Known| known.newcomer(most).is_none();
+        let is_nobody = |known: &mut Known| known.newcomer().is_none();
         let known = wait_while(&self.list.changed, known, Some(until), is_nobody);
-        let newcomer = known.newcomer(most)?.clone();
+        let newcomer = known.newcomer()?.clone();
         drop(known);
         Some(self.peer(&newcomer))
     }
@@ -136,9 +136,7 @@ impl Finder {
         Target {
             host: found.name.to_string(),
             port: found.addresses[0].port(),
-            found: Some(Addresses(Arc::new(move || {
-                Ok(finder.list.addresses(place))
-            }))),
+            found: Some(Addresses(Arc::new(move || finder.list.addresses(place)))),
         }
     }
 }
@@ -208,8 +206,8 @@ impl List {
 
 impl Known {
     /// Somebody for a new place. Where one is free, because who had it has gone, they get that when it is looked for.
-    fn newcomer(&self, most: usize) -> Option<&Found> {
-        let has_room = self.peers.len() < most;
+    fn newcomer(&self) -> Option<&Found> {
+        let has_room = self.peers.len() < MAX_PEERS;
         let are_there = self.peers.iter().all(|p| self.found.contains_key(p));
         let mut all = self.found.iter().filter(|_| has_room && are_there);
         let new = all.find(|(instance, _)| !self.peers.contains(instance));
@@ -309,12 +307,16 @@ mod tests {
         let list = list();
         list.put(found("garden", "a", 1), LONG);
         lock(&list.known).peers.push("a".into());
-        let is_room = |most| lock(&list.known).newcomer(most).is_some();
-        assert!(!is_room(2));
+        let is_room = || lock(&list.known).newcomer().is_some();
+        assert!(!is_room());
         list.put(found("porch", "b", 2), LONG);
-        assert!(is_room(2) && !is_room(1));
+        assert!(is_room());
+        let dial_a = |times| lock(&list.known).peers.resize(times, "a".into());
+        dial_a(MAX_PEERS);
+        assert!(!is_room());
+        dial_a(1);
         list.put(found("garden", "a", 1), Duration::ZERO);
-        assert!(!is_room(2));
+        assert!(!is_room());
         assert_eq!(list.addresses(0), found("porch", "b", 2).addresses);
     }
 }

@@ -7,7 +7,7 @@
 use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -15,7 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::message::{self, Announcer, TTL};
 use super::sockets::{self, Socket};
 use super::{List, random};
-use crate::handoff::stop::ends_within;
+use crate::handoff::stop::{ends_within, spawn};
 
 /// How many packets are read a second, a busy office's: the system drops what else is sent.
 const PACKETS: u32 = 500;
@@ -55,8 +55,7 @@ impl Running {
         let mut sockets = Vec::new();
         sockets::update(&mut sockets)?;
         let rung = bell.try_clone()?;
-        let thread = thread::Builder::new().name(name.into());
-        let thread = thread.spawn(move || run(&task, sockets, &rung))?;
+        let thread = spawn(name, move || run(&task, sockets, &rung))?;
         Ok(Running { bell, thread })
     }
 }

@@ -14,17 +14,6 @@ use crate::net::{path, system};
 use crate::protocol::encrypted::records::{self, Opener};
 use crate::protocol::wire::{Ack, FrameReader, ReadError};
 
-/// What reading for a while came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Arrival {
-    /// A whole frame.
-    Frame,
-    /// The end marker.
-    End,
-    /// Nothing whole yet.
-    Nothing,
-}
-
 impl Link {
     /// Prepares it for receiving and returns the half that reads, which accepts frames of at most `max_bytes` and
     /// returns after `look` at the latest. Call it once.
@@ -73,13 +62,13 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    /// Reads on, into the same `frame` until that is whole; returns after `look` at the latest, even while bytes
-    /// come without a pause, and after that many bytes.
+    /// As [`FrameReader::read`] reads on, into the same `frame` until that is whole; with a time-out after `look` at the
+    /// latest, even while bytes come without a pause, and after that many bytes.
     pub(crate) fn read(
         &mut self,
         frame: &mut Vec<u8>,
         at_most: Option<usize>,
-    ) -> Result<Arrival, ReadError> {
+    ) -> Result<bool, ReadError> {
         let (mut left, until) = (at_most.unwrap_or(usize::MAX), Instant::now() + self.look);
         let bytes = ReadBy(|to: &mut [u8]| {
             if left == 0 || Instant::now() >= until {
@@ -90,12 +79,7 @@ impl Frames {
             left -= got;
             Ok(got)
         });
-        match self.reader.read(bytes, frame) {
-            Ok(true) => Ok(Arrival::Frame),
-            Ok(false) => Ok(Arrival::End),
-            Err(error) if error.is_timeout() => Ok(Arrival::Nothing),
-            Err(error) => Err(error),
-        }
+        self.reader.read(bytes, frame)
     }
 
     /// From now on it returns after this time at the latest.
@@ -175,13 +159,13 @@ mod tests {
         write_frame(&mut sender, &[&[1; 1000]]).unwrap();
         sender.write_all(&second[..1003]).unwrap();
         let mut frame = Vec::new();
-        assert_eq!(frames.read(&mut frame, None).unwrap(), Arrival::Frame);
+        assert!(frames.read(&mut frame, None).unwrap());
         assert!(!frames.newer_is_here());
         sender.write_all(&second[1003..]).unwrap();
         while !frames.newer_is_here() {
             thread::yield_now();
         }
-        assert_eq!(frames.read(&mut frame, None).unwrap(), Arrival::Frame);
+        assert!(frames.read(&mut frame, None).unwrap());
         assert_eq!(frame, [2; 1000]);
         assert!(!frames.newer_is_here());
     }

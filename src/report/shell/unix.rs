@@ -6,13 +6,12 @@ use std::mem;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
-use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-use crate::handoff::stop::{Reason, Stop};
+use crate::handoff::stop::{Reason, Stop, spawn};
 
 /// Makes SIGINT, SIGTERM and SIGHUP ask `stop` to end; SIGHUP not where it is ignored already, as by nohup. A
 /// second SIGINT or SIGTERM ends the program at once.
@@ -37,8 +36,7 @@ pub(in crate::report) fn install_signal_handlers(stop: Arc<Stop>) -> io::Result<
             });
         }
     };
-    let thread = thread::Builder::new().name("signals".into());
-    thread.spawn(listen).map(drop)
+    spawn("signals", listen).map(drop)
 }
 
 /// Whether the program was started with this signal ignored.

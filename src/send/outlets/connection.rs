@@ -5,11 +5,10 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::failover;
-use crate::handoff::stop::Stop;
+use crate::handoff::stop::{Stop, spawn};
 use crate::net::dial::Dialer;
 use crate::net::link::Link;
 use crate::net::link::sending::{SILENCE, is_timeout};
@@ -47,7 +46,7 @@ impl Connection {
         stop: &Arc<Stop>,
     ) -> io::Result<Connection> {
         let (acks, back) = (Arc::new(Acks::new(Instant::now())), link.acks(LOOK)?);
-        thread::Builder::new().name("acks".into()).spawn({
+        spawn("acks", {
             let (acks, link) = (Arc::clone(&acks), Arc::clone(&link));
             let (feed, stop) = (Arc::clone(feed), Arc::clone(stop));
             move || {
@@ -175,6 +174,7 @@ mod tests {
     use super::*;
     use crate::net::link::FarEnd;
     use crate::source::Delivery;
+    use std::thread;
 
     /// A connection, and the receiver's end of it.
     fn pair() -> (Connection, FarEnd) {

@@ -22,7 +22,6 @@ use crate::handoff::slot::Wake;
 use crate::handoff::stop::Stop;
 use crate::net::admission::{self, Admission, Permit};
 use crate::net::dial::{Dialer, Target};
-use crate::net::find;
 use crate::net::link::Link;
 use crate::net::link::handshake::PATIENCE;
 use crate::protocol::encrypted::handshake::{Role, Status};
@@ -169,7 +168,7 @@ impl Outlets<'_, '_> {
                 Err(_) => Ok(()),
             };
             let found = self.to.finder.as_ref();
-            let found = found.and_then(|finder| finder.next(find::MAX_PEERS, Instant::now()));
+            let found = found.and_then(|finder| finder.next(Instant::now()));
             let dialled = found.map_or(Ok(()), |host| self.dial(&host));
             for error in [taken, dialled].into_iter().filter_map(Result::err) {
                 report(Event::Exhausted(error));

@@ -121,7 +121,6 @@ mod tests {
 
     use super::*;
     use crate::net::reach::{Hint, Reach};
-    use crate::protocol::encrypted::handshake::Role;
     use crate::recv::camera::Counts;
     use crate::recv::frame::fixture::Frame;
     use crate::report::Severity;
@@ -143,7 +142,7 @@ mod tests {
                 ..Counts::default()
             },
             reach: Some(Reach {
-                role: Role::Receives,
+                lines: Vec::new(),
                 typed: (0..9)
                     .map(|i| format!("pi-send --host 10.0.0.{i}"))
                     .collect(),

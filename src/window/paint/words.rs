@@ -194,14 +194,13 @@ fn spell(time: Duration) -> String {
 mod tests {
     use super::*;
     use crate::net::reach::Hint;
-    use crate::protocol::encrypted::handshake::Role;
     use crate::protocol::stamp::Stamp;
     use crate::recv::camera::Counts;
     use crate::recv::frame::fixture::Frame;
 
     fn reach(typed: &[String]) -> Reach {
         Reach {
-            role: Role::Receives,
+            lines: Vec::new(),
             typed: typed.to_vec(),
             is_local: false,
             hint: Hint {

@@ -6,7 +6,6 @@
 use std::mem::MaybeUninit;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::thread;
 
 use raw_window_handle::{HasDisplayHandle, RawDisplayHandle};
 use rustix::buffer::spare_capacity;
@@ -15,6 +14,7 @@ use rustix::io::retry_on_intr;
 use x11_dl::xlib::{ExposureMask, Xlib};
 
 use super::Error;
+use crate::handoff::stop::spawn;
 use crate::window::model::Model;
 
 /// Ends the loop's wait for pictures when there is news of the window.
@@ -44,8 +44,7 @@ impl Watch {
         let epoll = Arc::new(epoll::create(CreateFlags::CLOEXEC)?);
         epoll::add(&epoll, &socket, EventData::new_u64(0), EventFlags::ONESHOT)?;
         let (waiting, pictures) = (Arc::clone(&epoll), Arc::clone(&model.pictures));
-        let thread = thread::Builder::new().name("window events".into());
-        thread.spawn(move || {
+        spawn("window events", move || {
             let news = || epoll::wait(&waiting, spare_capacity(&mut Vec::with_capacity(1)), None);
             while retry_on_intr(news).is_ok() {
                 pictures.nudge();
