@@ -42,11 +42,12 @@ impl Buffers {
         let size = (picture.width as usize, picture.height as usize);
         self.pixels.resize(width * rows.len(), 0);
         let read = |row: usize, columns: Range<usize>, line: &mut [u32]| {
-            let from = &data[row * stride + columns.start * bytes..];
+            let row = &data[row * stride..];
+            let expanded = |pixel| expand(u16::from_le_bytes(pixel));
             match bytes {
-                2 => convert(from, line, |pixel| expand(u16::from_le_bytes(pixel))),
-                3 => convert(from, line, |[a, b, c]| [a, b, c, 0]),
-                _ => convert(from, line, |pixel| pixel),
+                2 => convert(row, columns, line, expanded),
+                3 => convert(row, columns, line, |[a, b, c]| [a, b, c, 0]),
+                _ => convert(row, columns, line, |pixel| pixel),
             }
         };
         self.tile
@@ -57,9 +58,15 @@ impl Buffers {
     }
 }
 
-/// As many pixels of `N` bytes as `out` has, each as 32 bits.
-fn convert<const N: usize>(from: &[u8], out: &mut [u32], pixel: impl Fn([u8; N]) -> [u8; 4]) {
-    for (out, bytes) in out.iter_mut().zip(from.chunks_exact(N)) {
+/// These columns of a row, each pixel of `N` bytes as 32 bits.
+fn convert<const N: usize>(
+    row: &[u8],
+    columns: Range<usize>,
+    out: &mut [u32],
+    pixel: impl Fn([u8; N]) -> [u8; 4],
+) {
+    let from = row[columns.start * N..columns.end * N].chunks_exact(N);
+    for (out, bytes) in out.iter_mut().zip(from) {
         let bytes = bytes.try_into().expect("chunks of N bytes");
         *out = u32::from_ne_bytes(pixel(bytes));
     }

@@ -48,26 +48,32 @@ impl<'a> PlaneRows<'a> {
         }
     }
 
-    /// Reads part of a row of samples of a kind, from column `start` on, in JPEG's colours.
-    fn read(&self, kind: usize, row: usize, start: usize, out: &mut [u8], scratch: &mut Scratch) {
-        self.gather(kind, row, start, out);
+    /// Reads part of a row of samples of a kind, in JPEG's colours.
+    fn read(
+        &self,
+        kind: usize,
+        row: usize,
+        columns: Range<usize>,
+        out: &mut [u8],
+        [thin, cb, cr]: &mut Scratch,
+    ) {
+        self.gather(kind, row, columns.clone(), out);
         let Some(colour) = &self.colour else { return };
         if !colour.mixes() {
             return colour.convert(kind, out, &[]);
         }
-        let [thin, cb, cr] = scratch;
         if kind > 0 {
             cb.resize(out.len(), 0);
-            self.gather(3 - kind, row, start, cb);
+            self.gather(3 - kind, row, columns, cb);
             return colour.convert(kind, out, &[cb]);
         }
         // The chroma of each of luma's samples.
         let (across, down) = self.factors;
-        let first = start / across;
-        thin.resize((start + out.len()).div_ceil(across) - first, 0);
+        let wanted = columns.start / across..columns.end.div_ceil(across);
+        thin.resize(wanted.len(), 0);
         for (kind, chroma) in [(1, &mut *cb), (2, &mut *cr)] {
             chroma.resize(out.len() + 2, 0);
-            self.gather(kind, row / down, first, thin);
+            self.gather(kind, row / down, wanted.clone(), thin);
             if across == 1 {
                 chroma[..thin.len()].copy_from_slice(thin);
             } else {
@@ -76,15 +82,15 @@ impl<'a> PlaneRows<'a> {
                 }
             }
         }
-        let beside = start % across;
-        colour.convert(0, out, &[&cb[beside..], &cr[beside..]]);
+        let first = columns.start % across;
+        colour.convert(0, out, &[&cb[first..], &cr[first..]]);
     }
 
-    /// Takes samples of a kind out of a row in memory, from column `start` on.
-    fn gather(&self, kind: usize, row: usize, start: usize, out: &mut [u8]) {
+    /// Takes the samples of a kind out of a row in memory.
+    fn gather(&self, kind: usize, row: usize, columns: Range<usize>, out: &mut [u8]) {
         let Samples { first, step, .. } = self.samples[kind];
         let Plane { data, stride } = self.planes[kind];
-        let from = &data[row * stride + start * step..][..out.len() * step];
+        let from = &data[row * stride + columns.start * step..][..columns.len() * step];
         match (step, first) {
             (2, 0) => every::<2, 0>(from, out),
             (2, _) => every::<2, 1>(from, out),
@@ -144,9 +150,8 @@ impl Buffers {
             }
             buffer.resize(padded.0 * padded.1, 0);
             let (rows, scratch) = (top..top + size.1, &mut self.scratch);
-            let read = |row, columns: Range<usize>, line: &mut [u8]| {
-                source.read(kind, row, columns.start, line, scratch);
-            };
+            let read =
+                |row, columns, line: &mut [u8]| source.read(kind, row, columns, line, scratch);
             let from = thin((picture.width as usize, picture.height as usize));
             self.tile
                 .lay_down(settings.turn, from, rows, buffer, padded.0, read);
