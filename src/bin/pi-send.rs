@@ -157,11 +157,9 @@ fn run(mut plan: Plan, key: Option<&Path>, program: &mut Program) -> anyhow::Res
             to.allowed = Allowed::given(&networks);
             if networks.is_empty() && !has_key {
                 to.allowed = Allowed::Attached;
+                let line = "without --key and --allow, anyone in this machine's networks can watch";
                 if !reach.is_local {
-                    warn(
-                        "without --key and --allow, anyone in this machine's networks can watch"
-                            .into(),
-                    );
+                    warn(line.into());
                 }
             }
             if is_announced {
