@@ -12,16 +12,15 @@ use std::{env, fs, thread};
 
 use clap::Parser;
 use pi_stream::args::view::Options;
-use pi_stream::handoff::slot::Slot;
+use pi_stream::handoff::Slot;
 use pi_stream::jpeg::{Decoder, MAX_PIXELS};
 use pi_stream::net::listen;
 use pi_stream::picture::{Bitmap, Turn};
-use pi_stream::protocol::encrypted::handshake::Role;
-use pi_stream::recv::cameras::{Cameras, Config};
-use pi_stream::recv::{admission, decoder};
+use pi_stream::protocol::Role;
+use pi_stream::recv::{Cameras, Config, admission, decoder};
 use pi_stream::report::{Program, Stats};
 use pi_stream::sinks::Sinks;
-use pi_stream::window::{self, model::Model};
+use pi_stream::window::{self, Model};
 
 /// How many rows bear the number that is looked for.
 const ROWS: usize = 16;

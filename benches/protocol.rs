@@ -5,10 +5,9 @@ use std::io::Read;
 
 use divan::{Bencher, counter::BytesCount};
 use pi_stream::Key;
-use pi_stream::protocol::encrypted::handshake::{Handshake, Role, Status, answer, hello};
+use pi_stream::protocol::encrypted::handshake::{Handshake, answer, hello};
 use pi_stream::protocol::encrypted::records::{Opener, Sealer};
-use pi_stream::protocol::stamp::{self, Stamp};
-use pi_stream::protocol::wire::{self, DEFAULT_MAX_FRAME_BYTES, FrameReader};
+use pi_stream::protocol::{DEFAULT_MAX_FRAME_BYTES, FrameReader, Role, Stamp, Status, stamp, wire};
 
 fn main() {
     divan::main();

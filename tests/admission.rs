@@ -16,8 +16,8 @@ use common::dice::Dice;
 use common::screen::{Screen, colours};
 use common::{PATIENCE, Running, pi_send, pictures, until, view_recv};
 use hostile::Kind;
-use pi_stream::protocol::stamp::{self, Stamp};
-use pi_stream::protocol::wire::{ACK_BYTES, FrameReader, write_frame};
+use pi_stream::protocol::wire::{ACK_BYTES, write_frame};
+use pi_stream::protocol::{FrameReader, Stamp, stamp};
 
 /// A headless view-recv on the loopback, and where it listens.
 fn listening(args: &[&str]) -> (Running, SocketAddr) {

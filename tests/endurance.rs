@@ -33,8 +33,8 @@ use common::dice::Dice;
 use common::key::Key;
 use common::{PATIENCE, Running, free_port, pi_send, pictures, until, view_recv};
 use network::Network;
-use pi_stream::protocol::stamp::Stamp;
-use pi_stream::protocol::wire::{Ack, FrameReader, write_frame};
+use pi_stream::protocol::wire::write_frame;
+use pi_stream::protocol::{Ack, FrameReader, Stamp};
 use scenes::{Dials, Program};
 use stage::{Sender, Viewer};
 

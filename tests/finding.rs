@@ -25,8 +25,8 @@ use avahi::Avahi;
 use common::dice::Dice;
 use common::{Running, pi_send, until, view_recv};
 use lan::{Host, Lan};
-use pi_stream::net::find::{self, Finder, Found};
-use pi_stream::protocol::encrypted::handshake::Role;
+use pi_stream::net::{Finder, Found, find};
+use pi_stream::protocol::Role;
 use pi_stream::report::ListFormat;
 
 /// What is announced of it is ceef1559.

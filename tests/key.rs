@@ -173,7 +173,8 @@ fn a_second_sender_with_the_key_is_told_that_another_camera_is_shown() {
     // From another address, as far as 127.0.0.1 is one: the first one's own would be its next connection.
     let hello = {
         let key = pi_stream::Key::read(&file).unwrap();
-        use pi_stream::protocol::encrypted::handshake::{Role, hello};
+        use pi_stream::protocol::Role;
+        use pi_stream::protocol::encrypted::handshake::hello;
         hello(&key, Role::Sends)
     };
     let mut second = from_elsewhere(&host);

@@ -16,7 +16,8 @@ use common::key::Key;
 use common::pictures::{self, near};
 use common::screen::Screen;
 use common::{Running, free_port, pi_send, python, view_recv};
-use pi_stream::protocol::stamp::{Stamp, places};
+use pi_stream::protocol::Stamp;
+use pi_stream::protocol::stamp::places;
 
 const DOCUMENT: &str = include_str!("../docs/protocol.md");
 

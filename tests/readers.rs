@@ -17,12 +17,10 @@ use dice::Dice;
 use pi_stream::Key;
 use pi_stream::jpeg::{self, Decoder};
 use pi_stream::picture::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
-use pi_stream::protocol::encrypted::handshake::{
-    Handshake, Role, Status, answer, hello, judge, status,
-};
+use pi_stream::protocol::encrypted::handshake::{Handshake, answer, hello, judge, status};
 use pi_stream::protocol::encrypted::records::{Opener, Sealer};
-use pi_stream::protocol::stamp::{self, Name, Stamp};
-use pi_stream::protocol::wire::{Ack, FrameReader, ReadError, write_end, write_frame};
+use pi_stream::protocol::wire::{write_end, write_frame};
+use pi_stream::protocol::{Ack, FrameReader, Name, ReadError, Role, Stamp, Status, stamp};
 use pi_stream::source::stream::{Reader, Skipped};
 
 /// Notes the largest single allocation of each thread.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use common::figures::Figures;
 use common::{Running, pi_send, until, view_recv};
-use pi_stream::protocol::stamp::{self, Stamp};
+use pi_stream::protocol::{Stamp, stamp};
 use tap::Tap;
 
 const FPS: u64 = 30;

@@ -11,10 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use pi_stream::protocol::stamp::{self, Stamp};
-use pi_stream::recv::frame::Received;
-use pi_stream::sinks::record::Recorder;
-use pi_stream::sinks::record::config::Config;
+use pi_stream::protocol::{Stamp, stamp};
+use pi_stream::recv::Received;
+use pi_stream::sinks::record::{Config, Recorder};
 
 const FPS: u64 = 30;
 const HOUR: u64 = 3600 * FPS;

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use common::disk::SmallDisk;
 use common::figures::Figures;
 use common::{PATIENCE, Running, pi_send, pictures, until, view_recv};
-use pi_stream::protocol::stamp::{self, Stamp};
+use pi_stream::protocol::{Stamp, stamp};
 
 /// A viewer that records into `file`: the program, its figures, where it listens.
 fn recording(file: &Path, args: &[&str]) -> (Running, Figures, String) {

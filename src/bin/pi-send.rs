@@ -9,21 +9,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Error;
 use clap::Parser;
-use pi_stream::Key;
 use pi_stream::args::send::{Options, Plan, To};
-use pi_stream::camera;
-use pi_stream::net::find::{self, Finder, Found};
-use pi_stream::net::key_file;
-use pi_stream::net::listen::{self, Allowed};
-use pi_stream::net::reach::Reach;
-use pi_stream::protocol::encrypted::handshake::Role;
-use pi_stream::protocol::stamp::Name;
+use pi_stream::net::{Allowed, Finder, Found, Reach, find, key_file, listen};
+use pi_stream::protocol::{Name, Role};
 use pi_stream::report::{Program, Severity, Statistics};
-use pi_stream::send::event::Event;
 use pi_stream::send::source::{self, Failure, Source};
-use pi_stream::send::stats::{self, Counters};
-use pi_stream::send::{self, Receivers};
+use pi_stream::send::{self, Counters, Event, Receivers, stats};
 use pi_stream::source::Feed;
+use pi_stream::{Key, camera};
 
 /// How often it is looked whether somebody is there whom to send to.
 const LOOK: Duration = Duration::from_millis(50);

@@ -9,26 +9,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::Error;
 use clap::Parser;
-use pi_stream::Key;
 use pi_stream::args::view::Options;
-use pi_stream::handoff::stop::{Reason, Stop, spawn};
-use pi_stream::net::DEFAULT_PORT;
-use pi_stream::net::dial::Target;
-use pi_stream::net::find;
-use pi_stream::net::key_file;
-use pi_stream::net::listen::{self, Allowed, Bind};
-use pi_stream::net::reach::{Reach, host_name};
+use pi_stream::handoff::{Reason, Stop, spawn};
+use pi_stream::net::{
+    Allowed, Bind, DEFAULT_PORT, Reach, Target, find, host_name, key_file, listen,
+};
 use pi_stream::picture::Bitmap;
-use pi_stream::protocol::encrypted::handshake::Role;
-use pi_stream::recv::admission;
+use pi_stream::protocol::Role;
 use pi_stream::recv::camera::reports;
-use pi_stream::recv::cameras::{Cameras, Config};
-use pi_stream::recv::decoder;
-use pi_stream::recv::event::Event;
+use pi_stream::recv::{Cameras, Config, Event, admission, decoder};
 use pi_stream::report::{Program, Severity, Statistics};
 use pi_stream::sinks::{Sinks, Tell};
-use pi_stream::window;
-use pi_stream::window::model::Model;
+use pi_stream::window::Model;
+use pi_stream::{Key, window};
 
 /// What the window shows of the program: there once all of that is, and then for as long as the program runs.
 static MODEL: OnceLock<Model> = OnceLock::new();

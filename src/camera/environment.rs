@@ -16,7 +16,7 @@ use std::thread;
 use libcamera::logging::{self, LoggingTarget};
 use rustix::pipe::PipeFlags;
 
-use super::error::CameraError;
+use super::CameraError;
 use crate::source::log::report_log;
 use crate::source::{Feed, Report, tuning};
 

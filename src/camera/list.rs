@@ -11,13 +11,9 @@ use libcamera::geometry::Size;
 use libcamera::properties;
 use serde::Serialize;
 
-use super::ListFormat;
-use super::controls::{Entry, Table};
-use super::environment;
-use super::error::{CameraError, listed};
 use super::negotiate::mode::{self, SensorMode};
 use super::negotiate::{self, Offered, ROLES, rate};
-use super::select::{self, Names};
+use super::{CameraError, Entry, ListFormat, Names, Table, environment, listed, select};
 
 /// One camera; its `Display` is for people.
 #[derive(Debug, Serialize)]

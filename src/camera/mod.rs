@@ -32,11 +32,15 @@ mod session;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use self::buffers::{Buffer, Lent, Queued};
 pub use self::config::CameraConfig;
 pub(crate) use self::config::Setting;
+use self::controls::{Entry, Given, Table};
 pub use self::environment::use_tuning_file;
 pub use self::error::CameraError;
+use self::error::{library, listed};
 pub use self::list::list;
+use self::negotiate::Agreed;
 use self::select::Names;
 use self::session::Session;
 pub use crate::report::ListFormat;

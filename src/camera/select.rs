@@ -10,7 +10,8 @@ use libcamera::camera_manager::CameraManager;
 use libcamera::properties;
 use serde::Serialize;
 
-use super::error::{CameraError, Result, library, listed, no_camera};
+use super::error::{Result, no_camera};
+use super::{CameraError, library, listed};
 
 /// A camera's number and names; `Display` shows them all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -17,12 +17,12 @@ use libcamera::framebuffer::FrameMetadataStatus;
 use libcamera::request::{Request, RequestStatus, ReuseFlag};
 use libcamera::stream::Stream;
 
-use super::CameraConfig;
-use super::buffers::{self, Buffer, Lent, Queued};
-use super::controls::{Given, Table};
-use super::error::{CameraError, Result, library};
-use super::negotiate::{self, Agreed, mode, rate};
-use super::select::{self, Names};
+use super::error::Result;
+use super::negotiate::{self, mode, rate};
+use super::{
+    Agreed, Buffer, CameraConfig, CameraError, Given, Lent, Names, Queued, Table, buffers, library,
+    select,
+};
 use crate::jpeg::markers;
 use crate::picture::{Captured, Content, Pool};
 use crate::report::Severity;

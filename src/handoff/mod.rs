@@ -8,9 +8,17 @@
 //!
 //! Nothing here knows what it carries.
 
-pub(crate) mod lock;
-pub(crate) mod pool;
-pub(crate) mod queue;
-pub mod slot;
-pub mod stop;
-pub(crate) mod worker;
+mod lock;
+mod pool;
+mod queue;
+mod slot;
+mod stop;
+mod worker;
+
+pub(crate) use self::lock::{lock, wait_while};
+pub(crate) use self::pool::WorkerPool;
+pub(crate) use self::queue::{FRAMES, Limits, Queue};
+pub use self::slot::{Slot, Wake};
+pub(crate) use self::stop::ends_within;
+pub use self::stop::{Reason, Stop, spawn};
+pub(crate) use self::worker::Worker;

@@ -14,8 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crate::handoff::lock::lock;
-use crate::handoff::stop::spawn;
+use crate::handoff::{lock, spawn};
 
 /// What each thread does once: works until no item is left.
 type Work = &'static (dyn Fn() + Sync);

@@ -8,8 +8,8 @@
 use std::iter;
 use std::time::Instant;
 
-use super::slot::{Slot, Wake};
-use crate::handoff::lock::lock;
+use super::{Slot, Wake};
+use crate::handoff::lock;
 
 /// How much a queue holds at most: so many items, and so many bytes in all. An empty queue takes any one item.
 pub type Limits = (usize, usize);

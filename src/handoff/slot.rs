@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
-use crate::handoff::lock::{lock, wait_while};
+use crate::handoff::{lock, wait_while};
 
 /// Holds at most one item of each source; the newest wins.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::sync::{Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::handoff::lock::{lock, wait_while};
+use crate::handoff::{lock, wait_while};
 
 /// How often a wait for a thread's end looks at it.
 const LOOK: Duration = Duration::from_millis(2);

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use super::queue::{Limits, Queue};
-use super::stop::{ends_within, spawn};
+use super::{Limits, Queue, ends_within, spawn};
 
 /// A thread that works off a queue, and can be waited for with a bound.
 ///

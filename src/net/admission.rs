@@ -15,12 +15,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::link::Link;
 use super::link::receiving::Frames;
-use super::listen::Acceptor;
-use crate::handoff::lock::lock;
-use crate::handoff::stop::spawn;
-use crate::protocol::wire::ReadError;
+use super::{Acceptor, Link};
+use crate::handoff::{lock, spawn};
+use crate::protocol::ReadError;
 
 /// How many may wait: senders that restart together, and each costs a thread.
 const MAX_WAITING: usize = 24;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::protocol::encrypted::key::Key;
+use crate::protocol::Key;
 
 /// The longest file that is read, in bytes: a key and a page of comments.
 const MAX_BYTES: usize = 8192;

@@ -13,10 +13,8 @@ use if_addrs::IfAddr;
 use ipnet::IpNet;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use super::DEFAULT_PORT;
-use super::link::Link;
-use super::system;
-use crate::protocol::encrypted::handshake::Role;
+use super::{DEFAULT_PORT, Link, system};
+use crate::protocol::Role;
 
 /// How many connections may wait for `accept`; the kernel's own bound is usually lower.
 const BACKLOG: i32 = 128;

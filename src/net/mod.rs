@@ -29,5 +29,16 @@ pub(crate) mod sliding;
 #[cfg_attr(windows, path = "windows.rs")]
 mod system;
 
+pub use self::dial::{DialError, Target};
+pub(crate) use self::dial::{Dialer, Search};
+#[cfg(any(feature = "send", feature = "view"))]
+pub use self::find::{Finder, Found};
+pub(crate) use self::link::Link;
+pub use self::listen::{Acceptor, Allowed, Bind, ListenError};
+pub(crate) use self::path::Path;
+#[cfg(any(feature = "send", feature = "view"))]
+pub use self::reach::{Reach, host_name};
+pub(crate) use self::sliding::SlidingMin;
+
 /// The TCP port unless another is given.
 pub const DEFAULT_PORT: u16 = 8000;

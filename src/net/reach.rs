@@ -9,8 +9,7 @@ use std::path::Path;
 
 use super::DEFAULT_PORT;
 use super::find::is_bridge;
-use crate::protocol::encrypted::handshake::Role;
-use crate::protocol::stamp::Name;
+use crate::protocol::{Name, Role};
 
 /// This computer's name, as far as names can have it.
 pub fn host_name() -> Name {

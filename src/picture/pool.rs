@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex};
 
-use crate::handoff::lock::lock;
+use crate::handoff::lock;
 
 /// Reuses buffers: one that is dropped comes back.
 #[derive(Debug)]

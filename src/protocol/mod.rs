@@ -11,3 +11,8 @@
 pub mod encrypted;
 pub mod stamp;
 pub mod wire;
+
+pub use self::encrypted::handshake::{Role, Status};
+pub use self::encrypted::key::Key;
+pub use self::stamp::{Name, Stamp};
+pub use self::wire::{Ack, DEFAULT_MAX_FRAME_BYTES, FrameReader, ReadError};

@@ -8,14 +8,13 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::cameras::Cameras;
-use super::event::{Event, Kind, turned_away};
+use super::event::turned_away;
 use super::reader::{self, Progress, busy, sent_nothing};
-use crate::net::admission;
+use super::{Cameras, Event, Kind};
 pub(super) use crate::net::admission::{Admission, PATIENCE, Permit};
-use crate::net::link::{Link, handshake};
-use crate::net::listen::Acceptor;
-use crate::protocol::encrypted::handshake::{Role, Status};
+use crate::net::link::handshake;
+use crate::net::{Acceptor, Link, admission};
+use crate::protocol::{Role, Status};
 
 /// How long to wait when there is no descriptor or thread for another connection.
 const PAUSE: Duration = Duration::from_millis(50);

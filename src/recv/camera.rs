@@ -9,12 +9,10 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::cameras::Cameras;
-use super::frame::Received;
-use crate::handoff::lock::lock;
-use crate::protocol::stamp::{Name, Stamp};
-use crate::report::rates::{self, Latencies, round};
-use crate::report::write_stream;
+use super::{Cameras, Received};
+use crate::handoff::lock;
+use crate::protocol::{Name, Stamp};
+use crate::report::{Latencies, rates, round, write_stream};
 
 /// A place, and what came to it.
 #[derive(Debug, Default)]

@@ -14,21 +14,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::camera::Camera;
-use super::event::{End, Event, Kind};
-use super::frame::{Frame, Received};
-use super::session::{Identity, Pace, Session};
-use super::stall::StallDetector;
-use crate::handoff::lock::{lock, wait_while};
-use crate::handoff::slot::Slot;
-use crate::handoff::stop::{Reason, Stop};
+use super::session::Pace;
+use super::{Camera, End, Event, Frame, Identity, Kind, Received, Session, StallDetector};
+use crate::handoff::{Reason, Slot, Stop, lock, wait_while};
 use crate::jpeg;
-use crate::net::link::Link;
-use crate::net::listen::Allowed;
-use crate::protocol::encrypted::key::Key;
-use crate::protocol::stamp::Stamp;
-use crate::protocol::wire::DEFAULT_MAX_FRAME_BYTES;
-use crate::report::limit::RateLimit;
+use crate::net::{Allowed, Link};
+use crate::protocol::{DEFAULT_MAX_FRAME_BYTES, Key, Stamp};
+use crate::report::RateLimit;
 
 /// What takes every frame, whatever becomes of its pixels. Never blocks.
 pub type Sink = Box<dyn Fn(&Arc<Received>) + Send + Sync>;
@@ -371,7 +363,7 @@ impl Cameras {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::wire::Ack;
+    use crate::protocol::Ack;
     use crate::recv::frame::fixture;
 
     impl Session {

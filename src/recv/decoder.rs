@@ -4,9 +4,8 @@
 use std::num::NonZeroUsize;
 use std::thread;
 
-use super::cameras::Cameras;
-use super::frame::Decoded;
-use crate::handoff::slot::Slot;
+use super::{Cameras, Decoded};
+use crate::handoff::Slot;
 use crate::jpeg::Decoder;
 use crate::picture::{Bitmap, Pool, bitmap};
 

@@ -19,15 +19,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::admission::{self, Admission};
-use super::cameras::Cameras;
-use super::event::Kind;
 use super::reader::{self, Progress};
-use super::session::{IDLE_AT_FIRST, Session};
-use crate::handoff::lock::lock;
-use crate::handoff::stop::spawn;
-use crate::net::dial::{Dialer, Search, Target};
-use crate::net::link::Link;
-use crate::protocol::encrypted::handshake::Role;
+use super::session::IDLE_AT_FIRST;
+use super::{Cameras, Kind, Session};
+use crate::handoff::{lock, spawn};
+use crate::net::{Dialer, Link, Search, Target};
+use crate::protocol::Role;
 
 /// How long a wait lasts at most before the wish to stop, and what has become of the links, is looked at.
 const LOOK: Duration = Duration::from_millis(50);

@@ -5,13 +5,10 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::session::Identity;
+use super::Identity;
 use crate::jpeg::{DecodeError, MAX_PIXELS_IN_SCANS};
-use crate::protocol::encrypted::handshake::{Role, Status};
-use crate::protocol::wire::ReadError;
-use crate::report::Severity;
-use crate::report::limit::RateLimit;
-use crate::report::shell;
+use crate::protocol::{ReadError, Role, Status};
+use crate::report::{RateLimit, Severity, shell};
 
 /// Something that a user wants to know.
 #[derive(Debug)]

@@ -21,3 +21,11 @@ mod reader;
 pub mod receiver;
 pub mod session;
 pub mod stall;
+
+pub(crate) use self::camera::{Camera, Counts, Recorded};
+pub use self::cameras::{Cameras, Config};
+pub use self::event::Event;
+use self::event::{End, Kind};
+pub use self::frame::{ClockOff, Decoded, Frame, Received};
+pub(crate) use self::session::{Identity, Session};
+use self::stall::StallDetector;

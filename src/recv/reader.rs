@@ -11,19 +11,17 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::cameras::Cameras;
-use super::event::{End, Event, Kind, no_picture, too_long, turned_away};
-use super::frame::{ClockOff, Frame, Received};
-use super::session::{HICCUP, Identity, Session};
+use super::event::{no_picture, too_long, turned_away};
+use super::session::HICCUP;
 use super::stall::CatchUp;
+use super::{Cameras, ClockOff, End, Event, Frame, Identity, Kind, Received, Session};
 use crate::jpeg::{self, DecodeError, Decoder};
+use crate::net::Link;
 use crate::net::admission::{PATIENCE, Permit};
-use crate::net::link::Link;
 use crate::net::link::receiving::Frames;
 use crate::picture::{Pool, Pooled};
-use crate::protocol::encrypted::handshake::{MAGIC, Status};
-use crate::protocol::stamp::Stamp;
-use crate::protocol::wire::ReadError;
+use crate::protocol::encrypted::handshake::MAGIC;
+use crate::protocol::{ReadError, Stamp, Status};
 
 /// How long a read lasts at most before the wish to stop and the clock are looked at.
 const LOOK: Duration = Duration::from_millis(100);

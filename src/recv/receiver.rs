@@ -9,14 +9,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::cameras::{Cameras, Config};
-use super::frame::Frame;
-use super::{admission, dialling};
-use crate::handoff::stop::Reason;
-use crate::net::dial::Target;
-use crate::net::listen::{self, Acceptor, Bind, ListenError};
-use crate::protocol::encrypted::handshake::Role;
-use crate::protocol::encrypted::key::Key;
+use super::{Cameras, Config, Frame, admission, dialling};
+use crate::handoff::Reason;
+use crate::net::{Acceptor, Bind, ListenError, Target, listen};
+use crate::protocol::{Key, Role};
 
 /// Why nothing can be received.
 #[derive(Debug, thiserror::Error)]

@@ -12,12 +12,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use super::camera::Camera;
-use super::event::End;
-use crate::handoff::lock::lock;
-use crate::net::link::Link;
-use crate::protocol::stamp::{Name, Stamp};
-use crate::protocol::wire::Ack;
+use super::{Camera, End};
+use crate::handoff::lock;
+use crate::net::Link;
+use crate::protocol::{Ack, Name, Stamp};
 
 /// A session that has finished no frame for this long gives way to its own sender's next connection.
 const HALF_OPEN_AFTER: Duration = Duration::from_millis(500);

@@ -8,9 +8,8 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::handoff::lock::lock;
-use crate::handoff::stop::Stop;
-use crate::net::sliding::SlidingMin;
+use crate::handoff::{Stop, lock};
+use crate::net::SlidingMin;
 
 /// From tick to tick.
 const TICK: Duration = Duration::from_millis(50);

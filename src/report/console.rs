@@ -12,9 +12,7 @@ use std::time::Duration;
 
 use super::Severity;
 use super::writer::Writer;
-use crate::handoff::lock::lock;
-use crate::handoff::queue::Queue;
-use crate::handoff::stop::{Reason, Stop, spawn};
+use crate::handoff::{Queue, Reason, Stop, lock, spawn};
 
 /// How long the end waits for a terminal or a pipe to take what is left.
 pub(super) const PATIENCE: Duration = Duration::from_millis(150);

@@ -18,7 +18,7 @@
 //! count from the start. Only the binaries report; the rooms below them return events.
 
 mod console;
-pub(crate) mod limit;
+mod limit;
 mod program;
 pub(crate) mod rates;
 pub mod shell;
@@ -26,7 +26,9 @@ mod statistics;
 mod writer;
 
 pub use console::Console;
+pub(crate) use limit::RateLimit;
 pub use program::Program;
+pub(crate) use rates::{Latencies, round};
 pub(crate) use statistics::write_stream;
 pub use statistics::{Statistics, Stats};
 

@@ -6,9 +6,8 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 
 use super::console::PATIENCE;
-use super::shell;
-use super::{Console, Severity, Stats};
-use crate::handoff::stop::{Reason, Stop};
+use super::{Console, Severity, Stats, shell};
+use crate::handoff::{Reason, Stop};
 
 /// A program that runs: what it says, and what it is told.
 #[derive(Debug)]

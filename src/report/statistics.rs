@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::console::PATIENCE;
 use super::writer::Writer;
 use super::{Program, Severity};
-use crate::handoff::stop::{Reason, Stop, ends_within, spawn};
+use crate::handoff::{Reason, Stop, ends_within, spawn};
 
 /// What `--stats` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

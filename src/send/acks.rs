@@ -11,12 +11,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use crate::handoff::lock::{lock, wait_while};
-use crate::net::link::Link;
-use crate::net::path::Path;
-use crate::net::sliding::SlidingMin;
-use crate::protocol::wire::Ack;
-use crate::report::rates::Latencies;
+use crate::handoff::{lock, wait_while};
+use crate::net::{Link, Path, SlidingMin};
+use crate::protocol::Ack;
+use crate::report::Latencies;
 
 /// How many unacknowledged frames are remembered: more than any round trip holds. Receivers that
 /// never acknowledge let the oldest be forgotten.

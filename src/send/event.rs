@@ -5,7 +5,7 @@ use std::mem::{Discriminant, discriminant};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::net::dial::DialError;
+use crate::net::DialError;
 use crate::report::Severity;
 
 /// So many pictures in a row that cannot be encoded are no accident.

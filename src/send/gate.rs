@@ -10,9 +10,8 @@
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
-use super::acks::Account;
-use crate::net::path::Path;
-use crate::net::sliding::SlidingMin;
+use super::Account;
+use crate::net::{Path, SlidingMin};
 
 /// How often to look while a picture waits: nothing wakes a program when TCP's acknowledgements come.
 pub(super) const POLL: Duration = Duration::from_millis(1);

@@ -15,7 +15,7 @@
 //! encoded before a link can carry it.
 
 mod acks;
-pub mod event;
+mod event;
 mod gate;
 mod outlets;
 mod quality;
@@ -27,20 +27,17 @@ pub mod stats;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use self::event::{Event, SendError};
+use self::acks::{Account, Acks, End};
+pub use self::event::{Event, SendError};
 use self::outlets::Shared;
 pub use self::sender::{Sender, SenderError};
-use self::stage::Stage;
-use self::stats::Counters;
-use crate::handoff::lock::lock;
-use crate::handoff::stop::Stop;
-use crate::net::dial::Target;
-use crate::net::find::Finder;
-use crate::net::listen::{Acceptor, Allowed};
-use crate::net::reach;
-use crate::protocol::encrypted::key::Key;
-use crate::protocol::stamp::Name;
-use crate::report::limit::RateLimit;
+use self::stage::{Encoded, Had, Interval, Stage};
+pub use self::stats::Counters;
+use self::stats::{Joined, Sent};
+use crate::handoff::{Stop, lock};
+use crate::net::{Acceptor, Allowed, Finder, Target, reach};
+use crate::protocol::{Key, Name};
+use crate::report::RateLimit;
 use crate::source::Feed;
 
 /// How long a wait lasts at most before the wish to stop, or what else it waits for, is looked at.

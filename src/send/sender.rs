@@ -11,14 +11,11 @@ use std::time::Duration;
 
 use image::RgbImage;
 
-use super::event::Event;
-use super::{Config, Receivers};
-use crate::handoff::stop::{Reason, Stop, ends_within, spawn};
-use crate::net::dial::Target;
-use crate::net::listen::{self, Allowed, Bind, ListenError};
+use super::{Config, Event, Receivers};
+use crate::handoff::{Reason, Stop, ends_within, spawn};
+use crate::net::{Allowed, Bind, ListenError, Target, listen};
 use crate::picture::{Content, OwnedPicture, Picture, PixelFormat, Pixels, Pool, Turn};
-use crate::protocol::encrypted::handshake::Role;
-use crate::protocol::encrypted::key::Key;
+use crate::protocol::{Key, Role};
 use crate::source::{Delivery, Feed};
 
 /// Pictures on their way at once: in the slot, being encoded, being made.

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::camera::{self, CameraConfig, CameraError, ListFormat};
-use crate::handoff::stop::{ends_within, spawn};
+use crate::handoff::{ends_within, spawn};
 use crate::report::Severity;
 #[cfg(target_os = "linux")]
 use crate::source::rpicam::{self, RpicamError};

@@ -16,8 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::quality::halves_the_rate;
-use crate::handoff::lock::lock;
-use crate::handoff::slot::{Slot, Wake};
+use crate::handoff::{Slot, Wake, lock};
 use crate::jpeg::{EncodeError, Encoder, Turner};
 use crate::picture::{Captured, Content, Pixels, Pool, Pooled, Turn};
 use crate::source::Feed;

@@ -11,12 +11,13 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::acks::{Acks, End, SILENCE};
-use crate::handoff::lock::lock;
-use crate::net::link::Link;
-use crate::protocol::encrypted::handshake::Status;
-use crate::report::rates::{Rates, round};
-use crate::report::write_stream;
+use super::acks::SILENCE;
+use super::{Acks, End};
+use crate::handoff::lock;
+use crate::net::Link;
+use crate::protocol::Status;
+use crate::report::rates::Rates;
+use crate::report::{round, write_stream};
 use crate::source::{Feed, Shot};
 
 /// What pi-send is doing.

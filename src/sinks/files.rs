@@ -14,7 +14,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-use crate::protocol::stamp::Name;
+use crate::protocol::Name;
 
 /// What stands for the sender's name where a frame bears none.
 const NAMELESS: &str = "pi-stream";

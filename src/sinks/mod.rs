@@ -20,16 +20,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::handoff::stop::Stop;
-use crate::handoff::worker::Worker;
+use crate::handoff::{Stop, Worker};
 use crate::picture::Turn;
-use crate::protocol::stamp::Name;
-use crate::recv::camera::Recorded;
-use crate::recv::frame::Received;
+use crate::protocol::Name;
+use crate::recv::{Received, Recorded};
 use crate::report::Severity;
 use crate::sinks::output::Output;
-use crate::sinks::record::Recorder;
-use crate::sinks::record::config::Config;
+use crate::sinks::record::{Config, Recorder};
 use crate::sinks::snapshot::Snapshots;
 
 /// How long the end waits for disks and pipes: a signal ends the program within 1.5 s.

@@ -9,12 +9,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{SLOW_EVERY, Tell};
-use crate::handoff::queue::FRAMES;
-use crate::handoff::stop::{Reason, Stop};
-use crate::handoff::worker::Worker;
-use crate::recv::frame::Received;
-use crate::report::Severity;
-use crate::report::limit::RateLimit;
+use crate::handoff::{FRAMES, Reason, Stop, Worker};
+use crate::recv::Received;
+use crate::report::{RateLimit, Severity};
 
 /// The thread that writes frames to a pipe.
 pub(super) type Output = Worker<Arc<Received>>;

@@ -11,15 +11,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::{SLOW_EVERY, Tell, files};
-use crate::handoff::lock::lock;
-use crate::handoff::queue::{Limits, Queue};
-use crate::handoff::worker::Worker;
+use crate::handoff::{Limits, Queue, Worker, lock};
 use crate::jpeg::orientation;
 use crate::picture::Turn;
 use crate::protocol::stamp;
-use crate::recv::frame::Received;
-use crate::report::Severity;
-use crate::report::limit::RateLimit;
+use crate::recv::Received;
+use crate::report::{RateLimit, Severity};
 
 /// Few snapshots wait at a time: each is a wish of a person or of a clock.
 const LIMITS: Limits = (64, 32 << 20);
@@ -164,7 +161,7 @@ impl Lapse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::stamp::Stamp;
+    use crate::protocol::Stamp;
     use crate::recv::frame::fixture::Frame;
     use std::sync::mpsc;
 

@@ -6,9 +6,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::handoff::lock::lock;
-use crate::handoff::slot::Slot;
-use crate::handoff::stop::{Reason, Stop};
+use crate::handoff::{Reason, Slot, Stop, lock};
 use crate::picture::{Captured, Content, Turn};
 use crate::report::Severity;
 

@@ -59,7 +59,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::handoff::lock::lock;
+    use crate::handoff::lock;
     use crate::picture::{Content, Turn};
 
     #[test]

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use embedded_graphics::geometry::Size;
 
-use super::model::Model;
+use super::Model;
 use crate::picture::Bitmap;
 
 /// What there is not.

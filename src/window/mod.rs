@@ -16,7 +16,7 @@
 
 mod geometry;
 mod keys;
-pub mod model;
+mod model;
 mod paint;
 mod scene;
 mod surface;
@@ -30,16 +30,16 @@ use std::time::{Duration, Instant};
 
 use minifb::Key;
 
-use self::model::Model;
+pub use self::model::Model;
+use self::model::Status;
 use self::scene::Scene;
 use self::surface::Surface;
 pub use self::surface::WindowError;
 pub use self::system::bitmap;
 use crate::args::view::{SMALLEST, WindowArgs};
-use crate::handoff::slot::Wake;
-use crate::handoff::stop::Reason;
+use crate::handoff::{Reason, Wake};
 use crate::picture::Turn;
-use crate::recv::frame::Decoded;
+use crate::recv::Decoded;
 use crate::report::Severity;
 
 /// How often the window's events are heard where nothing wakes the loop for them.

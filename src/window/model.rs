@@ -8,17 +8,12 @@ use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::handoff::lock::lock;
-use crate::handoff::slot::Slot;
-use crate::net::dial::Target;
-use crate::net::find::{self, Finder, Found};
-use crate::net::reach::Reach;
-use crate::protocol::encrypted::handshake::Role;
-use crate::recv::camera::{Counts, Rates};
-use crate::recv::cameras::Cameras;
+use crate::handoff::{Slot, lock};
+use crate::net::{Finder, Found, Reach, Target, find};
+use crate::protocol::Role;
+use crate::recv::camera::Rates;
 use crate::recv::dialling::{self, Dialling};
-use crate::recv::frame::Decoded;
-use crate::recv::session::Session;
+use crate::recv::{Cameras, Counts, Decoded, Session};
 use crate::report::Severity;
 use crate::sinks::Sinks;
 

@@ -7,15 +7,14 @@ use std::time::Instant;
 use embedded_graphics::geometry::{AnchorPoint, Point, Size};
 use embedded_graphics::primitives::Rectangle;
 
-use super::bitmap;
 use super::geometry::within;
-use super::model::Status;
 use super::paint::panels::Panels;
 use super::paint::transform::{Scaler, turn};
 use super::paint::{Canvas, words};
+use super::{Status, bitmap};
 use crate::picture::{Bitmap, Turn};
-use crate::protocol::stamp::Name;
-use crate::recv::frame::Decoded;
+use crate::protocol::Name;
+use crate::recv::Decoded;
 
 /// Beside a letter-boxed picture.
 const BARS: u32 = 0;

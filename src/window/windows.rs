@@ -12,8 +12,8 @@ use windows_sys::Win32::System::LibraryLoader::GetModuleHandleW;
 use windows_sys::Win32::UI::HiDpi::GetDpiForWindow;
 use windows_sys::Win32::UI::WindowsAndMessaging as ui;
 
+use super::Model;
 use super::geometry::window_size;
-use super::model::Model;
 use crate::picture::Bitmap;
 use crate::report::shell::system::has_own_console;
 

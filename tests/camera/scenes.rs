@@ -13,11 +13,9 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use pi_stream::args::camera::CameraArgs;
 use pi_stream::camera::{self, CameraConfig, CameraError, ListFormat};
-use pi_stream::handoff::slot::Wake;
-use pi_stream::handoff::stop::Reason;
+use pi_stream::handoff::{Reason, Wake};
 use pi_stream::picture::{Captured, Content, Picture, Range, Turn};
-use pi_stream::report::Severity;
-use pi_stream::report::shell;
+use pi_stream::report::{Severity, shell};
 use pi_stream::source::{Delivery, Feed};
 
 /// Long enough for any machine; nothing is measured by it.

@@ -4,8 +4,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Duration;
 
-use pi_stream::protocol::stamp::{self, Stamp};
-use pi_stream::protocol::wire::{Ack, FrameReader, ReadError};
+use pi_stream::protocol::{Ack, FrameReader, ReadError, Stamp, stamp};
 
 use super::PATIENCE;
 

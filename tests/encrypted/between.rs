@@ -9,7 +9,7 @@ use crate::common::dice::Dice;
 use crate::common::key::Key;
 use crate::common::relay::{Part, Relay, Way};
 use crate::common::{PATIENCE, Running, pi_send, pictures, until, view_recv};
-use pi_stream::protocol::stamp::Stamp;
+use pi_stream::protocol::Stamp;
 
 /// Bytes of hello and first message, and of their answers.
 const OPENING: usize = 12 + 48;

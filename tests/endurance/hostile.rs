@@ -7,8 +7,8 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use pi_stream::protocol::stamp;
-use pi_stream::protocol::wire::{DEFAULT_MAX_FRAME_BYTES, write_frame};
+use pi_stream::protocol::wire::write_frame;
+use pi_stream::protocol::{DEFAULT_MAX_FRAME_BYTES, stamp};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::common::dice::Dice;

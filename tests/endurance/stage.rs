@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use pi_stream::jpeg::{self, Decoder};
 use pi_stream::picture::Bitmap;
-use pi_stream::protocol::stamp::Stamp;
+use pi_stream::protocol::Stamp;
 use pi_stream::source::stream::Reader;
 use serde_json::Value;
 

@@ -10,7 +10,7 @@ use std::thread;
 
 use image::Rgb;
 use pi_stream::net::find;
-use pi_stream::protocol::encrypted::handshake::Role;
+use pi_stream::protocol::Role;
 
 use crate::common::figures::Figures;
 use crate::common::key::Key;

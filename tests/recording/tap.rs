@@ -5,7 +5,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use pi_stream::protocol::wire::FrameReader;
+use pi_stream::protocol::FrameReader;
 
 pub struct Tap {
     address: SocketAddr,

@@ -7,8 +7,8 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use image::{Rgb, RgbImage};
-use pi_stream::protocol::stamp::{self, Stamp};
-use pi_stream::protocol::wire::{Ack, write_end, write_frame};
+use pi_stream::protocol::wire::{write_end, write_frame};
+use pi_stream::protocol::{Ack, Stamp, stamp};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -13,11 +13,11 @@ use clap::{Args, CommandFactory, Parser};
 use ipnet::IpNet;
 
 use crate::args::{AnnounceArgs, KeyArgs, StatisticsArgs, units};
-use crate::net::dial::Target;
-use crate::net::listen::{Bind, bind, network};
+use crate::net::listen::{bind, network};
+use crate::net::{Bind, Target};
 use crate::picture::Turn;
 use crate::report::ListFormat;
-use crate::sinks::record::config::Config;
+use crate::sinks::record::Config;
 use crate::sinks::{files, snapshot};
 
 /// Bounds of `--max-frame-bytes`: a frame of less is hardly a JPEG, and one of more is none that decodes.

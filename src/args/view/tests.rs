@@ -1,7 +1,7 @@
 //! view-recv's command line.
 
 use super::*;
-use crate::sinks::record::config::Container;
+use crate::sinks::record::Container;
 
 fn parse(line: &str) -> Result<Options, clap::Error> {
     let options =

@@ -25,9 +25,9 @@ use libcamera::stream::Stream;
 use libcamera::utils::Immutable;
 
 use self::memory::Mapping;
-use super::error::{CameraError, Result, library};
-use super::negotiate::Agreed;
+use super::error::Result;
 use super::session::Event;
+use super::{Agreed, CameraError, library};
 use crate::picture::{Picture, Pixels};
 
 /// A buffer that the CPU has: the camera does not write it.

@@ -12,8 +12,7 @@ use libcamera::controls::ControlId;
 use serde::{Serialize, Serializer};
 
 use self::value::{json, make, numbers, parse, text};
-use super::Setting;
-use super::error::{CameraError, listed};
+use super::{CameraError, Setting, listed};
 
 /// One control of the camera. Its values are text, as [`value`] says.
 #[derive(Debug, Serialize)]

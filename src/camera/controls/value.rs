@@ -12,7 +12,7 @@ use libcamera::geometry::Rectangle;
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
-use super::Entry;
+use super::super::Entry;
 
 /// The control whose single value may be given twice; see [`make`].
 const AF_WINDOWS: &str = "AfWindows";

@@ -25,8 +25,8 @@ use libcamera::properties;
 use libcamera::stream::{Stream, StreamRole};
 
 use self::mode::SensorMode;
-use super::CameraConfig;
-use super::error::{CameraError, Result, library, listed};
+use super::error::Result;
+use super::{CameraConfig, CameraError, library, listed};
 use crate::picture::{Matrix, Picture, PixelFormat, Range, Turn};
 
 /// What a camera will give.

@@ -15,7 +15,8 @@ use serde::Serialize;
 
 use super::rate::{fps, frame_durations};
 use super::{offered, set_stream};
-use crate::camera::error::{CameraError, Result, listed};
+use crate::camera::error::Result;
+use crate::camera::{CameraError, listed};
 
 /// A way to read out the sensor.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -6,7 +6,7 @@ use libcamera::camera::ActiveCamera;
 use libcamera::control_value::ControlValue;
 use libcamera::controls::ControlId;
 
-use super::Agreed;
+use super::super::Agreed;
 use super::mode::Choice;
 use crate::camera::{CameraConfig, Setting};
 

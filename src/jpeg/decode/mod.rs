@@ -24,7 +24,7 @@ use image::{ColorType, ImageDecoder, Limits, RgbImage};
 use super::error::DecodeError;
 use super::header::{Header, Layout, MAX_PIXELS};
 use super::{MAX_STRIPS, STRIP_PIXELS};
-use crate::handoff::pool::WorkerPool;
+use crate::handoff::WorkerPool;
 use crate::picture::bitmap::{self, Bitmap};
 
 thread_local! {

@@ -23,7 +23,7 @@ use super::error::EncodeError;
 use super::markers::{MAX_SIDE, RST0, header_segments, is_restart, next_marker, set_height};
 use super::turbo::{Settings, Turbo};
 use super::{MAX_STRIPS, STRIP_PIXELS};
-use crate::handoff::pool::WorkerPool;
+use crate::handoff::WorkerPool;
 use crate::picture::{Picture, PixelFormat, Turn};
 
 /// Encodes one picture after the other.

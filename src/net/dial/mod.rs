@@ -24,11 +24,9 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use self::memory::Memory;
-use super::link::Link;
-use crate::handoff::lock::lock;
-use crate::handoff::stop::{Stop, spawn};
-use crate::protocol::encrypted::handshake::{Role, Status};
-use crate::protocol::encrypted::key::Key;
+use super::Link;
+use crate::handoff::{Stop, lock, spawn};
+use crate::protocol::{Key, Role, Status};
 
 /// How long an address may take to answer: longer than any round trip on Earth or by satellite.
 const ANSWER: Duration = Duration::from_secs(3);

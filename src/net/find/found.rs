@@ -4,8 +4,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use serde::Serialize;
 
-use crate::protocol::encrypted::handshake::Role;
-use crate::protocol::stamp::Name;
+use crate::protocol::{Name, Role};
 
 /// How many addresses of one are announced, and kept.
 pub(super) const MAX_ADDRESSES: usize = 8;

@@ -11,9 +11,7 @@ use simple_dns::{CLASS, Name as DnsName, Packet, PacketFlag, Question, ResourceR
 
 use super::found::{Found, MAX_ADDRESSES, addresses};
 use super::{key_id, random};
-use crate::protocol::encrypted::handshake::Role;
-use crate::protocol::encrypted::key::Key;
-use crate::protocol::stamp::Name;
+use crate::protocol::{Key, Name, Role};
 
 /// What everybody who is announced is an instance of.
 const SERVICE: &str = "_pi-stream._tcp.local";

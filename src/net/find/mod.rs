@@ -31,11 +31,10 @@ use std::time::{Duration, Instant};
 use self::found::MAX_ADDRESSES;
 use self::message::Announcer;
 use self::watch::Task;
-use crate::handoff::lock::{lock, wait_while};
-use crate::net::dial::{Addresses, Target};
-use crate::protocol::encrypted::handshake::Role;
-use crate::protocol::encrypted::key::Key;
-use crate::protocol::stamp::Name;
+use crate::handoff::{lock, wait_while};
+use crate::net::Target;
+use crate::net::dial::Addresses;
+use crate::protocol::{Key, Name, Role};
 use crate::report::ListFormat;
 
 pub use self::found::Found;

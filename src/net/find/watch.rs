@@ -15,7 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::message::{self, Announcer, TTL};
 use super::sockets::{self, Socket};
 use super::{List, random};
-use crate::handoff::stop::{ends_within, spawn};
+use crate::handoff::{ends_within, spawn};
 
 /// How many packets are read a second, a busy office's: the system drops what else is sent.
 const PACKETS: u32 = 500;

@@ -8,10 +8,11 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
-use super::{Link, ReadBy};
-use crate::handoff::lock::lock;
-use crate::protocol::encrypted::handshake::{self as protocol, Handshake, Hello, Role, Status};
-use crate::protocol::encrypted::key::Key;
+use super::super::Link;
+use super::ReadBy;
+use crate::handoff::lock;
+use crate::protocol::encrypted::handshake::{self as protocol, Handshake, Hello};
+use crate::protocol::{Key, Role, Status};
 
 /// How long a handshake may take: two round trips, on any link that carries pictures.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
@@ -119,8 +120,8 @@ mod tests {
     use super::*;
     use crate::net::link::FarEnd;
     use crate::net::link::sending::is_timeout;
+    use crate::protocol::Ack;
     use crate::protocol::encrypted::handshake::Message;
-    use crate::protocol::wire::Ack;
     use std::sync::Arc;
     use std::thread;
 

@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 
-use super::path::{self, Path};
 use super::system::{self, Socket};
+use super::{Path, path};
 use crate::protocol::encrypted::records::{Opener, Sealer};
 
 /// After this long in silence an idle connection is probed, and from then on this often: a peer

@@ -8,11 +8,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Link, ReadBy, Writing};
-use crate::handoff::lock::lock;
+use super::super::Link;
+use super::{ReadBy, Writing};
+use crate::handoff::lock;
 use crate::net::{path, system};
 use crate::protocol::encrypted::records::{self, Opener};
-use crate::protocol::wire::{Ack, FrameReader, ReadError};
+use crate::protocol::{Ack, FrameReader, ReadError};
 
 impl Link {
     /// Prepares it for receiving and returns the half that reads, which accepts frames of at most `max_bytes` and

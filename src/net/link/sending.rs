@@ -8,12 +8,13 @@ use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Link;
-use crate::handoff::lock::lock;
-use crate::protocol::encrypted::handshake::{self, Status};
+use super::super::Link;
+use crate::handoff::lock;
+use crate::protocol::encrypted::handshake;
 use crate::protocol::encrypted::records::Opener;
 pub(crate) use crate::protocol::wire::is_timeout;
-use crate::protocol::wire::{self, ACK_BYTES, Ack};
+use crate::protocol::wire::{self, ACK_BYTES};
+use crate::protocol::{Ack, Status};
 
 /// How long sent bytes may stay unacknowledged before the kernel gives the connection up (Linux;
 /// elsewhere the write time-out serves). Longer than any hiccup of a radio link, shorter than patience.

@@ -9,7 +9,7 @@ use std::io;
 
 use snow::{Builder, HandshakeState};
 
-use super::key::Key;
+use super::super::Key;
 use super::records::{self, HEADER, Opener, Sealer, TAG};
 
 /// What a dialler says first.

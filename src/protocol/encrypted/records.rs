@@ -206,9 +206,8 @@ impl Opener {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::encrypted::handshake::{Handshake, Role, Status, answer, hello};
-    use crate::protocol::encrypted::key::Key;
-    use crate::protocol::wire::{FrameReader, ReadError};
+    use crate::protocol::encrypted::handshake::{Handshake, answer, hello};
+    use crate::protocol::{FrameReader, Key, ReadError, Role, Status};
     use std::io::Read;
 
     /// A connection's two directions: there, and back.

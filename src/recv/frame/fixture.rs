@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::Received;
-use crate::protocol::stamp::{self, Stamp};
+use super::super::Received;
+use crate::protocol::{Stamp, stamp};
 
 /// A frame to be built. Stamped with `unix_us`, unless that is taken away.
 #[derive(Debug, Clone)]

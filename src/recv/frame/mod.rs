@@ -12,13 +12,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use image::RgbImage;
 
-use super::camera::Counts;
-use super::session::Session;
-use crate::handoff::stop::{Reason, Stop};
+use super::{Counts, Session};
+use crate::handoff::{Reason, Stop};
 use crate::jpeg::{self, DecodeError};
 use crate::picture::{Bitmap, Pooled};
-use crate::protocol::stamp::{Name, Stamp};
-use crate::protocol::wire::Ack;
+use crate::protocol::{Ack, Name, Stamp};
 
 /// How far a sender's clock may be from ours and still be used for names and dates: a Pi has no
 /// battery-backed clock, and starts in the past.

@@ -11,7 +11,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-use crate::handoff::stop::{Reason, Stop, spawn};
+use crate::handoff::{Reason, Stop, spawn};
 
 /// Makes SIGINT, SIGTERM and SIGHUP ask `stop` to end; SIGHUP not where it is ignored already, as by nohup. A
 /// second SIGINT or SIGTERM ends the program at once.

@@ -14,7 +14,7 @@ use windows_sys::Win32::System::Console::{
 use windows_sys::Win32::UI::WindowsAndMessaging as ui;
 use windows_sys::core::{BOOL, w};
 
-use crate::handoff::stop::{Reason, Stop};
+use crate::handoff::{Reason, Stop};
 
 /// What the console's events ask.
 static STOP: OnceLock<Arc<Stop>> = OnceLock::new();

@@ -8,16 +8,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::failover;
-use crate::handoff::stop::{Stop, spawn};
-use crate::net::dial::Dialer;
-use crate::net::link::Link;
+use crate::handoff::{Stop, spawn};
 use crate::net::link::sending::{SILENCE, is_timeout};
-use crate::protocol::stamp::{self, Name, Stamp};
-use crate::send::LOOK;
-use crate::send::acks::{Acks, End, TAKING};
-use crate::send::event::SendError;
+use crate::net::{Dialer, Link};
+use crate::protocol::{Name, Stamp, stamp};
+use crate::send::acks::TAKING;
 use crate::send::gate::Gate;
-use crate::send::stage::Encoded;
+use crate::send::{Acks, Encoded, End, LOOK, SendError};
 use crate::source::Feed;
 
 /// How long the receiver has, after the end marker, to read what is on its way and close.

@@ -12,12 +12,11 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::handoff::stop::Stop;
-use crate::net::dial::Dialer;
+use crate::handoff::Stop;
 use crate::net::link::sending::{self, is_timeout};
-use crate::net::path::Path;
-use crate::send::LOOK;
-use crate::send::acks::{Acks, End, SILENCE};
+use crate::net::{Dialer, Path};
+use crate::send::acks::SILENCE;
+use crate::send::{Acks, End, LOOK};
 
 /// Silence must also outlast this many smoothed round trips.
 const SILENT_ROUND_TRIPS: u32 = 4;

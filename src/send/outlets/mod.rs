@@ -18,17 +18,12 @@ use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use self::outlet::Outlet;
-use crate::handoff::slot::Wake;
-use crate::handoff::stop::Stop;
+use crate::handoff::{Stop, Wake};
 use crate::net::admission::{self, Admission, Permit};
-use crate::net::dial::{Dialer, Target};
-use crate::net::link::Link;
 use crate::net::link::handshake::PATIENCE;
-use crate::protocol::encrypted::handshake::{Role, Status};
-use crate::send::event::{Event, SendError};
-use crate::send::stage::Stage;
-use crate::send::stats::{Counters, Joined};
-use crate::send::{Config, LOOK, Receivers};
+use crate::net::{Dialer, Link, Target};
+use crate::protocol::{Role, Status};
+use crate::send::{Config, Counters, Event, Joined, LOOK, Receivers, SendError, Stage};
 
 /// How many connections may wait to be looked at.
 const BACKLOG: usize = 16;

@@ -18,17 +18,13 @@ use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::connection::Connection;
-use crate::handoff::lock::lock;
-use crate::handoff::slot::Wake;
-use crate::net::dial::Dialer;
-use crate::net::link::Link;
-use crate::send::LOOK;
-use crate::send::acks::{Account, End, SILENCE};
-use crate::send::event::{self, Event, MAX_UNENCODABLE, SendError};
+use crate::handoff::{Wake, lock};
+use crate::net::{Dialer, Link};
+use crate::send::acks::SILENCE;
+use crate::send::event::{self, MAX_UNENCODABLE};
 use crate::send::gate::{self, Verdict};
 use crate::send::quality::{Carried, Quality};
-use crate::send::stage::{Encoded, Had, Interval};
-use crate::send::stats::{Joined, Sent};
+use crate::send::{Account, Encoded, End, Event, Had, Interval, Joined, LOOK, SendError, Sent};
 use crate::source::Delivery;
 
 /// The longest pause from one attempt to connect to the next: a host that boots shall be found at once when it is
@@ -346,12 +342,11 @@ impl<'a> Outlet<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::handoff::stop::{Reason, Stop};
-    use crate::net::dial::Target;
+    use crate::handoff::{Reason, Stop};
+    use crate::net::Target;
     use crate::picture::{Captured, Content, Turn};
-    use crate::protocol::encrypted::handshake::Role;
-    use crate::send::Config;
-    use crate::send::stage::Stage;
+    use crate::protocol::Role;
+    use crate::send::{Config, Stage};
     use crate::source::Feed;
     use std::io::Read;
     use std::sync::Mutex;

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use fs4::{FileExt, TryLockError};
 
-use super::error::advised;
-use crate::protocol::stamp::Name;
+use super::advised;
+use crate::protocol::Name;
 use crate::sinks::files;
 
 /// The container of a recording.

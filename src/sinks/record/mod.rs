@@ -13,7 +13,7 @@
 //! stable storage every [`SYNC_EVERY`]: a killed program loses the frames still in the queue, a power
 //! cut five seconds. A disk that fails, or is full, is tried again every [`RETRY_EVERY`].
 
-pub mod config;
+mod config;
 mod error;
 mod growing;
 mod matroska;
@@ -28,20 +28,19 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use self::config::{Claim, Config};
+use self::config::Claim;
+pub use self::config::{Config, Container};
 use self::error::{advised, is_full};
+use self::growing::Growing;
 pub use self::recorder::Recorder;
 use self::ring::Ring;
 use self::segment::Segment;
 use self::timeline::{Next, Timeline};
 use super::{SLOW_EVERY, Tell};
-use crate::handoff::lock::lock;
-use crate::handoff::queue::{FRAMES, Queue};
-use crate::handoff::worker::Worker;
+use crate::handoff::{FRAMES, Queue, Worker, lock};
 use crate::protocol::stamp;
-use crate::recv::frame::Received;
-use crate::report::Severity;
-use crate::report::limit::RateLimit;
+use crate::recv::Received;
+use crate::report::{RateLimit, Severity};
 
 /// How long written frames may wait for stable storage.
 const SYNC_EVERY: Duration = Duration::from_secs(5);

@@ -7,11 +7,9 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use super::config::{Claim, Config};
-use super::{Recording, Status};
-use crate::handoff::lock::lock;
-use crate::recv::camera::Recorded;
-use crate::recv::frame::Received;
+use super::{Claim, Config, Recording, Status};
+use crate::handoff::lock;
+use crate::recv::{Received, Recorded};
 use crate::sinks::{self, Tell};
 
 /// How many stopped recordings may still be writing: one that hangs in a dead disk keeps its thread and

@@ -13,8 +13,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::config::Config;
-use crate::recv::frame::Received;
+use super::Config;
+use crate::recv::Received;
 use crate::sinks::files;
 
 /// What a file of a ring without `--segment` covers at most.

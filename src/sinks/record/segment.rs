@@ -7,10 +7,9 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use super::config::Container;
-use super::growing::Growing;
 use super::matroska::Matroska;
-use crate::recv::frame::Received;
+use super::{Container, Growing};
+use crate::recv::Received;
 
 #[derive(Debug)]
 pub(crate) struct Segment {

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::recv::frame::Received;
-use crate::report::limit::RateLimit;
+use crate::recv::Received;
+use crate::report::RateLimit;
 
 /// Stamps and arrivals may disagree on the time between two frames by this much: frames that waited
 /// in a backlog do, by seconds. More is a clock that was set, or a machine that slept.

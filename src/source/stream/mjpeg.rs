@@ -10,8 +10,8 @@ use memchr::memmem;
 
 use super::{Reader, StreamError};
 use crate::jpeg::markers::{SOI, Stop, Walk};
+use crate::protocol::DEFAULT_MAX_FRAME_BYTES;
 use crate::protocol::stamp::MAX_TEXT;
-use crate::protocol::wire::DEFAULT_MAX_FRAME_BYTES;
 
 /// The longest frame, in bytes: with a stamp (marker, length and text) it is what a receiver accepts
 /// where nobody tells it otherwise.

@@ -2,8 +2,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::*;
-use crate::handoff::slot::Wake;
-use crate::handoff::stop::Reason;
+use crate::handoff::{Reason, Wake};
 use crate::picture::Captured;
 use crate::source::Delivery;
 

@@ -114,8 +114,7 @@ fn any_size_from_one_pixel_is_drawn() {
 
 #[test]
 fn the_source_ends_when_asked_and_closes_its_feed() {
-    use crate::handoff::slot::Wake;
-    use crate::handoff::stop::Reason;
+    use crate::handoff::{Reason, Wake};
     let feed = Feed::new(Delivery::NewestWins);
     let options = Options {
         size: (64, 48),

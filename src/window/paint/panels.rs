@@ -120,11 +120,12 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::net::reach::{Hint, Reach};
-    use crate::recv::camera::Counts;
+    use crate::net::Reach;
+    use crate::net::reach::Hint;
+    use crate::recv::Counts;
     use crate::recv::frame::fixture::Frame;
     use crate::report::Severity;
-    use crate::window::model::Status;
+    use crate::window::Status;
     use crate::window::paint::words;
 
     const PAPER: u32 = 0xff_ff_ff;

@@ -14,7 +14,7 @@ use fast_image_resize::images::{CroppedImageMut, Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::Canvas;
-use crate::handoff::pool::WorkerPool;
+use crate::handoff::WorkerPool;
 use crate::picture::transpose::Tile;
 use crate::picture::{Bitmap, Turn};
 

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use embedded_graphics::geometry::Size;
 
 use super::text::{ALERT, Line, PLAIN, QUIET, TITLE, TYPED};
-use crate::net::reach::Reach;
-use crate::protocol::stamp::Name;
+use crate::net::Reach;
+use crate::protocol::Name;
 use crate::report::Severity;
-use crate::window::model::Status;
+use crate::window::Status;
 
 /// The keys and what they do, in the order of the help.
 const KEYS: [(&str, &str); 10] = [
@@ -194,8 +194,8 @@ fn spell(time: Duration) -> String {
 mod tests {
     use super::*;
     use crate::net::reach::Hint;
-    use crate::protocol::stamp::Stamp;
-    use crate::recv::camera::Counts;
+    use crate::protocol::Stamp;
+    use crate::recv::Counts;
     use crate::recv::frame::fixture::Frame;
 
     fn reach(typed: &[String]) -> Reach {

@@ -14,8 +14,8 @@ use rustix::io::retry_on_intr;
 use x11_dl::xlib::{ExposureMask, Xlib};
 
 use super::Error;
-use crate::handoff::stop::spawn;
-use crate::window::model::Model;
+use crate::handoff::spawn;
+use crate::window::Model;
 
 /// Ends the loop's wait for pictures when there is news of the window.
 pub(in crate::window) struct Watch {

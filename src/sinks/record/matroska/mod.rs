@@ -19,8 +19,8 @@ use std::io;
 use std::time::{Duration, UNIX_EPOCH};
 
 use self::index::{CUES, Index};
-use super::growing::Growing;
-use crate::recv::frame::Received;
+use super::Growing;
+use crate::recv::Received;
 
 /// One tick of the file: a tenth of a millisecond, so that times are within 0.05 ms of the stamps,
 /// and a block's 16 bits still reach over a cluster three times.

@@ -4,7 +4,7 @@
 use std::process::{Command, Output};
 
 use super::*;
-use crate::sinks::record::config::Container;
+use crate::sinks::record::Container;
 
 const FRAME: Duration = Duration::from_micros(33_333);
 
