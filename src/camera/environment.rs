@@ -81,7 +81,7 @@ const TUNING_FILE: &str = "LIBCAMERA_RPI_TUNING_FILE";
 ///
 /// To be called before the program starts a thread; panics later.
 pub fn use_tuning_file(asked: &Path) -> Result<(), CameraError> {
-    let path = tuning::find(asked).map_err(CameraError::Usage)?;
+    let path = tuning::find(asked)?;
     // Another thread might be reading the environment.
     let threads = fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
     assert_eq!(

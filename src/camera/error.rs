@@ -4,36 +4,12 @@ use std::fmt::Display;
 use std::fs::{self, OpenOptions};
 use std::io;
 
-/// Why there are no pictures from the camera. The variants differ in what is done about it; each line is written where
-/// the reason is known.
-#[derive(Debug, thiserror::Error)]
-pub enum CameraError {
-    /// The command line asks for what does not exist: the line names the option and the choices.
-    #[error("{0}")]
-    Usage(String),
-    /// There is no camera, or the one that was in use is gone.
-    #[error("{0}")]
-    Absent(String),
-    /// Another program has the camera.
-    #[error("{0}")]
-    Busy(String),
-    /// The camera gives no frames, or none that can be sent.
-    #[error("{0}")]
-    Failed(String),
-    /// libcamera, or the kernel below it, refused: what was attempted, as a verb ("start the camera"), and why.
-    #[error("libcamera failed to {0}: {1}; LIBCAMERA_LOG_LEVELS='*:INFO' shows what it says")]
-    Library(&'static str, #[source] io::Error),
-}
+use crate::source::camera::CameraError;
 
 /// What the room's functions return.
 pub(super) type Result<T, E = CameraError> = std::result::Result<T, E>;
 
 impl CameraError {
-    /// Whether the command line is at fault (exit status 2) rather than the camera.
-    pub fn is_usage(&self) -> bool {
-        matches!(self, CameraError::Usage(_))
-    }
-
     pub(super) fn unplugged() -> CameraError {
         CameraError::Absent("the camera was unplugged".into())
     }

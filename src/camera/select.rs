@@ -3,32 +3,12 @@
 //! People expect index 0 to be the camera that rpicam-vid calls 0, so the order is that of rpicam-apps (ids,
 //! descending); USB cameras, which rpicam-apps leaves out, come last.
 
-use std::fmt;
-
 use libcamera::camera::{ActiveCamera, Camera};
 use libcamera::camera_manager::CameraManager;
 use libcamera::properties;
-use serde::Serialize;
 
 use super::error::{Result, no_camera};
-use super::{CameraError, library, listed};
-
-/// A camera's number and names; `Display` shows them all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Names {
-    /// As `--camera` counts.
-    index: usize,
-    /// libcamera's id: the device's path in the machine.
-    pub(super) id: String,
-    /// The sensor's or the product's name.
-    pub(super) model: String,
-}
-
-impl fmt::Display for Names {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} ({})", self.index, self.model, self.id)
-    }
-}
+use super::{CameraError, Names, library, listed};
 
 /// The manager, with the cameras in the order in which they are counted; at least one.
 pub(super) fn cameras() -> Result<(CameraManager, Vec<Names>)> {

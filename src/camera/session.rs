@@ -5,6 +5,7 @@
 //! back with the binding's lock held, so the callbacks only send. The thread blocks on that one channel, where
 //! completed requests and buffers that come home meet; it looks at the feed's stop every [`LOOK`].
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -75,12 +76,12 @@ impl Session {
     /// known one that is not there is [`CameraError::Absent`], whatever others are.
     pub(super) fn open(
         config: &CameraConfig,
-        known: &mut Option<Names>,
+        known: &OnceCell<Names>,
         heaps: bool,
         report: Report<'_>,
     ) -> Result<Session> {
         let (manager, cameras) = select::cameras()?;
-        let names = match known {
+        let names = match known.get() {
             Some(known) => select::find(&cameras, &known.id)?.clone(),
             None => select::choose(&cameras, config.camera.as_deref())?.clone(),
         };
@@ -88,7 +89,7 @@ impl Session {
         let mut active = select::acquire(&camera)?;
 
         let modes = mode::modes(&mut active);
-        let rates = [config.fps, config.sensor_fps.unwrap_or(config.fps)];
+        let rates = [config.fps, config.sensor_fps];
         let choice = mode::choose(&modes, config.mode.as_deref(), config.size, rates)?;
         let sensor = choice.map(|choice| choice.mode);
         let (agreed, stream) = negotiate::configure(&mut active, config, sensor)?;
@@ -118,7 +119,7 @@ impl Session {
             missed: 0,
         };
         session.start(buffers, &controls)?;
-        if known.is_none() {
+        if known.get().is_none() {
             let mode = sensor.map_or(String::new(), |mode| format!(", sensor mode {mode}"));
             let (model, agreed) = (&names.model, &session.agreed);
             let line = format!("camera {model}: {}{mode}", agreed.format);
@@ -126,7 +127,7 @@ impl Session {
             for differs in rate::remarks(config, agreed, choice, durations) {
                 report(Severity::Warning, differs);
             }
-            *known = Some(names);
+            let _ = known.set(names);
         }
         Ok(session)
     }

@@ -24,10 +24,10 @@ use libcamera::pixel_format::PixelFormat as Fourcc;
 use libcamera::properties;
 use libcamera::stream::{Stream, StreamRole};
 
-use self::mode::SensorMode;
 use super::error::Result;
 use super::{CameraConfig, CameraError, library, listed};
 use crate::picture::{Matrix, Picture, PixelFormat, Range, Turn};
+use crate::source::camera::SensorMode;
 
 /// What a camera will give.
 pub(super) struct Agreed {
@@ -113,7 +113,12 @@ pub(super) fn configure(
                 stream.set_buffer_count(BUFFERS);
                 stream.set_color_space(Some(ColorSpace::sycc()));
             }
-            config.set_orientation(orientation(asked_of_camera(wanted.turn, is_virtual)));
+            let turn = if is_virtual {
+                Turn::NONE
+            } else {
+                wanted.turn_of_camera()
+            };
+            config.set_orientation(orientation(turn));
             if let Some(agreed) = set_stream(&mut config, fourcc, size)
                 .and_then(|()| agreed(&config, wanted.turn, is_virtual))
             {
@@ -207,13 +212,6 @@ pub(super) fn virtual_range<'a>(mut luma: impl Iterator<Item = &'a u8>) -> Range
     }
 }
 
-/// The part of a turn that a camera can do. Quarter turns are left to software, which then does all of the turn in
-/// one pass.
-fn asked_of_camera(turn: Turn, is_virtual: bool) -> Turn {
-    let is_able = !is_virtual && !turn.swaps_sides();
-    if is_able { turn } else { Turn::NONE }
-}
-
 /// libcamera's name of a turn. It numbers them as Exif does, by what would undo them.
 fn orientation(turn: Turn) -> Orientation {
     let number = u32::from(turn.inverse().exif());
@@ -257,8 +255,6 @@ mod tests {
             for done in Turn::all() {
                 assert_eq!(done.then(done.inverse().then(wanted)), wanted);
             }
-            assert!(!asked_of_camera(wanted, false).swaps_sides());
-            assert_eq!(asked_of_camera(wanted, true), Turn::NONE);
         }
     }
 

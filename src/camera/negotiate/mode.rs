@@ -5,38 +5,16 @@
 //! configuring the camera for it (tens of milliseconds each on a Pi), so this is done once per start. Cameras
 //! without a raw stream (webcams, the virtual camera) have no modes.
 
-use std::fmt;
-
 use libcamera::camera::{ActiveCamera, SensorConfiguration};
 use libcamera::geometry::Size;
 use libcamera::properties;
 use libcamera::stream::StreamRole;
-use serde::Serialize;
 
 use super::rate::{fps, frame_durations};
 use super::{offered, set_stream};
 use crate::camera::error::Result;
 use crate::camera::{CameraError, listed};
-
-/// A way to read out the sensor.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct SensorMode {
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-    /// Per sample.
-    pub(crate) bits: u32,
-    /// The highest rate; `None` where the camera does not say.
-    pub(crate) fps: Option<f64>,
-    /// The part of the sensor that it shows: x, y, width, height, in the sensor's pixels.
-    pub(crate) crop: [u32; 4],
-}
-
-/// As `--mode` takes it.
-impl fmt::Display for SensorMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.width, self.height, self.bits)
-    }
-}
+use crate::source::camera::SensorMode;
 
 /// The mode that was chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -29,13 +29,9 @@ pub(crate) fn fps(duration_us: i64) -> f64 {
 /// The limits of a frame's duration that `--fps` and `--sensor-fps` set, and the longest that a frame may take. A longer exposure
 /// stretches the frame: it was asked for, too.
 pub(crate) fn rate(config: &CameraConfig, durations: Option<(i64, i64)>) -> (Setting, Duration) {
-    let shutter = |setting: &&Setting| setting.control == "ExposureTime";
-    let shutter_us = config.settings.iter().rfind(shutter);
-    let shutter_us = shutter_us.and_then(|setting| setting.value.parse().ok());
-    let wanted = 1e6 / config.fps;
-    let fastest = 1e6 / config.sensor_fps.unwrap_or(config.fps);
+    let (wanted, fastest) = (1e6 / config.fps, 1e6 / config.sensor_fps);
     // The sensor reads out a few rows longer than it exposes.
-    let longest = wanted.max(shutter_us.unwrap_or(0.0) * 1.01 + 1000.0);
+    let longest = wanted.max(config.exposure_us().unwrap_or(0.0) * 1.01 + 1000.0);
     let (shortest_us, longest_us) = durations.unwrap_or((1, i64::MAX));
     let within = |us: f64| us.clamp(shortest_us as f64, longest_us.max(shortest_us) as f64);
     let limits = format!("{},{}", within(fastest).round(), within(longest).round());
@@ -89,8 +85,9 @@ mod tests {
             camera: None,
             size: (640, 480),
             fps,
-            sensor_fps,
+            sensor_fps: sensor_fps.unwrap_or(fps),
             turn: Turn::NONE,
+            quality: 80,
             mode: None,
             tuning_file: None,
             settings: shutter_us
