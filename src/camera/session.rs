@@ -16,10 +16,9 @@ use libcamera::control::{ControlList, MergePolicy};
 use libcamera::controls::{AnalogueGain, ExposureTime, LensPosition, SensorTimestamp};
 use libcamera::framebuffer::FrameMetadataStatus;
 use libcamera::request::{Request, RequestStatus, ReuseFlag};
-use libcamera::stream::Stream;
 
 use super::error::Result;
-use super::negotiate::{self, mode, rate};
+use super::negotiate::{self, rate};
 use super::{
     Agreed, Buffer, CameraConfig, CameraError, Given, Lent, Names, Queued, Table, buffers, library,
     select,
@@ -58,7 +57,6 @@ pub(super) struct Session {
     _camera: Camera<'static>,
     _manager: CameraManager,
     home: Sender<Event>,
-    stream: Stream,
     /// The buffers that the camera has, by their request's cookie.
     queued: HashMap<u64, Queued>,
     agreed: Agreed,
@@ -88,19 +86,14 @@ impl Session {
         let camera = manager.get(&names.id).ok_or_else(CameraError::unplugged)?;
         let mut active = select::acquire(&camera)?;
 
-        let modes = mode::modes(&mut active);
-        let rates = [config.fps, config.sensor_fps];
-        let choice = mode::choose(&modes, config.mode.as_deref(), config.size, rates)?;
-        let sensor = choice.map(|choice| choice.mode);
-        let (agreed, stream) = negotiate::configure(&mut active, config, sensor)?;
-        let durations = rate::frame_durations(&active);
-        let (rate, interval) = rate::rate(config, durations);
+        let agreed = negotiate::configure(&mut active, config)?;
+        let (rate, interval) = rate::rate(config, agreed.durations);
         let settings = [&[rate][..], &config.settings].concat();
         let controls = Table::read(active.controls()).resolve(&settings)?;
 
         // JPEGs are copied, and what comes by USB is cached anyway.
         let heaps = heaps && agreed.blank.is_some() && !select::is_usb(&names.id);
-        let buffers = buffers::allocate(&mut active, &stream, &agreed, heaps)?;
+        let buffers = buffers::allocate(&mut active, &agreed, heaps)?;
         let (home, events) = mpsc::channel();
         let mut session = Session {
             parked: HashMap::new(),
@@ -109,7 +102,6 @@ impl Session {
             _camera: camera,
             _manager: manager,
             home,
-            stream,
             queued: HashMap::new(),
             agreed,
             interval,
@@ -120,11 +112,14 @@ impl Session {
         };
         session.start(buffers, &controls)?;
         if known.get().is_none() {
-            let mode = sensor.map_or(String::new(), |mode| format!(", sensor mode {mode}"));
             let (model, agreed) = (&names.model, &session.agreed);
+            let mode = agreed
+                .choice
+                .map(|choice| format!(", sensor mode {}", choice.mode));
+            let mode = mode.unwrap_or_default();
             let line = format!("camera {model}: {}{mode}", agreed.format);
             report(Severity::Info, line);
-            for differs in rate::remarks(config, agreed, choice, durations) {
+            for differs in rate::remarks(config, agreed) {
                 report(Severity::Warning, differs);
             }
             let _ = known.set(names);
@@ -190,7 +185,7 @@ impl Session {
     /// Puts a completed request's picture into the feed, if there is one.
     fn give(&mut self, mut request: Request, feed: &Feed, report: Report<'_>) -> Result<()> {
         let (mut good, mut stamp_ns, mut bytes) = (true, 0, 0);
-        if let Some(metadata) = buffers::metadata(&request, &self.stream) {
+        if let Some(metadata) = buffers::metadata(&request, &self.agreed.stream) {
             good = metadata.status() == FrameMetadataStatus::Success;
             stamp_ns = metadata.timestamp();
             let (sequence, last) = (metadata.sequence(), self.sequence);

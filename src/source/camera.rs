@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::picture::Turn;
 
 /// What a camera is asked for.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CameraConfig {
     /// Number, id or a part of the model; `None`: the first.
     pub(crate) camera: Option<String>,
@@ -180,15 +180,8 @@ mod tests {
     fn a_camera_turns_all_or_nothing_and_no_sides_are_swapped_by_it() {
         for turn in Turn::all() {
             let config = CameraConfig {
-                camera: None,
-                size: (640, 480),
-                fps: 30.0,
-                sensor_fps: 30.0,
                 turn,
-                quality: 80,
-                mode: None,
-                tuning_file: None,
-                settings: Vec::new(),
+                ..CameraConfig::default()
             };
             let expected = if turn.swaps_sides() { Turn::NONE } else { turn };
             assert_eq!(config.turn_of_camera(), expected);

@@ -7,7 +7,7 @@ use libcamera::control_value::ControlValue;
 use libcamera::controls::ControlId;
 
 use super::super::Agreed;
-use super::mode::Choice;
+use super::mode::WHOLE;
 use crate::camera::{CameraConfig, Setting};
 
 /// The shortest and the longest frame duration, in microseconds, in the current configuration.
@@ -40,12 +40,7 @@ pub(crate) fn rate(config: &CameraConfig, durations: Option<(i64, i64)>) -> (Set
 }
 
 /// A line for each difference from what was asked for.
-pub(crate) fn remarks(
-    config: &CameraConfig,
-    agreed: &Agreed,
-    choice: Option<Choice>,
-    durations: Option<(i64, i64)>,
-) -> Vec<String> {
+pub(crate) fn remarks(config: &CameraConfig, agreed: &Agreed) -> Vec<String> {
     let (asked_fps, (width, height)) = (config.fps, config.size);
     let (given_width, given_height) = agreed.size;
     let size = (config.size != agreed.size).then(|| {
@@ -54,7 +49,7 @@ pub(crate) fn remarks(
              (--list-cameras shows its sizes)"
         )
     });
-    let crop = choice.filter(Choice::is_cropped).map(|choice| {
+    let crop = agreed.choice.filter(|choice| choice.share < WHOLE).map(|choice| {
         format!(
             "the picture shows the middle {:.0} % of the field, a side, in sensor mode {}; a lower \
              --fps or another --mode shows more (--list-cameras shows them)",
@@ -62,7 +57,9 @@ pub(crate) fn remarks(
             choice.mode
         )
     });
-    let possible = durations.map(|(shortest, longest)| (fps(longest), fps(shortest)));
+    let possible = agreed
+        .durations
+        .map(|(shortest, longest)| (fps(longest), fps(shortest)));
     // Lower rates than the camera has are reached by leaving pictures out.
     let too_high = possible.filter(|(_, fastest)| asked_fps > fastest * 1.005);
     let rate = too_high.map(|(slowest, fastest)| {
@@ -77,23 +74,17 @@ pub(crate) fn remarks(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::picture::Turn;
 
     /// What a sensor mode of 10 to 60 frames a second does: the limits in microseconds.
     fn limits(fps: f64, sensor_fps: Option<f64>, shutter_us: Option<f64>) -> Vec<f64> {
         let config = CameraConfig {
-            camera: None,
-            size: (640, 480),
             fps,
             sensor_fps: sensor_fps.unwrap_or(fps),
-            turn: Turn::NONE,
-            quality: 80,
-            mode: None,
-            tuning_file: None,
             settings: shutter_us
                 .map(|us| Setting::optional("ExposureTime", us.to_string()))
                 .into_iter()
                 .collect(),
+            ..CameraConfig::default()
         };
         let (setting, longest) = rate(&config, Some((16_667, 100_000)));
         let numbers = setting.value.split(',').map(|us| us.parse().unwrap());

@@ -81,17 +81,14 @@ fn parse(listing: &str) -> Vec<Camera> {
             });
         } else if let Some(camera) = cameras.last_mut() {
             bits = numbers(before).first().map(|bits| *bits as u32).or(bits);
-            let (rate, crop) = after.split_once(" - ").unwrap_or((after, ""));
-            let crop = numbers(crop);
-            if let (Some(bits), &[width, height, ref fps @ ..], Some(crop)) =
-                (bits, &numbers(rate)[..], crop.first_chunk())
-            {
+            let mode = numbers(after);
+            if let (Some(bits), &[width, height, ref fps @ .., x, y, w, h]) = (bits, &mode[..]) {
                 camera.modes.push(SensorMode {
                     width: width as u32,
                     height: height as u32,
                     bits,
                     fps: fps.first().copied(),
-                    crop: crop.map(|n| n as u32),
+                    crop: [x, y, w, h].map(|n| n as u32),
                 });
             }
         }

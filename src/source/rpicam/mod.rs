@@ -96,18 +96,15 @@ impl Rpicam<'_> {
     fn arguments(&self) -> Result<Vec<String>, CameraError> {
         let config = self.config;
         let (width, height) = config.size;
+        let codec = self.raw().map_or("mjpeg", |_| "yuv420");
         let mut arguments = vec![
             format!("--width={width}"),
             format!("--height={height}"),
             format!("--framerate={}", self.sensor_fps()),
+            format!("--codec={codec}"),
+            // Raw pictures have none.
+            format!("--quality={}", config.quality),
         ];
-        arguments.extend(match self.raw() {
-            Some(_) => vec!["--codec=yuv420".into()],
-            None => vec![
-                "--codec=mjpeg".into(),
-                format!("--quality={}", config.quality),
-            ],
-        });
         if let Some(camera) = &config.camera {
             arguments.push(format!("--camera={}", cameras::number_of(camera)?));
         }
@@ -141,15 +138,7 @@ impl Rpicam<'_> {
                 |error| CameraError::Failed(format!("no thread for rpicam-vid: {error}"));
             let reader = thread("rpicam").spawn_scoped(scope, || self.read(pictures, metadata));
             reader.map_err(no_thread)?;
-            let log = || {
-                report_log(
-                    BufReader::new(log),
-                    "rpicam-vid",
-                    false,
-                    self.feed,
-                    self.report,
-                )
-            };
+            let log = || report_log(log, "rpicam-vid", false, self.feed, self.report);
             let log = thread("rpicam log").spawn_scoped(scope, log);
             let log = log.map_err(no_thread)?;
             let ended = self.watch(&mut process);
