@@ -8,8 +8,7 @@
 //! select       which camera                   session   one life of a camera, its requests and pictures
 //! negotiate    mode, format, rate, turn       buffers   lent pictures, and their memory
 //! controls     checked before they are set    list      --list-cameras
-//! environment  libcamera's log, tuning file   error     why there are no pictures
-//!                                             missing   stands in where there is no libcamera
+//! environment  libcamera's log, tuning file   missing   stands in where there is no libcamera
 //! ```
 //!
 //! Runs on the source's own thread, which owns all that is libcamera's (its manager and cameras cannot change
@@ -21,19 +20,18 @@
 mod buffers;
 mod controls;
 mod environment;
-mod error;
 mod list;
 mod negotiate;
 mod select;
 mod session;
 
 use std::cell::OnceCell;
-use std::mem;
+use std::fmt::Display;
+use std::{io, mem};
 
 use self::buffers::{Buffer, Lent, Queued};
 use self::controls::{Entry, Given, Table};
 pub use self::environment::use_tuning_file;
-use self::error::{library, listed};
 pub use self::list::list;
 use self::negotiate::Agreed;
 use self::session::Session;
@@ -41,6 +39,9 @@ use crate::report::Severity;
 use crate::source::camera::{CameraConfig, CameraError, Names, Setting};
 use crate::source::keep::keep;
 use crate::source::{Feed, Report};
+
+/// What the room's functions return.
+type Result<T, E = CameraError> = std::result::Result<T, E>;
 
 /// Whether libcamera is built in.
 pub const IS_BUILT_IN: bool = true;
@@ -50,7 +51,7 @@ pub const IS_BUILT_IN: bool = true;
 /// Lines for the user go to `report`. Returns an error where the camera cannot be opened and started the first time;
 /// [`CameraError::is_usage`] tells whether the command line is at fault. Only one camera may be in use in a process
 /// at any time, listing included: libcamera ends the process otherwise.
-pub fn run(config: &CameraConfig, feed: &Feed, report: Report<'_>) -> Result<(), CameraError> {
+pub fn run(config: &CameraConfig, feed: &Feed, report: Report<'_>) -> Result<()> {
     let known = OnceCell::new();
     let (mut heaps, mut waiting) = (true, false);
     // Each attempt starts libcamera anew, which makes it look for devices again. A camera keeps its id in the same
@@ -84,4 +85,17 @@ pub fn run(config: &CameraConfig, feed: &Feed, report: Report<'_>) -> Result<(),
     environment::with_log(feed, report, || {
         keep(feed, report, || known.get().is_some(), serve)
     })
+}
+
+/// Adds what was attempted, as a verb, to libcamera's error.
+fn library(doing: &'static str) -> impl Fn(io::Error) -> CameraError {
+    move |source| CameraError::Library(doing, source)
+}
+
+/// The items in a line; "none" without any.
+fn listed(items: impl IntoIterator<Item = impl Display>) -> String {
+    let items = items.into_iter().map(|item| item.to_string());
+    let items = Vec::from_iter(items).join(", ");
+    let listed = Some(items).filter(|items| !items.is_empty());
+    listed.unwrap_or("none".into())
 }

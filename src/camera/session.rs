@@ -17,11 +17,10 @@ use libcamera::controls::{AnalogueGain, ExposureTime, LensPosition, SensorTimest
 use libcamera::framebuffer::FrameMetadataStatus;
 use libcamera::request::{Request, RequestStatus, ReuseFlag};
 
-use super::error::Result;
 use super::negotiate::{self, rate};
 use super::{
-    Agreed, Buffer, CameraConfig, CameraError, Given, Lent, Names, Queued, Table, buffers, library,
-    select,
+    Agreed, Buffer, CameraConfig, CameraError, Given, Lent, Names, Queued, Result, Table, buffers,
+    library, select,
 };
 use crate::jpeg::markers;
 use crate::picture::{Captured, Content, Pool};

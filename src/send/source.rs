@@ -122,7 +122,7 @@ pub enum Failure {
 impl Failure {
     /// Whether it is the command line that was wrong.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Failure::Camera(CameraError::Usage(_)))
+        matches!(self, Failure::Camera(error) if error.is_usage())
     }
 }
 

@@ -145,6 +145,11 @@ impl CameraError {
     pub fn is_usage(&self) -> bool {
         matches!(self, CameraError::Usage(_))
     }
+
+    /// The camera that was found is not there any more.
+    pub fn unplugged() -> CameraError {
+        CameraError::Absent("the camera was unplugged".into())
+    }
 }
 
 #[cfg(test)]

@@ -92,7 +92,7 @@ impl Feed {
     }
 
     /// Says that the camera is lost, once until it is back.
-    pub(crate) fn lose(&self, why: &CameraError, report: Report<'_>) {
+    pub fn lose(&self, why: &CameraError, report: Report<'_>) {
         if !self.is_lost.swap(true, Ordering::Relaxed) {
             report(Severity::Error, format!("{why}; trying again"));
         }

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! What both ways to a camera need stands here too: `camera` (what is asked for, and why there are no pictures),
-//! `keep` (lost and tried again), `clock` (when a stamp was), `log` (what its software says), `thinner` (which pictures are due), `tuning` (where a
-//! sensor's tuning file is).
+//! `keep` (lost and tried again), `clock` (when a stamp was), `log` (what its software says), `thinner` (which pictures
+//! are due), `tuning` (where a sensor's tuning file is).
 //!
 //! Each source runs on a thread of its own, blocks on its camera, its clock (`pace`) or its file, and
 //! puts its pictures into a [`Feed`]. It never waits for the network, except where every frame counts

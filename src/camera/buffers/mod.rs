@@ -25,9 +25,8 @@ use libcamera::stream::Stream;
 use libcamera::utils::Immutable;
 
 use self::memory::Mapping;
-use super::error::Result;
 use super::session::Event;
-use super::{Agreed, CameraError, library};
+use super::{Agreed, CameraError, Result, library};
 use crate::picture::{Picture, Pixels};
 
 /// A buffer that the CPU has: the camera does not write it.

@@ -25,8 +25,7 @@ use libcamera::properties;
 use libcamera::stream::{Stream, StreamRole};
 
 use self::mode::Choice;
-use super::error::Result;
-use super::{CameraConfig, CameraError, library, listed};
+use super::{CameraConfig, CameraError, Result, library, listed};
 use crate::picture::{Matrix, Picture, PixelFormat, Range, Turn};
 
 /// What a camera will give.
@@ -103,10 +102,11 @@ pub(super) fn configure(camera: &mut ActiveCamera<'_>, wanted: &CameraConfig) ->
     // The kernel has no device of it; see the head of this file.
     let devices = camera.properties().get::<properties::SystemDevices>();
     let is_virtual = devices.map_or(true, |devices| devices.0.is_empty());
-    let (size, mut turn) = (Size::new(wanted.size.0, wanted.size.1), Turn::NONE);
-    if !is_virtual {
-        turn = wanted.turn_of_camera();
-    }
+    let turn = match is_virtual {
+        true => Turn::NONE,
+        false => wanted.turn_of_camera(),
+    };
+    let size = Size::new(wanted.size.0, wanted.size.1);
     let refused = |formats: &[Offered]| {
         CameraError::Failed(format!(
             "the camera {} offers no format that can be sent: it has {}; expected MJPEG, YUV or RGB",
@@ -166,11 +166,10 @@ pub(super) fn set_stream(
     let mut stream = config.get_mut(0)?;
     stream.set_pixel_format(fourcc);
     stream.set_size(size);
-    let is_valid = !config.validate().is_invalid();
-    config
-        .get(0)
-        .filter(|_| is_valid)
-        .map(|stream| stream.get_pixel_format())
+    match config.validate().is_invalid() {
+        true => None,
+        false => Some(config.get(0)?.get_pixel_format()),
+    }
 }
 
 /// The formats that are understood, best first: those that come in the wanted size, then the cheapest.

@@ -12,8 +12,7 @@ use libcamera::stream::StreamRole;
 
 use super::rate::{fps, frame_durations};
 use super::{offered, set_stream};
-use crate::camera::error::Result;
-use crate::camera::{CameraError, listed};
+use crate::camera::{CameraError, Result, listed};
 use crate::source::camera::{CameraConfig, SensorMode};
 
 /// The mode that was chosen.
