@@ -71,12 +71,7 @@ impl AnnounceArgs {
 #[command(next_help_heading = "Statistics")]
 pub struct StatisticsArgs {
     /// off, line (on stderr) or json (one object a second, on stdout, or on stderr where stdout carries frames) [default: line on a terminal]
-    #[arg(
-        long,
-        value_enum,
-        value_name = "off|line|json",
-        hide_possible_values = true
-    )]
+    #[arg(long, value_name = "off|line|json", hide_possible_values = true)]
     pub stats: Option<Stats>,
 
     /// Report errors only; statistics only where --stats asks for them

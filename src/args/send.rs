@@ -25,6 +25,8 @@ use crate::protocol::stamp::FPS;
 use crate::report::ListFormat;
 use crate::send::source::Source;
 use crate::send::{self, Config};
+#[cfg(target_os = "linux")]
+use crate::source::rpicam;
 use crate::source::{Delivery, stream, test_picture};
 
 /// Bounds of `--width` and `--height`.
@@ -300,6 +302,7 @@ impl Options {
         }
         let asked = self.res.or(self.width.zip(self.height));
         let size @ (width, height) = asked.unwrap_or((640, 480));
+        let config = || Box::new(self.camera.config(size, fps, turn, self.quality));
         match &source[..] {
             "camera" | "rpicam" | "test" if self.repeat => Err(format!(
                 "--loop is for --source FILE, and the source is '{source}'"
@@ -308,13 +311,13 @@ impl Options {
                 "--every-frame is for --source FILE or -, and the source is '{source}'"
             )),
             "camera" if camera::IS_BUILT_IN || !cfg!(target_os = "linux") => {
-                let config = self.camera.config(width, height, fps, turn);
-                Ok(Source::Camera(Box::new(config)))
+                Ok(Source::Camera(config()))
             }
             #[cfg(target_os = "linux")]
             "camera" | "rpicam" => {
-                let options = self.camera.rpicam(size, fps, turn, self.quality)?;
-                Ok(Source::Rpicam(Box::new(options)))
+                let config = config();
+                rpicam::check(&config)?;
+                Ok(Source::Rpicam(config))
             }
             #[cfg(not(target_os = "linux"))]
             "rpicam" => Err("--source rpicam: rpicam-vid exists on the Raspberry Pi only".into()),

@@ -8,7 +8,7 @@
 
 use std::env;
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::thread;
@@ -34,11 +34,11 @@ pub(super) fn with_log<T>(feed: &Feed, report: Report<'_>, work: impl FnOnce() -
         // Closes libcamera's end, with which the thread ends, even after a panic.
         let _silence = Silence;
         let reader = thread::Builder::new().name("camera log".into());
-        let reading = log_into_pipe().and_then(|lines| {
+        let reading = log_into_pipe().and_then(|log| {
             reader.spawn_scoped(scope, || {
                 // To who has asked for levels, all that they let through.
                 let all = env::var_os(LOG_LEVELS).is_some();
-                report_log(lines, "libcamera", all, feed, report)
+                report_log(log, "libcamera", all, feed, report)
             })
         });
         if reading.is_err() {
@@ -59,10 +59,10 @@ impl Drop for Silence {
 }
 
 /// Makes libcamera write its messages into a pipe; returns the end to read them from.
-fn log_into_pipe() -> io::Result<BufReader<File>> {
+fn log_into_pipe() -> io::Result<File> {
     let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
     logging::log_set_file(&format!("/proc/self/fd/{}", write.as_raw_fd()), false)?;
-    Ok(BufReader::new(File::from(read)))
+    Ok(File::from(read))
 }
 
 /// Silences libcamera's own messages unless the user wants them: errors come as [`CameraError`]s, in one line, and a
@@ -81,7 +81,7 @@ const TUNING_FILE: &str = "LIBCAMERA_RPI_TUNING_FILE";
 ///
 /// To be called before the program starts a thread; panics later.
 pub fn use_tuning_file(asked: &Path) -> Result<(), CameraError> {
-    let path = tuning::find(asked).map_err(CameraError::Usage)?;
+    let path = tuning::find(asked)?;
     // Another thread might be reading the environment.
     let threads = fs::read_dir("/proc/self/task").map_or(0, Iterator::count);
     assert_eq!(

@@ -11,9 +11,10 @@ use libcamera::geometry::Size;
 use libcamera::properties;
 use serde::Serialize;
 
-use super::negotiate::mode::{self, SensorMode};
-use super::negotiate::{self, Offered, ROLES, rate};
-use super::{CameraError, Entry, ListFormat, Names, Table, environment, listed, select};
+use super::negotiate::{self, Offered, ROLES, mode, rate};
+use super::{CameraError, Entry, Names, Table, environment, listed, select};
+use crate::report::ListFormat;
+use crate::source::camera::SensorMode;
 
 /// One camera; its `Display` is for people.
 #[derive(Debug, Serialize)]
@@ -53,13 +54,8 @@ pub fn list(format: ListFormat) -> Result<String, CameraError> {
     let (manager, names) = select::cameras()?;
     let cameras = names.into_iter().map(|names| look(&manager, names));
     let cameras = cameras.collect::<Result<Vec<_>, _>>()?;
-    Ok(match format {
-        ListFormat::Json => {
-            let json = serde_json::to_string_pretty(&cameras);
-            json.expect("plain structures have no map keys that could fail") + "\n"
-        }
-        ListFormat::Table => Vec::from_iter(cameras.iter().map(Listed::to_string)).join("\n"),
-    })
+    let table = || Vec::from_iter(cameras.iter().map(Listed::to_string)).join("\n");
+    Ok(format.list(&cameras, table))
 }
 
 fn look(manager: &CameraManager, names: Names) -> Result<Listed, CameraError> {

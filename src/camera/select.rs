@@ -3,32 +3,14 @@
 //! People expect index 0 to be the camera that rpicam-vid calls 0, so the order is that of rpicam-apps (ids,
 //! descending); USB cameras, which rpicam-apps leaves out, come last.
 
-use std::fmt;
+use std::fs::{self, OpenOptions};
+use std::io;
 
 use libcamera::camera::{ActiveCamera, Camera};
 use libcamera::camera_manager::CameraManager;
 use libcamera::properties;
-use serde::Serialize;
 
-use super::error::{Result, no_camera};
-use super::{CameraError, library, listed};
-
-/// A camera's number and names; `Display` shows them all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Names {
-    /// As `--camera` counts.
-    index: usize,
-    /// libcamera's id: the device's path in the machine.
-    pub(super) id: String,
-    /// The sensor's or the product's name.
-    pub(super) model: String,
-}
-
-impl fmt::Display for Names {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} ({})", self.index, self.model, self.id)
-    }
-}
+use super::{CameraError, Names, Result, library, listed};
 
 /// The manager, with the cameras in the order in which they are counted; at least one.
 pub(super) fn cameras() -> Result<(CameraManager, Vec<Names>)> {
@@ -44,6 +26,25 @@ pub(super) fn cameras() -> Result<(CameraManager, Vec<Names>)> {
         cameras if cameras.is_empty() => Err(no_camera()),
         cameras => Ok((manager, cameras)),
     }
+}
+
+/// Why no camera was found: the kernel's `/dev/media*` tell a missing permission from a missing camera.
+fn no_camera() -> CameraError {
+    let devices = fs::read_dir("/dev").into_iter().flatten().flatten();
+    let mut devices = devices.map(|entry| entry.path().display().to_string());
+    let is_forbidden = |path: &String| {
+        let opened = || OpenOptions::new().read(true).write(true).open(path);
+        let is_denied = |error: io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+        path.starts_with("/dev/media") && opened().is_err_and(is_denied)
+    };
+    let reason = match devices.find(is_forbidden) {
+        Some(path) => format!(
+            "{path} may not be opened; cameras belong to the group video: \
+             `sudo usermod -aG video $USER`, then log in again"
+        ),
+        None => "check the cable with the power off, then try `rpicam-hello --list-cameras`".into(),
+    };
+    CameraError::Absent(format!("no camera found: {reason}"))
 }
 
 /// Puts cameras, by id and model, in order.

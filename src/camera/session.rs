@@ -5,6 +5,7 @@
 //! back with the binding's lock held, so the callbacks only send. The thread blocks on that one channel, where
 //! completed requests and buffers that come home meet; it looks at the feed's stop every [`LOOK`].
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
@@ -15,13 +16,11 @@ use libcamera::control::{ControlList, MergePolicy};
 use libcamera::controls::{AnalogueGain, ExposureTime, LensPosition, SensorTimestamp};
 use libcamera::framebuffer::FrameMetadataStatus;
 use libcamera::request::{Request, RequestStatus, ReuseFlag};
-use libcamera::stream::Stream;
 
-use super::error::Result;
-use super::negotiate::{self, mode, rate};
+use super::negotiate::{self, rate};
 use super::{
-    Agreed, Buffer, CameraConfig, CameraError, Given, Lent, Names, Queued, Table, buffers, library,
-    select,
+    Agreed, Buffer, CameraConfig, CameraError, Given, Lent, Names, Queued, Result, Table, buffers,
+    library, select,
 };
 use crate::jpeg::markers;
 use crate::picture::{Captured, Content, Pool};
@@ -57,7 +56,6 @@ pub(super) struct Session {
     _camera: Camera<'static>,
     _manager: CameraManager,
     home: Sender<Event>,
-    stream: Stream,
     /// The buffers that the camera has, by their request's cookie.
     queued: HashMap<u64, Queued>,
     agreed: Agreed,
@@ -75,31 +73,26 @@ impl Session {
     /// known one that is not there is [`CameraError::Absent`], whatever others are.
     pub(super) fn open(
         config: &CameraConfig,
-        known: &mut Option<Names>,
+        known: &OnceCell<Names>,
         heaps: bool,
         report: Report<'_>,
     ) -> Result<Session> {
         let (manager, cameras) = select::cameras()?;
-        let names = match known {
+        let names = match known.get() {
             Some(known) => select::find(&cameras, &known.id)?.clone(),
             None => select::choose(&cameras, config.camera.as_deref())?.clone(),
         };
         let camera = manager.get(&names.id).ok_or_else(CameraError::unplugged)?;
         let mut active = select::acquire(&camera)?;
 
-        let modes = mode::modes(&mut active);
-        let rates = [config.fps, config.sensor_fps.unwrap_or(config.fps)];
-        let choice = mode::choose(&modes, config.mode.as_deref(), config.size, rates)?;
-        let sensor = choice.map(|choice| choice.mode);
-        let (agreed, stream) = negotiate::configure(&mut active, config, sensor)?;
-        let durations = rate::frame_durations(&active);
-        let (rate, interval) = rate::rate(config, durations);
+        let agreed = negotiate::configure(&mut active, config)?;
+        let (rate, interval) = rate::rate(config, agreed.durations);
         let settings = [&[rate][..], &config.settings].concat();
         let controls = Table::read(active.controls()).resolve(&settings)?;
 
         // JPEGs are copied, and what comes by USB is cached anyway.
         let heaps = heaps && agreed.blank.is_some() && !select::is_usb(&names.id);
-        let buffers = buffers::allocate(&mut active, &stream, &agreed, heaps)?;
+        let buffers = buffers::allocate(&mut active, &agreed, heaps)?;
         let (home, events) = mpsc::channel();
         let mut session = Session {
             parked: HashMap::new(),
@@ -108,7 +101,6 @@ impl Session {
             _camera: camera,
             _manager: manager,
             home,
-            stream,
             queued: HashMap::new(),
             agreed,
             interval,
@@ -118,15 +110,18 @@ impl Session {
             missed: 0,
         };
         session.start(buffers, &controls)?;
-        if known.is_none() {
-            let mode = sensor.map_or(String::new(), |mode| format!(", sensor mode {mode}"));
+        if known.get().is_none() {
             let (model, agreed) = (&names.model, &session.agreed);
+            let mode = agreed
+                .choice
+                .map(|choice| format!(", sensor mode {}", choice.mode));
+            let mode = mode.unwrap_or_default();
             let line = format!("camera {model}: {}{mode}", agreed.format);
             report(Severity::Info, line);
-            for differs in rate::remarks(config, agreed, choice, durations) {
+            for differs in rate::remarks(config, agreed) {
                 report(Severity::Warning, differs);
             }
-            *known = Some(names);
+            let _ = known.set(names);
         }
         Ok(session)
     }
@@ -189,7 +184,7 @@ impl Session {
     /// Puts a completed request's picture into the feed, if there is one.
     fn give(&mut self, mut request: Request, feed: &Feed, report: Report<'_>) -> Result<()> {
         let (mut good, mut stamp_ns, mut bytes) = (true, 0, 0);
-        if let Some(metadata) = buffers::metadata(&request, &self.stream) {
+        if let Some(metadata) = buffers::metadata(&request, &self.agreed.stream) {
             good = metadata.status() == FrameMetadataStatus::Success;
             stamp_ns = metadata.timestamp();
             let (sequence, last) = (metadata.sequence(), self.sequence);

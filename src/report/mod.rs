@@ -32,6 +32,8 @@ pub(crate) use rates::{Latencies, round};
 pub(crate) use statistics::write_stream;
 pub use statistics::{Statistics, Stats};
 
+use serde::Serialize;
+
 /// How things are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ListFormat {
@@ -39,6 +41,17 @@ pub enum ListFormat {
     Table,
     /// For programs: an array of objects.
     Json,
+}
+
+impl ListFormat {
+    /// The items, in this form; the table is the caller's.
+    pub(crate) fn list<T: Serialize>(self, items: &[T], table: impl FnOnce() -> String) -> String {
+        if self == ListFormat::Table {
+            return table();
+        }
+        let json = serde_json::to_string_pretty(items);
+        json.expect("plain structures have no map keys that could fail") + "\n"
+    }
 }
 
 /// How much an event matters, the gravest first; the numbers are syslog's, which journald reads.

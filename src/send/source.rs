@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::camera::{self, CameraConfig, CameraError, ListFormat};
+use crate::camera;
 use crate::handoff::{ends_within, spawn};
-use crate::report::Severity;
+use crate::report::{ListFormat, Severity};
+use crate::source::camera::{CameraConfig, CameraError};
 #[cfg(target_os = "linux")]
-use crate::source::rpicam::{self, RpicamError};
+use crate::source::rpicam;
 use crate::source::stream::{self, StreamError};
-use crate::source::{Feed, test_picture};
+use crate::source::{CloseAtEnd, Feed, test_picture};
 
 /// Where pictures come from.
 #[derive(Debug, Clone)]
@@ -21,7 +22,7 @@ pub enum Source {
     Camera(Box<CameraConfig>),
     /// The camera, through `rpicam-vid`.
     #[cfg(target_os = "linux")]
-    Rpicam(Box<rpicam::Options>),
+    Rpicam(Box<CameraConfig>),
     /// The test picture.
     Test(test_picture::Options),
     /// A file or standard input.
@@ -54,19 +55,21 @@ pub fn start(
     report: impl Fn(Severity, String) + Send + Sync + 'static,
 ) -> io::Result<Running> {
     let feed = Arc::clone(feed);
-    let thread = spawn("source", move || run(&source, &feed, &report))?;
+    let thread = spawn("source", move || {
+        let _closing = CloseAtEnd(&feed);
+        run(&source, &feed, &report)
+    })?;
     Ok(Running(thread))
 }
 
 /// The cameras that a source has, which is `rpicam` or, whatever else it is, libcamera's.
 pub fn list(source: &str, format: ListFormat) -> Result<String, Failure> {
-    match source {
+    let listed = match source {
         #[cfg(target_os = "linux")]
-        _ if source == "rpicam" || !camera::IS_BUILT_IN => {
-            rpicam::list(format == ListFormat::Json).map_err(Failure::Rpicam)
-        }
-        _ => camera::list(format).map_err(Failure::Camera),
-    }
+        _ if source == "rpicam" || !camera::IS_BUILT_IN => rpicam::list(format),
+        _ => camera::list(format),
+    };
+    listed.map_err(Failure::Camera)
 }
 
 fn run(
@@ -77,14 +80,14 @@ fn run(
     match source {
         Source::Camera(config) => camera::run(config, feed, report).map_err(Failure::Camera)?,
         #[cfg(target_os = "linux")]
-        Source::Rpicam(options) => {
+        Source::Rpicam(config) => {
             let without = match camera::IS_BUILT_IN {
                 true => "",
                 false => " (this pi-send was built without libcamera)",
             };
             let line = format!("the camera's pictures come from rpicam-vid{without}");
             report(Severity::Info, line);
-            rpicam::run(options, feed, report).map_err(Failure::Rpicam)?;
+            rpicam::run(config, feed, report).map_err(Failure::Camera)?;
         }
         Source::Test(options) => test_picture::run(*options, feed),
         Source::Stream(options) => {
@@ -111,9 +114,6 @@ pub enum Failure {
     /// The camera, or that this program was built without it.
     #[error(transparent)]
     Camera(CameraError),
-    #[cfg(target_os = "linux")]
-    #[error(transparent)]
-    Rpicam(RpicamError),
     /// It panicked. What it was, the panic hook has said.
     #[error("the source ended by a fault of pi-send itself, told above")]
     Panicked,
@@ -122,18 +122,16 @@ pub enum Failure {
 impl Failure {
     /// Whether it is the command line that was wrong.
     pub fn is_usage(&self) -> bool {
-        match self {
-            Failure::Camera(error) => error.is_usage(),
-            #[cfg(target_os = "linux")]
-            Failure::Rpicam(error) => matches!(error, RpicamError::Usage(_)),
-            Failure::Stream(..) | Failure::Panicked => false,
-        }
+        matches!(self, Failure::Camera(error) if error.is_usage())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::handoff::{Reason, Wake};
+    use crate::picture::Turn;
+    use crate::source::Delivery;
     use std::thread;
 
     #[test]
@@ -144,6 +142,32 @@ mod tests {
         }
         let ended = Running(source).finish();
         assert!(ended.is_err(), "a service would not be started again");
+    }
+
+    #[test]
+    fn the_feed_of_a_source_that_ends_or_fails_is_closed() {
+        let turn = Turn::NONE;
+        let test = test_picture::Options {
+            size: (64, 48),
+            fps: 1000.0,
+            turn,
+        };
+        let missing = stream::Options {
+            file: Some("/nowhere/at.all".into()),
+            fps: None,
+            repeat: false,
+            turn,
+        };
+        for (source, fails) in [(Source::Test(test), false), (Source::Stream(missing), true)] {
+            let feed = Arc::new(Feed::new(Delivery::NewestWins));
+            let running = start(source, &feed, |_, _| ()).unwrap();
+            feed.link_stands();
+            feed.stop.ask(Reason::Done);
+            while feed.slot.wait(None) != Wake::Closed {
+                feed.slot.take();
+            }
+            assert_eq!(running.finish().is_err(), fails);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::camera::CameraError;
 use crate::handoff::{Reason, Slot, Stop, lock};
 use crate::picture::{Captured, Content, Turn};
 use crate::report::Severity;
@@ -42,7 +43,7 @@ pub struct Shot {
 /// The way from a source to the sending thread. Shared between the two by `Arc`.
 #[derive(Default)]
 pub struct Feed {
-    /// Where the sending thread takes from. The source closes it when it has no more.
+    /// Where the sending thread takes from. It is closed when the source has no more.
     pub slot: Slot<Captured>,
     pub(crate) delivery: Delivery,
     captured: AtomicU64,
@@ -90,6 +91,13 @@ impl Feed {
         self.put(captured);
     }
 
+    /// Says that the camera is lost, once until it is back.
+    pub fn lose(&self, why: &CameraError, report: Report<'_>) {
+        if !self.is_lost.swap(true, Ordering::Relaxed) {
+            report(Severity::Error, format!("{why}; trying again"));
+        }
+    }
+
     /// Says that there is a first connection.
     pub(crate) fn link_stands(&self) {
         self.has_link.store(true, Ordering::Relaxed);
@@ -133,7 +141,7 @@ impl Feed {
 
 /// Closes the slot when it is dropped, even where the source panics: the sending thread must not wait for a source
 /// that has ended.
-pub struct CloseAtEnd<'a>(pub(crate) &'a Feed);
+pub(crate) struct CloseAtEnd<'a>(pub(crate) &'a Feed);
 
 impl Drop for CloseAtEnd<'_> {
     fn drop(&mut self) {

@@ -1,7 +1,7 @@
 //! What a camera's software logs: reported where the user may want to know it, each line once.
 
 use std::collections::HashSet;
-use std::io::BufRead;
+use std::io::{BufRead, BufReader, Read};
 
 use crate::report::Severity;
 use crate::source::{Feed, Report};
@@ -12,7 +12,7 @@ const MAX_LOGGED: usize = 100;
 /// Reports what is warned of while pictures come, each line once. (While a camera is opened, much is only tried.) `all`
 /// reports every line. Returns the last error that ended the program, at the log's end.
 pub(crate) fn report_log(
-    lines: impl BufRead,
+    log: impl Read,
     who: &str,
     all: bool,
     feed: &Feed,
@@ -20,7 +20,7 @@ pub(crate) fn report_log(
 ) -> Option<String> {
     let mut reported = HashSet::new();
     let mut last = None;
-    for line in lines.split(b'\n').map_while(Result::ok) {
+    for line in BufReader::new(log).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);
         let (severity, line) = logged(&line);
         // rpicam-apps' way to end.

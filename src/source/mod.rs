@@ -7,17 +7,21 @@
 //! (camera) ─────┘
 //! ```
 //!
-//! What both ways to a camera need stands here too: `clock` (when a stamp was), `log` (what its software says),
-//! `thinner` (which pictures are due), `tuning` (where a sensor's tuning file is).
+//! What both ways to a camera need stands here too: `camera` (what is asked for, and why there are no pictures),
+//! `keep` (lost and tried again), `clock` (when a stamp was), `log` (what its software says), `thinner` (which pictures
+//! are due), `tuning` (where a sensor's tuning file is).
 //!
 //! Each source runs on a thread of its own, blocks on its camera, its clock (`pace`) or its file, and
 //! puts its pictures into a [`Feed`]. It never waits for the network, except where every frame counts
-//! ([`Delivery::EveryFrame`]). It ends when the feed says so, and closes the feed when it has no more.
-//! This room knows no camera, no encoder and no socket; [`crate::send::source`] chooses a source.
+//! ([`Delivery::EveryFrame`]). It ends when the feed says so, or when it has no more; who runs it closes the feed then.
+//! This room knows no libcamera, no encoder and no socket; [`crate::send::source`] chooses a source.
 
+pub mod camera;
 #[cfg(target_os = "linux")]
 pub(crate) mod clock;
 mod feed;
+#[cfg(target_os = "linux")]
+pub(crate) mod keep;
 #[cfg(target_os = "linux")]
 pub(crate) mod log;
 mod pace;
@@ -30,4 +34,5 @@ pub(crate) mod thinner;
 #[cfg(target_os = "linux")]
 pub(crate) mod tuning;
 
-pub use self::feed::{CloseAtEnd, Delivery, Feed, Report, Shot};
+pub(crate) use self::feed::CloseAtEnd;
+pub use self::feed::{Delivery, Feed, Report, Shot};

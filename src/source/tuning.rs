@@ -4,18 +4,21 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::camera::CameraError;
+
 /// Packaged, or built by hand.
 const FOLDERS: [&str; 2] = [
     "/usr/share/libcamera/ipa/rpi",
     "/usr/local/share/libcamera/ipa/rpi",
 ];
 
-/// The absolute path of a tuning file; a bare name that is no file here is looked for among libcamera's own. An error is
-/// a line for the user.
-pub(crate) fn find(asked: &Path) -> Result<PathBuf, String> {
+/// The absolute path of a tuning file; a bare name that is no file here is looked for among libcamera's own.
+pub(crate) fn find(asked: &Path) -> Result<PathBuf, CameraError> {
     find_in(asked, &FOLDERS, pipeline()).map_err(|source| {
         let (asked, folder) = (asked.display(), FOLDERS[0]);
-        format!("--tuning-file {asked}: {source}; expected a JSON file, as in {folder}")
+        CameraError::Usage(format!(
+            "--tuning-file {asked}: {source}; expected a JSON file, as in {folder}"
+        ))
     })
 }
 

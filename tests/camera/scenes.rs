@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use pi_stream::args::camera::CameraArgs;
-use pi_stream::camera::{self, CameraConfig, CameraError, ListFormat};
+use pi_stream::camera;
 use pi_stream::handoff::{Reason, Wake};
 use pi_stream::picture::{Captured, Content, Picture, Range, Turn};
-use pi_stream::report::{Severity, shell};
+use pi_stream::report::{ListFormat, Severity, shell};
+use pi_stream::source::camera::{CameraConfig, CameraError};
 use pi_stream::source::{Delivery, Feed};
 
 /// Long enough for any machine; nothing is measured by it.
@@ -69,6 +70,7 @@ fn config() -> CameraConfig {
     let line = Line::parse_from(args);
     let res = setting("res").unwrap_or("640x480".into());
     let (width, height) = res.split_once('x').unwrap();
+    let size = (width.parse().unwrap(), height.parse().unwrap());
     let turn = match setting("turn").as_deref() {
         Some("hflip") => Turn::from_flips(0, true, false),
         Some("vflip") => Turn::from_flips(0, false, true),
@@ -77,8 +79,7 @@ fn config() -> CameraConfig {
         _ => Turn::NONE,
     };
     let fps = setting("fps").map_or(30.0, |fps| fps.parse().unwrap());
-    line.camera
-        .config(width.parse().unwrap(), height.parse().unwrap(), fps, turn)
+    line.camera.config(size, fps, turn, 80)
 }
 
 /// Runs the camera on a thread of its own and `take`s its pictures until that says that it has enough.
@@ -99,7 +100,9 @@ fn run_and_hear(
                 println!("\nnotice: {line}");
                 hear(&line);
             };
-            camera::run(&config(), &feed, &tell)
+            let ended = camera::run(&config(), &feed, &tell);
+            feed.slot.close();
+            ended
         }
     });
     let mut take = take;

@@ -11,10 +11,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::camera::{CameraConfig, ListFormat, Setting};
 use crate::picture::Turn;
-#[cfg(target_os = "linux")]
-use crate::source::rpicam;
+use crate::report::ListFormat;
+use crate::source::camera::{CameraConfig, Setting};
 use parse::{factor, gains, lens, micros, mode, named, number, sets, window};
 
 /// The camera's options.
@@ -143,62 +142,19 @@ impl CameraArgs {
         options.flatten().next()
     }
 
-    /// The camera's configuration for a picture of this size in pixels, rate and turn.
-    pub fn config(&self, width: u32, height: u32, fps: f64, turn: Turn) -> CameraConfig {
+    /// The camera's configuration for a picture of this size in pixels, rate, turn and JPEG quality.
+    pub fn config(&self, size: (u32, u32), fps: f64, turn: Turn, quality: u8) -> CameraConfig {
         CameraConfig {
             camera: self.camera.clone(),
-            size: (width, height),
+            size,
             fps,
-            sensor_fps: self.sensor_fps,
+            sensor_fps: self.sensor_fps.unwrap_or(fps),
             turn,
+            quality,
             mode: self.mode.clone(),
             tuning_file: self.tuning_file.clone(),
             settings: self.settings(),
         }
-    }
-
-    /// The same for `rpicam-vid`, whose options have the same names; an error names what it cannot do.
-    #[cfg(target_os = "linux")]
-    pub fn rpicam(
-        &self,
-        size: (u32, u32),
-        fps: f64,
-        turn: Turn,
-        quality: u8,
-    ) -> Result<rpicam::Options, String> {
-        if let Some(Setting { control, value, .. }) = self.control.first() {
-            return Err(format!(
-                "--control {control}={value}: rpicam-vid sets no control by its name; a pi-send that is built with \
-                 libcamera does"
-            ));
-        }
-        let sensor_fps = self.sensor_fps.unwrap_or(fps);
-        if sensor_fps.is_infinite() {
-            return Err("--sensor-fps max: rpicam-vid wants a number, as in 60".into());
-        }
-        let mut settings = Vec::new();
-        // It turns by half at most.
-        let (theirs, ours) = match turn.swaps_sides() {
-            true => (Turn::NONE, turn),
-            false => (turn, Turn::NONE),
-        };
-        let is_half = theirs.quarters == 2;
-        let flips = [("--hflip", theirs.mirror != is_half), ("--vflip", is_half)];
-        settings.extend(flips.iter().filter(|flip| flip.1).map(|flip| flip.0.into()));
-        settings.extend(self.mode.iter().map(|mode| format!("--mode={mode}")));
-        settings.extend(self.settings().iter().filter_map(for_rpicam));
-        let exposure = self.shutter.as_ref();
-        let exposure = exposure.and_then(|setting| setting.value.parse::<f64>().ok());
-        Ok(rpicam::Options {
-            camera: self.camera.clone(),
-            size,
-            fps,
-            sensor_fps: sensor_fps.min(exposure.map_or(sensor_fps, |micros| 1e6 / micros)),
-            quality,
-            turn: ours,
-            tuning_file: self.tuning_file.clone(),
-            settings,
-        })
     }
 
     fn settings(&self) -> Vec<Setting> {
@@ -249,25 +205,6 @@ impl CameraArgs {
         let needed = companions.into_iter().filter(|(needed, ..)| *needed);
         let settings = needed.map(|(_, control, value)| Setting::optional(control, value));
         settings.collect()
-    }
-}
-
-/// A setting as `rpicam-vid`'s option; `None` for companions, which it sets by itself.
-#[cfg(target_os = "linux")]
-fn for_rpicam(setting: &Setting) -> Option<String> {
-    let is_time = ["ExposureTime", "AeFlickerPeriod"].contains(&&setting.control[..]);
-    match &setting.asked {
-        // Where the camera has it, and so asked for in no certain terms.
-        None if setting.control == "HdrMode" && setting.value == parse::HDR_SINGLE => {
-            Some("--hdr=auto".into())
-        }
-        None => None,
-        // Older ones read numbers alone, in microseconds.
-        Some(asked) if is_time => {
-            let name = asked.split(' ').next().unwrap_or(asked);
-            Some(format!("{name}={}", setting.value))
-        }
-        Some(asked) => Some(asked.replacen(' ', "=", 1)),
     }
 }
 

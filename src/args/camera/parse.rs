@@ -1,8 +1,8 @@
 //! Parsers for the values of the camera's options; each error says what was expected.
 
 use crate::args::units::{self, Table};
-use crate::camera::Setting;
 use crate::protocol::stamp::FPS;
+use crate::source::camera::{HDR_SINGLE, Setting};
 
 // rpicam-apps' names for a control's choices, each with libcamera's number.
 pub(super) const AWB: Table = "auto=0 normal=0 incandescent=1 tungsten=2 fluorescent=3 indoor=4 daylight=5 \
@@ -13,9 +13,6 @@ pub(super) const EXPOSURE: Table = "normal=0 sport=1 short=1 long=2 custom=3";
 pub(super) const AF_MODE: Table = "manual=0 auto=1 continuous=2";
 pub(super) const AF_RANGE: Table = "normal=0 macro=1 full=2";
 pub(super) const AF_SPEED: Table = "normal=0 fast=1";
-
-/// libcamera's number of HDR in one exposure (control_ids_core.yaml).
-pub(super) const HDR_SINGLE: &str = "3";
 
 /// A parser for an option that sets a control to the typed value.
 pub(super) fn sets(

@@ -40,10 +40,8 @@ fn the_command_line_is_sound() {
 fn a_sensors_rate_is_a_number_or_as_many_as_it_can() {
     let sensor = |text| parse(&["--sensor-fps", text]);
     let fast = sensor("60").unwrap();
-    assert_eq!(
-        fast.config(640, 480, 30.0, Turn::NONE).sensor_fps,
-        Some(60.0)
-    );
+    let config = fast.config((640, 480), 30.0, Turn::NONE, 80);
+    assert_eq!(config.sensor_fps, 60.0);
     assert_eq!(sensor("max").unwrap().sensor_fps, Some(f64::INFINITY));
     for text in ["0", "-1", "nan", "inf", "fast"] {
         assert!(sensor(text).unwrap_err().contains("max"), "{text}");

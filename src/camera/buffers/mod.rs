@@ -25,9 +25,8 @@ use libcamera::stream::Stream;
 use libcamera::utils::Immutable;
 
 use self::memory::Mapping;
-use super::error::Result;
 use super::session::Event;
-use super::{Agreed, CameraError, library};
+use super::{Agreed, CameraError, Result, library};
 use crate::picture::{Picture, Pixels};
 
 /// A buffer that the CPU has: the camera does not write it.
@@ -44,7 +43,6 @@ pub(super) struct Queued(pub(super) Buffer);
 /// from a dma-heap, if `heaps` allows it and there is one, else from libcamera's allocator.
 pub(super) fn allocate(
     camera: &mut ActiveCamera<'_>,
-    stream: &Stream,
     agreed: &Agreed,
     heaps: bool,
 ) -> Result<Vec<(Request, Buffer)>> {
@@ -57,14 +55,14 @@ pub(super) fn allocate(
         for (cookie, fd) in (0..).zip(heap) {
             let frame = memory::import(fd.as_fd(), &planes, cookie).map_err(&import)?;
             let buffer = Buffer::map(cookie, fd, agreed.frame_size, agreed).map_err(&map)?;
-            buffers.push((request(camera, stream, cookie, frame)?, buffer));
+            buffers.push((request(camera, &agreed.stream, cookie, frame)?, buffer));
         }
     } else {
-        let frames = FrameBufferAllocator::new(camera).alloc(stream);
+        let frames = FrameBufferAllocator::new(camera).alloc(&agreed.stream);
         let frames = frames.map_err(library("allocate buffers"))?;
         for (cookie, frame) in (0..).zip(frames) {
             let buffer = allocated(&frame, cookie, agreed).map_err(&map)?;
-            buffers.push((request(camera, stream, cookie, frame)?, buffer));
+            buffers.push((request(camera, &agreed.stream, cookie, frame)?, buffer));
         }
     }
     Ok(buffers)

@@ -24,13 +24,13 @@ use libcamera::pixel_format::PixelFormat as Fourcc;
 use libcamera::properties;
 use libcamera::stream::{Stream, StreamRole};
 
-use self::mode::SensorMode;
-use super::error::Result;
-use super::{CameraConfig, CameraError, library, listed};
+use self::mode::Choice;
+use super::{CameraConfig, CameraError, Result, library, listed};
 use crate::picture::{Matrix, Picture, PixelFormat, Range, Turn};
 
 /// What a camera will give.
 pub(super) struct Agreed {
+    pub(super) stream: Stream,
     /// Width and height.
     pub(super) size: (u32, u32),
     /// The size, and libcamera's name of the format.
@@ -45,6 +45,10 @@ pub(super) struct Agreed {
     pub(super) remaining_turn: Turn,
     /// How many buffers the camera wants.
     pub(super) buffers: usize,
+    /// The sensor's mode, where it has any.
+    pub(super) choice: Option<Choice>,
+    /// The shortest and the longest frame, in microseconds, where the camera says.
+    pub(super) durations: Option<(i64, i64)>,
     /// What it says of turns and colours is not true; see the head of this file.
     pub(super) is_virtual: bool,
 }
@@ -92,55 +96,80 @@ pub(super) fn offered(config: &CameraConfiguration) -> Vec<Offered> {
     known.into_iter().map(offered).collect()
 }
 
-/// Configures the camera; returns what it came to, and its stream.
-pub(super) fn configure(
-    camera: &mut ActiveCamera<'_>,
-    wanted: &CameraConfig,
-    sensor: Option<SensorMode>,
-) -> Result<(Agreed, Stream)> {
+/// Configures the camera; returns what it came to.
+pub(super) fn configure(camera: &mut ActiveCamera<'_>, wanted: &CameraConfig) -> Result<Agreed> {
+    let choice = mode::choose(&mode::modes(camera), wanted)?;
     // The kernel has no device of it; see the head of this file.
     let devices = camera.properties().get::<properties::SystemDevices>();
     let is_virtual = devices.map_or(true, |devices| devices.0.is_empty());
+    let turn = match is_virtual {
+        true => Turn::NONE,
+        false => wanted.turn_of_camera(),
+    };
     let size = Size::new(wanted.size.0, wanted.size.1);
-    let mut formats = Vec::new();
-    if let Some((mut config, _)) = camera.generate_first_supported_configuration(&ROLES) {
-        if let Some(sensor) = sensor {
-            config.set_sensor_configuration(sensor.configuration());
-        }
-        formats = offered(&config);
-        for fourcc in candidates(&formats, size) {
-            if let Some(mut stream) = config.get_mut(0) {
-                stream.set_buffer_count(BUFFERS);
-                stream.set_color_space(Some(ColorSpace::sycc()));
-            }
-            config.set_orientation(orientation(asked_of_camera(wanted.turn, is_virtual)));
-            if let Some(agreed) = set_stream(&mut config, fourcc, size)
-                .and_then(|()| agreed(&config, wanted.turn, is_virtual))
-            {
-                let configured = camera.configure(&mut config);
-                configured.map_err(library("configure the camera"))?;
-                let stream = config.get(0).and_then(|stream| stream.stream());
-                return Ok((agreed, stream.ok_or_else(CameraError::unplugged)?));
-            }
-        }
+    let refused = |formats: &[Offered]| {
+        CameraError::Failed(format!(
+            "the camera {} offers no format that can be sent: it has {}; expected MJPEG, YUV or RGB",
+            camera.id(),
+            listed(formats.iter().map(|(fourcc, ..)| fourcc))
+        ))
+    };
+    let generated = camera.generate_first_supported_configuration(&ROLES);
+    let (mut config, _) = generated.ok_or_else(|| refused(&[]))?;
+    if let Some(choice) = choice {
+        config.set_sensor_configuration(choice.mode.configuration());
     }
-    Err(CameraError::Failed(format!(
-        "the camera {} offers no format that can be sent: it has {}; expected MJPEG, YUV or RGB",
-        camera.id(),
-        listed(formats.iter().map(|(fourcc, ..)| fourcc))
-    )))
+    let formats = offered(&config);
+    let mut candidates = candidates(&formats, size).into_iter();
+    let found = candidates.find_map(|fourcc| {
+        let mut stream = config.get_mut(0)?;
+        stream.set_buffer_count(BUFFERS);
+        stream.set_color_space(Some(ColorSpace::sycc()));
+        config.set_orientation(orientation(turn));
+        let given = set_stream(&mut config, fourcc, size)?;
+        FORMATS.into_iter().find(|(known, _)| *known == given)
+    });
+    let (fourcc, pixels) = found.ok_or_else(|| refused(&formats))?;
+    let configured = camera.configure(&mut config);
+    configured.map_err(library("configure the camera"))?;
+
+    let given = config.get(0).ok_or_else(CameraError::unplugged)?;
+    let Size { width, height } = given.get_size();
+    let (range, matrix) = colours(given.get_color_space().filter(|_| !is_virtual));
+    let done = turned(config.orientation());
+    Ok(Agreed {
+        stream: given.stream().ok_or_else(CameraError::unplugged)?,
+        size: (width, height),
+        format: format!("{width}x{height} {fourcc}"),
+        blank: pixels.map(|format| Picture {
+            range,
+            matrix,
+            ..Picture::blank(format, width, height)
+        }),
+        stride: given.get_stride() as usize,
+        frame_size: given.get_frame_size() as usize,
+        remaining_turn: done.inverse().then(wanted.turn),
+        buffers: given.get_buffer_count() as usize,
+        choice,
+        durations: rate::frame_durations(camera),
+        is_virtual,
+    })
 }
 
-/// Asks for a stream of this format and size; `None` where libcamera takes nothing like it.
+/// Asks for a stream of this format and size; returns the format that libcamera makes of it, `None` where it takes
+/// nothing like it.
 pub(super) fn set_stream(
     config: &mut CameraConfiguration,
     fourcc: Fourcc,
     size: Size,
-) -> Option<()> {
+) -> Option<Fourcc> {
     let mut stream = config.get_mut(0)?;
     stream.set_pixel_format(fourcc);
     stream.set_size(size);
-    (!config.validate().is_invalid()).then_some(())
+    match config.validate().is_invalid() {
+        true => None,
+        false => Some(config.get(0)?.get_pixel_format()),
+    }
 }
 
 /// The formats that are understood, best first: those that come in the wanted size, then the cheapest.
@@ -154,30 +183,6 @@ fn candidates(offered: &[Offered], size: Size) -> Vec<Fourcc> {
     let mut known = Vec::from_iter(offered.iter().filter(|offered| cost(offered).is_some()));
     known.sort_by_key(|offered| (!comes_in_size(offered), cost(offered)));
     known.into_iter().map(|offered| offered.0).collect()
-}
-
-/// What a valid configuration comes to; `None` where its format is not understood.
-fn agreed(config: &CameraConfiguration, turn: Turn, is_virtual: bool) -> Option<Agreed> {
-    let stream = config.get(0)?;
-    let fourcc = stream.get_pixel_format();
-    let (_, pixels) = FORMATS.into_iter().find(|(known, _)| *known == fourcc)?;
-    let Size { width, height } = stream.get_size();
-    let (range, matrix) = colours(stream.get_color_space().filter(|_| !is_virtual));
-    let done = turned(config.orientation());
-    Some(Agreed {
-        size: (width, height),
-        format: format!("{width}x{height} {fourcc}"),
-        blank: pixels.map(|format| Picture {
-            range,
-            matrix,
-            ..Picture::blank(format, width, height)
-        }),
-        stride: stream.get_stride() as usize,
-        frame_size: stream.get_frame_size() as usize,
-        remaining_turn: done.inverse().then(turn),
-        buffers: stream.get_buffer_count() as usize,
-        is_virtual,
-    })
 }
 
 /// Range and matrix of a stream's YUV samples. Where the stream does not say, they are what webcams send.
@@ -205,13 +210,6 @@ pub(super) fn virtual_range<'a>(mut luma: impl Iterator<Item = &'a u8>) -> Range
         true => Range::Limited,
         false => Range::Full,
     }
-}
-
-/// The part of a turn that a camera can do. Quarter turns are left to software, which then does all of the turn in
-/// one pass.
-fn asked_of_camera(turn: Turn, is_virtual: bool) -> Turn {
-    let is_able = !is_virtual && !turn.swaps_sides();
-    if is_able { turn } else { Turn::NONE }
 }
 
 /// libcamera's name of a turn. It numbers them as Exif does, by what would undo them.
@@ -257,8 +255,6 @@ mod tests {
             for done in Turn::all() {
                 assert_eq!(done.then(done.inverse().then(wanted)), wanted);
             }
-            assert!(!asked_of_camera(wanted, false).swaps_sides());
-            assert_eq!(asked_of_camera(wanted, true), Turn::NONE);
         }
     }
 

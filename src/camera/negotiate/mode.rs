@@ -5,38 +5,15 @@
 //! configuring the camera for it (tens of milliseconds each on a Pi), so this is done once per start. Cameras
 //! without a raw stream (webcams, the virtual camera) have no modes.
 
-use std::fmt;
-
 use libcamera::camera::{ActiveCamera, SensorConfiguration};
 use libcamera::geometry::Size;
 use libcamera::properties;
 use libcamera::stream::StreamRole;
-use serde::Serialize;
 
 use super::rate::{fps, frame_durations};
 use super::{offered, set_stream};
-use crate::camera::error::Result;
-use crate::camera::{CameraError, listed};
-
-/// A way to read out the sensor.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct SensorMode {
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-    /// Per sample.
-    pub(crate) bits: u32,
-    /// The highest rate; `None` where the camera does not say.
-    pub(crate) fps: Option<f64>,
-    /// The part of the sensor that it shows: x, y, width, height, in the sensor's pixels.
-    pub(crate) crop: [u32; 4],
-}
-
-/// As `--mode` takes it.
-impl fmt::Display for SensorMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.width, self.height, self.bits)
-    }
-}
+use crate::camera::{CameraError, Result, listed};
+use crate::source::camera::{CameraConfig, SensorMode};
 
 /// The mode that was chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,7 +24,7 @@ pub(crate) struct Choice {
 }
 
 /// A smaller share of the field than this is worth a remark.
-const WHOLE: f64 = 0.985;
+pub(super) const WHOLE: f64 = 0.985;
 /// Rates are given in whole microseconds: 30 fps comes as 29.9996.
 const ABOUT: f64 = 1.005;
 
@@ -110,39 +87,27 @@ fn bits_of(format: &str) -> Option<u32> {
     bits.filter(|bits| (8..=16).contains(bits))
 }
 
-/// The best mode for pictures of this size, so many a second, of as many as the sensor shall take; `Ok(None)` where the
-/// camera has no modes.
-pub(crate) fn choose(
-    modes: &[SensorMode],
-    asked: Option<&str>,
-    size: (u32, u32),
-    fps: [f64; 2],
-) -> Result<Option<Choice>> {
-    let widths = modes.iter().map(|mode| seen(mode, size));
-    let widest = widths.fold(0.0, f64::max);
+/// The best mode for what is wanted; `Ok(None)` where the camera has no modes.
+pub(crate) fn choose(modes: &[SensorMode], wanted: &CameraConfig) -> Result<Option<Choice>> {
+    let asked = wanted.mode.as_deref();
+    let seen = |mode| seen(mode, wanted.size);
+    let widest = modes.iter().map(seen).fold(0.0, f64::max);
     let choices = modes.iter().map(|mode| Choice {
         mode: *mode,
-        share: seen(mode, size) / widest,
+        share: seen(mode) / widest,
     });
     // Whatever was not asked for, the bits too, is chosen.
     let is_asked = |Choice { mode, .. }: &Choice| {
         asked.is_none_or(|asked| format!("{mode}:").starts_with(&format!("{asked}:")))
     };
     let chosen = choices.filter(is_asked);
-    let chosen = chosen.max_by_key(|choice| rank(choice, size, fps));
+    let chosen = chosen.max_by_key(|choice| rank(choice, wanted));
     if let (None, Some(asked)) = (chosen, asked) {
         let modes = listed(modes);
         let line = format!("--mode {asked}: the sensor has no such mode; it has {modes}");
         return Err(CameraError::Usage(line));
     }
     Ok(chosen)
-}
-
-impl Choice {
-    /// Whether another mode would show noticeably more of the field.
-    pub(super) fn is_cropped(&self) -> bool {
-        self.share < WHOLE
-    }
 }
 
 /// The width, in the sensor's pixels, that a picture of this shape shows in this mode.
@@ -153,11 +118,11 @@ fn seen(mode: &SensorMode, size: (u32, u32)) -> f64 {
 
 /// Higher is better: first the rate (the fastest, where none reaches it), then the field, then the sensor's rate, then
 /// enough pixels, then the fewest of those that are enough (faster to read out, with less power), then the most bits.
-fn rank(Choice { mode, share }: &Choice, size: (u32, u32), fps: [f64; 2]) -> impl Ord + use<> {
+fn rank(Choice { mode, share }: &Choice, wanted: &CameraConfig) -> impl Ord + use<> {
     let rate = mode.fps.unwrap_or(f64::INFINITY) * ABOUT;
     // In thousandths: rates come in hundredths.
-    let [sent, taken] = fps.map(|fps| (rate.min(fps) * 1e3) as u64);
-    let enough = mode.width >= size.0 && mode.height >= size.1;
+    let [sent, taken] = [wanted.fps, wanted.sensor_fps].map(|fps| (rate.min(fps) * 1e3) as u64);
+    let enough = mode.width >= wanted.size.0 && mode.height >= wanted.size.1;
     let pixels = i64::from(mode.width) * i64::from(mode.height);
     (
         sent,
@@ -200,13 +165,23 @@ mod tests {
         chosen_for(size, [fps; 2])
     }
 
+    fn wanted(mode: Option<&str>, size: (u32, u32), [fps, sensor_fps]: [f64; 2]) -> CameraConfig {
+        CameraConfig {
+            mode: mode.map(String::from),
+            size,
+            fps,
+            sensor_fps,
+            ..CameraConfig::default()
+        }
+    }
+
     fn chosen_for(size: (u32, u32), fps: [f64; 2]) -> (u32, u32, u32, bool) {
-        let choice = choose(&IMX219, None, size, fps).unwrap().unwrap();
+        let choice = choose(&IMX219, &wanted(None, size, fps)).unwrap().unwrap();
         (
             choice.mode.width,
             choice.mode.height,
             choice.mode.bits,
-            choice.is_cropped(),
+            choice.share < WHOLE,
         )
     }
 
@@ -240,24 +215,22 @@ mod tests {
 
     #[test]
     fn a_mode_that_was_asked_for_is_taken_or_refused_with_the_others() {
-        let choice = choose(&IMX219, Some("1920:1080"), (640, 480), [30.0; 2])
-            .unwrap()
-            .unwrap();
+        let choose = |mode| choose(&IMX219, &wanted(Some(mode), (640, 480), [30.0; 2]));
+        let choice = choose("1920:1080").unwrap().unwrap();
         assert_eq!((choice.mode.width, choice.mode.bits), (1920, 10));
-        assert!(choice.is_cropped());
-        let choice = choose(&IMX219, Some("1920:1080:8"), (640, 480), [30.0; 2])
-            .unwrap()
-            .unwrap();
+        assert!(choice.share < WHOLE);
+        let choice = choose("1920:1080:8").unwrap().unwrap();
         assert_eq!(choice.mode.bits, 8);
-        let error = choose(&IMX219, Some("1920:1080:12"), (640, 480), [30.0; 2]).unwrap_err();
+        let error = choose("1920:1080:12").unwrap_err();
         assert!(error.is_usage());
         assert!(error.to_string().contains("1640:1232:10"), "{error}");
     }
 
     #[test]
     fn a_camera_without_modes_refuses_only_a_mode() {
-        assert_eq!(choose(&[], None, (640, 480), [30.0; 2]).unwrap(), None);
-        assert!(choose(&[], Some("1:1"), (640, 480), [30.0; 2]).is_err());
+        let choose = |mode| choose(&[], &wanted(mode, (640, 480), [30.0; 2]));
+        assert_eq!(choose(None).unwrap(), None);
+        assert!(choose(Some("1:1")).is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use libcamera::control_value::ControlValue;
 use libcamera::controls::ControlId;
 
 use super::super::Agreed;
-use super::mode::Choice;
+use super::mode::WHOLE;
 use crate::camera::{CameraConfig, Setting};
 
 /// The shortest and the longest frame duration, in microseconds, in the current configuration.
@@ -29,13 +29,9 @@ pub(crate) fn fps(duration_us: i64) -> f64 {
 /// The limits of a frame's duration that `--fps` and `--sensor-fps` set, and the longest that a frame may take. A longer exposure
 /// stretches the frame: it was asked for, too.
 pub(crate) fn rate(config: &CameraConfig, durations: Option<(i64, i64)>) -> (Setting, Duration) {
-    let shutter = |setting: &&Setting| setting.control == "ExposureTime";
-    let shutter_us = config.settings.iter().rfind(shutter);
-    let shutter_us = shutter_us.and_then(|setting| setting.value.parse().ok());
-    let wanted = 1e6 / config.fps;
-    let fastest = 1e6 / config.sensor_fps.unwrap_or(config.fps);
+    let (wanted, fastest) = (1e6 / config.fps, 1e6 / config.sensor_fps);
     // The sensor reads out a few rows longer than it exposes.
-    let longest = wanted.max(shutter_us.unwrap_or(0.0) * 1.01 + 1000.0);
+    let longest = wanted.max(config.exposure_us().unwrap_or(0.0) * 1.01 + 1000.0);
     let (shortest_us, longest_us) = durations.unwrap_or((1, i64::MAX));
     let within = |us: f64| us.clamp(shortest_us as f64, longest_us.max(shortest_us) as f64);
     let limits = format!("{},{}", within(fastest).round(), within(longest).round());
@@ -44,12 +40,7 @@ pub(crate) fn rate(config: &CameraConfig, durations: Option<(i64, i64)>) -> (Set
 }
 
 /// A line for each difference from what was asked for.
-pub(crate) fn remarks(
-    config: &CameraConfig,
-    agreed: &Agreed,
-    choice: Option<Choice>,
-    durations: Option<(i64, i64)>,
-) -> Vec<String> {
+pub(crate) fn remarks(config: &CameraConfig, agreed: &Agreed) -> Vec<String> {
     let (asked_fps, (width, height)) = (config.fps, config.size);
     let (given_width, given_height) = agreed.size;
     let size = (config.size != agreed.size).then(|| {
@@ -58,7 +49,7 @@ pub(crate) fn remarks(
              (--list-cameras shows its sizes)"
         )
     });
-    let crop = choice.filter(Choice::is_cropped).map(|choice| {
+    let crop = agreed.choice.filter(|choice| choice.share < WHOLE).map(|choice| {
         format!(
             "the picture shows the middle {:.0} % of the field, a side, in sensor mode {}; a lower \
              --fps or another --mode shows more (--list-cameras shows them)",
@@ -66,7 +57,9 @@ pub(crate) fn remarks(
             choice.mode
         )
     });
-    let possible = durations.map(|(shortest, longest)| (fps(longest), fps(shortest)));
+    let possible = agreed
+        .durations
+        .map(|(shortest, longest)| (fps(longest), fps(shortest)));
     // Lower rates than the camera has are reached by leaving pictures out.
     let too_high = possible.filter(|(_, fastest)| asked_fps > fastest * 1.005);
     let rate = too_high.map(|(slowest, fastest)| {
@@ -81,22 +74,17 @@ pub(crate) fn remarks(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::picture::Turn;
 
     /// What a sensor mode of 10 to 60 frames a second does: the limits in microseconds.
     fn limits(fps: f64, sensor_fps: Option<f64>, shutter_us: Option<f64>) -> Vec<f64> {
         let config = CameraConfig {
-            camera: None,
-            size: (640, 480),
             fps,
-            sensor_fps,
-            turn: Turn::NONE,
-            mode: None,
-            tuning_file: None,
+            sensor_fps: sensor_fps.unwrap_or(fps),
             settings: shutter_us
                 .map(|us| Setting::optional("ExposureTime", us.to_string()))
                 .into_iter()
                 .collect(),
+            ..CameraConfig::default()
         };
         let (setting, longest) = rate(&config, Some((16_667, 100_000)));
         let numbers = setting.value.split(',').map(|us| us.parse().unwrap());

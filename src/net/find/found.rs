@@ -68,14 +68,10 @@ pub fn table(found: &[Found]) -> String {
     head.into_iter().chain(lines).collect()
 }
 
-/// For programs: an array of objects.
-pub fn json(found: &[Found]) -> String {
-    serde_json::to_string_pretty(found).expect("names and numbers") + "\n"
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::ListFormat;
 
     fn sorted(texts: &[&str]) -> Vec<String> {
         let ips = texts.iter().map(|ip| ip.parse().unwrap());
@@ -120,7 +116,8 @@ mod tests {
             instance: "garden-1._pi-stream._tcp.local".into(),
         };
         let listed: serde_json::Value =
-            serde_json::from_str(&json(std::slice::from_ref(&found))).unwrap();
+            serde_json::from_str(&ListFormat::Json.list(std::slice::from_ref(&found), String::new))
+                .unwrap();
         let expected = serde_json::json!([{
             "name": "garden",
             "addresses": ["192.0.2.1:8000"],
@@ -140,6 +137,8 @@ mod tests {
             Vec::from_iter(line.split_whitespace()),
             ["garden", "192.0.2.1:8000", "00abcd01", "-"]
         );
-        assert_eq!((json(&[]), table(&[])), ("[]\n".into(), String::new()));
+        let listed = |format: ListFormat| format.list::<Found>(&[], || table(&[]));
+        assert_eq!(listed(ListFormat::Json), "[]\n");
+        assert_eq!(listed(ListFormat::Table), "");
     }
 }

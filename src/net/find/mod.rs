@@ -83,10 +83,7 @@ pub fn list(role: Role, format: ListFormat) -> io::Result<String> {
     let finder = Finder::start(move |found| found.role == role)?;
     thread::sleep(LOOK);
     let found = finder.found();
-    Ok(match format {
-        ListFormat::Json => found::json(&found),
-        ListFormat::Table => found::table(&found),
-    })
+    Ok(format.list(&found, || found::table(&found)))
 }
 
 /// Looks for those who are announced, as long as it or one of its peers lives.

@@ -4,60 +4,49 @@ use std::process::{Command, Stdio};
 
 use serde::Serialize;
 
-use super::{RpicamError, process};
+use super::process;
+use crate::report::ListFormat;
+use crate::source::camera::{CameraError, Names, SensorMode};
 
 /// One camera, with the fields that a build with libcamera gives it, too, as far as they are told.
 #[derive(Debug, PartialEq, Serialize)]
 struct Camera {
-    index: usize,
-    id: String,
-    model: String,
+    #[serde(flatten)]
+    names: Names,
     sensor_size: Option<[u32; 2]>,
-    modes: Vec<Mode>,
-}
-
-#[derive(Debug, PartialEq, Serialize)]
-struct Mode {
-    width: u32,
-    height: u32,
-    bits: Option<u32>,
-    fps: Option<f64>,
-    crop: [u32; 4],
+    modes: Vec<SensorMode>,
 }
 
 /// All cameras: a table, or one JSON array.
-pub fn list(as_json: bool) -> Result<String, RpicamError> {
+pub fn list(format: ListFormat) -> Result<String, CameraError> {
     let listing = listing()?;
-    if !as_json {
-        return Ok(listing);
-    }
-    let json = serde_json::to_string_pretty(&parse(&listing));
-    Ok(json.expect("plain structures have no map keys that could fail") + "\n")
+    Ok(format.list(&parse(&listing), || listing))
 }
 
 /// The number of the camera that `--camera` means by its number, its id or a part of its model.
-pub(super) fn number_of(camera: &str) -> Result<usize, RpicamError> {
+pub(super) fn number_of(camera: &str) -> Result<usize, CameraError> {
     if let Ok(number) = camera.parse() {
         return Ok(number);
     }
     let cameras = parse(&listing()?);
-    let is_meant = |it: &&Camera| it.id == camera || it.model.contains(camera);
-    let found = cameras.iter().find(is_meant).map(|found| found.index);
-    found.ok_or_else(|| {
-        let there = Vec::from_iter(cameras.iter().map(|it| format!("{}: {}", it.index, it.model)));
-        let there = there.join(", ");
-        RpicamError::Usage(format!(
+    let names = cameras.iter().map(|camera| &camera.names);
+    let found = names
+        .clone()
+        .find(|it| it.id == camera || it.model.contains(camera));
+    found.map(|found| found.index).ok_or_else(|| {
+        let there = Vec::from_iter(names.map(|it| format!("{}: {}", it.index, it.model))).join(", ");
+        CameraError::Usage(format!(
             "--camera {camera}: no camera has this id, or a model with that in it; there are: {there}"
         ))
     })
 }
 
-fn listing() -> Result<String, RpicamError> {
+fn listing() -> Result<String, CameraError> {
     let child = process::spawn("hello", |command: &mut Command| {
         command.arg("--list-cameras").stdin(Stdio::null());
         Ok(())
     })?;
-    let failed = |why: &str| RpicamError::Failed(format!("rpicam-hello --list-cameras: {why}"));
+    let failed = |why: &str| CameraError::Failed(format!("rpicam-hello --list-cameras: {why}"));
     let output = child.wait_with_output();
     let output = output.map_err(|error| failed(&error.to_string()))?;
     if !output.status.success() {
@@ -82,10 +71,9 @@ fn parse(listing: &str) -> Vec<Camera> {
         if let Ok(index) = before.parse() {
             let (model, rest) = after.split_once(' ').unwrap_or((after, ""));
             let (sensor, id) = rest.rsplit_once(" (").unwrap_or((rest, ""));
+            let (id, model) = (id.trim_end_matches(')').into(), model.into());
             cameras.push(Camera {
-                index,
-                id: id.trim_end_matches(')').into(),
-                model: model.into(),
+                names: Names { index, id, model },
                 sensor_size: numbers(sensor)
                     .first_chunk()
                     .map(|size| size.map(|n| n as u32)),
@@ -93,17 +81,14 @@ fn parse(listing: &str) -> Vec<Camera> {
             });
         } else if let Some(camera) = cameras.last_mut() {
             bits = numbers(before).first().map(|bits| *bits as u32).or(bits);
-            let (rate, crop) = after.split_once(" - ").unwrap_or((after, ""));
-            let crop = numbers(crop);
-            if let (&[width, height, ref fps @ ..], Some(crop)) =
-                (&numbers(rate)[..], crop.first_chunk())
-            {
-                camera.modes.push(Mode {
+            let mode = numbers(after);
+            if let (Some(bits), &[width, height, ref fps @ .., x, y, w, h]) = (bits, &mode[..]) {
+                camera.modes.push(SensorMode {
                     width: width as u32,
                     height: height as u32,
                     bits,
                     fps: fps.first().copied(),
-                    crop: crop.map(|n| n as u32),
+                    crop: [x, y, w, h].map(|n| n as u32),
                 });
             }
         }
@@ -137,7 +122,7 @@ Available cameras
         let cameras = parse(LISTING);
         let names = cameras
             .iter()
-            .map(|it| (it.index, &it.model[..], &it.id[..]));
+            .map(|it| (it.names.index, &it.names.model[..], &it.names.id[..]));
         let expected = [
             (0, "imx219", "/base/soc/i2c0mux/i2c@1/imx219@10"),
             (
@@ -153,9 +138,9 @@ Available cameras
             .iter()
             .map(|it| (it.width, it.bits, it.fps));
         let expected = [
-            (640, Some(10), Some(206.65)),
-            (1640, Some(10), Some(41.85)),
-            (640, Some(8), None),
+            (640, 10, Some(206.65)),
+            (1640, 10, Some(41.85)),
+            (640, 8, None),
         ];
         assert_eq!(Vec::from_iter(modes), expected);
         assert_eq!(cameras[0].modes[1].crop, [0, 0, 3280, 2464]);

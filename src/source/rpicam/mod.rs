@@ -10,65 +10,29 @@
 //! ```
 //!
 //! The source's own thread starts it ([`process`]), watches that pictures come, and ends it. A first start that fails
-//! is an error; a camera that is lost later is reported once, and tried again until it is back. What our options are
-//! called there, `args` knows; [`cameras`] knows which camera is meant.
+//! is an error; a camera that is lost later is reported once, and tried again until it is back. Our options have its
+//! names, but for what [`check`] refuses; [`cameras`] knows which camera is meant.
 
 mod cameras;
 mod process;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
 use std::process::{ChildStdout, ExitStatus};
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
 pub use self::cameras::list;
 use self::process::Process;
+use super::camera::{CameraConfig, CameraError, HDR_SINGLE, Setting};
 use super::clock::taken_at;
+use super::keep::keep;
 use super::log::report_log;
 use super::stream::Reader;
 use super::thinner::Thinner;
 use super::tuning;
-use super::{CloseAtEnd, Feed, Report, Shot};
-use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pool, Pooled, Turn};
-use crate::report::Severity;
-
-/// What is asked of `rpicam-vid`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Options {
-    /// Number, id or a part of the model; `None`: the first.
-    pub camera: Option<String>,
-    /// Width and height in pixels, before any turn.
-    pub size: (u32, u32),
-    /// Pictures a second.
-    pub fps: f64,
-    /// What the sensor takes; the exposure leaves room for so many.
-    pub sensor_fps: f64,
-    /// Of the JPEGs that `rpicam-vid` makes; of those that are made here, the link decides.
-    pub quality: u8,
-    /// What is left to turn here.
-    pub turn: Turn,
-    /// A sensor's tuning file: a path, or a name among libcamera's own.
-    pub tuning_file: Option<PathBuf>,
-    /// The camera's settings, as `rpicam-vid` has them: `--name=value`.
-    pub settings: Vec<String>,
-}
-
-/// Why there are no pictures from `rpicam-vid`; each line is written where the reason is known.
-#[derive(Debug, thiserror::Error)]
-pub enum RpicamError {
-    /// The command line asks for what does not exist.
-    #[error("{0}")]
-    Usage(String),
-    /// It is not there, or has ended, or gives no pictures.
-    #[error("{0}")]
-    Failed(String),
-}
-
-/// The shortest and the longest pause between attempts to get a lost camera back.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(2));
+use super::{Feed, Report, Shot};
+use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pool, Pooled};
 
 /// Rows of raw pictures whose width is a multiple of this have no padding on any Raspberry Pi. How much others have,
 /// `rpicam-vid` does not say: they are taken as JPEGs.
@@ -80,132 +44,184 @@ const PICTURES: usize = 3;
 /// How often the process is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Puts the camera's pictures into the feed until its [`stop`](Feed::stop) is asked, then closes the feed.
-pub(crate) fn run(options: &Options, feed: &Feed, report: Report<'_>) -> Result<(), RpicamError> {
-    let _closed = CloseAtEnd(feed);
-    let mut pause = PAUSES.0;
-    loop {
-        let before = feed.captured();
-        let Err(why) = serve(options, feed, report) else {
-            return Ok(());
-        };
-        if feed.captured() == 0 {
-            return Err(why);
-        }
-        if feed.captured() > before {
-            pause = PAUSES.0;
-        }
-        // One that fails again before its first picture has been reported already.
-        if !feed.is_lost.swap(true, Ordering::Relaxed) {
-            report(Severity::Error, format!("{why}; trying again"));
-        }
-        if feed.stop.sleep(pause) {
-            return Ok(());
-        }
-        pause = (pause * 2).min(PAUSES.1);
+/// What `rpicam-vid` cannot do of it, as a line for the user.
+pub(crate) fn check(config: &CameraConfig) -> Result<(), String> {
+    let asked = config.settings.iter().flat_map(|setting| &setting.asked);
+    let mut by_name = asked.filter(|asked| asked.starts_with("--control "));
+    if let Some(asked) = by_name.next() {
+        return Err(format!(
+            "{asked}: rpicam-vid sets no control by its name; a pi-send that is built with libcamera does"
+        ));
+    }
+    match config.sensor_fps.is_infinite() {
+        true => Err("--sensor-fps max: rpicam-vid wants a number, as in 60".into()),
+        false => Ok(()),
     }
 }
 
-impl Options {
+/// Puts the camera's pictures into the feed until its [`stop`](Feed::stop) is asked.
+pub fn run(config: &CameraConfig, feed: &Feed, report: Report<'_>) -> Result<(), CameraError> {
+    let rpicam = Rpicam {
+        config,
+        feed,
+        report,
+    };
+    keep(feed, report, || feed.captured() > 0, || rpicam.serve())
+}
+
+/// Reads the next picture, into that buffer; `None` where there is none.
+type ReadNext = dyn FnMut(Pooled<Vec<u8>>) -> Option<Content>;
+
+/// What is asked of `rpicam-vid`, and where its pictures and what is said of them go.
+struct Rpicam<'a> {
+    config: &'a CameraConfig,
+    feed: &'a Feed,
+    report: Report<'a>,
+}
+
+impl Rpicam<'_> {
     /// What its raw pictures look like; `None` where it makes JPEGs. They have the full range, as JPEGs have.
     fn raw(&self) -> Option<Picture<'static>> {
-        let (width, height) = self.size;
+        let (width, height) = self.config.size;
         let is_unpadded = width % UNPADDED == 0 && height % 2 == 0;
         is_unpadded.then(|| Picture::blank(PixelFormat::I420, width, height))
     }
 
-    fn arguments(&self) -> Result<Vec<String>, RpicamError> {
-        let (width, height) = self.size;
+    /// What the sensor takes a second; the exposure leaves room for so many.
+    fn sensor_fps(&self) -> f64 {
+        let exposure_us = self.config.exposure_us().unwrap_or(0.0);
+        self.config.sensor_fps.min(1e6 / exposure_us)
+    }
+
+    fn arguments(&self) -> Result<Vec<String>, CameraError> {
+        let config = self.config;
+        let (width, height) = config.size;
+        let codec = self.raw().map_or("mjpeg", |_| "yuv420");
         let mut arguments = vec![
             format!("--width={width}"),
             format!("--height={height}"),
-            format!("--framerate={}", self.sensor_fps),
+            format!("--framerate={}", self.sensor_fps()),
+            format!("--codec={codec}"),
+            // Raw pictures have none.
+            format!("--quality={}", config.quality),
         ];
-        arguments.extend(match self.raw() {
-            Some(_) => vec!["--codec=yuv420".into()],
-            None => vec![
-                "--codec=mjpeg".into(),
-                format!("--quality={}", self.quality),
-            ],
-        });
-        if let Some(camera) = &self.camera {
+        if let Some(camera) = &config.camera {
             arguments.push(format!("--camera={}", cameras::number_of(camera)?));
         }
-        if let Some(file) = &self.tuning_file {
-            let file = tuning::find(file).map_err(RpicamError::Usage)?;
-            arguments.push(format!("--tuning-file={}", file.display()));
+        if let Some(file) = &config.tuning_file {
+            arguments.push(format!("--tuning-file={}", tuning::find(file)?.display()));
         }
-        arguments.extend_from_slice(&self.settings);
+        let turn = config.turn_of_camera();
+        let is_half = turn.quarters == 2;
+        let flips = [("--hflip", turn.mirror != is_half), ("--vflip", is_half)];
+        arguments.extend(flips.iter().filter(|flip| flip.1).map(|flip| flip.0.into()));
+        arguments.extend(config.mode.iter().map(|mode| format!("--mode={mode}")));
+        arguments.extend(config.settings.iter().filter_map(argument));
         Ok(arguments)
     }
 
     /// How long to wait for a picture; longer for the first one, for which the camera sets its exposure.
     fn patience(&self, has_begun: bool) -> Duration {
         let (pictures, shortest) = if has_begun { (3.0, 3.0) } else { (10.0, 10.0) };
-        Duration::from_secs_f64((pictures / self.fps.min(self.sensor_fps)).max(shortest))
+        let fps = self.config.fps.min(self.sensor_fps());
+        Duration::from_secs_f64(f64::max(pictures / fps, shortest))
+    }
+
+    /// Starts a process and puts its pictures into the feed until its stop is asked; an error is why there are no
+    /// (more).
+    fn serve(&self) -> Result<(), CameraError> {
+        // The arguments anew each time: the camera with that id may have another number now.
+        let (mut process, (pictures, metadata, log)) = Process::start(&self.arguments()?)?;
+        thread::scope(|scope| {
+            let thread = |name: &str| thread::Builder::new().name(name.into());
+            let no_thread =
+                |error| CameraError::Failed(format!("no thread for rpicam-vid: {error}"));
+            let reader = thread("rpicam").spawn_scoped(scope, || self.read(pictures, metadata));
+            reader.map_err(no_thread)?;
+            let log = || report_log(log, "rpicam-vid", false, self.feed, self.report);
+            let log = thread("rpicam log").spawn_scoped(scope, log);
+            let log = log.map_err(no_thread)?;
+            let ended = self.watch(&mut process);
+            // With it, both threads end.
+            drop(process);
+            let error = log.join().unwrap_or_default();
+            ended?.map_or(Ok(()), |status| Err(why(status, error)))
+        })
+    }
+
+    /// Puts pictures into the feed, each with what its metadata say, until the pipe ends. What ended it, the process
+    /// says.
+    fn read(&self, mut pictures: ChildStdout, metadata: File) {
+        let mut next: Box<ReadNext> = match self.raw() {
+            Some(blank) => Box::new(move |mut bytes| {
+                bytes.resize(blank.bytes() as usize, 0);
+                pictures.read_exact(&mut bytes).ok()?;
+                let picture = OwnedPicture::new(blank, bytes)?;
+                Some(Content::Pixels(Box::new(picture)))
+            }),
+            None => {
+                let Ok(mut jpegs) = Reader::new(pictures) else {
+                    return;
+                };
+                Box::new(move |mut bytes| {
+                    let is_whole = jpegs.read(&mut bytes).unwrap_or(false);
+                    is_whole.then(|| Content::Jpeg(bytes))
+                })
+            }
+        };
+        let mut metadata = BufReader::new(metadata);
+        let pool = Pool::<Vec<u8>>::new(PICTURES);
+        let config = self.config;
+        let mut thinner = Thinner::new(config.fps);
+        // What the camera leaves to us.
+        let turn = config.turn_of_camera().inverse().then(config.turn);
+        while let Some(content) = next(pool.get()) {
+            let (at, shot) = read_metadata(&mut metadata);
+            if thinner.wants(at) {
+                let captured = Captured { at, turn, content };
+                self.feed.put_shot(captured, shot, self.report);
+            }
+        }
+    }
+
+    /// Watches the process until it ends or no picture comes any more, which is an error; `None`: until the feed's stop
+    /// was asked.
+    fn watch(&self, process: &mut Process) -> Result<Option<ExitStatus>, CameraError> {
+        let begin = self.feed.captured();
+        let (mut seen, mut last) = (begin, Instant::now());
+        while !self.feed.stop.sleep(LOOK) {
+            if let Some(status) = process.status() {
+                return Ok(Some(status));
+            }
+            let (captured, silent) = (self.feed.captured(), last.elapsed());
+            if captured != seen {
+                (seen, last) = (captured, Instant::now());
+            } else if silent > self.patience(captured > begin) {
+                let time = silent.as_secs_f32();
+                return Err(CameraError::Failed(format!(
+                    "rpicam-vid sent no picture for {time:.1} s: check the camera's cable"
+                )));
+            }
+        }
+        Ok(None)
     }
 }
 
-/// Starts a process and puts its pictures into the feed until its stop is asked; an error is why there are no (more).
-fn serve(options: &Options, feed: &Feed, report: Report<'_>) -> Result<(), RpicamError> {
-    // The arguments anew each time: the camera with that id may have another number now.
-    let (mut process, (pictures, metadata, log)) = Process::start(&options.arguments()?)?;
-    thread::scope(|scope| {
-        let thread = |name: &str| thread::Builder::new().name(name.into());
-        let no_thread = |error| RpicamError::Failed(format!("no thread for rpicam-vid: {error}"));
-        let read = move || read(pictures, metadata, options, feed, report);
-        let reader = thread("rpicam").spawn_scoped(scope, read);
-        reader.map_err(no_thread)?;
-        let log = BufReader::new(log);
-        let log = || report_log(log, "rpicam-vid", false, feed, report);
-        let log = thread("rpicam log").spawn_scoped(scope, log);
-        let log = log.map_err(no_thread)?;
-        let ended = watch(&mut process, options, feed);
-        // With it, both threads end.
-        drop(process);
-        let error = log.join().unwrap_or_default();
-        ended?.map_or(Ok(()), |status| Err(why(status, error)))
-    })
-}
-
-/// Reads the next picture, into that buffer; `None` where there is none.
-type ReadNext = dyn FnMut(Pooled<Vec<u8>>) -> Option<Content>;
-
-/// Puts pictures into the feed, each with what its metadata say, until the pipe ends. What ended it, the process says.
-fn read(
-    mut pictures: ChildStdout,
-    metadata: File,
-    options: &Options,
-    feed: &Feed,
-    report: Report<'_>,
-) {
-    let mut next: Box<ReadNext> = match options.raw() {
-        Some(blank) => Box::new(move |mut bytes| {
-            bytes.resize(blank.bytes() as usize, 0);
-            pictures.read_exact(&mut bytes).ok()?;
-            let picture = OwnedPicture::new(blank, bytes)?;
-            Some(Content::Pixels(Box::new(picture)))
-        }),
-        None => {
-            let Ok(mut jpegs) = Reader::new(pictures) else {
-                return;
-            };
-            Box::new(move |mut bytes| {
-                let is_whole = jpegs.read(&mut bytes).unwrap_or(false);
-                is_whole.then(|| Content::Jpeg(bytes))
-            })
+/// A setting as `rpicam-vid`'s option; `None` for companions, which it sets by itself.
+fn argument(setting: &Setting) -> Option<String> {
+    let is_time = ["ExposureTime", "AeFlickerPeriod"].contains(&&setting.control[..]);
+    match &setting.asked {
+        // Where the camera has it, and so asked for in no certain terms.
+        None if setting.control == "HdrMode" && setting.value == HDR_SINGLE => {
+            Some("--hdr=auto".into())
         }
-    };
-    let mut metadata = BufReader::new(metadata);
-    let pool = Pool::<Vec<u8>>::new(PICTURES);
-    let mut thinner = Thinner::new(options.fps);
-    while let Some(content) = next(pool.get()) {
-        let (at, shot) = read_metadata(&mut metadata);
-        if !thinner.wants(at) {
-            continue;
+        None => None,
+        // Older ones read numbers alone, in microseconds.
+        Some(asked) if is_time => {
+            let name = asked.split(' ').next().unwrap_or(asked);
+            Some(format!("{name}={}", setting.value))
         }
-        let turn = options.turn;
-        feed.put_shot(Captured { at, turn, content }, shot, report);
+        Some(asked) => Some(asked.replacen(' ', "=", 1)),
     }
 }
 
@@ -228,49 +244,23 @@ fn read_metadata(from: &mut impl BufRead) -> (Instant, Shot) {
     (at.unwrap_or_else(Instant::now), shot)
 }
 
-/// Watches the process until it ends or no picture comes any more, which is an error; `None`: until the feed's stop was
-/// asked.
-fn watch(
-    process: &mut Process,
-    options: &Options,
-    feed: &Feed,
-) -> Result<Option<ExitStatus>, RpicamError> {
-    let begin = feed.captured();
-    let (mut seen, mut last) = (begin, Instant::now());
-    while !feed.stop.sleep(LOOK) {
-        if let Some(status) = process.status() {
-            return Ok(Some(status));
-        }
-        let (captured, silent) = (feed.captured(), last.elapsed());
-        if captured != seen {
-            (seen, last) = (captured, Instant::now());
-        } else if silent > options.patience(captured > begin) {
-            let time = silent.as_secs_f32();
-            return Err(RpicamError::Failed(format!(
-                "rpicam-vid sent no picture for {time:.1} s: check the camera's cable"
-            )));
-        }
-    }
-    Ok(None)
-}
-
 /// What to tell the user of a process that has ended, by the last error that it has logged.
-fn why(status: ExitStatus, error: Option<String>) -> RpicamError {
+fn why(status: ExitStatus, error: Option<String>) -> CameraError {
     let Some(error) = error else {
-        return RpicamError::Failed(format!("rpicam-vid ended ({status})"));
+        return CameraError::Failed(format!("rpicam-vid ended ({status})"));
     };
     if let Some(option) = error.strip_prefix("unrecognised option ") {
         let option = option.trim_matches('\'').split('=').next();
-        return RpicamError::Usage(format!(
+        return CameraError::Usage(format!(
             "{}: the rpicam-vid of this system does not know it; upgrade rpicam-apps, or leave it out",
             option.unwrap_or_default()
         ));
     }
     let (lower, refusals) = (error.to_lowercase(), ["invalid", "illegal", "the argument"]);
     if refusals.iter().any(|start| lower.starts_with(start)) {
-        return RpicamError::Usage(format!("rpicam-vid refuses an option: {error}"));
+        return CameraError::Usage(format!("rpicam-vid refuses an option: {error}"));
     }
-    RpicamError::Failed(if error.contains("failed to acquire camera") {
+    CameraError::Failed(if error.contains("failed to acquire camera") {
         format!("another program uses the camera; end that one first (rpicam-vid: {error})")
     } else if error.contains("no cameras available") {
         "no camera found: check the cable with the power off, then try `rpicam-hello --list-cameras`".into()

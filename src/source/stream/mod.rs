@@ -22,8 +22,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 pub use self::reader::{Reader, Skipped, StreamError};
+use super::Feed;
 use super::pace::{DEFAULT_FPS, Pace};
-use super::{CloseAtEnd, Feed};
 use crate::picture::{Content, OwnedPicture, Pool, Pooled, Turn};
 
 /// Frames there are at once: being read, in the slot, being encoded or sent.
@@ -43,10 +43,9 @@ pub struct Options {
     pub turn: Turn,
 }
 
-/// Puts the stream's pictures into the feed until it ends or the feed says stop, then closes the feed.
+/// Puts the stream's pictures into the feed until it ends or the feed says stop.
 /// Says what was skipped; a stream without one whole frame is an error.
 pub(crate) fn run(options: &Options, feed: &Feed) -> Result<Skipped, StreamError> {
-    let _closing = CloseAtEnd(feed);
     let mut player = Player::new(options, feed);
     let Some(file) = &options.file else {
         player.play(io::stdin().lock())?;

@@ -4,7 +4,7 @@ use std::path::Path;
 use super::*;
 use crate::handoff::{Reason, Wake};
 use crate::picture::Captured;
-use crate::source::Delivery;
+use crate::source::{CloseAtEnd, Delivery};
 
 const LIVE: Options = Options {
     file: None,
@@ -198,9 +198,8 @@ fn what_holds_no_frame_is_an_error_that_says_what_was_expected() {
 }
 
 #[test]
-fn a_source_that_fails_closes_its_feed() {
+fn a_file_that_is_not_there_is_an_error() {
     let feed = Feed::new(Delivery::NewestWins);
     let error = run(&of("/nowhere/at.all".as_ref()), &feed).unwrap_err();
     assert!(matches!(error, StreamError::Open(_)), "{error}");
-    assert_eq!(feed.slot.wait(None), Wake::Closed);
 }

@@ -41,10 +41,8 @@ pub(super) struct Header {
 
 /// Reads the stream's first line.
 pub(super) fn read_header<R: Read>(from: &mut Reader<R>) -> Result<Header, StreamError> {
-    let Some(fields) = read_line(from, MAGIC)? else {
-        let bytes = from.position;
-        return Err(StreamError::NoFrame { bytes, after: 0 });
-    };
+    let (fields, bytes) = (read_line(from, MAGIC)?, from.position);
+    let fields = fields.ok_or(StreamError::NoFrame { bytes, after: 0 })?;
     parse(&String::from_utf8_lossy(&fields)).map_err(|(found, expected)| {
         let found = found.to_owned();
         StreamError::Header { found, expected }

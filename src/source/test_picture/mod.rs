@@ -26,8 +26,8 @@ use embedded_graphics::text::{Baseline, Text};
 
 use self::layout::{BITS, Layout};
 pub use self::layout::{bars, number_in};
+use super::Feed;
 use super::pace::Pace;
-use super::{CloseAtEnd, Feed};
 use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pool, Turn};
 
 /// The longest side, in pixels: twice that of the largest camera of a Pi.
@@ -53,9 +53,8 @@ pub struct Options {
     pub turn: Turn,
 }
 
-/// Gives test pictures until the feed says stop, then closes it.
+/// Gives test pictures until the feed says stop.
 pub(crate) fn run(options: Options, feed: &Feed) {
-    let _closing = CloseAtEnd(feed);
     let picture = TestPicture::new(options.size.0, options.size.1);
     if !feed.wait_for_link() {
         return;

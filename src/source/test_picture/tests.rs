@@ -113,7 +113,7 @@ fn any_size_from_one_pixel_is_drawn() {
 }
 
 #[test]
-fn the_source_ends_when_asked_and_closes_its_feed() {
+fn the_source_ends_when_asked() {
     use crate::handoff::{Reason, Wake};
     let feed = Feed::new(Delivery::NewestWins);
     let options = Options {
@@ -127,6 +127,4 @@ fn the_source_ends_when_asked_and_closes_its_feed() {
         assert_eq!(feed.slot.wait(None), Wake::Full);
         feed.stop.ask(Reason::Done);
     });
-    feed.slot.take();
-    assert_eq!(feed.slot.wait(None), Wake::Closed);
 }
