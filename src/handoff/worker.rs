@@ -17,6 +17,7 @@ use super::{Limits, Queue, ends_within, spawn};
 pub struct Worker<T> {
     /// What the thread takes from; closed, it ends the thread once it is empty.
     pub queue: Arc<Queue<T>>,
+    limits: Limits,
     thread: JoinHandle<()>,
 }
 
@@ -27,7 +28,7 @@ impl<T: Send + 'static> Worker<T> {
         limits: Limits,
         run: impl FnOnce(&Queue<T>) + Send + 'static,
     ) -> io::Result<Worker<T>> {
-        let queue = Arc::new(Queue::new(limits));
+        let queue = Arc::<Queue<T>>::default();
         let thread = spawn(name, {
             let queue = Arc::clone(&queue);
             move || {
@@ -36,7 +37,16 @@ impl<T: Send + 'static> Worker<T> {
                 queue.abandon();
             }
         })?;
-        Ok(Worker { queue, thread })
+        Ok(Worker {
+            queue,
+            limits,
+            thread,
+        })
+    }
+
+    /// Puts an item of `bytes` into the queue, where it fits; returns whether it is in.
+    pub(crate) fn put(&self, item: T, bytes: usize) -> bool {
+        self.queue.put_beside(item, bytes, self.limits)
     }
 
     /// Whether the thread has not ended.
@@ -73,7 +83,7 @@ mod tests {
     #[test]
     fn a_worker_that_hangs_is_left_behind() {
         let (release, held) = mpsc::channel::<()>();
-        let worker = Worker::<()>::start("hangs", crate::handoff::queue::FRAMES, move |_| {
+        let worker = Worker::<()>::start("hangs", crate::handoff::FRAMES, move |_| {
             let _ = held.recv();
         })
         .unwrap();

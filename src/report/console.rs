@@ -12,13 +12,16 @@ use std::time::Duration;
 
 use super::Severity;
 use super::writer::Writer;
-use crate::handoff::{Queue, Reason, Stop, lock, spawn};
+use crate::handoff::{Limits, Queue, Reason, Stop, lock, spawn};
 
 /// How long the end waits for a terminal or a pipe to take what is left.
 pub(super) const PATIENCE: Duration = Duration::from_millis(150);
 
 /// Lines that wait: what happens in a bad minute, 30 kB or so.
 const MAX_LINES: usize = 256;
+
+/// The same, however long they are.
+const LIMITS: Limits = (MAX_LINES, usize::MAX);
 
 /// To the start of the line, and erase it.
 const CLEAR: &str = "\r\x1b[K";
@@ -51,7 +54,7 @@ impl Console {
             quiet,
             is_terminal,
             is_journal,
-            lines: Queue::new((MAX_LINES, usize::MAX)),
+            lines: Queue::default(),
             newest: Mutex::default(),
             written: Stop::default(),
         });
@@ -65,7 +68,7 @@ impl Console {
     /// Says one line. Control characters, whoever sent them, do not reach the terminal.
     pub fn say(&self, severity: Severity, line: &str) {
         if !self.quiet || severity == Severity::Error {
-            self.lines.put(self.line(severity, line), 0);
+            self.lines.put_beside(self.line(severity, line), 0, LIMITS);
         }
     }
 
@@ -76,7 +79,7 @@ impl Console {
             self.put_newest(line);
         } else if last {
             self.clear_status();
-            self.lines.put(line, 0);
+            self.lines.put_beside(line, 0, LIMITS);
         } else {
             self.put_newest(printable(figures));
         }
@@ -93,7 +96,7 @@ impl Console {
     /// like a line.
     pub(super) fn put_newest(&self, figures: String) {
         let mut newest = lock(&self.newest);
-        if newest.replace(figures).is_none() && !self.lines.put(String::new(), 0) {
+        if newest.replace(figures).is_none() && !self.lines.put_beside(String::new(), 0, LIMITS) {
             *newest = None;
         }
     }
@@ -129,14 +132,15 @@ impl Console {
     /// The console's thread.
     fn write_to(&self, mut out: Writer<impl Write>) {
         let (mut status, mut told) = (String::new(), 0);
-        while let Some(mut item) = self.lines.take(None) {
+        while let Some(mut item) = self.lines.next(None) {
             // There is room again, just where the lost ones are missing.
             let lost = self.lines.dropped() - told;
             if lost > 0 {
                 told += lost;
                 let were = if lost == 1 { "line was" } else { "lines were" };
                 let text = format!("{lost} {were} lost because nobody read them");
-                self.lines.put(self.line(Severity::Warning, &text), 0);
+                self.lines
+                    .put_beside(self.line(Severity::Warning, &text), 0, LIMITS);
             }
             if item.is_empty() {
                 item = lock(&self.newest).take().unwrap_or_default();

@@ -118,5 +118,5 @@ impl Sinks {
 
 /// Puts a frame into a worker's queue; never blocks.
 fn put(worker: &Worker<Arc<Received>>, frame: &Arc<Received>) {
-    worker.queue.put(Arc::clone(frame), frame.memory());
+    worker.put(Arc::clone(frame), frame.memory());
 }

@@ -24,7 +24,7 @@ pub(super) fn start(
 ) -> io::Result<Output> {
     Worker::<Arc<Received>>::start("output", FRAMES, move |queue| {
         let mut slow = RateLimit::new(1, SLOW_EVERY);
-        while let Some(frame) = queue.take(None) {
+        while let Some(frame) = queue.next(None) {
             match pipe.write_all(&frame.jpeg).and_then(|()| pipe.flush()) {
                 Ok(()) => {}
                 Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return stop.ask(Reason::Done),

@@ -86,7 +86,7 @@ impl Snapshots {
             turn,
             asked,
         };
-        self.worker.queue.put(job, frame.memory())
+        self.worker.put(job, frame.memory())
     }
 }
 
@@ -94,7 +94,7 @@ impl Snapshots {
 /// that a time lapse misses now and then.
 fn write_all(config: &Config, queue: &Queue<Job>, tell: &Tell) {
     let (mut told, mut failed) = (RateLimit::new(1, SLOW_EVERY), 0);
-    while let Some(job) = queue.take(None) {
+    while let Some(job) = queue.next(None) {
         let saved = save(&config.dir, &job.frame, job.turn).map_err(|e| {
             let dir = config.dir.display();
             format!("no snapshot in {dir}: {e}; choose another place with --snapshot-dir")

@@ -144,7 +144,7 @@ impl Run {
     fn record_all(&mut self, queue: &Queue<Arc<Received>>) {
         let mut slow = RateLimit::new(1, SLOW_EVERY);
         loop {
-            match queue.take(self.sync_due) {
+            match queue.next(self.sync_due) {
                 Some(frame) => self.take(&frame),
                 None if queue.is_over() => return,
                 None => {}
