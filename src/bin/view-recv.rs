@@ -26,8 +26,8 @@ use pi_stream::{Key, window};
 /// What the window shows of the program: there once all of that is, and then for as long as the program runs.
 static MODEL: OnceLock<Model> = OnceLock::new();
 
-/// How often it is looked whether to go on looking for cameras.
-const LOOK: Duration = Duration::from_millis(200);
+/// How often it is looked whether another camera was found.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// How long the last frames have to be decoded at the end: a large one takes its time on a small machine.
 const PATIENCE_AT_END: Duration = Duration::from_secs(1);
@@ -100,7 +100,7 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let statistics = start_statistics(program, model)?;
     let stop = &program.stop;
     let shown = if options.headless {
-        while !stop.sleep(Duration::from_secs(3600)) {}
+        stop.sleep(Duration::MAX);
         Ok(())
     } else {
         window::run(&options.window, model)
@@ -150,8 +150,8 @@ fn dial(connect: &[Target], model: &'static Model, program: &Program) -> io::Res
     let finder = model.find()?;
     let (stop, console) = (Arc::clone(&program.stop), Arc::clone(&program.console));
     let thread = spawn("finding", move || {
-        while !stop.is_asked() {
-            let found = finder.next(Instant::now() + LOOK);
+        while !stop.sleep(LOOK) {
+            let found = finder.newcomer();
             if let Some(Err(error)) = found.map(|found| model.dial(found)) {
                 console.say(Severity::Warning, &format!("cannot connect: {error}"));
             }
@@ -164,7 +164,7 @@ fn config(options: &Options, key: Option<Key>) -> Config {
     Config {
         max_cameras: 1,
         key,
-        allowed: Allowed::given(&options.allow),
+        allowed: Allowed::Networks(options.allow.clone()),
         idle_timeout: options.idle_timeout,
         max_frame_bytes: options.max_frame_bytes,
         max_pixels: options.max_pixels,

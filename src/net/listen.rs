@@ -69,27 +69,23 @@ impl ListenError {
 }
 
 /// Who may connect: `--allow`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub enum Allowed {
-    /// Everybody.
-    #[default]
-    All,
-    /// Those of these networks.
+    /// Those of these networks; with none given, everybody.
     Networks(Vec<IpNet>),
     /// Those of the networks that this machine is in, as they are when somebody connects.
     #[cfg(feature = "send")]
     Attached,
 }
 
-impl Allowed {
-    /// Those of these networks; with none given, everybody.
-    pub fn given(networks: &[IpNet]) -> Allowed {
-        match networks {
-            [] => Allowed::All,
-            _ => Allowed::Networks(networks.to_vec()),
-        }
+impl Default for Allowed {
+    /// Everybody.
+    fn default() -> Self {
+        Allowed::Networks(Vec::new())
     }
+}
 
+impl Allowed {
     /// Why an address may not, and what lets it in.
     pub(crate) fn remedy(&self, ip: IpAddr) -> String {
         match self {
@@ -104,8 +100,9 @@ impl Allowed {
     /// Whether this address may connect.
     pub(crate) fn includes(&self, ip: IpAddr) -> bool {
         match self {
-            Allowed::All => true,
-            Allowed::Networks(networks) => networks.iter().any(|network| network.contains(&ip)),
+            Allowed::Networks(networks) => {
+                networks.is_empty() || networks.iter().any(|network| network.contains(&ip))
+            }
             #[cfg(feature = "send")]
             Allowed::Attached => attached(ip),
         }
@@ -261,8 +258,8 @@ mod tests {
     #[test]
     fn networks_include_their_addresses_and_no_others() {
         let allowed = |networks: &[&str], ip: &str| {
-            let networks: Vec<_> = networks.iter().map(|text| network(text).unwrap()).collect();
-            Allowed::given(&networks).includes(ip.parse().unwrap())
+            let networks = networks.iter().map(|text| network(text).unwrap());
+            Allowed::Networks(networks.collect()).includes(ip.parse().unwrap())
         };
         assert!(allowed(&[], "1.2.3.4"));
         assert!(allowed(&["192.168.1.0/24"], "192.168.1.77"));

@@ -32,6 +32,8 @@ pub(crate) use rates::{Latencies, round};
 pub(crate) use statistics::write_stream;
 pub use statistics::{Statistics, Stats};
 
+use serde::Serialize;
+
 /// How things are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum ListFormat {
@@ -39,6 +41,20 @@ pub enum ListFormat {
     Table,
     /// For programs: an array of objects.
     Json,
+}
+
+impl ListFormat {
+    /// The list in this form; `table` makes the one for people.
+    pub(crate) fn list<T: Serialize>(
+        self,
+        items: &[T],
+        table: impl FnOnce(&[T]) -> String,
+    ) -> String {
+        match self {
+            ListFormat::Table => table(items),
+            ListFormat::Json => serde_json::to_string_pretty(items).expect("plain fields") + "\n",
+        }
+    }
 }
 
 /// How much an event matters, the gravest first; the numbers are syslog's, which journald reads.

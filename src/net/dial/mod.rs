@@ -1,12 +1,12 @@
 //! Dialling: from a host's name to a link, stoppable at any time.
 //!
 //! ```text
-//! Dialer ──▶ Search ──a thread each──▶ attempt: resolve, connect ──reports──▶ the first Link
+//! Dialer ──▶ Search ──a thread each──▶ attempt: resolve, connect ──Slot──▶ the first Link
 //!   └ Memory: which addresses were good
 //! ```
 //!
-//! Resolving and connecting can block for minutes, so each attempt runs on a thread of its own and reports
-//! through a channel; their number is bounded. Attempts overlap: a new one starts while older ones are still
+//! Resolving and connecting can block for minutes, so each attempt runs on a thread of its own and puts what
+//! it has come to into a slot; their number is bounded. Attempts overlap: a new one starts while older ones are still
 //! unanswered, since TCP repeats its first packet ever more rarely, and a path that has just come back must not
 //! wait for that. An attempt dials a host's addresses one after the other, and each attempt begins with another: so the
 //! next address joins in after a moment, as RFC 8305 has it, and a host that answers sees one connection, not one for
@@ -19,13 +19,12 @@ pub use self::target::{Addresses, Target};
 
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use self::memory::Memory;
 use super::Link;
-use crate::handoff::{Stop, lock, spawn};
+use crate::handoff::{Slot, Stop, lock, spawn};
 use crate::protocol::{Key, Role, Status};
 
 /// How long an address may take to answer: longer than any round trip on Earth or by satellite.
@@ -122,7 +121,6 @@ impl Dialer {
         longest: Duration,
         stop: &Arc<Stop>,
     ) -> Search {
-        let (report, reports) = mpsc::channel();
         Search {
             dialer: Arc::clone(self),
             stop: Arc::clone(stop),
@@ -130,9 +128,7 @@ impl Dialer {
             longest,
             attempts: 0,
             next: Instant::now() + pause(failures, longest),
-            wanted: Arc::default(),
-            report,
-            reports,
+            outcomes: Arc::default(),
         }
     }
 
@@ -149,7 +145,7 @@ impl Dialer {
 
     /// Resolves the name and dials its addresses in turn, as long as that is wanted. Of several errors, the one that
     /// tells most; `None` where there is nothing to tell.
-    fn attempt(&self, number: u32, wanted: &Weak<()>) -> Option<Outcome> {
+    fn attempt(&self, number: u32, wanted: &Weak<Outcomes>) -> Option<Outcome> {
         let unresolved = |error| DialError::Unresolved(self.target.host.clone(), self.role, error);
         let mut errors = Vec::from_iter(self.ask().map_err(unresolved).err());
         let addresses = lock(&self.memory).order(number);
@@ -216,6 +212,8 @@ fn connect(address: SocketAddr, role: Role) -> Result<Arc<Link>, DialError> {
 /// What an attempt has come to.
 type Outcome = Result<Arc<Link>, DialError>;
 
+type Outcomes = Slot<Outcome>;
+
 /// A search: the first connection that is established is the link. Any others are closed at once. Dropped, it gives
 /// up what is under way.
 pub(crate) struct Search {
@@ -226,10 +224,8 @@ pub(crate) struct Search {
     attempts: u32,
     /// When the next attempt is due.
     next: Instant,
-    /// Each attempt under way can tell by it whether it is still wanted.
-    wanted: Arc<()>,
-    report: Sender<Outcome>,
-    reports: Receiver<Outcome>,
+    /// What the attempts have come to, by their numbers. Each that is under way can tell by it whether it is still wanted.
+    outcomes: Arc<Outcomes>,
 }
 
 impl Search {
@@ -241,8 +237,8 @@ impl Search {
             if now >= self.next {
                 self.attempt(now);
             }
-            let report = || self.reports.try_recv().ok();
-            if let Some(outcome) = self.stop.sleep_or(until.min(self.next), report) {
+            let outcome = || self.outcomes.take();
+            if let Some(outcome) = self.stop.sleep_or(until.min(self.next), outcome) {
                 if let Ok(link) = &outcome {
                     lock(&self.dialer.memory).reached(link.peer);
                 }
@@ -259,20 +255,21 @@ impl Search {
         let number = self.attempts;
         self.attempts += 1;
         self.next = now + pause(self.failures + self.attempts, self.longest);
-        if Arc::weak_count(&self.wanted) >= MAX_ATTEMPTS {
+        if Arc::weak_count(&self.outcomes) >= MAX_ATTEMPTS {
             return;
         }
-        let (dialer, wanted) = (Arc::clone(&self.dialer), Arc::downgrade(&self.wanted));
-        let (report, stop) = (self.report.clone(), Arc::clone(&self.stop));
+        let (dialer, outcomes) = (Arc::clone(&self.dialer), Arc::downgrade(&self.outcomes));
+        let stop = Arc::clone(&self.stop);
         let thread = spawn("dial", move || {
-            let outcome = dialer.attempt(number, &wanted);
-            let told = outcome.map(|outcome| report.send(outcome));
-            stop.nudge();
-            told
+            let outcome = dialer.attempt(number, &outcomes);
+            if let (Some(outcome), Some(outcomes)) = (outcome, outcomes.upgrade()) {
+                outcomes.put_from(number as usize, outcome);
+                stop.nudge();
+            }
         });
         if let Err(error) = thread {
             let error = DialError::Failed(self.dialer.target.host.clone(), error);
-            let _ = self.report.send(Err(error));
+            self.outcomes.put_from(number as usize, Err(error));
         }
     }
 }
@@ -446,7 +443,7 @@ mod tests {
         let under_way = || {
             searches
                 .iter()
-                .map(|search| Arc::weak_count(&search.wanted))
+                .map(|search| Arc::weak_count(&search.outcomes))
                 .sum::<usize>()
         };
         while under_way() > 1 {
@@ -472,9 +469,9 @@ mod tests {
         for _ in 0..100 {
             search.attempt(Instant::now());
         }
-        assert_eq!(Arc::weak_count(&search.wanted), MAX_ATTEMPTS);
+        assert_eq!(Arc::weak_count(&search.outcomes), MAX_ATTEMPTS);
         drop(answer);
-        while Arc::weak_count(&search.wanted) > 0 {
+        while Arc::weak_count(&search.outcomes) > 0 {
             thread::yield_now();
         }
     }

@@ -24,14 +24,14 @@ use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use self::found::MAX_ADDRESSES;
 use self::message::Announcer;
 use self::watch::Task;
-use crate::handoff::{lock, wait_while};
+use crate::handoff::lock;
 use crate::net::Target;
 use crate::net::dial::Addresses;
 use crate::protocol::{Key, Name, Role};
@@ -82,11 +82,7 @@ pub fn announce(
 pub fn list(role: Role, format: ListFormat) -> io::Result<String> {
     let finder = Finder::start(move |found| found.role == role)?;
     thread::sleep(LOOK);
-    let found = finder.found();
-    Ok(match format {
-        ListFormat::Json => found::json(&found),
-        ListFormat::Table => found::table(&found),
-    })
+    Ok(format.list(&finder.found(), found::table))
 }
 
 /// Looks for those who are announced, as long as it or one of its peers lives.
@@ -102,7 +98,6 @@ impl Finder {
         let list = Arc::new(List {
             is_wanted: Box::new(is_wanted),
             known: Mutex::default(),
-            changed: Condvar::new(),
         });
         let _running = Arc::new(Running::start("find", Task::Find(Arc::clone(&list)))?);
         Ok(Finder { list, _running })
@@ -115,13 +110,9 @@ impl Finder {
         found.map(|(_, found)| found.clone()).collect()
     }
 
-    /// Somebody who is there and no peer yet, where there is room for one; waits for them until then.
-    pub fn next(&self, until: Instant) -> Option<Target> {
-        let known = lock(&self.list.known);
-        let is_nobody = |known: &mut Known| known.newcomer().is_none();
-        let known = wait_while(&self.list.changed, known, Some(until), is_nobody);
-        let newcomer = known.newcomer()?.clone();
-        drop(known);
+    /// Somebody who is there and no peer yet, where there is room for one.
+    pub fn newcomer(&self) -> Option<Target> {
+        let newcomer = lock(&self.list.known).newcomer()?.clone();
         Some(self.peer(&newcomer))
     }
 
@@ -144,7 +135,6 @@ impl Finder {
 struct List {
     is_wanted: Box<dyn Fn(&Found) -> bool + Send + Sync>,
     known: Mutex<Known>,
-    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -180,7 +170,6 @@ impl List {
             return;
         }
         found.insert(new.instance.clone(), (Instant::now() + lasting, new));
-        self.changed.notify_all();
     }
 
     /// Where a peer is now, most likely first; none while it is not announced.
@@ -235,7 +224,6 @@ mod tests {
         List {
             is_wanted: Box::new(|found| found.key.is_none()),
             known: Mutex::default(),
-            changed: Condvar::new(),
         }
     }
 

@@ -109,10 +109,7 @@ pub(super) fn update(sockets: &mut Vec<Socket>) -> io::Result<()> {
             None => {}
         }
     }
-    outcome.or_else(|error| match sockets.is_empty() {
-        true => Err(error),
-        false => Ok(()),
-    })
+    if sockets.is_empty() { outcome } else { Ok(()) }
 }
 
 /// The addresses of the interfaces behind which this network is, by index.
