@@ -53,9 +53,13 @@ pub fn list(format: ListFormat) -> Result<String, CameraError> {
     let (manager, names) = select::cameras()?;
     let cameras = names.into_iter().map(|names| look(&manager, names));
     let cameras = cameras.collect::<Result<Vec<_>, _>>()?;
-    let table =
-        |cameras: &[Listed]| Vec::from_iter(cameras.iter().map(Listed::to_string)).join("\n");
-    Ok(format.list(&cameras, table))
+    Ok(match format {
+        ListFormat::Json => {
+            let json = serde_json::to_string_pretty(&cameras);
+            json.expect("plain structures have no map keys that could fail") + "\n"
+        }
+        ListFormat::Table => Vec::from_iter(cameras.iter().map(Listed::to_string)).join("\n"),
+    })
 }
 
 fn look(manager: &CameraManager, names: Names) -> Result<Listed, CameraError> {

@@ -44,16 +44,13 @@ pub enum ListFormat {
 }
 
 impl ListFormat {
-    /// The list in this form; `table` makes the one for people.
-    pub(crate) fn list<T: Serialize>(
-        self,
-        items: &[T],
-        table: impl FnOnce(&[T]) -> String,
-    ) -> String {
-        match self {
-            ListFormat::Table => table(items),
-            ListFormat::Json => serde_json::to_string_pretty(items).expect("plain fields") + "\n",
+    /// The items, in this form; the table is the caller's.
+    pub(crate) fn list<T: Serialize>(self, items: &[T], table: impl FnOnce() -> String) -> String {
+        if self == ListFormat::Table {
+            return table();
         }
+        let json = serde_json::to_string_pretty(items);
+        json.expect("plain structures have no map keys that could fail") + "\n"
     }
 }
 

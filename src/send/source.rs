@@ -63,7 +63,7 @@ pub fn list(source: &str, format: ListFormat) -> Result<String, Failure> {
     match source {
         #[cfg(target_os = "linux")]
         _ if source == "rpicam" || !camera::IS_BUILT_IN => {
-            rpicam::list(format).map_err(Failure::Rpicam)
+            rpicam::list(format == ListFormat::Json).map_err(Failure::Rpicam)
         }
         _ => camera::list(format).map_err(Failure::Camera),
     }

@@ -113,9 +113,9 @@ mod tests {
             version: None,
             instance: "garden-1._pi-stream._tcp.local".into(),
         };
-        let json = |found: &[Found]| ListFormat::Json.list(found, table);
         let listed: serde_json::Value =
-            serde_json::from_str(&json(std::slice::from_ref(&found))).unwrap();
+            serde_json::from_str(&ListFormat::Json.list(std::slice::from_ref(&found), String::new))
+                .unwrap();
         let expected = serde_json::json!([{
             "name": "garden",
             "addresses": ["192.0.2.1:8000"],
@@ -135,6 +135,8 @@ mod tests {
             Vec::from_iter(line.split_whitespace()),
             ["garden", "192.0.2.1:8000", "00abcd01", "-"]
         );
-        assert_eq!((json(&[]), table(&[])), ("[]\n".into(), String::new()));
+        let listed = |format: ListFormat| format.list::<Found>(&[], || table(&[]));
+        assert_eq!(listed(ListFormat::Json), "[]\n");
+        assert_eq!(listed(ListFormat::Table), "");
     }
 }

@@ -82,7 +82,8 @@ pub fn announce(
 pub fn list(role: Role, format: ListFormat) -> io::Result<String> {
     let finder = Finder::start(move |found| found.role == role)?;
     thread::sleep(LOOK);
-    Ok(format.list(&finder.found(), found::table))
+    let found = finder.found();
+    Ok(format.list(&found, || found::table(&found)))
 }
 
 /// Looks for those who are announced, as long as it or one of its peers lives.

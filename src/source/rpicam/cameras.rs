@@ -5,7 +5,6 @@ use std::process::{Command, Stdio};
 use serde::Serialize;
 
 use super::{RpicamError, process};
-use crate::report::ListFormat;
 
 /// One camera, with the fields that a build with libcamera gives it, too, as far as they are told.
 #[derive(Debug, PartialEq, Serialize)]
@@ -27,10 +26,13 @@ struct Mode {
 }
 
 /// All cameras: a table, or one JSON array.
-pub fn list(format: ListFormat) -> Result<String, RpicamError> {
+pub fn list(as_json: bool) -> Result<String, RpicamError> {
     let listing = listing()?;
-    let cameras = parse(&listing);
-    Ok(format.list(&cameras, |_| listing))
+    if !as_json {
+        return Ok(listing);
+    }
+    let json = serde_json::to_string_pretty(&parse(&listing));
+    Ok(json.expect("plain structures have no map keys that could fail") + "\n")
 }
 
 /// The number of the camera that `--camera` means by its number, its id or a part of its model.
