@@ -42,9 +42,9 @@ fn main() {
         let sent = tuned.and_then(|()| run(plan, file, &mut program));
         (program, sent)
     };
-    let Err(error) = ran else { program.exit() };
+    let Err(error) = ran else { program.exit(0) };
     let is_usage = error.downcast_ref().is_some_and(Failure::is_usage) || error.is::<HostMissing>();
-    program.fail(if is_usage { 2 } else { 1 }, Some(error.as_ref()))
+    program.fail(if is_usage { 2 } else { 1 }, error.as_ref())
 }
 
 /// Nobody to send to was named: whom there is.

@@ -3,7 +3,6 @@
 //! Parse, run, report, exit. The main thread is the window's; headless it waits for the end.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -52,15 +51,15 @@ fn main() {
         None => run(options, &mut program),
     };
     match ran {
-        Ok(true) => program.exit(),
-        Ok(false) => program.fail(1, None),
-        Err(error) => program.fail(1, Some(error.as_ref())),
+        Ok(is_well) => program.exit(i32::from(!is_well)),
+        Err(error) => program.fail(1, error.as_ref()),
     }
 }
 
 /// Runs to the end; `false` where that is not as it was asked for, and what failed has been said.
 fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
-    let key = key_file::find(options.key.key.as_deref())?;
+    let key_file = options.key.key.as_deref();
+    let key = key_file::find(key_file)?;
     let bind = options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT });
     let acceptors = match options.listens() {
         true => listen::listen(bind, Role::Receives)?,
@@ -86,7 +85,10 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let cameras = Arc::new(Cameras::new(config(&options, key), Some(sink), stop, tell));
 
     let bound = Vec::from_iter(acceptors.iter().map(|acceptor| acceptor.address));
-    let reach = tell_where(&options, &bound, program);
+    let reach = (!bound.is_empty()).then(|| Reach::of(Role::Receives, &bound, key_file));
+    for line in reach.iter().flat_map(|reach| &reach.lines) {
+        program.console.say(Severity::Info, line);
+    }
     let model = MODEL.get_or_init(|| Model::new(cameras, sinks, Arc::default(), reach));
     dial(&options.connect, model, program)?;
     let key = model.cameras.config.key.as_ref();
@@ -123,30 +125,17 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     Ok(!vanished && (!not_recorded || reason == Some(Reason::Interrupted)))
 }
 
-/// Says where it listens and what it dials; what to type to reach it, where it listens.
-fn tell_where(options: &Options, bound: &[SocketAddr], program: &Program) -> Option<Reach> {
-    let say = |line: &str| program.console.say(Severity::Info, line);
-    let key = options.key.key.as_deref();
-    let reach = (!bound.is_empty()).then(|| Reach::of(Role::Receives, bound, key));
-    for line in reach.iter().flat_map(|reach| &reach.lines) {
-        say(line);
-    }
-    for target in &options.connect {
-        match target.is_auto() {
-            true => say("looking for cameras that are announced here"),
-            false => say(&format!("connecting to {target}")),
-        }
-    }
-    reach
-}
-
 /// Dials the senders that were given, and those that are found (`auto`).
 fn dial(connect: &[Target], model: &'static Model, program: &Program) -> io::Result<()> {
-    let named = connect.iter().filter(|target| !target.is_auto());
-    named.cloned().try_for_each(|target| model.dial(target))?;
+    let say = |line: &str| program.console.say(Severity::Info, line);
+    for target in connect.iter().filter(|target| !target.is_auto()) {
+        say(&format!("connecting to {target}"));
+        model.dial(target.clone())?;
+    }
     if !connect.iter().any(Target::is_auto) {
         return Ok(());
     }
+    say("looking for cameras that are announced here");
     let finder = model.find()?;
     let (stop, console) = (Arc::clone(&program.stop), Arc::clone(&program.console));
     let thread = spawn("finding", move || {

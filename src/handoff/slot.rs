@@ -33,7 +33,7 @@ pub struct Slot<T> {
     changed: Condvar,
 }
 
-/// A slot that holds every item, within [`Limits`]: [`put_beside`](Slot::put_beside) is all that is put into it.
+/// A slot that holds every item that is [put beside](Slot::put_beside) the others, within [`Limits`].
 pub type Queue<T> = Slot<T>;
 
 #[derive(Debug)]
