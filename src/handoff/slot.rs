@@ -117,12 +117,8 @@ impl<T> Slot<T> {
 
     /// Puts an item of `bytes` beside those that are there, and never blocks; returns whether it is in. One that exceeds
     /// the limits is dropped and counted; one that comes after the end is only dropped.
-    pub(crate) fn put_beside(
-        &self,
-        item: T,
-        bytes: usize,
-        (most_items, most_bytes): Limits,
-    ) -> bool {
+    pub(crate) fn put_beside(&self, item: T, bytes: usize, limits: Limits) -> bool {
+        let (most_items, most_bytes) = limits;
         let mut state = lock(&self.state);
         if state.closed {
             return false;

@@ -145,7 +145,7 @@ impl Dialer {
 
     /// Resolves the name and dials its addresses in turn, as long as that is wanted. Of several errors, the one that
     /// tells most; `None` where there is nothing to tell.
-    fn attempt(&self, number: u32, wanted: &Weak<Outcomes>) -> Option<Outcome> {
+    fn attempt(&self, number: u32, wanted: &Weak<Slot<Outcome>>) -> Option<Outcome> {
         let unresolved = |error| DialError::Unresolved(self.target.host.clone(), self.role, error);
         let mut errors = Vec::from_iter(self.ask().map_err(unresolved).err());
         let addresses = lock(&self.memory).order(number);
@@ -212,8 +212,6 @@ fn connect(address: SocketAddr, role: Role) -> Result<Arc<Link>, DialError> {
 /// What an attempt has come to.
 type Outcome = Result<Arc<Link>, DialError>;
 
-type Outcomes = Slot<Outcome>;
-
 /// A search: the first connection that is established is the link. Any others are closed at once. Dropped, it gives
 /// up what is under way.
 pub(crate) struct Search {
@@ -225,7 +223,7 @@ pub(crate) struct Search {
     /// When the next attempt is due.
     next: Instant,
     /// What the attempts have come to, by their numbers. Each that is under way can tell by it whether it is still wanted.
-    outcomes: Arc<Outcomes>,
+    outcomes: Arc<Slot<Outcome>>,
 }
 
 impl Search {

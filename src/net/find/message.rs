@@ -59,7 +59,7 @@ impl Announcer {
         bound: Vec<SocketAddr>,
         key: Option<&Key>,
     ) -> Announcer {
-        let (label, unique) = (full.as_str(), random() as u32);
+        let (label, unique) = (full.as_str(), random());
         let label = label[..label.len().min(MAX_NAME)].replace('.', "\\.");
         let version = env!("CARGO_PKG_VERSION");
         let key = key.map_or(String::new(), |key| format!(" key={}", key_id(key)));

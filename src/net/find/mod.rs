@@ -21,7 +21,6 @@ mod sockets;
 mod watch;
 
 use std::collections::{BTreeMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -55,9 +54,9 @@ pub fn key_id(key: &Key) -> String {
     format!("{:08x}", u32::from_be_bytes(key.id()))
 }
 
-/// A number that nobody else has: std's maps are seeded by the system.
-fn random() -> u64 {
-    RandomState::new().hash_one(std::process::id())
+/// A number that nobody else has; where the system has none, one that nobody else here has.
+fn random() -> u32 {
+    getrandom::u32().unwrap_or_else(|_| std::process::id())
 }
 
 /// Announces who listens there, all on one port, on every sensible interface, for as long as what it returns lives; the

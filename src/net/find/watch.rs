@@ -30,7 +30,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const ANNOUNCEMENTS: u32 = 3;
 
 /// From a question to the answer, and as much again by chance: not all are to answer at once.
-const ANSWER_AFTER_MS: u64 = 20;
+const ANSWER_AFTER_MS: u32 = 20;
 
 /// The longest pause between two questions; what was not said again for three of them is forgotten.
 const LONGEST_PAUSE: Duration = Duration::from_secs(TTL as u64 / 3);
@@ -145,7 +145,7 @@ impl Task {
         match self {
             Task::Announce(announcer) if announcer.is_asked_for(&packet) => {
                 let delay = ANSWER_AFTER_MS + random() % ANSWER_AFTER_MS;
-                let soon = Instant::now() + Duration::from_millis(delay);
+                let soon = Instant::now() + Duration::from_millis(delay.into());
                 let due = socket.last.map_or(soon, |last| soon.max(last + SECOND));
                 socket.due = Some(socket.due.map_or(due, |earlier| earlier.min(due)));
             }
