@@ -42,13 +42,11 @@ fn main() {
     let statistics = &options.statistics;
     let mut program = Program::start("view-recv", statistics.quiet, statistics.stats);
     pi_stream::jpeg::silence_caught_panics();
-    let printed = match (options.list_cameras, &options.key.new_key) {
-        (Some(format), _) => Some(find::list(Role::Sends, format).map_err(Error::from)),
-        (_, new_key) => new_key.as_ref().map(|file| Ok(key_file::make(file)?)),
-    };
-    let ran = match printed {
-        Some(text) => text.and_then(|text| Ok(program.print(&text).map(|()| true)?)),
-        None => run(options, &mut program),
+    let mut print = |text: anyhow::Result<String>| Ok(program.print(&text?).map(|()| true)?);
+    let ran = match (options.list_cameras, &options.key.new_key) {
+        (Some(format), _) => print(find::list(Role::Sends, format).map_err(Error::from)),
+        (_, Some(file)) => print(key_file::make(file).map_err(Error::from)),
+        (None, None) => run(options, &mut program),
     };
     match ran {
         Ok(is_well) => program.exit(i32::from(!is_well)),

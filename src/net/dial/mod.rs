@@ -91,16 +91,19 @@ type Connect = dyn Fn(SocketAddr) -> Result<Arc<Link>, DialError> + Send + Sync;
 pub(crate) struct Dialer {
     target: Target,
     role: Role,
+    stop: Arc<Stop>,
     pub(crate) connect: Box<Connect>,
     memory: Mutex<Memory>,
 }
 
 impl Dialer {
-    /// A dialler that does that, knows nothing of the host but its name, and proves a key to it, where there is one.
-    pub(crate) fn new(target: Target, role: Role, key: Option<Key>) -> Dialer {
+    /// A dialler that does that, until `stop` is asked, knows nothing of the host but its name, and proves a key to it,
+    /// where there is one.
+    pub(crate) fn new(target: Target, role: Role, key: Option<Key>, stop: &Arc<Stop>) -> Dialer {
         Dialer {
             target,
             role,
+            stop: Arc::clone(stop),
             connect: Box::new(move |address| {
                 let link = connect(address, role)?;
                 if let Some(key) = &key {
@@ -115,15 +118,9 @@ impl Dialer {
 
     /// Begins a search for a link, after so many failures in a row; nothing is tried yet. The pauses between its
     /// attempts grow, to the `longest`.
-    pub(crate) fn search(
-        self: &Arc<Self>,
-        failures: u32,
-        longest: Duration,
-        stop: &Arc<Stop>,
-    ) -> Search {
+    pub(crate) fn search(self: &Arc<Self>, failures: u32, longest: Duration) -> Search {
         Search {
             dialer: Arc::clone(self),
-            stop: Arc::clone(stop),
             failures,
             longest,
             attempts: 0,
@@ -216,7 +213,6 @@ type Outcome = Result<Arc<Link>, DialError>;
 /// up what is under way.
 pub(crate) struct Search {
     dialer: Arc<Dialer>,
-    stop: Arc<Stop>,
     failures: u32,
     longest: Duration,
     attempts: u32,
@@ -236,13 +232,13 @@ impl Search {
                 self.attempt(now);
             }
             let outcome = || self.outcomes.take();
-            if let Some(outcome) = self.stop.sleep_or(until.min(self.next), outcome) {
+            if let Some(outcome) = self.dialer.stop.sleep_or(until.min(self.next), outcome) {
                 if let Ok(link) = &outcome {
                     lock(&self.dialer.memory).reached(link.peer);
                 }
                 return Some(outcome);
             }
-            if self.stop.is_asked() || Instant::now() >= until {
+            if self.dialer.stop.is_asked() || Instant::now() >= until {
                 return None;
             }
         }
@@ -257,12 +253,11 @@ impl Search {
             return;
         }
         let (dialer, outcomes) = (Arc::clone(&self.dialer), Arc::downgrade(&self.outcomes));
-        let stop = Arc::clone(&self.stop);
         let thread = spawn("dial", move || {
             let outcome = dialer.attempt(number, &outcomes);
             if let (Some(outcome), Some(outcomes)) = (outcome, outcomes.upgrade()) {
                 outcomes.put_from(number as usize, outcome);
-                stop.nudge();
+                dialer.stop.nudge();
             }
         });
         if let Err(error) = thread {
@@ -289,7 +284,7 @@ mod tests {
     }
 
     fn dialling(target: Target) -> Arc<Dialer> {
-        Arc::new(Dialer::new(target, Role::Sends, None))
+        Arc::new(Dialer::new(target, Role::Sends, None, &Arc::default()))
     }
 
     /// A host whose name resolves like this.
@@ -321,7 +316,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(20);
 
     fn first(dialer: &Arc<Dialer>) -> Result<Arc<Link>, DialError> {
-        let mut search = dialer.search(0, PATIENCE, &Arc::default());
+        let mut search = dialer.search(0, PATIENCE);
         search
             .wait(Instant::now() + PATIENCE)
             .expect("an attempt ends")
@@ -393,7 +388,7 @@ mod tests {
     fn the_next_address_joins_in_while_the_first_does_not_answer() {
         let (_listener, address) = listening();
         let two = resolving(move || vec![([192, 0, 2, 1], 1).into(), address]);
-        let mut dialer = Dialer::new(two, Role::Sends, None);
+        let mut dialer = Dialer::new(two, Role::Sends, None, &Arc::default());
         let (_silent, answers) = channel::<()>();
         let answers = Mutex::new(answers);
         dialer.connect = Box::new(move |to| {
@@ -408,7 +403,12 @@ mod tests {
     #[test]
     fn the_error_that_tells_most_is_told_once_all_addresses_have_failed() {
         let two = [([192, 0, 2, 1], 1).into(), ([192, 0, 2, 2], 1).into()];
-        let mut dialer = Dialer::new(resolving(move || two.to_vec()), Role::Sends, None);
+        let mut dialer = Dialer::new(
+            resolving(move || two.to_vec()),
+            Role::Sends,
+            None,
+            &Arc::default(),
+        );
         dialer.connect = Box::new(move |address| match address == two[0] {
             true => Err(DialError::Refused(address, Role::Sends)),
             false => Err(DialError::NoAnswer(address)),
@@ -428,10 +428,7 @@ mod tests {
             Vec::new()
         }));
         // Two searches, as when a connection has just been made anew, and attempts four times a second.
-        let mut searches = [
-            dialer.search(0, PATIENCE, &Arc::default()),
-            dialer.search(0, PATIENCE, &Arc::default()),
-        ];
+        let mut searches = [dialer.search(0, PATIENCE), dialer.search(0, PATIENCE)];
         for _ in 0..20 {
             for search in &mut searches {
                 search.attempt(Instant::now());
@@ -456,14 +453,14 @@ mod tests {
 
     #[test]
     fn attempts_without_an_answer_are_bounded() {
-        let mut dialer = Dialer::new(target("127.0.0.1", 1), Role::Sends, None);
+        let mut dialer = Dialer::new(target("127.0.0.1", 1), Role::Sends, None, &Arc::default());
         let (answer, answers) = channel::<()>();
         let answers = Mutex::new(answers);
         dialer.connect = Box::new(move |address| {
             let _ = answers.lock().unwrap().recv();
             Err(DialError::NoAnswer(address))
         });
-        let mut search = Arc::new(dialer).search(0, PATIENCE, &Arc::default());
+        let mut search = Arc::new(dialer).search(0, PATIENCE);
         for _ in 0..100 {
             search.attempt(Instant::now());
         }

@@ -43,7 +43,7 @@ pub(super) struct Shared<'a> {
 impl Shared<'_> {
     fn dial(&self, host: &Target) -> Arc<Dialer> {
         let key = self.config.key.clone();
-        Arc::new(Dialer::new(host.clone(), Role::Sends, key))
+        Arc::new(Dialer::new(host.clone(), Role::Sends, key, &self.stop))
     }
 
     /// When sending ends by itself, as far as is known.
