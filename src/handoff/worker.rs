@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use super::{Limits, Queue, ends_within, spawn};
+use super::{Queue, ends_within, spawn};
 
 /// A thread that works off a queue, and can be waited for with a bound.
 ///
@@ -17,17 +17,12 @@ use super::{Limits, Queue, ends_within, spawn};
 pub struct Worker<T> {
     /// What the thread takes from; closed, it ends the thread once it is empty.
     pub queue: Arc<Queue<T>>,
-    limits: Limits,
     thread: JoinHandle<()>,
 }
 
 impl<T: Send + 'static> Worker<T> {
     /// Starts the thread, which bears its stage's name.
-    pub fn start(
-        name: &str,
-        limits: Limits,
-        run: impl FnOnce(&Queue<T>) + Send + 'static,
-    ) -> io::Result<Worker<T>> {
+    pub fn start(name: &str, run: impl FnOnce(&Queue<T>) + Send + 'static) -> io::Result<Self> {
         let queue = Arc::<Queue<T>>::default();
         let thread = spawn(name, {
             let queue = Arc::clone(&queue);
@@ -37,16 +32,7 @@ impl<T: Send + 'static> Worker<T> {
                 queue.abandon();
             }
         })?;
-        Ok(Worker {
-            queue,
-            limits,
-            thread,
-        })
-    }
-
-    /// Puts an item of `bytes` into the queue, where it fits; returns whether it is in.
-    pub(crate) fn put(&self, item: T, bytes: usize) -> bool {
-        self.queue.put_beside(item, bytes, self.limits)
+        Ok(Worker { queue, thread })
     }
 
     /// Whether the thread has not ended.
@@ -83,7 +69,7 @@ mod tests {
     #[test]
     fn a_worker_that_hangs_is_left_behind() {
         let (release, held) = mpsc::channel::<()>();
-        let worker = Worker::<()>::start("hangs", crate::handoff::FRAMES, move |_| {
+        let worker = Worker::<()>::start("hangs", move |_| {
             let _ = held.recv();
         })
         .unwrap();

@@ -65,7 +65,7 @@ impl Statistics {
                 },
             }
         };
-        let worker = Worker::start("figures", (0, 0), move |end: &Queue<_>| {
+        let worker = Worker::start("figures", move |end: &Queue<_>| {
             let mut due = Instant::now() + EVERY;
             let mut last = false;
             while !last {

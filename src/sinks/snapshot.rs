@@ -53,7 +53,7 @@ impl Snapshots {
     /// asks for it.
     pub fn start(config: Config, tell: Tell) -> io::Result<Snapshots> {
         let lapse = config.every.map(|every| Lapse { every, last: None });
-        let worker = Worker::start("snapshots", LIMITS, {
+        let worker = Worker::start("snapshots", {
             let tell = Arc::clone(&tell);
             move |queue: &Queue<_>| write_all(&config, queue, &tell)
         })?;
@@ -86,7 +86,7 @@ impl Snapshots {
             turn,
             asked,
         };
-        self.worker.put(job, frame.memory())
+        self.worker.queue.put_beside(job, frame.memory(), LIMITS)
     }
 }
 

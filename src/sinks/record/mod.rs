@@ -37,7 +37,7 @@ use self::ring::Ring;
 use self::segment::Segment;
 use self::timeline::{Next, Timeline};
 use super::{SLOW_EVERY, Tell};
-use crate::handoff::{FRAMES, Queue, Worker, lock};
+use crate::handoff::{Queue, Worker, lock};
 use crate::protocol::stamp;
 use crate::recv::Received;
 use crate::report::{RateLimit, Severity};
@@ -87,7 +87,7 @@ impl Recording {
             sync_due: None,
             failure: None,
         };
-        let worker = Worker::start("recorder", FRAMES, move |queue: &Queue<_>| {
+        let worker = Worker::start("recorder", move |queue: &Queue<_>| {
             run.run(queue);
             // The name was ours until the last file was complete.
             drop(claim);
