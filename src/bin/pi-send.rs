@@ -85,9 +85,8 @@ fn find(only: bool, key: Option<&Key>, program: &Program) -> anyhow::Result<Opti
     }
     let start = key.map_or("view-recv --announce", |_| "view-recv with the same --key");
     if finder.found().is_empty() && !program.stop.is_asked() {
-        say(&format!(
-            "no viewer is announced here yet, waiting for one: start {start}"
-        ));
+        let line = format!("no viewer is announced here yet, waiting for one: start {start}");
+        say(&line);
     }
     while finder.found().is_empty() && !program.stop.sleep(LOOK) {}
     let found = finder.found();
