@@ -34,23 +34,20 @@ pub(super) struct Socket {
 
 impl Socket {
     fn open(index: u32, addresses: &BTreeSet<IpAddr>, own: IpAddr) -> io::Result<Socket> {
-        let (domain, any) = match own {
-            IpAddr::V4(_) => (Domain::IPV4, IpAddr::from([0; 4])),
-            IpAddr::V6(_) => (Domain::IPV6, IpAddr::from([0; 16])),
-        };
+        let domain = Domain::for_address((own, PORT).into());
         let socket = socket2::Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
         // Avahi and the like have the port, too.
         socket.set_reuse_address(true)?;
         #[cfg(unix)]
         socket.set_reuse_port(true)?;
-        let group = if let IpAddr::V4(own) = own {
+        let (group, any): (SocketAddr, IpAddr) = if let IpAddr::V4(own) = own {
             socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(index))?;
             socket.set_multicast_if_v4(&own)?;
             socket.set_multicast_ttl_v4(255)?;
             // What others here have joined is not for us.
             #[cfg(target_os = "linux")]
             socket.set_multicast_all_v4(false)?;
-            SocketAddr::from((GROUP_V4, PORT))
+            ((GROUP_V4, PORT).into(), [0; 4].into())
         } else {
             socket.set_only_v6(true)?;
             socket.join_multicast_v6(&GROUP_V6, index)?;
@@ -58,7 +55,8 @@ impl Socket {
             socket.set_multicast_hops_v6(255)?;
             #[cfg(target_os = "linux")]
             socket.set_multicast_all_v6(false)?;
-            SocketAddrV6::new(GROUP_V6, PORT, 0, index).into()
+            let group = SocketAddrV6::new(GROUP_V6, PORT, 0, index);
+            (group.into(), [0; 16].into())
         };
         // Bound to the group, it takes nothing that was sent to us alone, from wherever. (Windows binds to no group.)
         let at = match cfg!(unix) {

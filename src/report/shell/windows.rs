@@ -100,15 +100,9 @@ pub(in crate::report) fn end_interrupted() -> ! {
 pub(in crate::report) fn show_error(line: &str) {
     let text: Vec<u16> = line.encode_utf16().chain([0]).collect();
     if has_own_console() && io::stderr().is_terminal() {
+        let none = ptr::null_mut();
         // SAFETY: the text ends with 0.
-        unsafe {
-            ui::MessageBoxW(
-                ptr::null_mut(),
-                text.as_ptr(),
-                ptr::null(),
-                ui::MB_ICONERROR,
-            )
-        };
+        unsafe { ui::MessageBoxW(none, text.as_ptr(), ptr::null(), ui::MB_ICONERROR) };
     }
 }
 
