@@ -179,9 +179,8 @@ impl Outlets<'_, '_> {
     /// Takes a connection, if it may be here.
     fn take(self: &Arc<Self>, link: Arc<Link>) -> io::Result<()> {
         let ip = link.peer.ip();
-        let allowed = &self.to.allowed;
-        if !allowed.includes(ip) {
-            (self.shared.report)(Event::TurnedAway(ip, allowed.remedy(ip)));
+        if let Some(why) = self.to.allowed.refusal(ip) {
+            (self.shared.report)(Event::TurnedAway(ip, why));
             return Ok(());
         }
         let permit = self.admission.admit(&link, PATIENCE);
