@@ -15,7 +15,7 @@
 mod memory;
 mod target;
 
-pub use self::target::{Addresses, Target};
+pub use self::target::Target;
 
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -181,8 +181,8 @@ impl Dialer {
 
 /// The addresses that a name has. Blocks.
 fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
-    if let Some(Addresses(now)) = &target.found {
-        return Ok(now());
+    if let Some(addresses_now) = &target.found {
+        return Ok(addresses_now());
     }
     let addresses = (target.host.as_str(), target.port).to_socket_addrs()?;
     let addresses: Vec<SocketAddr> = addresses.take(MAX_ADDRESSES).collect();
@@ -290,7 +290,7 @@ mod tests {
     /// A host whose name resolves like this.
     fn resolving(resolve: impl Fn() -> Vec<SocketAddr> + Send + Sync + 'static) -> Target {
         Target {
-            found: Some(Addresses(Arc::new(resolve))),
+            found: Some(Arc::new(resolve)),
             ..target("viewer", 1)
         }
     }

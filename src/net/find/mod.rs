@@ -32,7 +32,6 @@ use self::message::Announcer;
 use self::watch::Task;
 use crate::handoff::lock;
 use crate::net::Target;
-use crate::net::dial::Addresses;
 use crate::protocol::{Key, Name, Role};
 use crate::report::ListFormat;
 
@@ -127,7 +126,7 @@ impl Finder {
         Target {
             host: found.name.to_string(),
             port: found.addresses[0].port(),
-            found: Some(Addresses(Arc::new(addresses))),
+            found: Some(Arc::new(addresses)),
         }
     }
 }
