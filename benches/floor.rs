@@ -94,5 +94,5 @@ fn main() {
     admission::start(&acceptors, &cameras).expect("threads");
     let model = Model::new(cameras, Arc::new(sinks), pictures, None);
     window::run(&options.window, &model).expect("a window");
-    program.exit();
+    program.exit(0);
 }

@@ -31,26 +31,20 @@ fn main() {
         (_, Some(format)) => Some(find::list(Role::Receives, format).map_err(Error::from)),
         _ => new_key.map(|file| Ok(key_file::make(file)?)),
     };
-    if let Some(text) = printed {
+    let (program, ran) = if let Some(text) = printed {
         let mut program = start();
-        match text.and_then(|text| Ok(program.print(&text)?)) {
-            Ok(()) => program.exit(),
-            Err(error) => fail(&program, &error),
-        }
-    }
-    let plan = options.check().unwrap_or_else(|error| error.exit());
-    let tuned = use_tuning_file(&plan);
-    let mut program = start();
-    let file = options.key.key.as_deref();
-    match tuned.and_then(|()| run(plan, file, &mut program)) {
-        Ok(()) => program.exit(),
-        Err(error) => fail(&program, &error),
-    }
-}
-
-fn fail(program: &Program, error: &Error) -> ! {
+        let printed = text.and_then(|text| Ok(program.print(&text)?));
+        (program, printed)
+    } else {
+        let plan = options.check().unwrap_or_else(|error| error.exit());
+        let tuned = use_tuning_file(&plan);
+        let (mut program, file) = (start(), options.key.key.as_deref());
+        let sent = tuned.and_then(|()| run(plan, file, &mut program));
+        (program, sent)
+    };
+    let Err(error) = ran else { program.exit(0) };
     let is_usage = error.downcast_ref().is_some_and(Failure::is_usage) || error.is::<HostMissing>();
-    program.fail(if is_usage { 2 } else { 1 }, Some(error.as_ref()))
+    program.fail(if is_usage { 2 } else { 1 }, error.as_ref())
 }
 
 /// Nobody to send to was named: whom there is.
@@ -89,14 +83,10 @@ fn find(only: bool, key: Option<&Key>, program: &Program) -> anyhow::Result<Opti
     if lists_all {
         return Err(HostMissing(choice(&finder.found())).into());
     }
-    let start = match key {
-        Some(_) => "view-recv with the same --key",
-        None => "view-recv --announce",
-    };
+    let start = key.map_or("view-recv --announce", |_| "view-recv with the same --key");
     if finder.found().is_empty() && !program.stop.is_asked() {
-        say(&format!(
-            "no viewer is announced here yet, waiting for one: start {start}"
-        ));
+        let line = format!("no viewer is announced here yet, waiting for one: start {start}");
+        say(&line);
     }
     while finder.found().is_empty() && !program.stop.sleep(LOOK) {}
     let found = finder.found();
@@ -147,13 +137,12 @@ fn run(mut plan: Plan, key: Option<&Path>, program: &mut Program) -> anyhow::Res
                 program.console.say(Severity::Info, line);
             }
             let warn = |line: String| program.console.say(Severity::Warning, &line);
-            to.allowed = Allowed::given(&networks);
-            if networks.is_empty() && !has_key {
+            let is_open = networks.is_empty() && !has_key;
+            to.allowed = Allowed::Networks(networks);
+            if is_open && !reach.is_local {
                 to.allowed = Allowed::Attached;
                 let line = "without --key and --allow, anyone in this machine's networks can watch";
-                if !reach.is_local {
-                    warn(line.into());
-                }
+                warn(line.into());
             }
             if is_announced {
                 announced = find::announce(Role::Sends, name, bound, own_key, warn);

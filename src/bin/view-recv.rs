@@ -3,7 +3,6 @@
 //! Parse, run, report, exit. The main thread is the window's; headless it waits for the end.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -26,8 +25,8 @@ use pi_stream::{Key, window};
 /// What the window shows of the program: there once all of that is, and then for as long as the program runs.
 static MODEL: OnceLock<Model> = OnceLock::new();
 
-/// How often it is looked whether to go on looking for cameras.
-const LOOK: Duration = Duration::from_millis(200);
+/// How often it is looked whether another camera was found.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// How long the last frames have to be decoded at the end: a large one takes its time on a small machine.
 const PATIENCE_AT_END: Duration = Duration::from_secs(1);
@@ -43,24 +42,22 @@ fn main() {
     let statistics = &options.statistics;
     let mut program = Program::start("view-recv", statistics.quiet, statistics.stats);
     pi_stream::jpeg::silence_caught_panics();
-    let printed = match (options.list_cameras, &options.key.new_key) {
-        (Some(format), _) => Some(find::list(Role::Sends, format).map_err(Error::from)),
-        (_, new_key) => new_key.as_ref().map(|file| Ok(key_file::make(file)?)),
-    };
-    let ran = match printed {
-        Some(text) => text.and_then(|text| Ok(program.print(&text).map(|()| true)?)),
-        None => run(options, &mut program),
+    let mut print = |text: anyhow::Result<String>| Ok(program.print(&text?).map(|()| true)?);
+    let ran = match (options.list_cameras, &options.key.new_key) {
+        (Some(format), _) => print(find::list(Role::Sends, format).map_err(Error::from)),
+        (_, Some(file)) => print(key_file::make(file).map_err(Error::from)),
+        (None, None) => run(options, &mut program),
     };
     match ran {
-        Ok(true) => program.exit(),
-        Ok(false) => program.fail(1, None),
-        Err(error) => program.fail(1, Some(error.as_ref())),
+        Ok(is_well) => program.exit(i32::from(!is_well)),
+        Err(error) => program.fail(1, error.as_ref()),
     }
 }
 
 /// Runs to the end; `false` where that is not as it was asked for, and what failed has been said.
 fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
-    let key = key_file::find(options.key.key.as_deref())?;
+    let key_file = options.key.key.as_deref();
+    let key = key_file::find(key_file)?;
     let bind = options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT });
     let acceptors = match options.listens() {
         true => listen::listen(bind, Role::Receives)?,
@@ -86,7 +83,10 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let cameras = Arc::new(Cameras::new(config(&options, key), Some(sink), stop, tell));
 
     let bound = Vec::from_iter(acceptors.iter().map(|acceptor| acceptor.address));
-    let reach = tell_where(&options, &bound, program);
+    let reach = (!bound.is_empty()).then(|| Reach::of(Role::Receives, &bound, key_file));
+    for line in reach.iter().flat_map(|reach| &reach.lines) {
+        program.console.say(Severity::Info, line);
+    }
     let model = MODEL.get_or_init(|| Model::new(cameras, sinks, Arc::default(), reach));
     dial(&options.connect, model, program)?;
     let key = model.cameras.config.key.as_ref();
@@ -100,7 +100,7 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let statistics = start_statistics(program, model)?;
     let stop = &program.stop;
     let shown = if options.headless {
-        while !stop.sleep(Duration::from_secs(3600)) {}
+        stop.sleep(Duration::MAX);
         Ok(())
     } else {
         window::run(&options.window, model)
@@ -123,35 +123,22 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     Ok(!vanished && (!not_recorded || reason == Some(Reason::Interrupted)))
 }
 
-/// Says where it listens and what it dials; what to type to reach it, where it listens.
-fn tell_where(options: &Options, bound: &[SocketAddr], program: &Program) -> Option<Reach> {
-    let say = |line: &str| program.console.say(Severity::Info, line);
-    let key = options.key.key.as_deref();
-    let reach = (!bound.is_empty()).then(|| Reach::of(Role::Receives, bound, key));
-    for line in reach.iter().flat_map(|reach| &reach.lines) {
-        say(line);
-    }
-    for target in &options.connect {
-        match target.is_auto() {
-            true => say("looking for cameras that are announced here"),
-            false => say(&format!("connecting to {target}")),
-        }
-    }
-    reach
-}
-
 /// Dials the senders that were given, and those that are found (`auto`).
 fn dial(connect: &[Target], model: &'static Model, program: &Program) -> io::Result<()> {
-    let named = connect.iter().filter(|target| !target.is_auto());
-    named.cloned().try_for_each(|target| model.dial(target))?;
+    let say = |line: &str| program.console.say(Severity::Info, line);
+    for target in connect.iter().filter(|target| !target.is_auto()) {
+        say(&format!("connecting to {target}"));
+        model.dial(target.clone())?;
+    }
     if !connect.iter().any(Target::is_auto) {
         return Ok(());
     }
+    say("looking for cameras that are announced here");
     let finder = model.find()?;
     let (stop, console) = (Arc::clone(&program.stop), Arc::clone(&program.console));
     let thread = spawn("finding", move || {
-        while !stop.is_asked() {
-            let found = finder.next(Instant::now() + LOOK);
+        while !stop.sleep(LOOK) {
+            let found = finder.newcomer();
             if let Some(Err(error)) = found.map(|found| model.dial(found)) {
                 console.say(Severity::Warning, &format!("cannot connect: {error}"));
             }
@@ -164,7 +151,7 @@ fn config(options: &Options, key: Option<Key>) -> Config {
     Config {
         max_cameras: 1,
         key,
-        allowed: Allowed::given(&options.allow),
+        allowed: Allowed::Networks(options.allow.clone()),
         idle_timeout: options.idle_timeout,
         max_frame_bytes: options.max_frame_bytes,
         max_pixels: options.max_pixels,

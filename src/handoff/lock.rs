@@ -3,7 +3,7 @@
 //! variable. All of these panic if somebody panicked while holding the lock, which is a bug.
 
 use std::sync::{Condvar, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const CALM: &str = "nothing panics while it holds this lock";
 
@@ -20,10 +20,8 @@ pub(crate) fn wait_while<'a, T>(
     deadline: Option<Instant>,
     is_waiting: impl FnMut(&mut T) -> bool,
 ) -> MutexGuard<'a, T> {
-    let Some(deadline) = deadline else {
-        return changed.wait_while(guard, is_waiting).expect(CALM);
-    };
-    let left = deadline.saturating_duration_since(Instant::now());
-    let waited = changed.wait_timeout_while(guard, left, is_waiting);
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    // std waits for ever where its clocks cannot say the end.
+    let waited = changed.wait_timeout_while(guard, left.unwrap_or(Duration::MAX), is_waiting);
     waited.expect(CALM).0
 }

@@ -5,27 +5,44 @@
 //! time. Where several sources put (cameras, by their numbers), each has room for one item, and they are taken
 //! in turn: none starves another. The taker blocks on a condition variable; a put, a nudge or a close wakes
 //! it. The slot knows nothing of what it carries.
+//!
+//! A queue is a slot in which each item is put beside the others: how a sink that must have every frame takes them from
+//! the reader. Bounded by a count and by bytes: what does not fit is dropped and counted, so that a slow disk or a
+//! stalled pipe costs its own frames and never the live picture. (std's channels bound the count only, and cannot drop
+//! what waits in them.)
 
 use std::collections::VecDeque;
+use std::iter;
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
 use crate::handoff::{lock, wait_while};
 
+/// How much a queue holds at most: so many items, and so many bytes in all. An empty queue takes any one item.
+pub type Limits = (usize, usize);
+
+/// For frames on their way to a disk or a pipe. An SD card's hiccup lasts a few seconds: 64 MiB
+/// are 50 s of 640x480 and 7 s of 1080p at 30 fps; the count bounds what small frames cost
+/// beside their bytes.
+pub(crate) const FRAMES: Limits = (4096, 64 << 20);
+
 /// Holds at most one item of each source; the newest wins.
 #[derive(Debug)]
 pub struct Slot<T> {
-    pub(super) state: Mutex<State<T>>,
-    pub(super) changed: Condvar,
+    state: Mutex<State<T>>,
+    changed: Condvar,
 }
 
+/// A slot that holds every item that is [put beside](Slot::put_beside) the others, within [`Limits`].
+pub type Queue<T> = Slot<T>;
+
 #[derive(Debug)]
-pub(super) struct State<T> {
+struct State<T> {
     /// By source; the one that has waited longest first. (A queue's are by their sizes.)
-    pub(super) items: VecDeque<(usize, T)>,
-    pub(super) dropped: u64,
+    items: VecDeque<(usize, T)>,
+    dropped: u64,
     nudged: bool,
-    pub(super) closed: bool,
+    closed: bool,
 }
 
 /// Why [`Slot::wait`] returned.
@@ -98,6 +115,26 @@ impl<T> Slot<T> {
         Ok(())
     }
 
+    /// Puts an item of `bytes` beside those that are there, and never blocks; returns whether it is in. One that exceeds
+    /// the limits is dropped and counted; one that comes after the end is only dropped.
+    pub(crate) fn put_beside(&self, item: T, bytes: usize, limits: Limits) -> bool {
+        let (most_items, most_bytes) = limits;
+        let mut state = lock(&self.state);
+        if state.closed {
+            return false;
+        }
+        let held: usize = state.items.iter().map(|(bytes, _)| bytes).sum();
+        let is_full = state.items.len() >= most_items || held.saturating_add(bytes) > most_bytes;
+        if is_full && !state.items.is_empty() {
+            state.dropped += 1;
+            return false;
+        }
+        state.items.push_back((bytes, item));
+        drop(state);
+        self.changed.notify_all();
+        true
+    }
+
     /// Takes the item, if there is one; never blocks. A closed slot still gives its last item.
     pub fn take(&self) -> Option<T> {
         self.pop(lock(&self.state))
@@ -150,13 +187,25 @@ impl<T> Slot<T> {
         self.changed.notify_all();
     }
 
-    /// Nothing more can be put; the last item can still be taken.
+    /// Nothing more can be put; what is there can still be taken.
     pub fn close(&self) {
         lock(&self.state).closed = true;
         self.changed.notify_all();
     }
 
-    /// How many items were displaced by newer ones so far.
+    /// Whether nothing will come any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.wait(Some(Instant::now())) == Wake::Closed
+    }
+
+    /// Closes, and drops and counts what is still there.
+    pub(crate) fn abandon(&self) {
+        self.close();
+        let left = iter::from_fn(|| self.take()).count();
+        lock(&self.state).dropped += left as u64;
+    }
+
+    /// How many items were displaced by newer ones, did not fit, or were left when the queue was abandoned.
     pub fn dropped(&self) -> u64 {
         lock(&self.state).dropped
     }
@@ -168,6 +217,12 @@ mod tests {
     use std::sync::Arc;
     use std::thread;
     use std::time::Duration;
+
+    impl<T> Slot<T> {
+        pub(crate) fn is_empty(&self) -> bool {
+            lock(&self.state).items.is_empty()
+        }
+    }
 
     #[test]
     fn the_newest_item_wins_and_the_older_is_counted() {
@@ -253,5 +308,73 @@ mod tests {
         putter.join().expect("the putter does not panic");
         assert_eq!(got, (0..1000).collect::<Vec<_>>());
         assert_eq!(slot.dropped(), 0);
+    }
+
+    const SMALL: Limits = (3, 100);
+
+    #[test]
+    fn every_item_comes_out_in_order() {
+        let queue = Arc::new(Slot::default());
+        let taker = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || {
+                let mut got = Vec::new();
+                while let Some(item) = queue.next(None) {
+                    got.push(item);
+                }
+                got
+            }
+        });
+        for i in 0..1000 {
+            queue.put_beside(i, 1, FRAMES);
+        }
+        queue.close();
+        assert_eq!(taker.join().unwrap(), (0..1000).collect::<Vec<_>>());
+        assert_eq!(queue.dropped(), 0);
+    }
+
+    #[test]
+    fn what_does_not_fit_by_count_is_dropped_and_counted() {
+        let queue = Slot::default();
+        for i in 0..5 {
+            queue.put_beside(i, 1, SMALL);
+        }
+        assert_eq!(queue.dropped(), 2);
+        assert_eq!(queue.next(None), Some(0));
+        queue.put_beside(9, 1, SMALL);
+        queue.close();
+        let rest: Vec<_> = iter::from_fn(|| queue.next(None)).collect();
+        assert_eq!(rest, [1, 2, 9]);
+    }
+
+    #[test]
+    fn bytes_are_bounded_but_one_item_always_fits() {
+        let queue = Slot::default();
+        queue.put_beside('a', 500, SMALL);
+        queue.put_beside('b', 1, SMALL);
+        assert_eq!(queue.dropped(), 1);
+        assert_eq!(queue.next(None), Some('a'));
+        queue.put_beside('c', 60, SMALL);
+        queue.put_beside('d', 60, SMALL);
+        queue.put_beside('e', 40, SMALL);
+        assert_eq!(queue.dropped(), 2);
+        assert_eq!(queue.next(None), Some('c'));
+        assert_eq!(queue.next(None), Some('e'));
+        assert_eq!(queue.next(Some(Instant::now())), None);
+        assert!(!queue.is_over());
+    }
+
+    #[test]
+    fn a_closed_queue_takes_nothing_and_an_abandoned_one_counts_what_it_held() {
+        let queue = Slot::default();
+        queue.put_beside(1, 1, SMALL);
+        queue.put_beside(2, 1, SMALL);
+        queue.close();
+        queue.put_beside(3, 1, SMALL);
+        assert_eq!(queue.dropped(), 0);
+        queue.abandon();
+        assert_eq!(queue.dropped(), 2);
+        assert_eq!(queue.next(None), None);
+        assert!(queue.is_over());
     }
 }

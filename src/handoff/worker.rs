@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use super::{Limits, Queue, ends_within, spawn};
+use super::{Queue, ends_within, spawn};
 
 /// A thread that works off a queue, and can be waited for with a bound.
 ///
@@ -22,12 +22,8 @@ pub struct Worker<T> {
 
 impl<T: Send + 'static> Worker<T> {
     /// Starts the thread, which bears its stage's name.
-    pub fn start(
-        name: &str,
-        limits: Limits,
-        run: impl FnOnce(&Queue<T>) + Send + 'static,
-    ) -> io::Result<Worker<T>> {
-        let queue = Arc::new(Queue::new(limits));
+    pub fn start(name: &str, run: impl FnOnce(&Queue<T>) + Send + 'static) -> io::Result<Self> {
+        let queue = Arc::<Queue<T>>::default();
         let thread = spawn(name, {
             let queue = Arc::clone(&queue);
             move || {
@@ -73,7 +69,7 @@ mod tests {
     #[test]
     fn a_worker_that_hangs_is_left_behind() {
         let (release, held) = mpsc::channel::<()>();
-        let worker = Worker::<()>::start("hangs", crate::handoff::queue::FRAMES, move |_| {
+        let worker = Worker::<()>::start("hangs", move |_| {
             let _ = held.recv();
         })
         .unwrap();

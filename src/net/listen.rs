@@ -69,60 +69,48 @@ impl ListenError {
 }
 
 /// Who may connect: `--allow`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub enum Allowed {
-    /// Everybody.
-    #[default]
-    All,
-    /// Those of these networks.
+    /// Those of these networks; with none given, everybody.
     Networks(Vec<IpNet>),
     /// Those of the networks that this machine is in, as they are when somebody connects.
     #[cfg(feature = "send")]
     Attached,
 }
 
+impl Default for Allowed {
+    /// Everybody.
+    fn default() -> Self {
+        Allowed::Networks(Vec::new())
+    }
+}
+
 impl Allowed {
-    /// Those of these networks; with none given, everybody.
-    pub fn given(networks: &[IpNet]) -> Allowed {
-        match networks {
-            [] => Allowed::All,
-            _ => Allowed::Networks(networks.to_vec()),
-        }
-    }
-
-    /// Why an address may not, and what lets it in.
-    pub(crate) fn remedy(&self, ip: IpAddr) -> String {
+    /// Why an address may not connect, and what lets it in; `None` where it may.
+    pub(crate) fn refusal(&self, ip: IpAddr) -> Option<String> {
+        let is_in = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&ip));
         match self {
+            Allowed::Networks(networks) if networks.is_empty() || is_in(networks) => None,
+            Allowed::Networks(_) => Some(format!(
+                "--allow does not include it; to let it in: --allow {ip}"
+            )),
             #[cfg(feature = "send")]
-            Allowed::Attached => format!(
+            Allowed::Attached => (!is_in(&attached())).then(|| format!(
                 "it is in none of this machine's networks; to let it in: --allow {ip}, better with a key (--key)"
-            ),
-            _ => format!("--allow does not include it; to let it in: --allow {ip}"),
-        }
-    }
-
-    /// Whether this address may connect.
-    pub(crate) fn includes(&self, ip: IpAddr) -> bool {
-        match self {
-            Allowed::All => true,
-            Allowed::Networks(networks) => networks.iter().any(|network| network.contains(&ip)),
-            #[cfg(feature = "send")]
-            Allowed::Attached => attached(ip),
+            )),
         }
     }
 }
 
-/// Whether an address is of a network that this machine is in.
+/// The networks that this machine is in.
 #[cfg(feature = "send")]
-fn attached(ip: IpAddr) -> bool {
+fn attached() -> Vec<IpNet> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    interfaces.iter().any(|interface| {
-        let network = match &interface.addr {
-            IfAddr::V4(own) => IpNet::with_netmask(own.ip.into(), own.netmask.into()),
-            IfAddr::V6(own) => IpNet::with_netmask(own.ip.into(), own.netmask.into()),
-        };
-        network.is_ok_and(|network| network.contains(&ip))
-    })
+    let networks = interfaces.iter().map(|interface| match &interface.addr {
+        IfAddr::V4(own) => IpNet::with_netmask(own.ip.into(), own.netmask.into()),
+        IfAddr::V6(own) => IpNet::with_netmask(own.ip.into(), own.netmask.into()),
+    });
+    networks.filter_map(Result::ok).collect()
 }
 
 /// `:PORT`, `ADDRESS:PORT` or `ADDRESS`; an error says what was expected.
@@ -261,8 +249,9 @@ mod tests {
     #[test]
     fn networks_include_their_addresses_and_no_others() {
         let allowed = |networks: &[&str], ip: &str| {
-            let networks: Vec<_> = networks.iter().map(|text| network(text).unwrap()).collect();
-            Allowed::given(&networks).includes(ip.parse().unwrap())
+            let networks = networks.iter().map(|text| network(text).unwrap());
+            let refusal = Allowed::Networks(networks.collect()).refusal(ip.parse().unwrap());
+            refusal.is_none()
         };
         assert!(allowed(&[], "1.2.3.4"));
         assert!(allowed(&["192.168.1.0/24"], "192.168.1.77"));

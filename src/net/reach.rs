@@ -65,14 +65,11 @@ impl Reach {
             Some(address) => from_elsewhere(role, *address),
             None => firewall(port, |path| Path::new(path).exists()),
         };
-        let all = typed.join("   or: ");
+        let (all, where_to) = (typed.join("   or: "), role.pick("to watch", "on the Pi"));
         let invitation = match local {
             _ if typed.is_empty() => None,
             Some(_) => Some(format!("only this machine can reach it: {all}   {hint}")),
-            None => Some(format!(
-                "{}, type: {all}",
-                role.pick("to watch", "on the Pi")
-            )),
+            None => Some(format!("{where_to}, type: {all}")),
         };
         let listening = bound.iter().map(|at| format!("listening on {at}"));
         Reach {

@@ -106,11 +106,8 @@ impl FrameReader {
         }
         let length = LE::read_u32(&self.prefix);
         if length > self.max {
-            return Err(ReadError::TooLong {
-                at: self.position - PREFIX as u64,
-                length,
-                max: self.max,
-            });
+            let (at, max) = (self.position - PREFIX as u64, self.max);
+            return Err(ReadError::TooLong { at, length, max });
         }
         while self.missing() > 0 {
             let (wanted, got) = (length as usize, self.got - PREFIX);

@@ -41,9 +41,9 @@ pub(super) fn exhausted(error: &io::Error) -> Event {
 }
 
 fn take(admission: &Arc<Admission>, link: &Arc<Link>, cameras: &Arc<Cameras>) -> io::Result<()> {
-    let (ip, allowed) = (link.peer.ip(), &cameras.config.allowed);
-    if !allowed.includes(ip) {
-        let line = format!("turned away {ip}: {}", allowed.remedy(ip));
+    let ip = link.peer.ip();
+    if let Some(why) = cameras.config.allowed.refusal(ip) {
+        let line = format!("turned away {ip}: {why}");
         cameras.tell(Kind::NotAllowed.warning(line));
         return Ok(());
     }

@@ -53,7 +53,7 @@ pub struct Dialling {
 /// Dials a sender until the program ends.
 pub fn start(target: Target, cameras: &Arc<Cameras>) -> io::Result<Arc<Dialling>> {
     let key = cameras.config.key.clone();
-    let dialer = Dialer::new(target.clone(), Role::Receives, key);
+    let dialer = Dialer::new(target.clone(), Role::Receives, key, &cameras.stop);
     let shown = Arc::new(Dialling {
         target,
         failure: Mutex::default(),
@@ -112,7 +112,7 @@ impl Dialler {
                 true => (0, PAUSES[0], LOOK),
                 false => (self.failures, PAUSES[1], PAUSES[1]),
             };
-            let search = || self.dialer.search(failures, longest, &self.cameras.stop);
+            let search = || self.dialer.search(failures, longest);
             let search = self.search.get_or_insert_with(search);
             match search.wait(Instant::now() + look) {
                 Some(Ok(link)) => self.start_reader(link),

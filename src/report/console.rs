@@ -6,19 +6,26 @@
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::{self, Write};
 use std::panic;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use super::Severity;
 use super::writer::Writer;
-use crate::handoff::{Queue, Reason, Stop, lock, spawn};
+use crate::handoff::{Limits, Queue, Reason, Stop, spawn};
 
 /// How long the end waits for a terminal or a pipe to take what is left.
 pub(super) const PATIENCE: Duration = Duration::from_millis(150);
 
 /// Lines that wait: what happens in a bad minute, 30 kB or so.
 const MAX_LINES: usize = 256;
+
+/// The same, however long they are.
+const LIMITS: Limits = (MAX_LINES, usize::MAX);
+
+/// The source of figures, of which the newest wins; lines have none, and the size 0.
+const FIGURES: usize = 1;
 
 /// To the start of the line, and erase it.
 const CLEAR: &str = "\r\x1b[K";
@@ -30,10 +37,11 @@ pub struct Console {
     quiet: bool,
     is_terminal: bool,
     is_journal: bool,
-    /// Whole lines, with their ends; an empty one is the place of the newest figures.
+    /// Whole lines, with their ends, one beside the other; and the newest figures: a line, or without a line's end what
+    /// stands below all lines on a terminal (empty: nothing).
     lines: Queue<String>,
-    /// Figures: a line, or without a line's end what stands below all lines on a terminal (empty: nothing).
-    newest: Mutex<Option<String>>,
+    /// How many lines found no room, since that was last told.
+    lost: AtomicU64,
     /// Asked when all is written.
     written: Stop,
 }
@@ -51,8 +59,8 @@ impl Console {
             quiet,
             is_terminal,
             is_journal,
-            lines: Queue::new((MAX_LINES, usize::MAX)),
-            newest: Mutex::default(),
+            lines: Queue::default(),
+            lost: AtomicU64::default(),
             written: Stop::default(),
         });
         spawn("console", {
@@ -65,7 +73,7 @@ impl Console {
     /// Says one line. Control characters, whoever sent them, do not reach the terminal.
     pub fn say(&self, severity: Severity, line: &str) {
         if !self.quiet || severity == Severity::Error {
-            self.lines.put(self.line(severity, line), 0);
+            self.put(self.line(severity, line));
         }
     }
 
@@ -76,7 +84,7 @@ impl Console {
             self.put_newest(line);
         } else if last {
             self.clear_status();
-            self.lines.put(line, 0);
+            self.put(line);
         } else {
             self.put_newest(printable(figures));
         }
@@ -89,13 +97,15 @@ impl Console {
         }
     }
 
-    /// Puts figures in the place of the last ones, if those still wait; where there is no place, they are lost
-    /// like a line.
+    /// Puts figures in the place of the last ones, if those still wait.
     pub(super) fn put_newest(&self, figures: String) {
-        let mut newest = lock(&self.newest);
-        if newest.replace(figures).is_none() && !self.lines.put(String::new(), 0) {
-            *newest = None;
-        }
+        self.lines.put_from(FIGURES, figures);
+    }
+
+    /// Puts a line, where there is room for it.
+    fn put(&self, line: String) {
+        let is_in = self.lines.put_beside(line, 0, LIMITS);
+        self.lost.fetch_add(u64::from(!is_in), Ordering::Relaxed);
     }
 
     /// Reports panics of any thread here, each in one line: the standard library would write by itself, and keep
@@ -128,18 +138,14 @@ impl Console {
 
     /// The console's thread.
     fn write_to(&self, mut out: Writer<impl Write>) {
-        let (mut status, mut told) = (String::new(), 0);
-        while let Some(mut item) = self.lines.take(None) {
+        let mut status = String::new();
+        while let Some(item) = self.lines.next(None) {
             // There is room again, just where the lost ones are missing.
-            let lost = self.lines.dropped() - told;
+            let lost = self.lost.swap(0, Ordering::Relaxed);
             if lost > 0 {
-                told += lost;
                 let were = if lost == 1 { "line was" } else { "lines were" };
                 let text = format!("{lost} {were} lost because nobody read them");
-                self.lines.put(self.line(Severity::Warning, &text), 0);
-            }
-            if item.is_empty() {
-                item = lock(&self.newest).take().unwrap_or_default();
+                self.put(self.line(Severity::Warning, &text));
             }
             let text = if item.ends_with('\n') {
                 match status.as_str() {

@@ -55,24 +55,21 @@ impl Program {
         stdout.write_all(text.as_bytes())
     }
 
-    /// Ends as it was asked to.
-    pub fn exit(&self) -> ! {
+    /// Ends with this status; with 0 by SIGINT, where that is what asked for the end.
+    pub fn exit(&self, status: i32) -> ! {
         self.console.finish(PATIENCE);
-        if self.stop.reason() == Some(Reason::Interrupted) {
+        if status == 0 && self.stop.reason() == Some(Reason::Interrupted) {
             shell::end_interrupted();
         }
-        shell::end(0)
+        shell::end(status)
     }
 
-    /// Ends with this status, and says what failed; `None`: that has been said.
-    pub fn fail(&self, status: i32, error: Option<&(dyn Error + 'static)>) -> ! {
-        if let Some(error) = error {
-            self.console.clear_status();
-            let line = shell::in_a_line(error);
-            self.console.say(Severity::Error, &line);
-            shell::show_error(&line);
-        }
-        self.console.finish(PATIENCE);
-        shell::end(status)
+    /// The same, and says what failed.
+    pub fn fail(&self, status: i32, error: &(dyn Error + 'static)) -> ! {
+        self.console.clear_status();
+        let line = shell::in_a_line(error);
+        self.console.say(Severity::Error, &line);
+        shell::show_error(&line);
+        self.exit(status)
     }
 }

@@ -1,10 +1,10 @@
 //! Where figures go, in which form, and when: `--stats`.
 
+use std::convert::Infallible;
 use std::fmt::{self, Display};
 use std::io;
 use std::mem;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::console::PATIENCE;
 use super::writer::Writer;
 use super::{Program, Severity};
-use crate::handoff::{Reason, Stop, ends_within, spawn};
+use crate::handoff::{Queue, Reason, Wake, Worker};
 
 /// What `--stats` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -28,12 +28,10 @@ pub enum Stats {
 /// How often there are figures.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The thread "figures". It alone writes to stdout, and blocks there for as long as nobody reads.
+/// The thread "figures". It alone writes to stdout, and blocks there for as long as nobody reads. Its queue carries
+/// nothing but its end.
 #[derive(Debug)]
-pub struct Statistics {
-    over: Arc<Stop>,
-    thread: JoinHandle<()>,
-}
+pub struct Statistics(Worker<Infallible>);
 
 impl Statistics {
     /// Asks for a `report` once a second and, with `true`, at the end: an object for programs, whose `Display` is for
@@ -67,27 +65,22 @@ impl Statistics {
                 },
             }
         };
-        let over = Arc::<Stop>::default();
-        let thread = spawn("figures", {
-            let over = Arc::clone(&over);
-            move || {
-                let mut due = Instant::now() + EVERY;
-                let mut last = false;
-                while !last {
-                    last = over.sleep_until(due);
-                    let now = Instant::now();
-                    write(&report(now, last), last);
-                    due = next_due(due, now);
-                }
+        let worker = Worker::start("figures", move |end: &Queue<_>| {
+            let mut due = Instant::now() + EVERY;
+            let mut last = false;
+            while !last {
+                last = end.wait(Some(due)) == Wake::Closed;
+                let now = Instant::now();
+                write(&report(now, last), last);
+                due = next_due(due, now);
             }
         })?;
-        Ok(Statistics { over, thread })
+        Ok(Statistics(worker))
     }
 
     /// Writes the last figures; waits a moment at most for somebody to read them.
     pub fn finish(self) {
-        self.over.ask(Reason::Done);
-        ends_within(&self.thread, PATIENCE);
+        self.0.finish(Instant::now() + PATIENCE);
     }
 }
 

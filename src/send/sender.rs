@@ -90,7 +90,7 @@ impl Sender {
     ) -> Result<Sender, SenderError> {
         let key = key.into();
         let allowed = match key {
-            Some(_) => Allowed::All,
+            Some(_) => Allowed::default(),
             None => Allowed::Attached,
         };
         let acceptors = listen::listen(Bind::One(address), Role::Sends);

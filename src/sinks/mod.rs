@@ -20,7 +20,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::handoff::{Stop, Worker};
+use crate::handoff::{FRAMES, Stop, Worker};
 use crate::picture::Turn;
 use crate::protocol::Name;
 use crate::recv::{Received, Recorded};
@@ -118,5 +118,6 @@ impl Sinks {
 
 /// Puts a frame into a worker's queue; never blocks.
 fn put(worker: &Worker<Arc<Received>>, frame: &Arc<Received>) {
-    worker.queue.put(Arc::clone(frame), frame.memory());
+    let (frame, bytes) = (Arc::clone(frame), frame.memory());
+    worker.queue.put_beside(frame, bytes, FRAMES);
 }

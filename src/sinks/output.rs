@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{SLOW_EVERY, Tell};
-use crate::handoff::{FRAMES, Reason, Stop, Worker};
+use crate::handoff::{Reason, Stop, Worker};
 use crate::recv::Received;
 use crate::report::{RateLimit, Severity};
 
@@ -22,9 +22,9 @@ pub(super) fn start(
     stop: Arc<Stop>,
     tell: Tell,
 ) -> io::Result<Output> {
-    Worker::<Arc<Received>>::start("output", FRAMES, move |queue| {
+    Worker::<Arc<Received>>::start("output", move |queue| {
         let mut slow = RateLimit::new(1, SLOW_EVERY);
-        while let Some(frame) = queue.take(None) {
+        while let Some(frame) = queue.next(None) {
             match pipe.write_all(&frame.jpeg).and_then(|()| pipe.flush()) {
                 Ok(()) => {}
                 Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return stop.ask(Reason::Done),
@@ -48,6 +48,7 @@ pub(super) fn start(
 #[cfg(unix)]
 mod tests {
     use super::*;
+    use crate::handoff::FRAMES;
     use crate::recv::frame::fixture::Frame;
     use crate::sinks::put;
     use std::io::Read;

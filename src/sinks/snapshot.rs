@@ -53,7 +53,7 @@ impl Snapshots {
     /// asks for it.
     pub fn start(config: Config, tell: Tell) -> io::Result<Snapshots> {
         let lapse = config.every.map(|every| Lapse { every, last: None });
-        let worker = Worker::start("snapshots", LIMITS, {
+        let worker = Worker::start("snapshots", {
             let tell = Arc::clone(&tell);
             move |queue: &Queue<_>| write_all(&config, queue, &tell)
         })?;
@@ -86,7 +86,7 @@ impl Snapshots {
             turn,
             asked,
         };
-        self.worker.queue.put(job, frame.memory())
+        self.worker.queue.put_beside(job, frame.memory(), LIMITS)
     }
 }
 
@@ -94,7 +94,7 @@ impl Snapshots {
 /// that a time lapse misses now and then.
 fn write_all(config: &Config, queue: &Queue<Job>, tell: &Tell) {
     let (mut told, mut failed) = (RateLimit::new(1, SLOW_EVERY), 0);
-    while let Some(job) = queue.take(None) {
+    while let Some(job) = queue.next(None) {
         let saved = save(&config.dir, &job.frame, job.turn).map_err(|e| {
             let dir = config.dir.display();
             format!("no snapshot in {dir}: {e}; choose another place with --snapshot-dir")

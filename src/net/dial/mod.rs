@@ -1,12 +1,12 @@
 //! Dialling: from a host's name to a link, stoppable at any time.
 //!
 //! ```text
-//! Dialer ──▶ Search ──a thread each──▶ attempt: resolve, connect ──reports──▶ the first Link
+//! Dialer ──▶ Search ──a thread each──▶ attempt: resolve, connect ──Slot──▶ the first Link
 //!   └ Memory: which addresses were good
 //! ```
 //!
-//! Resolving and connecting can block for minutes, so each attempt runs on a thread of its own and reports
-//! through a channel; their number is bounded. Attempts overlap: a new one starts while older ones are still
+//! Resolving and connecting can block for minutes, so each attempt runs on a thread of its own and puts what
+//! it has come to into a slot; their number is bounded. Attempts overlap: a new one starts while older ones are still
 //! unanswered, since TCP repeats its first packet ever more rarely, and a path that has just come back must not
 //! wait for that. An attempt dials a host's addresses one after the other, and each attempt begins with another: so the
 //! next address joins in after a moment, as RFC 8305 has it, and a host that answers sees one connection, not one for
@@ -15,17 +15,16 @@
 mod memory;
 mod target;
 
-pub use self::target::{Addresses, Target};
+pub use self::target::Target;
 
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use self::memory::Memory;
 use super::Link;
-use crate::handoff::{Stop, lock, spawn};
+use crate::handoff::{Slot, Stop, lock, spawn};
 use crate::protocol::{Key, Role, Status};
 
 /// How long an address may take to answer: longer than any round trip on Earth or by satellite.
@@ -92,16 +91,19 @@ type Connect = dyn Fn(SocketAddr) -> Result<Arc<Link>, DialError> + Send + Sync;
 pub(crate) struct Dialer {
     target: Target,
     role: Role,
+    stop: Arc<Stop>,
     pub(crate) connect: Box<Connect>,
     memory: Mutex<Memory>,
 }
 
 impl Dialer {
-    /// A dialler that does that, knows nothing of the host but its name, and proves a key to it, where there is one.
-    pub(crate) fn new(target: Target, role: Role, key: Option<Key>) -> Dialer {
+    /// A dialler that does that, until `stop` is asked, knows nothing of the host but its name, and proves a key to it,
+    /// where there is one.
+    pub(crate) fn new(target: Target, role: Role, key: Option<Key>, stop: &Arc<Stop>) -> Dialer {
         Dialer {
             target,
             role,
+            stop: Arc::clone(stop),
             connect: Box::new(move |address| {
                 let link = connect(address, role)?;
                 if let Some(key) = &key {
@@ -116,23 +118,14 @@ impl Dialer {
 
     /// Begins a search for a link, after so many failures in a row; nothing is tried yet. The pauses between its
     /// attempts grow, to the `longest`.
-    pub(crate) fn search(
-        self: &Arc<Self>,
-        failures: u32,
-        longest: Duration,
-        stop: &Arc<Stop>,
-    ) -> Search {
-        let (report, reports) = mpsc::channel();
+    pub(crate) fn search(self: &Arc<Self>, failures: u32, longest: Duration) -> Search {
         Search {
             dialer: Arc::clone(self),
-            stop: Arc::clone(stop),
             failures,
             longest,
             attempts: 0,
             next: Instant::now() + pause(failures, longest),
-            wanted: Arc::default(),
-            report,
-            reports,
+            outcomes: Arc::default(),
         }
     }
 
@@ -149,7 +142,7 @@ impl Dialer {
 
     /// Resolves the name and dials its addresses in turn, as long as that is wanted. Of several errors, the one that
     /// tells most; `None` where there is nothing to tell.
-    fn attempt(&self, number: u32, wanted: &Weak<()>) -> Option<Outcome> {
+    fn attempt(&self, number: u32, wanted: &Weak<Slot<Outcome>>) -> Option<Outcome> {
         let unresolved = |error| DialError::Unresolved(self.target.host.clone(), self.role, error);
         let mut errors = Vec::from_iter(self.ask().map_err(unresolved).err());
         let addresses = lock(&self.memory).order(number);
@@ -188,8 +181,8 @@ impl Dialer {
 
 /// The addresses that a name has. Blocks.
 fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
-    if let Some(Addresses(now)) = &target.found {
-        return Ok(now());
+    if let Some(addresses_now) = &target.found {
+        return Ok(addresses_now());
     }
     let addresses = (target.host.as_str(), target.port).to_socket_addrs()?;
     let addresses: Vec<SocketAddr> = addresses.take(MAX_ADDRESSES).collect();
@@ -220,16 +213,13 @@ type Outcome = Result<Arc<Link>, DialError>;
 /// up what is under way.
 pub(crate) struct Search {
     dialer: Arc<Dialer>,
-    stop: Arc<Stop>,
     failures: u32,
     longest: Duration,
     attempts: u32,
     /// When the next attempt is due.
     next: Instant,
-    /// Each attempt under way can tell by it whether it is still wanted.
-    wanted: Arc<()>,
-    report: Sender<Outcome>,
-    reports: Receiver<Outcome>,
+    /// What the attempts have come to, by their numbers. Each that is under way can tell by it whether it is still wanted.
+    outcomes: Arc<Slot<Outcome>>,
 }
 
 impl Search {
@@ -241,14 +231,14 @@ impl Search {
             if now >= self.next {
                 self.attempt(now);
             }
-            let report = || self.reports.try_recv().ok();
-            if let Some(outcome) = self.stop.sleep_or(until.min(self.next), report) {
+            let outcome = || self.outcomes.take();
+            if let Some(outcome) = self.dialer.stop.sleep_or(until.min(self.next), outcome) {
                 if let Ok(link) = &outcome {
                     lock(&self.dialer.memory).reached(link.peer);
                 }
                 return Some(outcome);
             }
-            if self.stop.is_asked() || Instant::now() >= until {
+            if self.dialer.stop.is_asked() || Instant::now() >= until {
                 return None;
             }
         }
@@ -259,20 +249,20 @@ impl Search {
         let number = self.attempts;
         self.attempts += 1;
         self.next = now + pause(self.failures + self.attempts, self.longest);
-        if Arc::weak_count(&self.wanted) >= MAX_ATTEMPTS {
+        if Arc::weak_count(&self.outcomes) >= MAX_ATTEMPTS {
             return;
         }
-        let (dialer, wanted) = (Arc::clone(&self.dialer), Arc::downgrade(&self.wanted));
-        let (report, stop) = (self.report.clone(), Arc::clone(&self.stop));
+        let (dialer, outcomes) = (Arc::clone(&self.dialer), Arc::downgrade(&self.outcomes));
         let thread = spawn("dial", move || {
-            let outcome = dialer.attempt(number, &wanted);
-            let told = outcome.map(|outcome| report.send(outcome));
-            stop.nudge();
-            told
+            let outcome = dialer.attempt(number, &outcomes);
+            if let (Some(outcome), Some(outcomes)) = (outcome, outcomes.upgrade()) {
+                outcomes.put_from(number as usize, outcome);
+                dialer.stop.nudge();
+            }
         });
         if let Err(error) = thread {
             let error = DialError::Failed(self.dialer.target.host.clone(), error);
-            let _ = self.report.send(Err(error));
+            self.outcomes.put_from(number as usize, Err(error));
         }
     }
 }
@@ -294,13 +284,13 @@ mod tests {
     }
 
     fn dialling(target: Target) -> Arc<Dialer> {
-        Arc::new(Dialer::new(target, Role::Sends, None))
+        Arc::new(Dialer::new(target, Role::Sends, None, &Arc::default()))
     }
 
     /// A host whose name resolves like this.
     fn resolving(resolve: impl Fn() -> Vec<SocketAddr> + Send + Sync + 'static) -> Target {
         Target {
-            found: Some(Addresses(Arc::new(resolve))),
+            found: Some(Arc::new(resolve)),
             ..target("viewer", 1)
         }
     }
@@ -326,7 +316,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(20);
 
     fn first(dialer: &Arc<Dialer>) -> Result<Arc<Link>, DialError> {
-        let mut search = dialer.search(0, PATIENCE, &Arc::default());
+        let mut search = dialer.search(0, PATIENCE);
         search
             .wait(Instant::now() + PATIENCE)
             .expect("an attempt ends")
@@ -398,7 +388,7 @@ mod tests {
     fn the_next_address_joins_in_while_the_first_does_not_answer() {
         let (_listener, address) = listening();
         let two = resolving(move || vec![([192, 0, 2, 1], 1).into(), address]);
-        let mut dialer = Dialer::new(two, Role::Sends, None);
+        let mut dialer = Dialer::new(two, Role::Sends, None, &Arc::default());
         let (_silent, answers) = channel::<()>();
         let answers = Mutex::new(answers);
         dialer.connect = Box::new(move |to| {
@@ -413,7 +403,12 @@ mod tests {
     #[test]
     fn the_error_that_tells_most_is_told_once_all_addresses_have_failed() {
         let two = [([192, 0, 2, 1], 1).into(), ([192, 0, 2, 2], 1).into()];
-        let mut dialer = Dialer::new(resolving(move || two.to_vec()), Role::Sends, None);
+        let mut dialer = Dialer::new(
+            resolving(move || two.to_vec()),
+            Role::Sends,
+            None,
+            &Arc::default(),
+        );
         dialer.connect = Box::new(move |address| match address == two[0] {
             true => Err(DialError::Refused(address, Role::Sends)),
             false => Err(DialError::NoAnswer(address)),
@@ -433,10 +428,7 @@ mod tests {
             Vec::new()
         }));
         // Two searches, as when a connection has just been made anew, and attempts four times a second.
-        let mut searches = [
-            dialer.search(0, PATIENCE, &Arc::default()),
-            dialer.search(0, PATIENCE, &Arc::default()),
-        ];
+        let mut searches = [dialer.search(0, PATIENCE), dialer.search(0, PATIENCE)];
         for _ in 0..20 {
             for search in &mut searches {
                 search.attempt(Instant::now());
@@ -446,7 +438,7 @@ mod tests {
         let under_way = || {
             searches
                 .iter()
-                .map(|search| Arc::weak_count(&search.wanted))
+                .map(|search| Arc::weak_count(&search.outcomes))
                 .sum::<usize>()
         };
         while under_way() > 1 {
@@ -461,20 +453,20 @@ mod tests {
 
     #[test]
     fn attempts_without_an_answer_are_bounded() {
-        let mut dialer = Dialer::new(target("127.0.0.1", 1), Role::Sends, None);
+        let mut dialer = Dialer::new(target("127.0.0.1", 1), Role::Sends, None, &Arc::default());
         let (answer, answers) = channel::<()>();
         let answers = Mutex::new(answers);
         dialer.connect = Box::new(move |address| {
             let _ = answers.lock().unwrap().recv();
             Err(DialError::NoAnswer(address))
         });
-        let mut search = Arc::new(dialer).search(0, PATIENCE, &Arc::default());
+        let mut search = Arc::new(dialer).search(0, PATIENCE);
         for _ in 0..100 {
             search.attempt(Instant::now());
         }
-        assert_eq!(Arc::weak_count(&search.wanted), MAX_ATTEMPTS);
+        assert_eq!(Arc::weak_count(&search.outcomes), MAX_ATTEMPTS);
         drop(answer);
-        while Arc::weak_count(&search.wanted) > 0 {
+        while Arc::weak_count(&search.outcomes) > 0 {
             thread::yield_now();
         }
     }

@@ -8,23 +8,19 @@ use std::sync::Arc;
 use crate::net::DEFAULT_PORT;
 
 /// Where to dial.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Target {
     /// A name, an IPv4 or an IPv6 address (without brackets).
     pub host: String,
     /// The TCP port.
     pub port: u16,
-    /// Where that is, of somebody who was found; of others, the system's resolver knows.
-    pub found: Option<Addresses>,
+    /// Of somebody who was found: their addresses, as they are now. Those of others, the system's resolver knows.
+    pub found: Option<Arc<dyn Fn() -> Vec<SocketAddr> + Send + Sync>>,
 }
 
-/// The addresses of somebody who was found, as they are now.
-#[derive(Clone)]
-pub struct Addresses(pub Arc<dyn Fn() -> Vec<SocketAddr> + Send + Sync>);
-
-impl fmt::Debug for Addresses {
+impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries((self.0)()).finish()
+        write!(f, "{self}")
     }
 }
 

@@ -1,5 +1,6 @@
 //! Somebody who is announced, as far as it is believed: names and addresses that are harmless. And how it is shown.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use serde::Serialize;
@@ -47,24 +48,21 @@ pub(super) fn addresses(
             Some((2 + u8::from(is_local), address.into()))
         }
     });
-    let mut ranked: Vec<(u8, SocketAddr)> = ranked.collect();
-    ranked.sort();
-    ranked.dedup();
-    ranked.truncate(MAX_ADDRESSES);
-    let sorted = ranked.into_iter().map(|(_, address)| address);
+    let ranked = ranked.collect::<BTreeSet<(u8, SocketAddr)>>().into_iter();
+    let sorted = ranked.map(|(_, address)| address).take(MAX_ADDRESSES);
     Some(sorted.collect()).filter(|sorted: &Vec<_>| !sorted.is_empty())
 }
 
-/// For people: a line each, in columns; nothing where nobody was found.
-pub fn table(found: &[Found]) -> String {
+/// A line each, in columns; nothing where nobody was found.
+pub(super) fn table(found: &[Found]) -> String {
     let lines = found.iter().map(|found| {
         let (name, address) = (found.name.as_str(), found.addresses[0]);
         let key = found.key.as_deref().unwrap_or("-");
         let version = found.version.as_deref().unwrap_or("-");
         format!("{name:<16}  {address:<22}  {key:<8}  {version}\n")
     });
-    let head = "NAME              ADDRESS                 KEY       VERSION\n".to_owned();
-    let head = Some(head).filter(|_| !found.is_empty());
+    let head = "NAME              ADDRESS                 KEY       VERSION\n";
+    let head = (!found.is_empty()).then(|| head.to_owned());
     head.into_iter().chain(lines).collect()
 }
 

@@ -3,6 +3,7 @@
 //! Whatever is asked for, all there is to say is said in one packet, small enough for any link. So nobody has to put an
 //! answer together out of several.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -58,7 +59,7 @@ impl Announcer {
         bound: Vec<SocketAddr>,
         key: Option<&Key>,
     ) -> Announcer {
-        let (label, unique) = (full.as_str(), random() as u32);
+        let (label, unique) = (full.as_str(), random());
         let label = label[..label.len().min(MAX_NAME)].replace('.', "\\.");
         let version = env!("CARGO_PKG_VERSION");
         let key = key.map_or(String::new(), |key| format!(" key={}", key_id(key)));
@@ -74,7 +75,7 @@ impl Announcer {
     }
 
     /// All there is to say where these are our addresses, for so many seconds; nothing where it listens on none of them.
-    pub(super) fn packet(&self, addresses: &[IpAddr], ttl: u32) -> Option<Vec<u8>> {
+    pub(super) fn packet(&self, addresses: &BTreeSet<IpAddr>, ttl: u32) -> Option<Vec<u8>> {
         let bound = &self.bound;
         let is_bound = |ip: &IpAddr| {
             let is_any = |at: IpAddr| at.is_unspecified() && at.is_ipv4() == ip.is_ipv4();
@@ -203,7 +204,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn ips(texts: &[&str]) -> Vec<IpAddr> {
+    fn ips(texts: &[&str]) -> BTreeSet<IpAddr> {
         texts.iter().map(|ip| ip.parse().unwrap()).collect()
     }
 
@@ -270,7 +271,8 @@ mod tests {
 
     #[test]
     fn an_announcement_fits_any_link() {
-        let many = ["2001:db8::1".parse().unwrap(); 100];
+        let many = (0..100).map(|last| IpAddr::from([0x2001, 0xDB8, 0, 0, 0, 0, 0, last]));
+        let many = many.collect();
         let packet = announcer(&"x".repeat(64)).packet(&many, TTL).unwrap();
         assert!(packet.len() < 1232, "{}", packet.len());
         assert_eq!(read(&packet)[0].0.name.as_str().len(), 64);

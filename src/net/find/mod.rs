@@ -21,19 +21,17 @@ mod sockets;
 mod watch;
 
 use std::collections::{BTreeMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use self::found::MAX_ADDRESSES;
 use self::message::Announcer;
 use self::watch::Task;
-use crate::handoff::{lock, wait_while};
+use crate::handoff::lock;
 use crate::net::Target;
-use crate::net::dial::Addresses;
 use crate::protocol::{Key, Name, Role};
 use crate::report::ListFormat;
 
@@ -55,9 +53,9 @@ pub fn key_id(key: &Key) -> String {
     format!("{:08x}", u32::from_be_bytes(key.id()))
 }
 
-/// A number that nobody else has: std's maps are seeded by the system.
-fn random() -> u64 {
-    RandomState::new().hash_one(std::process::id())
+/// A number that nobody else has; where the system has none, one that nobody else here has.
+fn random() -> u32 {
+    getrandom::u32().unwrap_or_else(|_| std::process::id())
 }
 
 /// Announces who listens there, all on one port, on every sensible interface, for as long as what it returns lives; the
@@ -89,63 +87,53 @@ pub fn list(role: Role, format: ListFormat) -> io::Result<String> {
 /// Looks for those who are announced, as long as it or one of its peers lives.
 #[derive(Clone)]
 pub struct Finder {
-    list: Arc<List>,
+    /// Written by the thread that looks, read by anybody.
+    list: Arc<Mutex<List>>,
     _running: Arc<Running>,
 }
 
 impl Finder {
     /// Starts to look for those who are wanted.
     pub fn start(is_wanted: impl Fn(&Found) -> bool + Send + Sync + 'static) -> io::Result<Finder> {
-        let list = Arc::new(List {
+        let list = Arc::new(Mutex::new(List {
             is_wanted: Box::new(is_wanted),
-            known: Mutex::default(),
-            changed: Condvar::new(),
-        });
+            found: BTreeMap::new(),
+            peers: Vec::new(),
+        }));
         let _running = Arc::new(Running::start("find", Task::Find(Arc::clone(&list)))?);
         Ok(Finder { list, _running })
     }
 
     /// Who is there now, by name.
     pub fn found(&self) -> Vec<Found> {
-        let known = lock(&self.list.known);
-        let found = known.found.values();
+        let list = lock(&self.list);
+        let found = list.found.values();
         found.map(|(_, found)| found.clone()).collect()
     }
 
-    /// Somebody who is there and no peer yet, where there is room for one; waits for them until then.
-    pub fn next(&self, until: Instant) -> Option<Target> {
-        let known = lock(&self.list.known);
-        let is_nobody = |known: &mut Known| known.newcomer().is_none();
-        let known = wait_while(&self.list.changed, known, Some(until), is_nobody);
-        let newcomer = known.newcomer()?.clone();
-        drop(known);
+    /// Somebody who is there and no peer yet, where there is room for one.
+    pub fn newcomer(&self) -> Option<Target> {
+        let newcomer = lock(&self.list).newcomer()?.clone();
         Some(self.peer(&newcomer))
     }
 
     /// This one, to be dialled; once it is not announced any more, whoever is and is no peer.
     pub fn peer(&self, found: &Found) -> Target {
-        let (finder, place) = (self.clone(), {
-            let peers = &mut lock(&self.list.known).peers;
-            peers.push(found.instance.clone());
-            peers.len() - 1
-        });
+        let peers = &mut lock(&self.list).peers;
+        let (finder, place) = (self.clone(), peers.len());
+        peers.push(found.instance.clone());
+        let addresses = move || lock(&finder.list).addresses(place);
         Target {
             host: found.name.to_string(),
             port: found.addresses[0].port(),
-            found: Some(Addresses(Arc::new(move || finder.list.addresses(place)))),
+            found: Some(Arc::new(addresses)),
         }
     }
 }
 
-/// Who is there; written by the thread that looks, read by anybody.
+/// Who is there.
 struct List {
-    is_wanted: Box<dyn Fn(&Found) -> bool + Send + Sync>,
-    known: Mutex<Known>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Known {
+    is_wanted: Box<dyn Fn(&Found) -> bool + Send>,
     /// By their instances, with the time until which they are believed to be there.
     found: BTreeMap<String, (Instant, Found)>,
     /// The instances of the peers.
@@ -154,8 +142,8 @@ struct Known {
 
 impl List {
     /// Somebody says that they are there for so long, or, where that is nothing, that they have gone.
-    fn put(&self, mut new: Found, lasting: Duration) {
-        let found = &mut lock(&self.known).found;
+    fn put(&mut self, mut new: Found, lasting: Duration) {
+        let found = &mut self.found;
         if lasting.is_zero() {
             found.remove(&new.instance);
         }
@@ -177,12 +165,11 @@ impl List {
             return;
         }
         found.insert(new.instance.clone(), (Instant::now() + lasting, new));
-        self.changed.notify_all();
     }
 
     /// Where a peer is now, most likely first; none while it is not announced.
-    fn addresses(&self, place: usize) -> Vec<SocketAddr> {
-        let Known { found, peers } = &mut *lock(&self.known);
+    fn addresses(&mut self, place: usize) -> Vec<SocketAddr> {
+        let (found, peers) = (&self.found, &mut self.peers);
         if !found.contains_key(&peers[place]) {
             let other = found.keys().find(|instance| !peers.contains(instance));
             if let Some(other) = other.cloned() {
@@ -194,13 +181,10 @@ impl List {
     }
 
     /// Forgets who has not been heard of for longer than they said.
-    fn forget(&self, now: Instant) {
-        let found = &mut lock(&self.known).found;
-        found.retain(|_, (until, _)| now < *until);
+    fn forget(&mut self, now: Instant) {
+        self.found.retain(|_, (until, _)| now < *until);
     }
-}
 
-impl Known {
     /// Somebody for a new place. Where one is free, because who had it has gone, they get that when it is looked for.
     fn newcomer(&self) -> Option<&Found> {
         let has_room = self.peers.len() < MAX_PEERS;
@@ -231,16 +215,15 @@ mod tests {
     fn list() -> List {
         List {
             is_wanted: Box::new(|found| found.key.is_none()),
-            known: Mutex::default(),
-            changed: Condvar::new(),
+            found: BTreeMap::new(),
+            peers: Vec::new(),
         }
     }
 
     /// The last numbers of where everybody is, by instance.
     fn all(list: &List) -> Vec<Vec<u8>> {
         let last = |a: &SocketAddr| a.to_string().split(['.', ':']).nth(3)?.parse().ok();
-        let known = lock(&list.known);
-        let found = known.found.values();
+        let found = list.found.values();
         found
             .map(|(_, f)| f.addresses.iter().filter_map(last).collect())
             .collect()
@@ -248,7 +231,7 @@ mod tests {
 
     #[test]
     fn only_those_who_are_wanted_are_listed_until_they_have_gone() {
-        let list = list();
+        let mut list = list();
         list.put(found("garden", "g", 1), LONG);
         list.put(
             Found {
@@ -264,7 +247,7 @@ mod tests {
 
     #[test]
     fn where_one_was_and_who_says_that_they_are_the_same_one_are_tried_last() {
-        let list = list();
+        let mut list = list();
         for last in [1, 2, 1, 3] {
             list.put(found("garden", "g", last), LONG);
         }
@@ -277,7 +260,7 @@ mod tests {
 
     #[test]
     fn one_that_was_started_again_is_one() {
-        let list = list();
+        let mut list = list();
         list.put(found("garden", "g-1", 1), LONG);
         list.put(found("porch", "p-1", 1), LONG);
         list.put(found("garden", "g-2", 1), LONG);
@@ -287,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_list_is_short_and_who_is_not_heard_of_again_is_forgotten() {
-        let (list, soon) = (list(), Duration::from_secs(1));
+        let (mut list, soon) = (list(), Duration::from_secs(1));
         for number in 0..1000 {
             list.put(found("garden", &number.to_string(), number as u8), soon);
             list.put(found("porch", &format!("p{number}"), number as u8), soon);
@@ -300,19 +283,18 @@ mod tests {
 
     #[test]
     fn a_place_of_one_that_has_gone_is_the_next_ones() {
-        let list = list();
+        let mut list = list();
         list.put(found("garden", "a", 1), LONG);
-        lock(&list.known).peers.push("a".into());
-        let is_room = || lock(&list.known).newcomer().is_some();
-        assert!(!is_room());
+        list.peers.push("a".into());
+        let is_room = |list: &List| list.newcomer().is_some();
+        assert!(!is_room(&list));
         list.put(found("porch", "b", 2), LONG);
-        assert!(is_room());
-        let dial_a = |times| lock(&list.known).peers.resize(times, "a".into());
-        dial_a(MAX_PEERS);
-        assert!(!is_room());
-        dial_a(1);
+        assert!(is_room(&list));
+        list.peers.resize(MAX_PEERS, "a".into());
+        assert!(!is_room(&list));
+        list.peers.resize(1, "a".into());
         list.put(found("garden", "a", 1), Duration::ZERO);
-        assert!(!is_room());
+        assert!(!is_room(&list));
         assert_eq!(list.addresses(0), found("porch", "b", 2).addresses);
     }
 }

@@ -3,7 +3,7 @@
 //! Each takes only what comes to the group on its own interface, so that an address of the link belongs to it, and
 //! what is said on it is for this link alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::time::Instant;
@@ -24,7 +24,7 @@ pub(super) struct Socket {
     /// Of its interface.
     pub(super) index: u32,
     /// Of its interface, in both families.
-    pub(super) addresses: Vec<IpAddr>,
+    pub(super) addresses: BTreeSet<IpAddr>,
     group: SocketAddr,
     /// When to say something next, how often something was said, and when the last time.
     pub(super) due: Option<Instant>,
@@ -33,24 +33,21 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    fn open(index: u32, addresses: &[IpAddr], own: IpAddr) -> io::Result<Socket> {
-        let (domain, any) = match own {
-            IpAddr::V4(_) => (Domain::IPV4, IpAddr::from([0; 4])),
-            IpAddr::V6(_) => (Domain::IPV6, IpAddr::from([0; 16])),
-        };
+    fn open(index: u32, addresses: &BTreeSet<IpAddr>, own: IpAddr) -> io::Result<Socket> {
+        let domain = Domain::for_address((own, PORT).into());
         let socket = socket2::Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
         // Avahi and the like have the port, too.
         socket.set_reuse_address(true)?;
         #[cfg(unix)]
         socket.set_reuse_port(true)?;
-        let group = if let IpAddr::V4(own) = own {
+        let (group, any): (SocketAddr, IpAddr) = if let IpAddr::V4(own) = own {
             socket.join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(index))?;
             socket.set_multicast_if_v4(&own)?;
             socket.set_multicast_ttl_v4(255)?;
             // What others here have joined is not for us.
             #[cfg(target_os = "linux")]
             socket.set_multicast_all_v4(false)?;
-            SocketAddr::from((GROUP_V4, PORT))
+            ((GROUP_V4, PORT).into(), [0; 4].into())
         } else {
             socket.set_only_v6(true)?;
             socket.join_multicast_v6(&GROUP_V6, index)?;
@@ -58,7 +55,8 @@ impl Socket {
             socket.set_multicast_hops_v6(255)?;
             #[cfg(target_os = "linux")]
             socket.set_multicast_all_v6(false)?;
-            SocketAddrV6::new(GROUP_V6, PORT, 0, index).into()
+            let group = SocketAddrV6::new(GROUP_V6, PORT, 0, index);
+            (group.into(), [0; 16].into())
         };
         // Bound to the group, it takes nothing that was sent to us alone, from wherever. (Windows binds to no group.)
         let at = match cfg!(unix) {
@@ -70,7 +68,7 @@ impl Socket {
         Ok(Socket {
             socket: socket.into(),
             index,
-            addresses: addresses.to_vec(),
+            addresses: addresses.clone(),
             group,
             due: Some(Instant::now()),
             said: 0,
@@ -109,25 +107,19 @@ pub(super) fn update(sockets: &mut Vec<Socket>) -> io::Result<()> {
             None => {}
         }
     }
-    outcome.or_else(|error| match sockets.is_empty() {
-        true => Err(error),
-        false => Ok(()),
-    })
+    if sockets.is_empty() { outcome } else { Ok(()) }
 }
 
 /// The addresses of the interfaces behind which this network is, by index.
-fn interfaces() -> BTreeMap<u32, Vec<IpAddr>> {
-    let mut interfaces = BTreeMap::<u32, Vec<IpAddr>>::new();
+fn interfaces() -> BTreeMap<u32, BTreeSet<IpAddr>> {
+    let mut interfaces = BTreeMap::<u32, BTreeSet<IpAddr>>::new();
     for interface in if_addrs::get_if_addrs().unwrap_or_default() {
         let name = interface.name.as_str();
         let is_sensible = interface.is_oper_up()
             && !(interface.is_loopback() || interface.is_p2p() || is_bridge(name) || is_vpn(name));
         if let Some(index) = interface.index.filter(|_| is_sensible) {
-            interfaces.entry(index).or_default().push(interface.ip());
+            interfaces.entry(index).or_default().insert(interface.ip());
         }
-    }
-    for addresses in interfaces.values_mut() {
-        addresses.sort();
     }
     interfaces
 }

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::UdpSocket;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::message::{self, Announcer, TTL};
 use super::sockets::{self, Socket};
 use super::{List, random};
-use crate::handoff::{ends_within, spawn};
+use crate::handoff::{ends_within, lock, spawn};
 
 /// How many packets are read a second, a busy office's: the system drops what else is sent.
 const PACKETS: u32 = 500;
@@ -30,7 +30,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const ANNOUNCEMENTS: u32 = 3;
 
 /// From a question to the answer, and as much again by chance: not all are to answer at once.
-const ANSWER_AFTER_MS: u64 = 20;
+const ANSWER_AFTER_MS: u32 = 20;
 
 /// The longest pause between two questions; what was not said again for three of them is forgotten.
 const LONGEST_PAUSE: Duration = Duration::from_secs(TTL as u64 / 3);
@@ -38,7 +38,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(TTL as u64 / 3);
 /// What the thread is for.
 pub(super) enum Task {
     Announce(Announcer),
-    Find(Arc<List>),
+    Find(Arc<Mutex<List>>),
 }
 
 /// A thread that announces, or looks; it ends when this is dropped, and takes back what it has announced.
@@ -77,7 +77,7 @@ fn run(task: &Task, mut sockets: Vec<Socket>, bell: &UdpSocket) {
             // What could not be had now may be there in a second.
             let _ = sockets::update(&mut sockets);
             if let Task::Find(list) = task {
-                list.forget(now);
+                lock(list).forget(now);
             }
         }
         for socket in &mut sockets {
@@ -145,14 +145,14 @@ impl Task {
         match self {
             Task::Announce(announcer) if announcer.is_asked_for(&packet) => {
                 let delay = ANSWER_AFTER_MS + random() % ANSWER_AFTER_MS;
-                let soon = Instant::now() + Duration::from_millis(delay);
+                let soon = Instant::now() + Duration::from_millis(delay.into());
                 let due = socket.last.map_or(soon, |last| soon.max(last + SECOND));
                 socket.due = Some(socket.due.map_or(due, |earlier| earlier.min(due)));
             }
             Task::Announce(_) => {}
             Task::Find(list) => {
                 for (found, lasting) in message::read(&packet, socket.index) {
-                    list.put(found, lasting);
+                    lock(list).put(found, lasting);
                 }
             }
         }

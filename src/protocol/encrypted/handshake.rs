@@ -102,11 +102,8 @@ impl Status {
 
 /// What a dialler with this key, that does this, says first.
 pub fn hello(key: &Key, role: Role) -> Hello {
-    let mut hello = [0; 12];
-    hello[..4].copy_from_slice(&MAGIC);
-    hello[4..6].copy_from_slice(&[VERSION, role as u8]);
-    hello[8..].copy_from_slice(&key.id());
-    hello
+    let ([a, b, c, d], [w, x, y, z]) = (MAGIC, key.id());
+    [a, b, c, d, VERSION, role as u8, 0, 0, w, x, y, z]
 }
 
 /// What a listener with this key, that does this, has to say to a hello, or to what came instead of one.

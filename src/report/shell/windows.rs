@@ -14,7 +14,7 @@ use windows_sys::Win32::System::Console::{
 use windows_sys::Win32::UI::WindowsAndMessaging as ui;
 use windows_sys::core::{BOOL, w};
 
-use crate::handoff::{Reason, Stop};
+use crate::handoff::{Reason, Stop, spawn};
 
 /// What the console's events ask.
 static STOP: OnceLock<Arc<Stop>> = OnceLock::new();
@@ -27,8 +27,7 @@ pub(in crate::report) fn install_signal_handlers(stop: Arc<Stop>) -> io::Result<
     if unsafe { SetConsoleCtrlHandler(Some(on_event), 1) } == 0 {
         return Err(io::Error::last_os_error());
     }
-    let thread = thread::Builder::new().name("signals".into());
-    thread.spawn(await_end_of_session).map(drop)
+    spawn("signals", await_end_of_session).map(drop)
 }
 
 /// Called on a thread of the system's; 0 leaves the event to the system, which ends the program.
@@ -101,15 +100,9 @@ pub(in crate::report) fn end_interrupted() -> ! {
 pub(in crate::report) fn show_error(line: &str) {
     let text: Vec<u16> = line.encode_utf16().chain([0]).collect();
     if has_own_console() && io::stderr().is_terminal() {
+        let none = ptr::null_mut();
         // SAFETY: the text ends with 0.
-        unsafe {
-            ui::MessageBoxW(
-                ptr::null_mut(),
-                text.as_ptr(),
-                ptr::null(),
-                ui::MB_ICONERROR,
-            )
-        };
+        unsafe { ui::MessageBoxW(none, text.as_ptr(), ptr::null(), ui::MB_ICONERROR) };
     }
 }
 

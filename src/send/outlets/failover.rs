@@ -70,7 +70,7 @@ pub(super) fn hear(
         if !is_silent {
             search = None;
         } else if let Some(dialer) = dialer {
-            let search = search.get_or_insert_with(|| dialer.search(0, RETRY, stop));
+            let search = search.get_or_insert_with(|| dialer.search(0, RETRY));
             if let Some(Ok(second)) = search.wait(now) {
                 acks.state().second = Some(second);
                 return End::Broken;

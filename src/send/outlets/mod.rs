@@ -18,10 +18,10 @@ use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use self::outlet::Outlet;
-use crate::handoff::{Stop, Wake};
+use crate::handoff::Stop;
 use crate::net::admission::{self, Admission, Permit};
 use crate::net::link::handshake::PATIENCE;
-use crate::net::{Dialer, Link, Target};
+use crate::net::{Dialer, Finder, Link, Target};
 use crate::protocol::{Role, Status};
 use crate::send::{Config, Counters, Event, Joined, LOOK, Receivers, SendError, Stage};
 
@@ -43,7 +43,7 @@ pub(super) struct Shared<'a> {
 impl Shared<'_> {
     fn dial(&self, host: &Target) -> Arc<Dialer> {
         let key = self.config.key.clone();
-        Arc::new(Dialer::new(host.clone(), Role::Sends, key))
+        Arc::new(Dialer::new(host.clone(), Role::Sends, key, &self.stop))
     }
 
     /// When sending ends by itself, as far as is known.
@@ -163,14 +163,13 @@ impl Outlets<'_, '_> {
                 Err(_) => Ok(()),
             };
             let found = self.to.finder.as_ref();
-            let found = found.and_then(|finder| finder.next(Instant::now()));
+            let found = found.and_then(Finder::newcomer);
             let dialled = found.map_or(Ok(()), |host| self.dial(&host));
             for error in [taken, dialled].into_iter().filter_map(Result::err) {
                 report(Event::Exhausted(error));
             }
             // The source is over once its last picture is taken, too.
-            let is_closed =
-                || self.shared.stage.feed.slot.wait(Some(Instant::now())) == Wake::Closed;
+            let is_closed = || self.shared.stage.feed.slot.is_over();
             if is_open && (self.shared.is_over() || is_closed()) && counters.close() {
                 return Ok(());
             }
@@ -180,9 +179,8 @@ impl Outlets<'_, '_> {
     /// Takes a connection, if it may be here.
     fn take(self: &Arc<Self>, link: Arc<Link>) -> io::Result<()> {
         let ip = link.peer.ip();
-        let allowed = &self.to.allowed;
-        if !allowed.includes(ip) {
-            (self.shared.report)(Event::TurnedAway(ip, allowed.remedy(ip)));
+        if let Some(why) = self.to.allowed.refusal(ip) {
+            (self.shared.report)(Event::TurnedAway(ip, why));
             return Ok(());
         }
         let permit = self.admission.admit(&link, PATIENCE);

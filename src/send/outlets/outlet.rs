@@ -102,7 +102,7 @@ impl<'a> Outlet<'a> {
         let (Some(dialer), None) = (&self.dialer, &self.link) else {
             return Ok(self.link.take());
         };
-        let mut search = dialer.search(self.failures, LONGEST_PAUSE, &self.shared.stop);
+        let mut search = dialer.search(self.failures, LONGEST_PAUSE);
         let mut look = LOOK;
         loop {
             let source = self.shared.stage.wait(self.had, Instant::now() + look);
@@ -361,7 +361,7 @@ mod tests {
             host: "10.0.0.1".to_owned(),
             port: 8000,
         };
-        let mut dialer = Dialer::new(target, Role::Sends, None);
+        let mut dialer = Dialer::new(target, Role::Sends, None, &Arc::default());
         dialer.connect = Box::new(move |_| Ok(make()));
         Arc::new(dialer)
     }

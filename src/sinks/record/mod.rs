@@ -37,7 +37,7 @@ use self::ring::Ring;
 use self::segment::Segment;
 use self::timeline::{Next, Timeline};
 use super::{SLOW_EVERY, Tell};
-use crate::handoff::{FRAMES, Queue, Worker, lock};
+use crate::handoff::{Queue, Worker, lock};
 use crate::protocol::stamp;
 use crate::recv::Received;
 use crate::report::{RateLimit, Severity};
@@ -87,7 +87,7 @@ impl Recording {
             sync_due: None,
             failure: None,
         };
-        let worker = Worker::start("recorder", FRAMES, move |queue: &Queue<_>| {
+        let worker = Worker::start("recorder", move |queue: &Queue<_>| {
             run.run(queue);
             // The name was ours until the last file was complete.
             drop(claim);
@@ -144,7 +144,7 @@ impl Run {
     fn record_all(&mut self, queue: &Queue<Arc<Received>>) {
         let mut slow = RateLimit::new(1, SLOW_EVERY);
         loop {
-            match queue.take(self.sync_due) {
+            match queue.next(self.sync_due) {
                 Some(frame) => self.take(&frame),
                 None if queue.is_over() => return,
                 None => {}

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::mpsc::{self, Receiver};
 
 use super::*;
+use crate::handoff::FRAMES;
 use crate::recv::frame::fixture::Frame;
 use crate::sinks::files::tests::names;
 
