@@ -44,7 +44,6 @@ pub struct Sinks {
     pub(crate) snapshots: Snapshots,
     output: Option<Output>,
     turn: Turn,
-    tell: Tell,
 }
 
 impl Sinks {
@@ -57,18 +56,18 @@ impl Sinks {
         turn: Turn,
         tell: Tell,
     ) -> io::Result<Self> {
-        let start_recorder = |config: Config| {
+        let recorder = Recorder::new(Arc::clone(&tell));
+        if let Some(config) = recording {
             let claim = config.claim()?;
-            Recorder::start(config, Some(claim), Arc::clone(&tell))
-        };
+            recorder.record(config, Some(claim))?;
+        }
         let start_output = |(pipe, stop)| output::start(pipe, stop, Arc::clone(&tell));
-        let recorder = recording.map(start_recorder).transpose()?;
+        let output = pipe.map(start_output).transpose()?;
         Ok(Sinks {
-            recorder: recorder.unwrap_or_default(),
-            snapshots: Snapshots::start(snapshots, Arc::clone(&tell))?,
-            output: pipe.map(start_output).transpose()?,
+            recorder,
+            snapshots: Snapshots::start(snapshots, tell)?,
+            output,
             turn,
-            tell,
         })
     }
 
@@ -87,7 +86,7 @@ impl Sinks {
             return Ok(());
         }
         let config = Config::in_videos(name, SystemTime::now());
-        self.recorder.record(config, None, Arc::clone(&self.tell))
+        self.recorder.record(config, None)
     }
 
     /// When the recording began that runs; `None` also while its disk has failed.

@@ -74,10 +74,8 @@ impl Config {
     /// files cannot be made, or another has the name. Blocks on the disk.
     pub fn claim(&self) -> io::Result<Claim> {
         let dir = files::parent(&self.path);
-        let mut name = OsString::from(".");
-        name.push(self.path.file_name().unwrap_or_default());
-        name.push(".lock");
-        let path = dir.join(name);
+        let name = self.path.file_name().unwrap_or_default();
+        let path = dir.join(OsString::from_iter([".".as_ref(), name, ".lock".as_ref()]));
         loop {
             let file = fs::create_dir_all(dir).and_then(|()| File::create(&path));
             let what = || format!("no recording in {}", dir.display());
@@ -93,12 +91,7 @@ impl Config {
                 // Its owner has deleted it since it was opened, and another may have made it anew.
                 Ok(()) if !is_there(&file, &path) => {}
                 // Ours; or a file system without locks, where nobody can be asked.
-                _ => {
-                    return Ok(Claim {
-                        path,
-                        _locked: file,
-                    });
-                }
+                _ => return Ok(Claim { path, file }),
             }
         }
     }
@@ -123,12 +116,13 @@ fn is_there(_: &File, path: &Path) -> bool {
 #[derive(Debug)]
 pub struct Claim {
     path: PathBuf,
-    _locked: File,
+    file: File,
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
         // Still locked, so that nobody else can have it. If it cannot be deleted it is in nobody's way.
         let _ = fs::remove_file(&self.path);
+        let _ = FileExt::unlock(&self.file);
     }
 }

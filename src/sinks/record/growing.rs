@@ -8,20 +8,15 @@ use std::io::{self, Seek, SeekFrom, Write};
 
 use crate::protocol::wire::write_pieces;
 
-/// A file, and how long it is.
+/// A file, and how long it is; it starts empty.
 #[derive(Debug)]
 pub(crate) struct Growing {
-    file: File,
+    pub(super) file: File,
     /// Bytes so far; where the next piece goes.
     pub(super) length: u64,
 }
 
 impl Growing {
-    /// Starts on an empty file.
-    pub(crate) fn new(file: File) -> Self {
-        Growing { file, length: 0 }
-    }
-
     /// Appends the parts as one piece. After an error the file ends with the piece before.
     pub(crate) fn append(&mut self, parts: &[&[u8]]) -> io::Result<()> {
         let written = write_pieces(&mut self.file, parts.iter().copied());
@@ -44,11 +39,6 @@ impl Growing {
         self.file.seek(SeekFrom::Start(self.length))?;
         written
     }
-
-    /// Waits until what was written is on stable storage.
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
-    }
 }
 
 #[cfg(test)]
@@ -59,7 +49,8 @@ mod tests {
     fn pieces_and_patches_land_where_they_belong() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
-        let mut file = Growing::new(File::create_new(&path).unwrap());
+        let (file, length) = (File::create_new(&path).unwrap(), 0);
+        let mut file = Growing { file, length };
         file.append(&[b"one", b"", b"two"]).unwrap();
         file.patch(1, b"NE").unwrap();
         file.append(&[b"three"]).unwrap();

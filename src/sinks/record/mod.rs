@@ -1,10 +1,10 @@
 //! The recorder: every frame that arrives, kept in files.
 //!
 //! ```text
-//! Recorder ─▶ Recording ─▶ queue ─▶ thread ─┬─ timeline   when a frame is shown, when the next file starts
-//! on and off  one of them                   ├─ ring       what the files are called, which ones go, what stays free
-//! config      what is asked for             └─ segment    writes and completes the open one
-//!                                                └─ growing ◀ matroska   bytes on the disk, and their form
+//! Recorder ─▶ queue ─▶ thread ─┬─ timeline   when a frame is shown, when the next file starts
+//! on and off  of one           ├─ ring       what the files are called, which ones go, what stays free
+//! config      what is asked    └─ segment    writes and completes the open one
+//!             for                   └─ growing ◀ matroska   bytes on the disk, and their form
 //! ```
 //!
 //! One thread takes from its queue and blocks on the disk; the reader only puts. A file holds frames
@@ -37,7 +37,7 @@ use self::ring::Ring;
 use self::segment::Segment;
 use self::timeline::{Next, Timeline};
 use super::{SLOW_EVERY, Tell};
-use crate::handoff::{FRAMES, Queue, Worker, lock};
+use crate::handoff::{Queue, lock};
 use crate::protocol::stamp;
 use crate::recv::Received;
 use crate::report::{RateLimit, Severity};
@@ -67,43 +67,6 @@ pub struct Status {
     pub failed: bool,
 }
 
-/// One recording. Dropping it ends it, and waits for nothing.
-#[derive(Debug)]
-struct Recording {
-    worker: Worker<Arc<Received>>,
-    status: Arc<Mutex<Status>>,
-}
-
-impl Recording {
-    /// Starts the thread, on which `tell` is called. The first file is made with the first frame.
-    fn start(config: Config, claim: Option<Claim>, tell: Tell) -> io::Result<Recording> {
-        let status = Arc::<Mutex<Status>>::default();
-        let run = Run {
-            status: Arc::clone(&status),
-            tell,
-            timeline: Timeline::new(config.segment),
-            ring: Ring::new(config),
-            segment: None,
-            sync_due: None,
-            failure: None,
-        };
-        let worker = Worker::start("recorder", FRAMES, move |queue: &Queue<_>| {
-            run.run(queue);
-            // The name was ours until the last file was complete.
-            drop(claim);
-        })?;
-        Ok(Recording { worker, status })
-    }
-
-    /// How far it is.
-    fn status(&self) -> Status {
-        let mut status = lock(&self.status).clone();
-        status.record_dropped += self.worker.queue.dropped();
-        status.running = self.worker.is_running();
-        status
-    }
-}
-
 /// The recorder's thread.
 struct Run {
     status: Arc<Mutex<Status>>,
@@ -116,29 +79,42 @@ struct Run {
     sync_due: Option<Instant>,
     /// Why the disk does not take what comes, if it does not; a frame that arrives from then on is tried.
     failure: Option<(io::Error, Instant)>,
+    /// The name is ours until the last file is complete.
+    _claim: Option<Claim>,
 }
 
 impl Run {
+    fn new(config: Config, claim: Option<Claim>, status: Arc<Mutex<Status>>, tell: Tell) -> Self {
+        Run {
+            status,
+            tell,
+            timeline: Timeline::new(config.segment),
+            ring: Ring::new(config),
+            segment: None,
+            sync_due: None,
+            failure: None,
+            _claim: claim,
+        }
+    }
+
     fn run(mut self, queue: &Queue<Arc<Received>>) {
         self.record_all(queue);
         let unfinished = self.close().err();
         let failure = unfinished.or_else(|| self.failure.take().map(|(why, _)| why));
         lock(&self.status).failed = failure.is_some();
+        if let Some(why) = failure {
+            return (self.tell)(Severity::Error, self.stopped(&why));
+        }
         let status = lock(&self.status).clone();
-        let line = match (failure, &status.path) {
-            (Some(why), _) => return (self.tell)(Severity::Error, self.stopped(&why)),
-            (None, None) => "nothing was recorded: no frame came".into(),
-            (None, Some(path)) => {
-                let recorded = format!("recorded {} frames, {}", status.recorded, path.display());
-                match status.record_dropped + queue.dropped() {
-                    0 => recorded,
-                    dropped => format!(
-                        "{recorded} ({dropped} were dropped: the disk was too slow, or full)"
-                    ),
-                }
+        let line = status.path.map(|path| {
+            let recorded = format!("recorded {} frames, {}", status.recorded, path.display());
+            match status.record_dropped + queue.dropped() {
+                0 => recorded,
+                n => format!("{recorded} ({n} were dropped: the disk was too slow, or full)"),
             }
-        };
-        (self.tell)(Severity::Info, line);
+        });
+        let nothing = || "nothing was recorded: no frame came".into();
+        (self.tell)(Severity::Info, line.unwrap_or_else(nothing));
     }
 
     fn record_all(&mut self, queue: &Queue<Arc<Received>>) {
@@ -150,10 +126,10 @@ impl Run {
                 None => {}
             }
             let now = Instant::now();
-            if self.sync_due.take_if(|due| now >= *due).is_some() {
-                if let Some(Err(error)) = self.segment.as_ref().map(Segment::sync) {
-                    self.fail(error, now);
-                }
+            let is_due = self.sync_due.take_if(|due| now >= *due).is_some();
+            let segment = self.segment.as_ref().filter(|_| is_due);
+            if let Some(Err(error)) = segment.map(Segment::sync) {
+                self.fail(error, now);
             }
             if let Some(dropped) = slow.report(queue.dropped(), now) {
                 let line = format!(
@@ -191,13 +167,12 @@ impl Run {
             }
         }
         while let Err(error) = self.write(frame, at, next) {
-            let oldest = match is_full(&error) {
-                true => self.ring.give_up_oldest(),
-                false => None,
-            };
-            let path = oldest.ok_or(error)?;
-            let path = path.display();
-            let line = format!("the disk is full: deleted the oldest file, {path}");
+            let ring = Some(&mut self.ring).filter(|_| is_full(&error));
+            let path = ring.and_then(Ring::give_up_oldest).ok_or(error)?;
+            let line = format!(
+                "the disk is full: deleted the oldest file, {}",
+                path.display()
+            );
             (self.tell)(Severity::Routine, line);
         }
         self.failure = None;

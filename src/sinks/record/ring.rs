@@ -83,7 +83,7 @@ impl Ring {
                 let mut stem = path.file_stem().unwrap_or_default().to_owned();
                 stem.push("_");
                 stem.push(files::date(first.captured_at()));
-                files::create(dir, stem, path.extension().unwrap_or_default())?
+                files::create(dir, &stem, path.extension().unwrap_or_default())?
             }
         };
         self.open = Some((path.clone(), first.arrived));

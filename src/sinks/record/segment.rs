@@ -21,7 +21,7 @@ pub(crate) struct Segment {
 impl Segment {
     /// Begins the new file that starts with this frame.
     pub(crate) fn create(path: &Path, file: File, first: &Received) -> io::Result<Segment> {
-        let mut file = Growing::new(file);
+        let mut file = Growing { file, length: 0 };
         let matroska = match Container::of(path) {
             Some(Container::Matroska) => Some(Matroska::create(&mut file, first)?),
             _ => None,
@@ -40,15 +40,13 @@ impl Segment {
 
     /// Waits until what was written is on stable storage.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        self.file.sync()
+        self.file.file.sync_data()
     }
 
     /// Completes the file, and waits until it is on stable storage.
     pub(crate) fn finish(mut self) -> io::Result<()> {
-        let finished = match self.matroska {
-            Some(mut matroska) => matroska.finish(&mut self.file),
-            None => Ok(()),
-        };
-        finished.and(self.file.sync())
+        let index = self.matroska.take();
+        let finished = index.map_or(Ok(()), |mut index| index.finish(&mut self.file));
+        finished.and(self.sync())
     }
 }
