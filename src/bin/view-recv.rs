@@ -87,7 +87,7 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
 
     let bound = Vec::from_iter(acceptors.iter().map(|acceptor| acceptor.address));
     let reach = tell_where(&options, &bound, program);
-    let model = MODEL.get_or_init(|| Model::new(cameras, sinks, Arc::default(), reach));
+    let model = MODEL.get_or_init(|| Model::new(cameras, sinks, reach));
     dial(&options.connect, model, program)?;
     let key = model.cameras.config.key.as_ref();
     let warn = |line: String| program.console.say(Severity::Warning, &line);

@@ -10,10 +10,11 @@
 //! model      what is shown of the program, and what the keys do to it
 //! scene      what is in the window now; paint makes pixels of it
 //! surface    minifb's window, and the way of pixels to the screen; its keys go through keys
-//! system     what minifb cannot do: x11, windows, macos
+//! desktop    what minifb cannot do, and the system may be able to: x11, windows, macos
 //! geometry   how large pictures and windows are
 //! ```
 
+mod desktop;
 mod geometry;
 mod keys;
 mod model;
@@ -38,7 +39,7 @@ pub use self::surface::WindowError;
 pub use self::system::bitmap;
 use crate::args::view::{SMALLEST, WindowArgs};
 use crate::handoff::{Reason, Wake};
-use crate::picture::Turn;
+use crate::picture::{Bitmap, Turn};
 use crate::recv::Decoded;
 use crate::report::Severity;
 
@@ -61,17 +62,18 @@ const STILL_FOR: Duration = Duration::from_secs(60);
 pub fn run(config: &WindowArgs, model: &Model) -> Result<(), WindowError> {
     let scene = Scene::new(config.turn(), model.status());
     let title = scene.title(config.title.as_deref());
-    let mut surface = Surface::open(&title, config.size.map(Into::into), config.on_top)?;
+    let mut surface = Surface::open(&title, config, model)?;
     if config.fullscreen {
-        surface.toggle_full_screen();
+        // Where there is no way to, the window is as good.
+        let _ = surface.desktop.toggle_full_screen();
     }
     let now = Instant::now();
     let mut viewer = Viewer {
         config,
         model,
-        watch: system::Watch::start(&surface.window, model).ok(),
         surface,
         scene,
+        drawn: bitmap(),
         title,
         status_due: now + STATUS_EVERY,
         redraw_due: now,
@@ -86,9 +88,10 @@ pub fn run(config: &WindowArgs, model: &Model) -> Result<(), WindowError> {
 struct Viewer<'a> {
     config: &'a WindowArgs,
     model: &'a Model,
-    watch: Option<system::Watch>,
     surface: Surface,
     scene: Scene,
+    /// What is shown where it is not the picture as it is.
+    drawn: Bitmap,
     title: String,
     status_due: Instant,
     redraw_due: Instant,
@@ -128,11 +131,11 @@ impl Viewer<'_> {
     fn wait(&mut self) {
         let due = self.status_due.min(self.redraw_due);
         let soon = Instant::now() + LOOK_EVERY;
-        let wait = |until| self.model.pictures.wait(Some(until));
-        let wake = match &self.watch {
-            Some(watch) => watch.during(|| wait(due)),
-            None => wait(due.min(soon)),
-        };
+        let desktop = &self.surface.desktop;
+        let until = desktop.watch(true).map_or(due.min(soon), |()| due);
+        let wake = self.model.pictures.wait(Some(until));
+        // Should it fail, the loop wakes once too often.
+        let _ = desktop.watch(false);
         if wake == Wake::Nudged {
             (self.status_due, self.redraw_due) = (Instant::now(), Instant::now());
         } else if wake == Wake::Closed {
@@ -189,7 +192,7 @@ impl Viewer<'_> {
             },
             Key::V => model.toggle_recording(),
             Key::F => {
-                if !self.surface.toggle_full_screen() {
+                if self.surface.desktop.toggle_full_screen().is_err() {
                     let way = "No full screen here: the window's own button makes it large.";
                     model.notify(Severity::Error, way.into());
                 }
@@ -216,9 +219,10 @@ impl Viewer<'_> {
 
     /// Leaves the innermost of help, full screen and the program.
     fn escape(&mut self) {
+        let desktop = &mut self.surface.desktop;
         if self.scene.help {
             self.scene.help = false;
-        } else if !(self.surface.is_full_screen() && self.surface.toggle_full_screen()) {
+        } else if !desktop.is_full_screen() || desktop.toggle_full_screen().is_err() {
             self.end();
         }
     }
@@ -250,7 +254,16 @@ impl Viewer<'_> {
             // Nothing in it moves by itself: until the status changes, or somebody wants something.
             self.redraw_due += STILL_FOR;
         }
-        let (size, density) = (self.surface.size(), self.surface.density);
-        self.surface.show(self.scene.render(size, density, now))
+        let size = self.surface.size();
+        let bitmap = match self.scene.plain(size) {
+            Some(picture) => picture,
+            None => {
+                self.drawn.resize(size.width as usize, size.height as usize);
+                let density = self.surface.density;
+                self.scene.draw(&mut self.drawn, density, now);
+                &self.drawn
+            }
+        };
+        self.surface.show(bitmap)
     }
 }

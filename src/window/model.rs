@@ -80,19 +80,14 @@ impl Status {
 }
 
 impl Model {
-    /// Shows `pictures`; `reach` is said while nobody sends.
-    pub fn new(
-        cameras: Arc<Cameras>,
-        sinks: Arc<Sinks>,
-        pictures: Arc<Slot<Decoded>>,
-        reach: Option<Reach>,
-    ) -> Self {
+    /// `reach` is said while nobody sends.
+    pub fn new(cameras: Arc<Cameras>, sinks: Arc<Sinks>, reach: Option<Reach>) -> Self {
         let now = Instant::now();
         Model {
             cameras,
             sinks,
-            pictures,
             reach,
+            pictures: Arc::default(),
             dialled: Mutex::default(),
             finder: OnceLock::new(),
             opened: now,
