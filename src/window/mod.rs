@@ -57,10 +57,14 @@ const REDRAW_EVERY: Duration = Duration::from_secs(2);
 const STILL_FOR: Duration = Duration::from_secs(60);
 
 /// Shows the pictures until the window is closed, which asks the program to end ([`Reason::Done`]), or until
-/// somebody else asked. To be called on the main thread: macOS and Windows want it so. A slot that
-/// is closed does not end it: the last picture can still be looked at.
+/// somebody else asked. To be called on the main thread: macOS and Windows want it so. The slot of pictures
+/// is open until this returns.
 pub fn run(config: &WindowArgs, model: &Model) -> Result<(), WindowError> {
-    let scene = Scene::new(config.turn(), model.status());
+    let scene = Scene {
+        turn: config.turn(),
+        status: model.status(),
+        ..Scene::default()
+    };
     let title = scene.title(config.title.as_deref());
     let mut surface = Surface::open(&title, config, model)?;
     if config.fullscreen {
@@ -117,7 +121,7 @@ impl Viewer<'_> {
         // What a key did is drawn before the window's events are heard again: on Windows, minifb paints what it was given
         // last, which may be gone.
         let now = Instant::now();
-        // Together with what is drawn anyway, so that both wake the loop once.
+        // Together with what is drawn anyway: so that both wake the loop once, and what is drawn is how things stand.
         if now >= self.status_due.min(self.redraw_due) {
             self.ask_status(now);
         }
@@ -130,17 +134,15 @@ impl Viewer<'_> {
 
     fn wait(&mut self) {
         let due = self.status_due.min(self.redraw_due);
-        let soon = Instant::now() + LOOK_EVERY;
         let desktop = &self.surface.desktop;
-        let until = desktop.watch(true).map_or(due.min(soon), |()| due);
+        let soon = || due.min(Instant::now() + LOOK_EVERY);
+        let until = desktop.watch(true).map_or_else(|_| soon(), |()| due);
         let wake = self.model.pictures.wait(Some(until));
         // Should it fail, the loop wakes once too often.
         let _ = desktop.watch(false);
         if wake == Wake::Nudged {
+            // Both: a picture that came, too, is drawn first, by the status of before.
             (self.status_due, self.redraw_due) = (Instant::now(), Instant::now());
-        } else if wake == Wake::Closed {
-            // No picture will come; the slot would not make us wait any more.
-            self.model.cameras.stop.sleep_until(soon);
         }
     }
 
@@ -205,7 +207,7 @@ impl Viewer<'_> {
             },
         }
         // What the key did, or why it did nothing, is seen at once.
-        (self.status_due, self.redraw_due) = (Instant::now(), Instant::now());
+        self.redraw_due = Instant::now();
     }
 
     /// Connects to one of the cameras that are listed, or looks for some: while there is nothing to see.
@@ -213,7 +215,7 @@ impl Viewer<'_> {
         if self.scene.picture.is_none() {
             self.model
                 .connect(place, self.scene.status.found.as_deref());
-            (self.status_due, self.redraw_due) = (Instant::now(), Instant::now());
+            self.redraw_due = Instant::now();
         }
     }
 

@@ -25,7 +25,7 @@ const NIGHT: u32 = 0x14_17_1b;
 /// How much of a picture's light is left while no newer one comes, of 256.
 const OLD: u32 = 96;
 
-/// What is in the window.
+/// What is in the window: at first, no picture.
 #[derive(Default)]
 pub(super) struct Scene {
     pub(super) picture: Option<Decoded>,
@@ -40,21 +40,12 @@ pub(super) struct Scene {
     pub(super) overlay: bool,
     pub(super) help: bool,
     /// Where the cameras are listed that can be dialled.
-    listed: Option<Rectangle>,
-    turned: Bitmap,
-    scaler: Scaler,
+    pub(super) listed: Option<Rectangle>,
+    pub(super) turned: Bitmap,
+    pub(super) scaler: Scaler,
 }
 
 impl Scene {
-    /// Without a picture yet.
-    pub(super) fn new(turn: Turn, status: Status) -> Self {
-        Scene {
-            turn,
-            status,
-            ..Scene::default()
-        }
-    }
-
     /// The size of a picture as it lies.
     pub(super) fn size_of(&self, picture: &Bitmap) -> Size {
         let (width, height) = (picture.width as u32, picture.height as u32);
@@ -97,23 +88,17 @@ impl Scene {
         (status.is_live() && !is_turned && !words && !news).then_some(bitmap)
     }
 
-    /// Draws picture and words on all of `drawn`, for a screen where `density` pixels make one of a common screen's.
-    pub(super) fn draw(&mut self, drawn: &mut Bitmap, density: u32, now: Instant) {
-        self.draw_picture(drawn);
-        self.draw_words(drawn, density, now);
-    }
-
-    /// Which of the cameras that are listed stands there, if one does.
+    /// Which of the cameras that were listed last stands there, if one does.
     pub(super) fn listed_at(&self, at: Point) -> Option<usize> {
-        let area = self
-            .listed
-            .filter(|area| area.contains(at) && self.picture.is_none())?;
+        let area = self.listed.filter(|area| area.contains(at))?;
         let rows = words::found(&self.status).len();
         let from_top = (at.y - area.top_left.y) as usize;
         (from_top * rows).checked_div(area.size.height as usize)
     }
 
-    fn draw_words(&mut self, drawn: &mut Bitmap, density: u32, now: Instant) {
+    /// Draws picture and words on all of `drawn`, for a screen where `density` pixels make one of a common screen's.
+    pub(super) fn draw(&mut self, drawn: &mut Bitmap, density: u32, now: Instant) {
+        self.draw_picture(drawn);
         let window = drawn.area().size;
         let mut panels = Panels::new(drawn, density);
         if let Some((severity, line)) = &self.status.notification {
@@ -150,11 +135,9 @@ impl Scene {
         if self.turn == Turn::NONE {
             self.scaler.draw(bitmap, drawn, area);
         } else if size == whole.size {
-            turn(bitmap, self.turn, &mut drawn.pixels);
+            turn(bitmap, self.turn, drawn);
         } else {
-            self.turned
-                .resize(size.width as usize, size.height as usize);
-            turn(bitmap, self.turn, &mut self.turned.pixels);
+            turn(bitmap, self.turn, &mut self.turned);
             self.scaler.draw(&self.turned, drawn, area);
         }
         drawn.fill_around(area, BARS);

@@ -139,7 +139,7 @@ impl Surface {
     /// Shows a bitmap of the window's size; without a copy of ours, where its memory is the window
     /// system's ([`bitmap`](super::bitmap)). Returns when the window system has it.
     pub(super) fn show(&mut self, bitmap: &Bitmap) -> Result<(), WindowError> {
-        self.shown = Size::new(bitmap.width as u32, bitmap.height as u32);
+        self.shown = bitmap.area().size;
         if self.desktop.show(bitmap).is_ok() {
             return Ok(());
         }

@@ -22,10 +22,9 @@ impl Segment {
     /// Begins the new file that starts with this frame.
     pub(crate) fn create(path: &Path, file: File, first: &Received) -> io::Result<Segment> {
         let mut file = Growing { file, length: 0 };
-        let matroska = match Container::of(path) {
-            Some(Container::Matroska) => Some(Matroska::create(&mut file, first)?),
-            _ => None,
-        };
+        let is_matroska = Container::of(path) == Some(Container::Matroska);
+        let matroska = is_matroska.then(|| Matroska::create(&mut file, first));
+        let matroska = matroska.transpose()?;
         Ok(Segment { file, matroska })
     }
 

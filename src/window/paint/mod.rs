@@ -23,7 +23,7 @@ use crate::picture::Bitmap;
 
 impl Bitmap {
     /// All of it.
-    pub(super) fn area(&self) -> Rectangle {
+    pub(in crate::window) fn area(&self) -> Rectangle {
         Rectangle::new(
             Point::zero(),
             Size::new(self.width as u32, self.height as u32),

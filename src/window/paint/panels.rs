@@ -48,20 +48,22 @@ impl<'a> Panels<'a> {
     /// A panel with as many of the lines as there is room for; returns where they are. What is put later
     /// goes above one at the bottom, and below one at the top or, at the left, beside it.
     pub(crate) fn put(&mut self, anchor: AnchorPoint, lines: &[Line]) -> Option<Rectangle> {
-        let (column, row) = (self.font.column(), self.font.row());
+        let cell = self.font.cell();
         // From its edge to its text, and to what is beside it.
-        let (pad, gap) = ((column * 2 / 3) as i32, column as i32);
+        let (pad, gap) = ((cell.width * 2 / 3) as i32, cell.width as i32);
         let Size { width, height } = self.free.size.saturating_sub(self.corner);
         let free = match anchor.x() {
             AnchorX::Left => self.free.resized_width(width, AnchorX::Left),
             _ => self.free.resized_height(height, AnchorY::Bottom),
         };
         let room = free.offset(-(gap + pad));
-        let (columns, rows) = (room.size.width / column, room.size.height / row);
-        let lines = lines.iter().flat_map(|line| wrap(line, columns as usize));
-        let mut lines: Vec<_> = lines.collect();
-        let is_cut = lines.len() > rows as usize;
-        lines.truncate(rows as usize);
+        let cells = room.size.component_div(cell);
+        let lines = lines
+            .iter()
+            .flat_map(|line| wrap(line, cells.width as usize));
+        let (mut lines, rows) = (Vec::from_iter(lines), cells.height as usize);
+        let is_cut = lines.len() > rows;
+        lines.truncate(rows);
         // Half of what happens now would say something else.
         if lines.is_empty() || (is_cut && anchor.y() == AnchorY::Bottom) {
             return None;
@@ -70,11 +72,11 @@ impl<'a> Panels<'a> {
         let panel = text.offset(pad);
         self.bitmap.dim(panel, self.through);
         for (line, index) in lines.iter().zip(0..) {
-            let corner = text.top_left + Size::new(0, index * row);
+            let corner = text.top_left + Size::new(0, index * cell.height);
             self.font.draw(self.bitmap, corner, line);
         }
         match anchor.y() {
-            AnchorY::Top => self.corner = panel.size + Size::new_equal(column),
+            AnchorY::Top => self.corner = panel.size + Size::new_equal(cell.width),
             AnchorY::Center => {}
             AnchorY::Bottom => self.free.size.height = panel.top_left.y as u32,
         }
@@ -87,9 +89,9 @@ impl<'a> Panels<'a> {
         let Some(text) = self.put(AnchorPoint::TopRight, &[behind_dot]) else {
             return;
         };
-        let side = self.font.row() * 3 / 5;
-        let corner = text.top_left + Size::new(0, self.font.row() / 5);
-        for pixel in Circle::new(corner, side).points() {
+        let row = self.font.cell().height;
+        let corner = text.top_left + Size::new(0, row / 5);
+        for pixel in Circle::new(corner, row * 3 / 5).points() {
             let pixel = Rectangle::new(pixel, Size::new_equal(1));
             self.bitmap.fill(pixel, RED);
         }

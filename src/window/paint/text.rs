@@ -69,21 +69,17 @@ impl Type {
         Type { font, scale }
     }
 
-    /// A character's width.
-    pub(super) fn column(self) -> u32 {
-        self.font.character_size.width * self.scale
-    }
-
-    /// From one line to the next, the space between them included.
-    pub(super) fn row(self) -> u32 {
-        let height = self.font.character_size.height;
-        (height + height / 5) * self.scale
+    /// The room of a character, the space between lines included.
+    pub(super) fn cell(self) -> Size {
+        let Size { width, height } = self.font.character_size;
+        Size::new(width, height + height / 5) * self.scale
     }
 
     /// What these lines take, one below the other.
     pub(super) fn size_of(self, lines: &[Line]) -> Size {
-        let columns = lines.iter().map(Line::columns).max().unwrap_or(0) as u32;
-        Size::new(columns * self.column(), lines.len() as u32 * self.row())
+        let columns = lines.iter().map(Line::columns).max().unwrap_or(0);
+        let cells = Size::new(columns as u32, lines.len() as u32);
+        cells.component_mul(self.cell())
     }
 
     /// Draws a line with its upper left corner there, each pixel of its letters as a square.
@@ -96,7 +92,7 @@ impl Type {
             let index = self.font.glyph_mapping.index(character) as u32;
             let place = Size::new(index % glyphs_a_row, index / glyphs_a_row);
             let glyph = Rectangle::new(Point::zero() + place.component_mul(size), size);
-            let corner = corner + Size::new(column * self.column(), above);
+            let corner = corner + Size::new(column * self.cell().width, above);
             let is_lit = |pixel: &Point| image.pixel(*pixel) == Some(BinaryColor::On);
             for pixel in glyph.points().filter(is_lit) {
                 let corner = corner + (pixel - glyph.top_left) * self.scale as i32;
@@ -175,8 +171,8 @@ mod tests {
             (1080, 1920, 1),
         ] {
             let font = Type::for_window(Size::new(width, height), density);
-            assert!(width / font.column() >= 50, "{width}x{height}");
-            assert!(height / font.row() >= 18, "{width}x{height}");
+            assert!(width / font.cell().width >= 50, "{width}x{height}");
+            assert!(height / font.cell().height >= 18, "{width}x{height}");
         }
     }
 

@@ -27,19 +27,15 @@ const MOST_STRIPS: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 /// nearest cache. A quarter turn of 1920x1080 takes 2 ms here.
 const TURNED_ROWS: usize = 64;
 
-/// Writes `from`, turned, to `to`: as many pixels, rows without gaps, sides as [`Turn::size`] has them.
-///
-/// # Panics
-///
-/// When `to` has not as many pixels.
-pub(crate) fn turn(from: &Bitmap, turn: Turn, to: &mut [u32]) {
-    assert_eq!(to.len(), from.pixels.len(), "a turn keeps every pixel");
-    let size = (from.width, from.height);
-    let stride = if turn.swaps_sides() { size.1 } else { size.0 };
+/// Makes `to` what `from` is, turned.
+pub(crate) fn turn(from: &Bitmap, turn: Turn, to: &mut Bitmap) {
+    let (width, height) = turn.size(from.width as u32, from.height as u32);
+    to.resize(width as usize, height as usize);
+    let (size, stride) = ((from.width, from.height), to.width);
     let pixels = &from.pixels[..];
     let mut tile = Tile::default();
-    for (index, out) in to.chunks_mut((TURNED_ROWS * stride).max(1)).enumerate() {
-        let first = index * TURNED_ROWS;
+    let strips = to.pixels.chunks_mut((TURNED_ROWS * stride).max(1));
+    for (out, first) in strips.zip((0..).step_by(TURNED_ROWS)) {
         let rows = first..first + out.len() / stride;
         tile.lay_down(turn, size, rows, out, stride, |row, columns, line| {
             line.copy_from_slice(&pixels[row * size.0..][columns]);
@@ -60,10 +56,9 @@ impl Default for Scaler {
     fn default() -> Self {
         let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let strips = cores.min(MOST_STRIPS);
-        let resizers = (0..strips.get()).map(|_| Resizer::new());
         Scaler {
             workers: WorkerPool::new(strips),
-            resizers: resizers.collect(),
+            resizers: vec![Resizer::new(); strips.get()],
             strip_pixels: WORTH_A_THREAD,
         }
     }
@@ -258,14 +253,9 @@ mod tests {
     }
 
     fn by(from: &Bitmap, how: Turn) -> Bitmap {
-        let size = how.size(from.width as u32, from.height as u32);
-        let mut pixels = vec![0; from.pixels.len()];
-        turn(from, how, &mut pixels);
-        Bitmap {
-            width: size.0 as usize,
-            height: size.1 as usize,
-            pixels: Box::new(pixels),
-        }
+        let mut to = Bitmap::default();
+        turn(from, how, &mut to);
+        to
     }
 
     fn turned(from: &Bitmap, quarters: u8, mirror: bool) -> Bitmap {

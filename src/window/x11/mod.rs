@@ -173,11 +173,9 @@ impl System {
 
     /// Where a window is on the screen.
     fn rect_of(&self, window: Window) -> Result<Rectangle, ReplyError> {
-        let corner = self
-            .connection
-            .translate_coordinates(window, self.root, 0, 0)?
-            .reply()?;
-        let geometry = self.connection.get_geometry(window)?.reply()?;
+        let (server, root) = (&self.connection, self.root);
+        let corner = server.translate_coordinates(window, root, 0, 0)?.reply()?;
+        let geometry = server.get_geometry(window)?.reply()?;
         let size = (geometry.width, geometry.height);
         Ok(rectangle((corner.dst_x, corner.dst_y), size))
     }
