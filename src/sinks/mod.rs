@@ -23,7 +23,7 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::handoff::{Stop, Worker};
 use crate::picture::Turn;
 use crate::protocol::Name;
-use crate::recv::{Received, Recorded};
+use crate::recv::Received;
 use crate::report::Severity;
 use crate::sinks::output::Output;
 use crate::sinks::record::{Config, Recorder};
@@ -40,7 +40,7 @@ pub type Tell = Arc<dyn Fn(Severity, String) + Send + Sync>;
 
 /// All sinks.
 pub struct Sinks {
-    recorder: Recorder,
+    pub recorder: Recorder,
     pub(crate) snapshots: Snapshots,
     output: Option<Output>,
     turn: Turn,
@@ -92,13 +92,7 @@ impl Sinks {
     /// When the recording began that runs; `None` also while its disk has failed.
     pub(crate) fn recording_since(&self) -> Option<Instant> {
         let since = || self.recorder.status().since.unwrap_or_else(Instant::now);
-        (self.recorded().recording == Some(true)).then(since)
-    }
-
-    /// What the recordings came to. After [`Sinks::finish`], `recording` is whether the last one was
-    /// whole.
-    pub fn recorded(&self) -> Recorded {
-        self.recorder.recorded()
+        (self.recorder.recorded().recording == Some(true)).then(since)
     }
 
     /// Ends them all within `PATIENCE`: files are completed, the pipe gets what is there.

@@ -149,8 +149,7 @@ impl Viewer<'_> {
     /// Shows a new picture, or keeps it back while the picture is frozen.
     fn accept(&mut self, mut decoded: Decoded) -> Result<(), WindowError> {
         // What was held up with the whole program is old, and something newer is near.
-        let stall = &self.model.cameras.stall;
-        if stall.held_up_since(decoded.frame.arrived) {
+        if (self.model.cameras.stall).held_up_since(decoded.frame.arrived) {
             return Ok(());
         }
         if self.scene.frozen {

@@ -101,22 +101,17 @@ impl Scene {
         self.draw_picture(drawn);
         let window = drawn.area().size;
         let mut panels = Panels::new(drawn, density);
-        if let Some((severity, line)) = &self.status.notification {
-            let line = words::notification(*severity, line);
-            panels.put(AnchorPoint::BottomCenter, &[line]);
-        }
-        if self.frozen {
-            panels.put(AnchorPoint::BottomCenter, &[words::frozen()]);
-        }
-        let stalled = words::stalled(&self.status, now);
-        panels.put(AnchorPoint::BottomCenter, &stalled);
+        let (bottom, notification) = (AnchorPoint::BottomCenter, words::notification(&self.status));
+        panels.put(bottom, notification.as_slice());
+        panels.put(bottom, self.frozen.then(words::frozen).as_slice());
+        panels.put(bottom, &words::stalled(&self.status, now));
         if let Some(since) = self.status.recording_since {
             panels.recording(&words::recording_time(since, now));
         }
         if self.help {
             panels.help(&words::help());
         } else if self.picture.is_none() {
-            self.listed = panels.put(AnchorPoint::BottomCenter, &words::found(&self.status));
+            self.listed = panels.put(bottom, &words::found(&self.status));
             panels.waiting(&words::waiting(&self.status));
         } else if self.overlay {
             panels.put(AnchorPoint::TopLeft, &words::overlay(&self.status, window));

@@ -4,7 +4,7 @@
 //! Recorder ─▶ queue ─▶ thread ─┬─ timeline   when a frame is shown, when the next file starts
 //! on and off  of one           ├─ ring       what the files are called, which ones go, what stays free
 //! config      what is asked    └─ segment    writes and completes the open one
-//!             for                   └─ growing ◀ matroska   bytes on the disk, and their form
+//!             for                   └─ matroska   its form
 //! ```
 //!
 //! One thread takes from its queue and blocks on the disk; the reader only puts. A file holds frames
@@ -15,7 +15,6 @@
 
 mod config;
 mod error;
-mod growing;
 mod matroska;
 mod recorder;
 mod ring;
@@ -31,7 +30,6 @@ use std::time::{Duration, Instant};
 use self::config::Claim;
 pub use self::config::{Config, Container};
 use self::error::{advised, is_full};
-use self::growing::Growing;
 pub use self::recorder::Recorder;
 use self::ring::Ring;
 use self::segment::Segment;
@@ -169,10 +167,8 @@ impl Run {
         while let Err(error) = self.write(frame, at, next) {
             let ring = Some(&mut self.ring).filter(|_| is_full(&error));
             let path = ring.and_then(Ring::give_up_oldest).ok_or(error)?;
-            let line = format!(
-                "the disk is full: deleted the oldest file, {}",
-                path.display()
-            );
+            let path = path.display();
+            let line = format!("the disk is full: deleted the oldest file, {path}");
             (self.tell)(Severity::Routine, line);
         }
         self.failure = None;
@@ -188,7 +184,7 @@ impl Run {
     /// Writes a frame, in a new file where none is open.
     fn write(&mut self, frame: &Received, at: Duration, next: Option<Next>) -> io::Result<()> {
         if let (None, Some(why)) = (&self.segment, next) {
-            self.open(frame, why)?;
+            self.segment = Some(self.open(frame, why)?);
         }
         self.ring.take_room(frame.jpeg.len() as u64)?;
         let (head, stamp, tail) = stamp::without_ack(&frame.jpeg);
@@ -197,13 +193,12 @@ impl Run {
         segment.write(at, [head, &stamp, tail])
     }
 
-    fn open(&mut self, first: &Received, why: Next) -> io::Result<()> {
+    fn open(&mut self, first: &Received, why: Next) -> io::Result<Segment> {
         let (path, file) = self.ring.create(first)?;
         let segment = Segment::create(&path, file, first).inspect_err(|_| {
             // A file without a frame is none; where it cannot be deleted it does no harm.
             let _ = fs::remove_file(&path);
         })?;
-        self.segment = Some(segment);
         let line = format!("recording to {}", path.display());
         lock(&self.status).path = Some(path);
         // No more of them than the timeline allows, whatever a sender does.
@@ -216,7 +211,7 @@ impl Run {
             Next::Clock => (Severity::Info, " (the sender's clock was set)"),
         };
         (self.tell)(severity, line + why);
-        Ok(())
+        Ok(segment)
     }
 
     /// Completes the file that is open, if there is one, and waits until it is on stable storage.

@@ -80,7 +80,7 @@ impl Recorder {
 
     /// What came of all of them. `recording` is whether what is asked to be recorded is; at the end, whether the last
     /// recording came to a good one.
-    pub(crate) fn recorded(&self) -> Recorded {
+    pub fn recorded(&self) -> Recorded {
         let status = self.status();
         Recorded {
             recording: lock(&self.state).is_wanted.then_some(!status.failed),

@@ -164,14 +164,16 @@ mod tests {
     /// Every word that can be there at once, on white.
     fn everything(width: usize, height: usize, density: u32) -> Bitmap {
         let now = Instant::now();
-        let status = status();
+        let mut status = status();
         let mut bitmap = plain(width, height, PAPER);
         let mut panels = Panels::new(&mut bitmap, density);
         let path = format!("Saved /home/someone/Pictures/{}.jpg", "y".repeat(64));
         let bottom = AnchorPoint::BottomCenter;
-        panels.put(bottom, &[words::notification(Severity::Info, &path)]);
-        let error = words::notification(Severity::Error, "Disk full: the recording ended.");
-        panels.put(bottom, &[error]);
+        let error = "Disk full: the recording ended.".into();
+        for notification in [(Severity::Info, path), (Severity::Error, error)] {
+            status.notification = Some(notification);
+            panels.put(bottom, words::notification(&status).as_slice());
+        }
         panels.put(bottom, &[words::frozen()]);
         panels.put(bottom, &words::stalled(&status, now));
         panels.recording(&words::recording_time(

@@ -153,10 +153,11 @@ pub(crate) fn stalled(status: &Status, now: Instant) -> Vec<Line> {
     ]
 }
 
-/// Something that happened, or went wrong.
-pub(crate) fn notification(severity: Severity, line: &str) -> Line {
-    let is_error = severity == Severity::Error;
-    Line::new(if is_error { ALERT } else { PLAIN }, line)
+/// Something that happened, or went wrong, if it did.
+pub(crate) fn notification(status: &Status) -> Option<Line> {
+    let (severity, line) = status.notification.as_ref()?;
+    let is_error = *severity == Severity::Error;
+    Some(Line::new(if is_error { ALERT } else { PLAIN }, line))
 }
 
 /// That the picture is frozen, and what lets it go.
