@@ -76,12 +76,6 @@ pub(crate) fn folder(of_platform: Option<PathBuf>) -> PathBuf {
     folder.unwrap_or_else(|| PathBuf::from("."))
 }
 
-/// The directory that a path lies in; `.` for a bare name.
-pub(crate) fn parent(path: &Path) -> &Path {
-    let dir = path.parent().filter(|dir| *dir != Path::new(""));
-    dir.unwrap_or(Path::new("."))
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;

@@ -18,11 +18,10 @@ pub mod snapshot;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::handoff::{Stop, Worker};
 use crate::picture::Turn;
-use crate::protocol::Name;
 use crate::recv::Received;
 use crate::report::Severity;
 use crate::sinks::output::Output;
@@ -78,21 +77,6 @@ impl Sinks {
         if let Some(output) = &self.output {
             put(output, frame);
         }
-    }
-
-    /// Starts a recording, or ends the one that runs. Does not wait for the disk, whose state is reported.
-    pub fn toggle_recording(&self, name: Option<&Name>) -> io::Result<()> {
-        if self.recorder.stop() {
-            return Ok(());
-        }
-        let config = Config::in_videos(name, SystemTime::now());
-        self.recorder.record(config, None)
-    }
-
-    /// When the recording began that runs; `None` also while its disk has failed.
-    pub(crate) fn recording_since(&self) -> Option<Instant> {
-        let since = || self.recorder.status().since.unwrap_or_else(Instant::now);
-        (self.recorder.recorded().recording == Some(true)).then(since)
     }
 
     /// Ends them all within `PATIENCE`: files are completed, the pipe gets what is there.

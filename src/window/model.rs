@@ -161,7 +161,7 @@ impl Model {
             encrypted: self.cameras.config.key.is_some(),
             fps,
             mbit_s,
-            recording_since: self.sinks.recording_since(),
+            recording_since: self.sinks.recorder.since(),
             found: finder.map(Finder::found),
             dialled: dialled.iter().map(told).collect(),
             reach: self.reach.clone(),
@@ -176,7 +176,7 @@ impl Model {
     pub(super) fn toggle_recording(&self) {
         let (camera, _) = self.cameras.first();
         let name = camera.counts().name().cloned();
-        if let Err(error) = self.sinks.toggle_recording(name.as_ref()) {
+        if let Err(error) = self.sinks.recorder.toggle(name.as_ref()) {
             self.notify(Severity::Error, error.to_string());
         }
     }

@@ -1,16 +1,14 @@
-//! What a recording is asked to be, and whether it can be there.
+//! What a recording is asked to be, whether it can be there, and why it cannot: the system's errors, in a line for a
+//! person that ends with what to do.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use fs4::{FileExt, TryLockError};
-
-use super::advised;
-use crate::protocol::Name;
-use crate::sinks::files;
 
 /// The container of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,20 +58,17 @@ impl Config {
         })
     }
 
-    /// A recording into the user's videos folder, `NAME_TIME.mkv`, as the V key starts it.
-    pub(crate) fn in_videos(name: Option<&Name>, now: SystemTime) -> Config {
-        Config {
-            path: files::folder(dirs::video_dir()).join(files::stem_at(name, now) + ".mkv"),
-            make_dir: true,
-            ..Config::default()
-        }
+    /// The directory that the files lie in; `.` for a bare name.
+    pub(super) fn dir(&self) -> &Path {
+        let dir = self.path.parent().filter(|dir| *dir != Path::new(""));
+        dir.unwrap_or(Path::new("."))
     }
 
     /// Makes the directory where there is none, and takes the name: as long as the claim is there, no
     /// other program of ours records by this path, and so deletes what this one writes. Fails where
     /// files cannot be made, or another has the name. Blocks on the disk.
     pub fn claim(&self) -> io::Result<Claim> {
-        let dir = files::parent(&self.path);
+        let dir = self.dir();
         let name = self.path.file_name().unwrap_or_default();
         let path = dir.join(OsString::from_iter([".".as_ref(), name, ".lock".as_ref()]));
         loop {
@@ -125,4 +120,23 @@ impl Drop for Claim {
         let _ = fs::remove_file(&self.path);
         let _ = FileExt::unlock(&self.file);
     }
+}
+
+/// What could not be done, why, and what helps.
+pub(super) fn advised(what: impl Display, error: &io::Error) -> io::Error {
+    let advice = match error.kind() {
+        _ if is_full(error) => "; free some space, or keep less with --segment and --keep",
+        ErrorKind::NotFound => "; create the directory, or give another",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "; give a directory that you may write to"
+        }
+        _ => "",
+    };
+    io::Error::new(error.kind(), format!("{what}: {error}{advice}"))
+}
+
+/// Whether free space would help.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    use ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }

@@ -14,7 +14,6 @@
 //! cut five seconds. A disk that fails, or is full, is tried again every [`RETRY_EVERY`].
 
 mod config;
-mod error;
 mod matroska;
 mod recorder;
 mod ring;
@@ -27,9 +26,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use self::config::Claim;
+use self::config::{Claim, advised, is_full};
 pub use self::config::{Config, Container};
-use self::error::{advised, is_full};
 pub use self::recorder::Recorder;
 use self::ring::Ring;
 use self::segment::Segment;
@@ -126,7 +124,7 @@ impl Run {
             let now = Instant::now();
             let is_due = self.sync_due.take_if(|due| now >= *due).is_some();
             let segment = self.segment.as_ref().filter(|_| is_due);
-            if let Some(Err(error)) = segment.map(Segment::sync) {
+            if let Some(Err(error)) = segment.map(|segment| segment.file.sync_data()) {
                 self.fail(error, now);
             }
             if let Some(dropped) = slow.report(queue.dropped(), now) {
@@ -236,7 +234,7 @@ impl Run {
     }
 
     fn stopped(&self, why: &io::Error) -> String {
-        let why = advised(self.ring.dir().display(), why);
+        let why = advised(self.ring.config.dir().display(), why);
         let status = lock(&self.status);
         let frames = status.recorded;
         let line = format!("the recording stopped after {frames} frames: {why}");

@@ -5,12 +5,13 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::{Claim, Config, Run, Status};
 use crate::handoff::{FRAMES, Queue, Worker, lock};
+use crate::protocol::Name;
 use crate::recv::{Received, Recorded};
-use crate::sinks::{self, Tell};
+use crate::sinks::{self, Tell, files};
 
 /// How many stopped recordings may still be writing: one that hangs in a dead disk keeps its thread and
 /// what is in its queue.
@@ -71,6 +72,20 @@ impl Recorder {
         std::mem::take(&mut lock(&self.state).is_wanted)
     }
 
+    /// Stops the recording that goes on, or starts one into the user's videos folder, `NAME_TIME.mkv`: the V key.
+    pub(crate) fn toggle(&self, name: Option<&Name>) -> io::Result<()> {
+        if self.stop() {
+            return Ok(());
+        }
+        let file = files::stem_at(name, SystemTime::now()) + ".mkv";
+        let config = Config {
+            path: files::folder(dirs::video_dir()).join(file),
+            make_dir: true,
+            ..Config::default()
+        };
+        self.record(config, None)
+    }
+
     /// The program ends: as [`Recorder::stop`], but nobody has asked for it.
     pub(crate) fn close(&self) {
         if let Some(last) = lock(&self.state).recordings.last() {
@@ -87,6 +102,13 @@ impl Recorder {
             recorded: status.recorded,
             record_dropped: status.record_dropped,
         }
+    }
+
+    /// When the recording began that goes on; `None` also while its disk has failed.
+    pub(crate) fn since(&self) -> Option<Instant> {
+        let status = self.status();
+        let goes_on = lock(&self.state).is_wanted && !status.failed;
+        goes_on.then(|| status.since.unwrap_or_else(Instant::now))
     }
 
     /// Takes a frame; never blocks.

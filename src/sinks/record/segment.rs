@@ -16,7 +16,7 @@ use crate::recv::Received;
 
 #[derive(Debug)]
 pub(crate) struct Segment {
-    file: File,
+    pub(super) file: File,
     /// `None`: JPEGs, one behind the other, whose stamps are the only times.
     matroska: Option<Matroska>,
 }
@@ -39,16 +39,11 @@ impl Segment {
         }
     }
 
-    /// Waits until what was written is on stable storage.
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
-    }
-
     /// Completes the file, and waits until it is on stable storage.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         let index = self.matroska.take();
         let finished = index.map_or(Ok(()), |mut index| index.finish(&mut self.file));
-        finished.and(self.sync())
+        finished.and(self.file.sync_data())
     }
 }
 

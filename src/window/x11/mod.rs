@@ -145,9 +145,8 @@ impl System {
         let data = [u32::from(on), state, 0, 1, 0];
         let message = ClientMessageEvent::new(32, self.window, self.atoms._NET_WM_STATE, data);
         let to_manager = EventMask::SUBSTRUCTURE_REDIRECT | EventMask::SUBSTRUCTURE_NOTIFY;
-        self.connection
-            .send_event(false, self.root, to_manager, message)?
-            .check()
+        let asked = (self.connection).send_event(false, self.root, to_manager, message)?;
+        asked.check()
     }
 
     /// A property's numbers; none where it is not there.
@@ -166,9 +165,8 @@ impl System {
             .y(rect.top_left.y)
             .width(rect.size.width)
             .height(rect.size.height);
-        self.connection
-            .configure_window(self.window, &place)?
-            .check()
+        let placed = self.connection.configure_window(self.window, &place)?;
+        placed.check()
     }
 
     /// Where a window is on the screen.
