@@ -99,10 +99,7 @@ fn write_all(config: &Config, queue: &Queue<Job>, tell: &Tell) {
             Ok(path) if job.asked => tell(Severity::Info, format!("saved {}", path.display())),
             Err(error) if job.asked => tell(Severity::Error, error),
             Ok(_) => {}
-            Err(error) => {
-                failed += 1;
-                why = error;
-            }
+            Err(error) => (failed, why) = (failed + 1, error),
         }
         // Without time lapse, each that was missed has been told.
         let missed = config.every.map_or(0, |_| failed + queue.dropped());

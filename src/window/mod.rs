@@ -125,7 +125,7 @@ impl Viewer<'_> {
         if now >= self.status_due.min(self.redraw_due) {
             self.ask_status(now);
         }
-        if self.surface.was_resized() || now >= self.redraw_due {
+        if self.surface.shown != self.surface.size() || now >= self.redraw_due {
             self.draw(now)?;
         }
         self.wait();
@@ -185,10 +185,10 @@ impl Viewer<'_> {
             Key::R => scene.turn = scene.turn.then(Turn::from_flips(1, false, false)),
             Key::M => scene.turn = scene.turn.then(Turn::from_flips(0, true, false)),
             Key::S => match &scene.picture {
-                Some(picture) => {
-                    let (snapshots, frame) = (&model.sinks.snapshots, &picture.frame.received);
-                    snapshots.snapshot(frame, scene.turn);
-                }
+                Some(shown) => model
+                    .sinks
+                    .snapshots
+                    .snapshot(&shown.frame.received, scene.turn),
                 None => model.notify(Severity::Error, "No picture to save yet.".into()),
             },
             Key::V => model.toggle_recording(),

@@ -50,7 +50,7 @@ pub(super) struct Surface {
     focused: bool,
     is_pressed: bool,
     /// The size of what is in it.
-    shown: Size,
+    pub(super) shown: Size,
 }
 
 impl Surface {
@@ -116,11 +116,6 @@ impl Surface {
     pub(super) fn size(&self) -> Size {
         let (width, height) = self.window.get_size();
         Size::new(width.max(1) as u32, height.max(1) as u32)
-    }
-
-    /// Whether it has another size than what is in it.
-    pub(super) fn was_resized(&self) -> bool {
-        self.shown != self.size()
     }
 
     /// Gives the window the picture's size, at most what fits the screen. Leaves it alone where it fills

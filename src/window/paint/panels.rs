@@ -58,10 +58,8 @@ impl<'a> Panels<'a> {
         };
         let room = free.offset(-(gap + pad));
         let cells = room.size.component_div(cell);
-        let lines = lines
-            .iter()
-            .flat_map(|line| wrap(line, cells.width as usize));
-        let (mut lines, rows) = (Vec::from_iter(lines), cells.height as usize);
+        let (columns, rows) = (cells.width as usize, cells.height as usize);
+        let mut lines = Vec::from_iter(lines.iter().flat_map(|line| wrap(line, columns)));
         let is_cut = lines.len() > rows;
         lines.truncate(rows);
         // Half of what happens now would say something else.

@@ -40,11 +40,6 @@ impl Line {
         let text = text.into();
         Line { text, colour }
     }
-
-    /// As many characters as it has.
-    pub(super) fn columns(&self) -> usize {
-        self.text.chars().count()
-    }
 }
 
 /// A font and how many times it is enlarged.
@@ -77,8 +72,8 @@ impl Type {
 
     /// What these lines take, one below the other.
     pub(super) fn size_of(self, lines: &[Line]) -> Size {
-        let columns = lines.iter().map(Line::columns).max().unwrap_or(0);
-        let cells = Size::new(columns as u32, lines.len() as u32);
+        let columns = lines.iter().map(|line| line.text.chars().count()).max();
+        let cells = Size::new(columns.unwrap_or(0) as u32, lines.len() as u32);
         cells.component_mul(self.cell())
     }
 

@@ -358,6 +358,6 @@ mod tests {
 
     #[test]
     fn every_line_of_the_help_fits_the_smallest_window() {
-        assert!(help().iter().all(|line| line.columns() <= 50));
+        assert!(help().iter().all(|line| line.text.len() <= 50));
     }
 }
