@@ -55,12 +55,8 @@ impl Watch {
 
     /// Begins to watch, until there is something, or ends it.
     pub(super) fn set(&self, on: bool) -> Result<(), Error> {
-        let wanted = if on {
-            EventFlags::IN
-        } else {
-            EventFlags::empty()
-        };
-        let (data, flags) = (EventData::new_u64(0), wanted | EventFlags::ONESHOT);
+        let (mut flags, data) = (EventFlags::ONESHOT, EventData::new_u64(0));
+        flags.set(EventFlags::IN, on);
         Ok(epoll::modify(&self.epoll, &self.socket, data, flags)?)
     }
 }
