@@ -15,7 +15,7 @@ pub(super) type Error = Box<dyn error::Error>;
 /// What a system's `desktop` returns for an open window of minifb's.
 pub(super) type Connected = Result<Box<dyn Desktop>, Error>;
 
-const NOT_HERE: &str = "there is no way to on this system";
+const NOT_HERE: &str = "this system has no way to do that";
 
 /// A window system, as it knows an open window of minifb's.
 pub(super) trait Desktop {

@@ -121,7 +121,7 @@ impl Viewer<'_> {
         // What a key did is drawn before the window's events are heard again: on Windows, minifb paints what it was given
         // last, which may be gone.
         let now = Instant::now();
-        // Together with what is drawn anyway: so that both wake the loop once, and what is drawn is how things stand.
+        // Together with what is drawn anyway: both wake the loop once, and what is drawn is up to date.
         if now >= self.status_due.min(self.redraw_due) {
             self.ask_status(now);
         }
@@ -141,7 +141,7 @@ impl Viewer<'_> {
         // Should it fail, the loop wakes once too often.
         let _ = desktop.watch(false);
         if wake == Wake::Nudged {
-            // Both: a picture that came, too, is drawn first, by the status of before.
+            // Both, since a picture that came as well is drawn first, by the old status.
             (self.status_due, self.redraw_due) = (Instant::now(), Instant::now());
         }
     }
@@ -175,7 +175,7 @@ impl Viewer<'_> {
     }
 
     fn obey(&mut self, key: Key) {
-        let (model, scene) = (self.model, &mut self.scene);
+        let (model, sinks, scene) = (self.model, &self.model.sinks, &mut self.scene);
         match key {
             Key::Q => self.end(),
             Key::Escape => self.escape(),
@@ -185,10 +185,7 @@ impl Viewer<'_> {
             Key::R => scene.turn = scene.turn.then(Turn::from_flips(1, false, false)),
             Key::M => scene.turn = scene.turn.then(Turn::from_flips(0, true, false)),
             Key::S => match &scene.picture {
-                Some(shown) => model
-                    .sinks
-                    .snapshots
-                    .snapshot(&shown.frame.received, scene.turn),
+                Some(shown) => sinks.snapshots.snapshot(&shown.frame.received, scene.turn),
                 None => model.notify(Severity::Error, "No picture to save yet.".into()),
             },
             Key::V => model.toggle_recording(),

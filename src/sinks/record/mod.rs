@@ -106,7 +106,7 @@ impl Run {
             let recorded = format!("recorded {} frames, {}", status.recorded, path.display());
             match status.record_dropped + queue.dropped() {
                 0 => recorded,
-                n => format!("{recorded} ({n} were dropped: the disk was too slow, or full)"),
+                lost => format!("{recorded} ({lost} were dropped: the disk was too slow, or full)"),
             }
         });
         let nothing = || "nothing was recorded: no frame came".into();

@@ -24,10 +24,8 @@ use crate::picture::Bitmap;
 impl Bitmap {
     /// All of it.
     pub(in crate::window) fn area(&self) -> Rectangle {
-        Rectangle::new(
-            Point::zero(),
-            Size::new(self.width as u32, self.height as u32),
-        )
+        let size = Size::new(self.width as u32, self.height as u32);
+        Rectangle::new(Point::zero(), size)
     }
 
     /// Fills an area with a colour.
@@ -67,11 +65,8 @@ impl Bitmap {
         let area = area.intersection(&self.area());
         let (left, top) = (area.top_left.x as usize, area.top_left.y as usize);
         let (width, height) = (area.size.width as usize, area.size.height as usize);
-        let rows = self
-            .pixels
-            .chunks_exact_mut(self.width.max(1))
-            .skip(top)
-            .take(height);
+        let rows = self.pixels.chunks_exact_mut(self.width.max(1));
+        let rows = rows.skip(top).take(height);
         rows.map(move |row| &mut row[left..][..width])
     }
 }
