@@ -12,7 +12,6 @@ use std::{env, fs, thread};
 
 use clap::Parser;
 use pi_stream::args::view::Options;
-use pi_stream::handoff::Slot;
 use pi_stream::jpeg::{Decoder, MAX_PIXELS};
 use pi_stream::net::listen;
 use pi_stream::picture::{Bitmap, Turn};
@@ -83,16 +82,15 @@ fn main() {
     let cameras = Arc::new(Cameras::new(Config::default(), None, stop, |_| ()));
     let (snapshots, tell) = (options.recording.snapshots(), Arc::new(|_, _| ()));
     let sinks = Sinks::start(None, snapshots, None, Turn::NONE, tell).expect("threads");
-    let pictures = Arc::new(Slot::default());
+    admission::start(&acceptors, &cameras).expect("threads");
+    let model = Model::new(cameras, Arc::new(sinks), None);
     thread::spawn({
-        let (cameras, pictures) = (Arc::clone(&cameras), Arc::clone(&pictures));
+        let (cameras, pictures) = (Arc::clone(&model.cameras), Arc::clone(&model.pictures));
         move || {
             let put = |jpeg: &[u8], bitmap: &mut Bitmap| ready.put(jpeg, bitmap);
             decoder::run_with(&cameras, Some(&pictures), window::bitmap, put);
         }
     });
-    admission::start(&acceptors, &cameras).expect("threads");
-    let model = Model::new(cameras, Arc::new(sinks), pictures, None);
     window::run(&options.window, &model).expect("a window");
     program.exit(0);
 }

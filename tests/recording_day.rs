@@ -48,7 +48,8 @@ fn frame(start: Instant, number: u64) -> Arc<Received> {
 
 /// Records a day; returns by how many KiB the memory grew after its first hour.
 fn record_a_day(config: Config) -> u64 {
-    let recorder = Recorder::start(config, None, Arc::new(|_, line| println!("{line}"))).unwrap();
+    let recorder = Recorder::new(Arc::new(|_, line| println!("{line}")));
+    recorder.record(config, None).unwrap();
     let start = Instant::now();
     let mut after_an_hour = 0;
     for number in 0..DAY {

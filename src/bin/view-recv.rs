@@ -87,7 +87,7 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     for line in reach.iter().flat_map(|reach| &reach.lines) {
         program.console.say(Severity::Info, line);
     }
-    let model = MODEL.get_or_init(|| Model::new(cameras, sinks, Arc::default(), reach));
+    let model = MODEL.get_or_init(|| Model::new(cameras, sinks, reach));
     dial(&options.connect, model, program)?;
     let key = model.cameras.config.key.as_ref();
     let warn = |line: String| program.console.say(Severity::Warning, &line);
@@ -119,7 +119,7 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     }
     // With `--once`, a sender that went away without an end marker.
     let vanished = options.once && model.cameras.has_vanished() && reason == Some(Reason::Done);
-    let not_recorded = model.sinks.recorded().recording == Some(false);
+    let not_recorded = model.sinks.recorder.recorded().recording == Some(false);
     Ok(!vanished && (!not_recorded || reason == Some(Reason::Interrupted)))
 }
 
@@ -202,7 +202,8 @@ fn start(program: &Program, model: &'static Model, options: &Options) -> io::Res
 /// Starts the figures, and says what to try where no sender comes.
 fn start_statistics(program: &mut Program, model: &'static Model) -> io::Result<Statistics> {
     let console = Arc::clone(&program.console);
-    let mut report = reports(&model.cameras, || model.sinks.recorded(), Instant::now());
+    let recorder = &model.sinks.recorder;
+    let mut report = reports(&model.cameras, || recorder.recorded(), Instant::now());
     let mut hint = model.reach.as_ref().map(|reach| &reach.hint);
     Statistics::start(program, move |now, last| {
         if let Some(hint) = hint.take_if(|_| model.is_late(now)) {

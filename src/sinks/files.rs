@@ -7,6 +7,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -32,8 +33,7 @@ pub(crate) fn stem_at(name: Option<&Name>, at: SystemTime) -> String {
         // `nul.garden_2026…` is the device NUL.
         name = name.replace('.', "_");
     }
-    let date = format!("{DATE}%.3f");
-    format!("{name}_{}", local(at).strftime(&date))
+    format!("{name}_{}", local(at).strftime(&format!("{DATE}%.3f")))
 }
 
 /// `2026-11-22_08-33-01`: the time in this machine's zone.
@@ -54,21 +54,13 @@ fn local(at: SystemTime) -> Zoned {
 }
 
 /// Creates `STEM.EXTENSION` in `dir`, or, where that is taken, `STEM_2.EXTENSION` and so on.
-pub(crate) fn create(
-    dir: &Path,
-    stem: impl AsRef<OsStr>,
-    extension: impl AsRef<OsStr>,
-) -> io::Result<(PathBuf, File)> {
-    for number in 1..MAX_TRIES {
-        let number = match number {
-            1 => String::new(),
-            number => format!("_{number}"),
-        };
-        let parts = [stem.as_ref(), number.as_ref(), ".".as_ref()];
-        let name = parts.into_iter().chain([extension.as_ref()]);
-        // A name in this directory is told as it was given: bare.
-        let dir = dir.strip_prefix(".").unwrap_or(dir);
-        let path = dir.join(name.collect::<OsString>());
+pub(crate) fn create(dir: &Path, stem: &OsStr, extension: &OsStr) -> io::Result<(PathBuf, File)> {
+    // A name in this directory is told as it was given: bare.
+    let dir = dir.strip_prefix(".").unwrap_or(dir);
+    let numbers = (2..MAX_TRIES).map(|number| format!("_{number}"));
+    for number in iter::once(String::new()).chain(numbers) {
+        let parts = [stem, number.as_ref(), ".".as_ref(), extension];
+        let path = dir.join(OsString::from_iter(parts));
         match File::create_new(&path) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             done => return done.map(|file| (path, file)),
@@ -82,14 +74,6 @@ pub(crate) fn create(
 pub(crate) fn folder(of_platform: Option<PathBuf>) -> PathBuf {
     let folder = of_platform.or_else(dirs::home_dir);
     folder.unwrap_or_else(|| PathBuf::from("."))
-}
-
-/// The directory that a path lies in; `.` for a bare name.
-pub(crate) fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => dir,
-        _ => Path::new("."),
-    }
 }
 
 #[cfg(test)]
@@ -141,7 +125,7 @@ pub(super) mod tests {
     fn nothing_is_overwritten_a_number_is_added() {
         let dir = tempfile::tempdir().unwrap();
         for _ in 0..3 {
-            create(dir.path(), "a.123", "jpg").unwrap();
+            create(dir.path(), "a.123".as_ref(), "jpg".as_ref()).unwrap();
         }
         assert_eq!(
             names(dir.path()),

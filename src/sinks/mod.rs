@@ -18,12 +18,11 @@ pub mod snapshot;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::handoff::{FRAMES, Stop, Worker};
 use crate::picture::Turn;
-use crate::protocol::Name;
-use crate::recv::{Received, Recorded};
+use crate::recv::Received;
 use crate::report::Severity;
 use crate::sinks::output::Output;
 use crate::sinks::record::{Config, Recorder};
@@ -40,11 +39,10 @@ pub type Tell = Arc<dyn Fn(Severity, String) + Send + Sync>;
 
 /// All sinks.
 pub struct Sinks {
-    recorder: Recorder,
+    pub recorder: Recorder,
     pub(crate) snapshots: Snapshots,
     output: Option<Output>,
     turn: Turn,
-    tell: Tell,
 }
 
 impl Sinks {
@@ -57,18 +55,18 @@ impl Sinks {
         turn: Turn,
         tell: Tell,
     ) -> io::Result<Self> {
-        let start_recorder = |config: Config| {
+        let recorder = Recorder::new(Arc::clone(&tell));
+        if let Some(config) = recording {
             let claim = config.claim()?;
-            Recorder::start(config, Some(claim), Arc::clone(&tell))
-        };
+            recorder.record(config, Some(claim))?;
+        }
         let start_output = |(pipe, stop)| output::start(pipe, stop, Arc::clone(&tell));
-        let recorder = recording.map(start_recorder).transpose()?;
+        let output = pipe.map(start_output).transpose()?;
         Ok(Sinks {
-            recorder: recorder.unwrap_or_default(),
-            snapshots: Snapshots::start(snapshots, Arc::clone(&tell))?,
-            output: pipe.map(start_output).transpose()?,
+            recorder,
+            snapshots: Snapshots::start(snapshots, tell)?,
+            output,
             turn,
-            tell,
         })
     }
 
@@ -79,27 +77,6 @@ impl Sinks {
         if let Some(output) = &self.output {
             put(output, frame);
         }
-    }
-
-    /// Starts a recording, or ends the one that runs. Does not wait for the disk, whose state is reported.
-    pub fn toggle_recording(&self, name: Option<&Name>) -> io::Result<()> {
-        if self.recorder.stop() {
-            return Ok(());
-        }
-        let config = Config::in_videos(name, SystemTime::now());
-        self.recorder.record(config, None, Arc::clone(&self.tell))
-    }
-
-    /// When the recording began that runs; `None` also while its disk has failed.
-    pub(crate) fn recording_since(&self) -> Option<Instant> {
-        let since = || self.recorder.status().since.unwrap_or_else(Instant::now);
-        (self.recorded().recording == Some(true)).then(since)
-    }
-
-    /// What the recordings came to. After [`Sinks::finish`], `recording` is whether the last one was
-    /// whole.
-    pub fn recorded(&self) -> Recorded {
-        self.recorder.recorded()
     }
 
     /// Ends them all within `PATIENCE`: files are completed, the pipe gets what is there.

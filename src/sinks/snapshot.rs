@@ -53,13 +53,12 @@ impl Snapshots {
     /// asks for it.
     pub fn start(config: Config, tell: Tell) -> io::Result<Snapshots> {
         let lapse = config.every.map(|every| Lapse { every, last: None });
-        let worker = Worker::start("snapshots", {
-            let tell = Arc::clone(&tell);
-            move |queue: &Queue<_>| write_all(&config, queue, &tell)
-        })?;
+        let (lapse, told) = (lapse.map(Mutex::new), Arc::clone(&tell));
+        let run = move |queue: &Queue<_>| write_all(&config, queue, &told);
+        let worker = Worker::start("snapshots", run)?;
         Ok(Snapshots {
             worker,
-            lapse: lapse.map(Mutex::new),
+            lapse,
             tell,
         })
     }
@@ -81,12 +80,9 @@ impl Snapshots {
 
     /// Returns whether it was put; the queue counts those that were not.
     fn keep(&self, frame: &Arc<Received>, turn: Turn, asked: bool) -> bool {
-        let job = Job {
-            frame: Arc::clone(frame),
-            turn,
-            asked,
-        };
-        self.worker.queue.put_beside(job, frame.memory(), LIMITS)
+        let (frame, memory) = (Arc::clone(frame), frame.memory());
+        let job = Job { frame, turn, asked };
+        self.worker.queue.put_beside(job, memory, LIMITS)
     }
 }
 
@@ -104,10 +100,7 @@ fn write_all(config: &Config, queue: &Queue<Job>, tell: &Tell) {
             Ok(path) if job.asked => tell(Severity::Info, format!("saved {}", path.display())),
             Err(error) if job.asked => tell(Severity::Error, error),
             Ok(_) => {}
-            Err(error) => {
-                failed += 1;
-                why = error;
-            }
+            Err(error) => (failed, why) = (failed + 1, error),
         }
         // Without time lapse, each that was missed has been told.
         let missed = config.every.map_or(0, |_| failed + queue.dropped());
@@ -129,14 +122,14 @@ fn save(dir: &Path, frame: &Received, turn: Turn) -> io::Result<PathBuf> {
     }
     fs::create_dir_all(dir)?;
     let stem = files::stem_at(frame.name(), frame.captured_at());
-    let (path, mut file) = files::create(dir, stem, "jpg")?;
-    if let Err(e) = file.write_all(&jpeg) {
-        drop(file);
-        // Half a picture is none. What stands in the way of deleting it is in `e`, too.
+    let (path, mut file) = files::create(dir, stem.as_ref(), "jpg".as_ref())?;
+    let written = file.write_all(&jpeg);
+    drop(file);
+    if written.is_err() {
+        // Half a picture is none. What stands in the way of deleting it is in the error, too.
         let _ = fs::remove_file(&path);
-        return Err(e);
     }
-    Ok(path)
+    written.map(|()| path)
 }
 
 /// Which step of a time lapse it is.

@@ -17,14 +17,13 @@ use minifb::{InputCallback, Key};
 const REPEATED: Duration = Duration::from_millis(700);
 
 /// With one of these held down, a key is for the desktop.
-const MODIFIERS: [Key; 6] = [
-    Key::LeftAlt,
-    Key::RightAlt,
-    Key::LeftCtrl,
-    Key::RightCtrl,
-    Key::LeftSuper,
-    Key::RightSuper,
-];
+fn is_modifier(key: &Key) -> bool {
+    use Key::{LeftAlt, LeftCtrl, LeftSuper, RightAlt, RightCtrl, RightSuper};
+    matches!(
+        key,
+        LeftAlt | LeftCtrl | LeftSuper | RightAlt | RightCtrl | RightSuper
+    )
+}
 
 /// The keyboard: its two ends are minifb's call-back and the loop.
 #[derive(Debug, Clone, Default)]
@@ -67,7 +66,7 @@ impl InputCallback for Keys {
         }
         // One that is down already is being repeated.
         let is_first = keyboard.down.insert(key);
-        let is_chord = MODIFIERS.iter().any(|key| keyboard.down.contains(key));
+        let is_chord = keyboard.down.iter().any(is_modifier);
         if is_first && !is_chord {
             keyboard.pressed.push_back(key);
         }

@@ -10,10 +10,11 @@
 //! model      what is shown of the program, and what the keys do to it
 //! scene      what is in the window now; paint makes pixels of it
 //! surface    minifb's window, and the way of pixels to the screen; its keys go through keys
-//! system     what minifb cannot do: x11, windows, macos
+//! desktop    what minifb cannot do, and the system may be able to: x11, windows, macos
 //! geometry   how large pictures and windows are
 //! ```
 
+mod desktop;
 mod geometry;
 mod keys;
 mod model;
@@ -38,7 +39,7 @@ pub use self::surface::WindowError;
 pub use self::system::bitmap;
 use crate::args::view::{SMALLEST, WindowArgs};
 use crate::handoff::{Reason, Wake};
-use crate::picture::Turn;
+use crate::picture::{Bitmap, Turn};
 use crate::recv::Decoded;
 use crate::report::Severity;
 
@@ -56,22 +57,27 @@ const REDRAW_EVERY: Duration = Duration::from_secs(2);
 const STILL_FOR: Duration = Duration::from_secs(60);
 
 /// Shows the pictures until the window is closed, which asks the program to end ([`Reason::Done`]), or until
-/// somebody else asked. To be called on the main thread: macOS and Windows want it so. A slot that
-/// is closed does not end it: the last picture can still be looked at.
+/// somebody else asked. To be called on the main thread: macOS and Windows want it so. The slot of pictures
+/// is open until this returns.
 pub fn run(config: &WindowArgs, model: &Model) -> Result<(), WindowError> {
-    let scene = Scene::new(config.turn(), model.status());
+    let scene = Scene {
+        turn: config.turn(),
+        status: model.status(),
+        ..Scene::default()
+    };
     let title = scene.title(config.title.as_deref());
-    let mut surface = Surface::open(&title, config.size.map(Into::into), config.on_top)?;
+    let mut surface = Surface::open(&title, config, model)?;
     if config.fullscreen {
-        surface.toggle_full_screen();
+        // Where there is no way to, the window is as good.
+        let _ = surface.desktop.toggle_full_screen();
     }
     let now = Instant::now();
     let mut viewer = Viewer {
         config,
         model,
-        watch: system::Watch::start(&surface.window, model).ok(),
         surface,
         scene,
+        drawn: bitmap(),
         title,
         status_due: now + STATUS_EVERY,
         redraw_due: now,
@@ -86,9 +92,10 @@ pub fn run(config: &WindowArgs, model: &Model) -> Result<(), WindowError> {
 struct Viewer<'a> {
     config: &'a WindowArgs,
     model: &'a Model,
-    watch: Option<system::Watch>,
     surface: Surface,
     scene: Scene,
+    /// What is shown where it is not the picture as it is.
+    drawn: Bitmap,
     title: String,
     status_due: Instant,
     redraw_due: Instant,
@@ -114,11 +121,11 @@ impl Viewer<'_> {
         // What a key did is drawn before the window's events are heard again: on Windows, minifb paints what it was given
         // last, which may be gone.
         let now = Instant::now();
-        // Together with what is drawn anyway, so that both wake the loop once.
+        // Together with what is drawn anyway: both wake the loop once, and what is drawn is up to date.
         if now >= self.status_due.min(self.redraw_due) {
             self.ask_status(now);
         }
-        if self.surface.was_resized() || now >= self.redraw_due {
+        if self.surface.shown != self.surface.size() || now >= self.redraw_due {
             self.draw(now)?;
         }
         self.wait();
@@ -127,25 +134,22 @@ impl Viewer<'_> {
 
     fn wait(&mut self) {
         let due = self.status_due.min(self.redraw_due);
-        let soon = Instant::now() + LOOK_EVERY;
-        let wait = |until| self.model.pictures.wait(Some(until));
-        let wake = match &self.watch {
-            Some(watch) => watch.during(|| wait(due)),
-            None => wait(due.min(soon)),
-        };
+        let desktop = &self.surface.desktop;
+        let soon = || due.min(Instant::now() + LOOK_EVERY);
+        let until = desktop.watch(true).map_or_else(|_| soon(), |()| due);
+        let wake = self.model.pictures.wait(Some(until));
+        // Should it fail, the loop wakes once too often.
+        let _ = desktop.watch(false);
         if wake == Wake::Nudged {
+            // Both, since a picture that came as well is drawn first, by the old status.
             (self.status_due, self.redraw_due) = (Instant::now(), Instant::now());
-        } else if wake == Wake::Closed {
-            // No picture will come; the slot would not make us wait any more.
-            self.model.cameras.stop.sleep_until(soon);
         }
     }
 
     /// Shows a new picture, or keeps it back while the picture is frozen.
     fn accept(&mut self, mut decoded: Decoded) -> Result<(), WindowError> {
         // What was held up with the whole program is old, and something newer is near.
-        let stall = &self.model.cameras.stall;
-        if stall.held_up_since(decoded.frame.arrived) {
+        if (self.model.cameras.stall).held_up_since(decoded.frame.arrived) {
             return Ok(());
         }
         if self.scene.frozen {
@@ -171,7 +175,7 @@ impl Viewer<'_> {
     }
 
     fn obey(&mut self, key: Key) {
-        let (model, scene) = (self.model, &mut self.scene);
+        let (model, sinks, scene) = (self.model, &self.model.sinks, &mut self.scene);
         match key {
             Key::Q => self.end(),
             Key::Escape => self.escape(),
@@ -181,15 +185,12 @@ impl Viewer<'_> {
             Key::R => scene.turn = scene.turn.then(Turn::from_flips(1, false, false)),
             Key::M => scene.turn = scene.turn.then(Turn::from_flips(0, true, false)),
             Key::S => match &scene.picture {
-                Some(picture) => {
-                    let (snapshots, frame) = (&model.sinks.snapshots, &picture.frame.received);
-                    snapshots.snapshot(frame, scene.turn);
-                }
+                Some(shown) => sinks.snapshots.snapshot(&shown.frame.received, scene.turn),
                 None => model.notify(Severity::Error, "No picture to save yet.".into()),
             },
             Key::V => model.toggle_recording(),
             Key::F => {
-                if !self.surface.toggle_full_screen() {
+                if self.surface.desktop.toggle_full_screen().is_err() {
                     let way = "No full screen here: the window's own button makes it large.";
                     model.notify(Severity::Error, way.into());
                 }
@@ -202,7 +203,7 @@ impl Viewer<'_> {
             },
         }
         // What the key did, or why it did nothing, is seen at once.
-        (self.status_due, self.redraw_due) = (Instant::now(), Instant::now());
+        self.redraw_due = Instant::now();
     }
 
     /// Connects to one of the cameras that are listed, or looks for some: while there is nothing to see.
@@ -210,15 +211,16 @@ impl Viewer<'_> {
         if self.scene.picture.is_none() {
             self.model
                 .connect(place, self.scene.status.found.as_deref());
-            (self.status_due, self.redraw_due) = (Instant::now(), Instant::now());
+            self.redraw_due = Instant::now();
         }
     }
 
     /// Leaves the innermost of help, full screen and the program.
     fn escape(&mut self) {
+        let desktop = &mut self.surface.desktop;
         if self.scene.help {
             self.scene.help = false;
-        } else if !(self.surface.is_full_screen() && self.surface.toggle_full_screen()) {
+        } else if !desktop.is_full_screen() || desktop.toggle_full_screen().is_err() {
             self.end();
         }
     }
@@ -250,7 +252,16 @@ impl Viewer<'_> {
             // Nothing in it moves by itself: until the status changes, or somebody wants something.
             self.redraw_due += STILL_FOR;
         }
-        let (size, density) = (self.surface.size(), self.surface.density);
-        self.surface.show(self.scene.render(size, density, now))
+        let size = self.surface.size();
+        let bitmap = match self.scene.plain(size) {
+            Some(picture) => picture,
+            None => {
+                self.drawn.resize(size.width as usize, size.height as usize);
+                let density = self.surface.density;
+                self.scene.draw(&mut self.drawn, density, now);
+                &self.drawn
+            }
+        };
+        self.surface.show(bitmap)
     }
 }

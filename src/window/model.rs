@@ -80,19 +80,14 @@ impl Status {
 }
 
 impl Model {
-    /// Shows `pictures`; `reach` is said while nobody sends.
-    pub fn new(
-        cameras: Arc<Cameras>,
-        sinks: Arc<Sinks>,
-        pictures: Arc<Slot<Decoded>>,
-        reach: Option<Reach>,
-    ) -> Self {
+    /// `reach` is said while nobody sends.
+    pub fn new(cameras: Arc<Cameras>, sinks: Arc<Sinks>, reach: Option<Reach>) -> Self {
         let now = Instant::now();
         Model {
             cameras,
             sinks,
-            pictures,
             reach,
+            pictures: Arc::default(),
             dialled: Mutex::default(),
             finder: OnceLock::new(),
             opened: now,
@@ -166,7 +161,7 @@ impl Model {
             encrypted: self.cameras.config.key.is_some(),
             fps,
             mbit_s,
-            recording_since: self.sinks.recording_since(),
+            recording_since: self.sinks.recorder.since(),
             found: finder.map(Finder::found),
             dialled: dialled.iter().map(told).collect(),
             reach: self.reach.clone(),
@@ -181,7 +176,7 @@ impl Model {
     pub(super) fn toggle_recording(&self) {
         let (camera, _) = self.cameras.first();
         let name = camera.counts().name().cloned();
-        if let Err(error) = self.sinks.toggle_recording(name.as_ref()) {
+        if let Err(error) = self.sinks.recorder.toggle(name.as_ref()) {
             self.notify(Severity::Error, error.to_string());
         }
     }

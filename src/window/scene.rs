@@ -7,11 +7,11 @@ use std::time::Instant;
 use embedded_graphics::geometry::{AnchorPoint, Point, Size};
 use embedded_graphics::primitives::Rectangle;
 
+use super::Status;
 use super::geometry::within;
 use super::paint::panels::Panels;
 use super::paint::transform::{Scaler, turn};
-use super::paint::{Canvas, words};
-use super::{Status, bitmap};
+use super::paint::words;
 use crate::picture::{Bitmap, Turn};
 use crate::protocol::Name;
 use crate::recv::Decoded;
@@ -25,7 +25,7 @@ const NIGHT: u32 = 0x14_17_1b;
 /// How much of a picture's light is left while no newer one comes, of 256.
 const OLD: u32 = 96;
 
-/// What is in the window.
+/// What is in the window: at first, no picture.
 #[derive(Default)]
 pub(super) struct Scene {
     pub(super) picture: Option<Decoded>,
@@ -40,24 +40,12 @@ pub(super) struct Scene {
     pub(super) overlay: bool,
     pub(super) help: bool,
     /// Where the cameras are listed that can be dialled.
-    listed: Option<Rectangle>,
-    /// What is shown where it is not the picture as it is.
-    drawn: Bitmap,
-    turned: Bitmap,
-    scaler: Scaler,
+    pub(super) listed: Option<Rectangle>,
+    pub(super) turned: Bitmap,
+    pub(super) scaler: Scaler,
 }
 
 impl Scene {
-    /// Without a picture yet.
-    pub(super) fn new(turn: Turn, status: Status) -> Self {
-        Scene {
-            turn,
-            status,
-            drawn: bitmap(),
-            ..Scene::default()
-        }
-    }
-
     /// The size of a picture as it lies.
     pub(super) fn size_of(&self, picture: &Bitmap) -> Size {
         let (width, height) = (picture.width as u32, picture.height as u32);
@@ -91,90 +79,65 @@ impl Scene {
         title
     }
 
-    /// What to show in a window of that size, on a screen where `density` pixels make one of a common
-    /// screen's: the picture itself, where it can go there just as it is.
-    pub(super) fn render(&mut self, window: Size, density: u32, now: Instant) -> &Bitmap {
-        let is_plain = self.is_plain(window);
-        if !is_plain {
-            let (width, height) = (window.width as usize, window.height as usize);
-            let mut drawn = std::mem::take(&mut self.drawn);
-            drawn.resize(width, height);
-            let mut canvas = Canvas::new(&mut drawn.pixels, width, height);
-            self.draw_picture(&mut canvas);
-            self.draw_words(&mut canvas, density, now);
-            self.drawn = drawn;
-        }
-        match &self.picture {
-            Some(picture) if is_plain => &picture.bitmap,
-            _ => &self.drawn,
-        }
-    }
-
-    fn is_plain(&self, window: Size) -> bool {
-        let (picture, status) = (self.picture.as_ref(), &self.status);
-        let fits = picture.is_some_and(|picture| self.size_of(&picture.bitmap) == window);
+    /// The picture, where it can be shown in a window of that size just as it is.
+    pub(super) fn plain(&self, window: Size) -> Option<&Bitmap> {
+        let (bitmap, status) = (&*self.picture.as_ref()?.bitmap, &self.status);
+        let is_turned = self.turn != Turn::NONE || self.size_of(bitmap) != window;
         let words = self.frozen || self.overlay || self.help;
         let news = status.recording_since.is_some() || status.notification.is_some();
-        self.turn == Turn::NONE && fits && status.is_live() && !words && !news
+        (status.is_live() && !is_turned && !words && !news).then_some(bitmap)
     }
 
-    /// Which of the cameras that are listed stands there, if one does.
+    /// Which of the cameras that were listed last stands there, if one does.
     pub(super) fn listed_at(&self, at: Point) -> Option<usize> {
-        let area = self
-            .listed
-            .filter(|area| area.contains(at) && self.picture.is_none())?;
+        let area = self.listed.filter(|area| area.contains(at))?;
         let rows = words::found(&self.status).len();
         let from_top = (at.y - area.top_left.y) as usize;
         (from_top * rows).checked_div(area.size.height as usize)
     }
 
-    fn draw_words(&mut self, canvas: &mut Canvas<'_>, density: u32, now: Instant) {
-        let window = canvas.area().size;
-        let mut panels = Panels::new(canvas, density);
-        if let Some((severity, line)) = &self.status.notification {
-            let line = words::notification(*severity, line);
-            panels.put(AnchorPoint::BottomCenter, &[line]);
-        }
-        if self.frozen {
-            panels.put(AnchorPoint::BottomCenter, &[words::frozen()]);
-        }
-        let stalled = words::stalled(&self.status, now);
-        panels.put(AnchorPoint::BottomCenter, &stalled);
+    /// Draws picture and words on all of `drawn`, for a screen where `density` pixels make one of a common screen's.
+    pub(super) fn draw(&mut self, drawn: &mut Bitmap, density: u32, now: Instant) {
+        self.draw_picture(drawn);
+        let window = drawn.area().size;
+        let mut panels = Panels::new(drawn, density);
+        let (bottom, notification) = (AnchorPoint::BottomCenter, words::notification(&self.status));
+        panels.put(bottom, notification.as_slice());
+        panels.put(bottom, self.frozen.then(words::frozen).as_slice());
+        panels.put(bottom, &words::stalled(&self.status, now));
         if let Some(since) = self.status.recording_since {
             panels.recording(&words::recording_time(since, now));
         }
         if self.help {
             panels.help(&words::help());
         } else if self.picture.is_none() {
-            self.listed = panels.put(AnchorPoint::BottomCenter, &words::found(&self.status));
+            self.listed = panels.put(bottom, &words::found(&self.status));
             panels.waiting(&words::waiting(&self.status));
         } else if self.overlay {
             panels.put(AnchorPoint::TopLeft, &words::overlay(&self.status, window));
         }
     }
 
-    fn draw_picture(&mut self, canvas: &mut Canvas<'_>) {
-        let whole = canvas.area();
+    fn draw_picture(&mut self, drawn: &mut Bitmap) {
+        let whole = drawn.area();
         let Some(picture) = &self.picture else {
-            canvas.fill(whole, NIGHT);
+            drawn.fill(whole, NIGHT);
             return;
         };
         let bitmap = &*picture.bitmap;
         let size = self.size_of(bitmap);
         let area = whole.resized(within(size, whole.size), AnchorPoint::Center);
         if self.turn == Turn::NONE {
-            self.scaler.draw(bitmap, canvas, area);
+            self.scaler.draw(bitmap, drawn, area);
         } else if size == whole.size {
-            turn(bitmap, self.turn, canvas.pixels);
+            turn(bitmap, self.turn, drawn);
         } else {
-            self.turned
-                .resize(size.width as usize, size.height as usize);
-            turn(bitmap, self.turn, &mut self.turned.pixels);
-            self.scaler.draw(&self.turned, canvas, area);
+            turn(bitmap, self.turn, &mut self.turned);
+            self.scaler.draw(&self.turned, drawn, area);
         }
-        canvas.fill_around(area, BARS);
+        drawn.fill_around(area, BARS);
         if self.status.stalled.is_some() {
-            canvas.dim(area, OLD);
+            drawn.dim(area, OLD);
         }
     }
 }

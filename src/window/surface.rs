@@ -1,14 +1,15 @@
 //! The window itself: opening it, its events, and the way of its pixels to the screen.
 //!
-//! minifb opens it, and hears its keys and its close button. What minifb cannot do is the system's: the size,
-//! full screen, and a shorter way for the pixels; each of these works or does not, by itself. Everything
-//! runs on the window's thread and blocks on the window system alone.
+//! minifb opens it, and hears its keys and its close button; what minifb cannot do, the [`Desktop`] does where it can.
+//! Everything runs on the window's thread and blocks on the window system alone.
 
 use embedded_graphics::geometry::{Point, Size};
 use minifb::{MouseButton, MouseMode, ScaleMode, WindowOptions};
 
+use super::desktop::Desktop;
 use super::keys::Keys;
-use super::system::Desktop;
+use super::{Model, system};
+use crate::args::view::WindowArgs;
 use crate::picture::Bitmap;
 
 /// The window before the first picture, on a common screen.
@@ -40,7 +41,7 @@ fn display() -> String {
 /// A window to draw on.
 pub(super) struct Surface {
     pub(super) window: minifb::Window,
-    desktop: Option<Desktop>,
+    pub(super) desktop: Box<dyn Desktop>,
     /// How many pixels make one of a common screen's, in each direction; at least 1.
     pub(super) density: u32,
     /// The size that we gave it; where it has another, the user gave that.
@@ -49,20 +50,24 @@ pub(super) struct Surface {
     focused: bool,
     is_pressed: bool,
     /// The size of what is in it.
-    shown: Size,
+    pub(super) shown: Size,
 }
 
 impl Surface {
-    /// Opens a window, of that many pixels where a size is given.
-    pub(super) fn open(title: &str, size: Option<Size>, on_top: bool) -> Result<Self, WindowError> {
+    /// Opens a window of the size that is asked for.
+    pub(super) fn open(
+        title: &str,
+        config: &WindowArgs,
+        model: &Model,
+    ) -> Result<Self, WindowError> {
         let options = WindowOptions {
             resize: true,
-            topmost: on_top,
+            topmost: config.on_top,
             // Between a change of size and the next drawing nothing is stretched.
             scale_mode: ScaleMode::UpperLeft,
             ..WindowOptions::default()
         };
-        let given = size.unwrap_or(WAITING_SIZE);
+        let given = config.size.map_or(WAITING_SIZE, Size::from);
         let (width, height) = (given.width as usize, given.height as usize);
         let mut window =
             minifb::Window::new(title, width, height, options).map_err(WindowError::Open)?;
@@ -70,9 +75,10 @@ impl Surface {
         window.set_target_fps(0);
         let keys = Keys::default();
         window.set_input_callback(Box::new(keys.clone()));
-        let desktop = Desktop::new(&window, on_top).ok();
+        let desktop = system::desktop(&window, config.on_top, model);
+        let desktop = desktop.unwrap_or_else(|_| Box::new(()));
         let mut surface = Surface {
-            density: desktop.as_ref().map_or(1, Desktop::density),
+            density: desktop.density(),
             window,
             desktop,
             given,
@@ -81,7 +87,7 @@ impl Surface {
             is_pressed: false,
             shown: Size::zero(),
         };
-        if size.is_none() && surface.density > 1 {
+        if config.size.is_none() && surface.density > 1 {
             // The words shall be as large as elsewhere.
             surface.suit(WAITING_SIZE);
         }
@@ -112,39 +118,24 @@ impl Surface {
         Size::new(width.max(1) as u32, height.max(1) as u32)
     }
 
-    /// Whether it has another size than what is in it.
-    pub(super) fn was_resized(&self) -> bool {
-        self.shown != self.size()
-    }
-
     /// Gives the window the picture's size, at most what fits the screen. Leaves it alone where it fills
     /// that, or the user, or the desktop, gave it a size of their own.
     pub(super) fn suit(&mut self, picture: Size) {
-        let is_ours = self.size() == self.given && !self.is_full_screen();
-        let desktop = self.desktop.as_ref().filter(|_| is_ours);
-        if let Some(Ok(given)) = desktop.map(|desktop| desktop.suit(picture)) {
+        if self.size() != self.given || self.desktop.is_full_screen() {
+            return;
+        }
+        if let Ok(given) = self.desktop.suit(picture) {
             self.given = given;
             // It is drawn with its new size.
             self.pump();
         }
     }
 
-    pub(super) fn is_full_screen(&self) -> bool {
-        self.desktop.as_ref().is_some_and(Desktop::is_full_screen)
-    }
-
-    /// Fills the screen, or leaves that; `false` where there is no way to.
-    pub(super) fn toggle_full_screen(&mut self) -> bool {
-        let desktop = self.desktop.as_mut();
-        desktop.is_some_and(|desktop| desktop.toggle_full_screen().is_ok())
-    }
-
     /// Shows a bitmap of the window's size; without a copy of ours, where its memory is the window
     /// system's ([`bitmap`](super::bitmap)). Returns when the window system has it.
     pub(super) fn show(&mut self, bitmap: &Bitmap) -> Result<(), WindowError> {
-        self.shown = Size::new(bitmap.width as u32, bitmap.height as u32);
-        let desktop = self.desktop.as_mut();
-        if desktop.is_some_and(|desktop| desktop.show(bitmap).is_ok()) {
+        self.shown = bitmap.area().size;
+        if self.desktop.show(bitmap).is_ok() {
             return Ok(());
         }
         self.window

@@ -2,7 +2,6 @@
 //!
 //! Everything runs on the window's thread, which alone may; what fails is left undone.
 
-use std::convert::Infallible;
 use std::ptr;
 
 use embedded_graphics::geometry::Size;
@@ -13,6 +12,7 @@ use windows_sys::Win32::UI::HiDpi::GetDpiForWindow;
 use windows_sys::Win32::UI::WindowsAndMessaging as ui;
 
 use super::Model;
+use super::desktop::{Connected, Desktop, Error};
 use super::geometry::window_size;
 use crate::picture::Bitmap;
 use crate::report::shell::system::has_own_console;
@@ -23,50 +23,36 @@ const COMMON_DPI: u32 = 96;
 /// Our icon's number in the program (scripts/windows-files).
 const ICON: usize = 1;
 
-/// Nothing wakes the loop here but pictures.
-pub(super) enum Watch {}
-
-impl Watch {
-    pub(super) fn start(_: &minifb::Window, _: &Model) -> Result<Self, ()> {
-        Err(())
-    }
-
-    pub(super) fn during<T>(&self, _: impl FnOnce() -> T) -> T {
-        match *self {}
-    }
-}
-
 pub fn bitmap() -> Bitmap {
     Bitmap::default()
 }
 
-/// A window of minifb's. It is open for as long as this is there.
-pub(super) struct Desktop(HWND);
-
-impl Desktop {
-    /// Gives the window our icon, and takes a console away that is there for this program alone: that of a double click.
-    pub(super) fn new(window: &minifb::Window, _on_top: bool) -> Result<Self, Infallible> {
-        let window = window.get_window_handle();
-        // SAFETY: the window is open, and the icon is the program's own.
-        unsafe {
-            let icon = ui::LoadIconW(GetModuleHandleW(ptr::null()), ICON as *const u16);
-            ui::SendMessageW(window, ui::WM_SETICON, ui::ICON_BIG as usize, icon as isize);
-            if has_own_console() {
-                FreeConsole();
-            }
+/// Gives the window our icon, and takes a console away that is there for this program alone: that of a double click.
+pub(super) fn desktop(window: &minifb::Window, _on_top: bool, _: &Model) -> Connected {
+    let window = window.get_window_handle();
+    // SAFETY: the window is open, and the icon is the program's own.
+    unsafe {
+        let icon = ui::LoadIconW(GetModuleHandleW(ptr::null()), ICON as *const u16);
+        ui::SendMessageW(window, ui::WM_SETICON, ui::ICON_BIG as usize, icon as isize);
+        if has_own_console() {
+            FreeConsole();
         }
-        Ok(Desktop(window))
     }
+    Ok(Box::new(System(window)))
+}
 
-    /// How many pixels of this screen make one of a common screen, in each direction; at least 1.
-    pub(super) fn density(&self) -> u32 {
+/// A window of minifb's. It is open for as long as this is there.
+struct System(HWND);
+
+impl Desktop for System {
+    fn density(&self) -> u32 {
         // SAFETY: the window is open.
         let dpi = unsafe { GetDpiForWindow(self.0) };
         ((dpi + COMMON_DPI / 2) / COMMON_DPI).clamp(1, 8)
     }
 
-    /// Gives the window a size that suits the picture, in the middle of the screen; returns that.
-    pub(super) fn suit(&self, picture: Size) -> Result<Size, Infallible> {
+    /// In the middle of the screen.
+    fn suit(&self, picture: Size) -> Result<Size, Error> {
         let (mut outer, mut inner) = (RECT::default(), RECT::default());
         // SAFETY: the window is open, and what is written has its place.
         unsafe {
@@ -85,18 +71,5 @@ impl Desktop {
             ui::SetWindowPos(self.0, above, left, top, width, height, ui::SWP_NOZORDER);
             Ok(given)
         }
-    }
-
-    pub(super) fn is_full_screen(&self) -> bool {
-        false
-    }
-
-    pub(super) fn toggle_full_screen(&mut self) -> Result<(), ()> {
-        Err(())
-    }
-
-    /// minifb does it.
-    pub(super) fn show(&mut self, _: &Bitmap) -> Result<(), ()> {
-        Err(())
     }
 }

@@ -1,16 +1,14 @@
-//! What a recording is asked to be, and whether it can be there.
+//! What a recording is asked to be, whether it can be there, and why it cannot: the system's errors, in a line for a
+//! person that ends with what to do.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use fs4::{FileExt, TryLockError};
-
-use super::advised;
-use crate::protocol::Name;
-use crate::sinks::files;
 
 /// The container of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,24 +58,19 @@ impl Config {
         })
     }
 
-    /// A recording into the user's videos folder, `NAME_TIME.mkv`, as the V key starts it.
-    pub(crate) fn in_videos(name: Option<&Name>, now: SystemTime) -> Config {
-        Config {
-            path: files::folder(dirs::video_dir()).join(files::stem_at(name, now) + ".mkv"),
-            make_dir: true,
-            ..Config::default()
-        }
+    /// The directory that the files lie in; `.` for a bare name.
+    pub(super) fn dir(&self) -> &Path {
+        let dir = self.path.parent().filter(|dir| *dir != Path::new(""));
+        dir.unwrap_or(Path::new("."))
     }
 
     /// Makes the directory where there is none, and takes the name: as long as the claim is there, no
     /// other program of ours records by this path, and so deletes what this one writes. Fails where
     /// files cannot be made, or another has the name. Blocks on the disk.
     pub fn claim(&self) -> io::Result<Claim> {
-        let dir = files::parent(&self.path);
-        let mut name = OsString::from(".");
-        name.push(self.path.file_name().unwrap_or_default());
-        name.push(".lock");
-        let path = dir.join(name);
+        let dir = self.dir();
+        let name = self.path.file_name().unwrap_or_default();
+        let path = dir.join(OsString::from_iter([".".as_ref(), name, ".lock".as_ref()]));
         loop {
             let file = fs::create_dir_all(dir).and_then(|()| File::create(&path));
             let what = || format!("no recording in {}", dir.display());
@@ -93,12 +86,7 @@ impl Config {
                 // Its owner has deleted it since it was opened, and another may have made it anew.
                 Ok(()) if !is_there(&file, &path) => {}
                 // Ours; or a file system without locks, where nobody can be asked.
-                _ => {
-                    return Ok(Claim {
-                        path,
-                        _locked: file,
-                    });
-                }
+                _ => return Ok(Claim { path, file }),
             }
         }
     }
@@ -123,12 +111,32 @@ fn is_there(_: &File, path: &Path) -> bool {
 #[derive(Debug)]
 pub struct Claim {
     path: PathBuf,
-    _locked: File,
+    file: File,
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
         // Still locked, so that nobody else can have it. If it cannot be deleted it is in nobody's way.
         let _ = fs::remove_file(&self.path);
+        let _ = FileExt::unlock(&self.file);
     }
+}
+
+/// What could not be done, why, and what helps.
+pub(super) fn advised(what: impl Display, error: &io::Error) -> io::Error {
+    let advice = match error.kind() {
+        _ if is_full(error) => "; free some space, or keep less with --segment and --keep",
+        ErrorKind::NotFound => "; create the directory, or give another",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "; give a directory that you may write to"
+        }
+        _ => "",
+    };
+    io::Error::new(error.kind(), format!("{what}: {error}{advice}"))
+}
+
+/// Whether free space would help.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    use ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
 }

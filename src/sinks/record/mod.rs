@@ -1,10 +1,10 @@
 //! The recorder: every frame that arrives, kept in files.
 //!
 //! ```text
-//! Recorder ─▶ Recording ─▶ queue ─▶ thread ─┬─ timeline   when a frame is shown, when the next file starts
-//! on and off  one of them                   ├─ ring       what the files are called, which ones go, what stays free
-//! config      what is asked for             └─ segment    writes and completes the open one
-//!                                                └─ growing ◀ matroska   bytes on the disk, and their form
+//! Recorder ─▶ queue ─▶ thread ─┬─ timeline   when a frame is shown, when the next file starts
+//! on and off  of one           ├─ ring       what the files are called, which ones go, what stays free
+//! config      what is asked    └─ segment    writes and completes the open one
+//!             for                   └─ matroska   its form
 //! ```
 //!
 //! One thread takes from its queue and blocks on the disk; the reader only puts. A file holds frames
@@ -14,8 +14,6 @@
 //! cut five seconds. A disk that fails, or is full, is tried again every [`RETRY_EVERY`].
 
 mod config;
-mod error;
-mod growing;
 mod matroska;
 mod recorder;
 mod ring;
@@ -28,16 +26,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use self::config::Claim;
+use self::config::{Claim, advised, is_full};
 pub use self::config::{Config, Container};
-use self::error::{advised, is_full};
-use self::growing::Growing;
 pub use self::recorder::Recorder;
 use self::ring::Ring;
 use self::segment::Segment;
 use self::timeline::{Next, Timeline};
 use super::{SLOW_EVERY, Tell};
-use crate::handoff::{Queue, Worker, lock};
+use crate::handoff::{Queue, lock};
 use crate::protocol::stamp;
 use crate::recv::Received;
 use crate::report::{RateLimit, Severity};
@@ -67,43 +63,6 @@ pub struct Status {
     pub failed: bool,
 }
 
-/// One recording. Dropping it ends it, and waits for nothing.
-#[derive(Debug)]
-struct Recording {
-    worker: Worker<Arc<Received>>,
-    status: Arc<Mutex<Status>>,
-}
-
-impl Recording {
-    /// Starts the thread, on which `tell` is called. The first file is made with the first frame.
-    fn start(config: Config, claim: Option<Claim>, tell: Tell) -> io::Result<Recording> {
-        let status = Arc::<Mutex<Status>>::default();
-        let run = Run {
-            status: Arc::clone(&status),
-            tell,
-            timeline: Timeline::new(config.segment),
-            ring: Ring::new(config),
-            segment: None,
-            sync_due: None,
-            failure: None,
-        };
-        let worker = Worker::start("recorder", move |queue: &Queue<_>| {
-            run.run(queue);
-            // The name was ours until the last file was complete.
-            drop(claim);
-        })?;
-        Ok(Recording { worker, status })
-    }
-
-    /// How far it is.
-    fn status(&self) -> Status {
-        let mut status = lock(&self.status).clone();
-        status.record_dropped += self.worker.queue.dropped();
-        status.running = self.worker.is_running();
-        status
-    }
-}
-
 /// The recorder's thread.
 struct Run {
     status: Arc<Mutex<Status>>,
@@ -116,29 +75,42 @@ struct Run {
     sync_due: Option<Instant>,
     /// Why the disk does not take what comes, if it does not; a frame that arrives from then on is tried.
     failure: Option<(io::Error, Instant)>,
+    /// The name is ours until the last file is complete.
+    _claim: Option<Claim>,
 }
 
 impl Run {
+    fn new(config: Config, claim: Option<Claim>, status: Arc<Mutex<Status>>, tell: Tell) -> Self {
+        Run {
+            status,
+            tell,
+            timeline: Timeline::new(config.segment),
+            ring: Ring::new(config),
+            segment: None,
+            sync_due: None,
+            failure: None,
+            _claim: claim,
+        }
+    }
+
     fn run(mut self, queue: &Queue<Arc<Received>>) {
         self.record_all(queue);
         let unfinished = self.close().err();
         let failure = unfinished.or_else(|| self.failure.take().map(|(why, _)| why));
         lock(&self.status).failed = failure.is_some();
+        if let Some(why) = failure {
+            return (self.tell)(Severity::Error, self.stopped(&why));
+        }
         let status = lock(&self.status).clone();
-        let line = match (failure, &status.path) {
-            (Some(why), _) => return (self.tell)(Severity::Error, self.stopped(&why)),
-            (None, None) => "nothing was recorded: no frame came".into(),
-            (None, Some(path)) => {
-                let recorded = format!("recorded {} frames, {}", status.recorded, path.display());
-                match status.record_dropped + queue.dropped() {
-                    0 => recorded,
-                    dropped => format!(
-                        "{recorded} ({dropped} were dropped: the disk was too slow, or full)"
-                    ),
-                }
+        let line = status.path.map(|path| {
+            let recorded = format!("recorded {} frames, {}", status.recorded, path.display());
+            match status.record_dropped + queue.dropped() {
+                0 => recorded,
+                lost => format!("{recorded} ({lost} were dropped: the disk was too slow, or full)"),
             }
-        };
-        (self.tell)(Severity::Info, line);
+        });
+        let nothing = || "nothing was recorded: no frame came".into();
+        (self.tell)(Severity::Info, line.unwrap_or_else(nothing));
     }
 
     fn record_all(&mut self, queue: &Queue<Arc<Received>>) {
@@ -150,10 +122,10 @@ impl Run {
                 None => {}
             }
             let now = Instant::now();
-            if self.sync_due.take_if(|due| now >= *due).is_some() {
-                if let Some(Err(error)) = self.segment.as_ref().map(Segment::sync) {
-                    self.fail(error, now);
-                }
+            let is_due = self.sync_due.take_if(|due| now >= *due).is_some();
+            let segment = self.segment.as_ref().filter(|_| is_due);
+            if let Some(Err(error)) = segment.map(|segment| segment.file.sync_data()) {
+                self.fail(error, now);
             }
             if let Some(dropped) = slow.report(queue.dropped(), now) {
                 let line = format!(
@@ -191,11 +163,8 @@ impl Run {
             }
         }
         while let Err(error) = self.write(frame, at, next) {
-            let oldest = match is_full(&error) {
-                true => self.ring.give_up_oldest(),
-                false => None,
-            };
-            let path = oldest.ok_or(error)?;
+            let ring = Some(&mut self.ring).filter(|_| is_full(&error));
+            let path = ring.and_then(Ring::give_up_oldest).ok_or(error)?;
             let path = path.display();
             let line = format!("the disk is full: deleted the oldest file, {path}");
             (self.tell)(Severity::Routine, line);
@@ -213,7 +182,7 @@ impl Run {
     /// Writes a frame, in a new file where none is open.
     fn write(&mut self, frame: &Received, at: Duration, next: Option<Next>) -> io::Result<()> {
         if let (None, Some(why)) = (&self.segment, next) {
-            self.open(frame, why)?;
+            self.segment = Some(self.open(frame, why)?);
         }
         self.ring.take_room(frame.jpeg.len() as u64)?;
         let (head, stamp, tail) = stamp::without_ack(&frame.jpeg);
@@ -222,13 +191,12 @@ impl Run {
         segment.write(at, [head, &stamp, tail])
     }
 
-    fn open(&mut self, first: &Received, why: Next) -> io::Result<()> {
+    fn open(&mut self, first: &Received, why: Next) -> io::Result<Segment> {
         let (path, file) = self.ring.create(first)?;
         let segment = Segment::create(&path, file, first).inspect_err(|_| {
             // A file without a frame is none; where it cannot be deleted it does no harm.
             let _ = fs::remove_file(&path);
         })?;
-        self.segment = Some(segment);
         let line = format!("recording to {}", path.display());
         lock(&self.status).path = Some(path);
         // No more of them than the timeline allows, whatever a sender does.
@@ -241,7 +209,7 @@ impl Run {
             Next::Clock => (Severity::Info, " (the sender's clock was set)"),
         };
         (self.tell)(severity, line + why);
-        Ok(())
+        Ok(segment)
     }
 
     /// Completes the file that is open, if there is one, and waits until it is on stable storage.
@@ -266,7 +234,7 @@ impl Run {
     }
 
     fn stopped(&self, why: &io::Error) -> String {
-        let why = advised(self.ring.dir().display(), why);
+        let why = advised(self.ring.config.dir().display(), why);
         let status = lock(&self.status);
         let frames = status.recorded;
         let line = format!("the recording stopped after {frames} frames: {why}");

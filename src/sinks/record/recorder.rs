@@ -5,22 +5,25 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
-use super::{Claim, Config, Recording, Status};
-use crate::handoff::lock;
+use super::{Claim, Config, Run, Status};
+use crate::handoff::{Queue, Worker, lock};
+use crate::protocol::Name;
 use crate::recv::{Received, Recorded};
-use crate::sinks::{self, Tell};
+use crate::sinks::{self, Tell, files};
 
 /// How many stopped recordings may still be writing: one that hangs in a dead disk keeps its thread and
 /// what is in its queue.
 const MAX_UNFINISHED: usize = 3;
 
 /// All recordings of a program, one after the other. Dropping it ends them, and waits for nothing.
-#[derive(Debug, Default)]
-pub struct Recorder(Mutex<State>);
+pub struct Recorder {
+    tell: Tell,
+    state: Mutex<State>,
+}
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     /// In the order of their start; the last one takes the frames, until it is stopped. One that has
     /// ended is some numbers and an empty queue, and cost a person a key press: all are kept.
@@ -29,30 +32,34 @@ struct State {
     is_wanted: bool,
 }
 
+/// One recording, and how far its thread is.
+struct Recording {
+    worker: Worker<Arc<Received>>,
+    status: Arc<Mutex<Status>>,
+}
+
 impl Recorder {
-    /// Begins with this recording; a default one begins with none.
-    pub fn start(config: Config, claim: Option<Claim>, tell: Tell) -> io::Result<Recorder> {
-        let recorder = Recorder::default();
-        recorder.record(config, claim, tell)?;
-        Ok(recorder)
+    /// Without a recording yet. `tell` is called on the recordings' threads.
+    pub fn new(tell: Tell) -> Recorder {
+        let state = Mutex::default();
+        Recorder { tell, state }
     }
 
-    /// Starts a recording; one that goes on is stopped. Does not wait for the disk; fails where the disk
-    /// has not taken those before. Whether files can be made is known before by [`Config::claim`].
-    pub(crate) fn record(
-        &self,
-        config: Config,
-        claim: Option<Claim>,
-        tell: Tell,
-    ) -> io::Result<()> {
+    /// Starts a recording, whose first file is made with the first frame; one that goes on is stopped. Does not wait for
+    /// the disk; fails where the disk has not taken those before. Whether files can be made is known before by
+    /// [`Config::claim`].
+    pub fn record(&self, config: Config, claim: Option<Claim>) -> io::Result<()> {
         self.stop();
-        let mut state = lock(&self.0);
-        let unfinished = state.recordings.iter().filter(|one| one.status().running);
-        if unfinished.count() >= MAX_UNFINISHED {
+        let mut state = lock(&self.state);
+        let running = |one: &&Arc<Recording>| one.worker.is_running();
+        if state.recordings.iter().filter(running).count() >= MAX_UNFINISHED {
             let line = "no new recording: the disk does not take the ones before";
             return Err(io::Error::other(line));
         }
-        let recording = Recording::start(config, claim, tell)?;
+        let status = Arc::<Mutex<Status>>::default();
+        let run = Run::new(config, claim, Arc::clone(&status), Arc::clone(&self.tell));
+        let worker = Worker::start("recorder", |queue: &Queue<_>| run.run(queue))?;
+        let recording = Recording { worker, status };
         state.recordings.push(Arc::new(recording));
         state.is_wanted = true;
         Ok(())
@@ -62,31 +69,52 @@ impl Recorder {
     /// line says when its file is complete. Returns whether one went on.
     pub fn stop(&self) -> bool {
         self.close();
-        std::mem::take(&mut lock(&self.0).is_wanted)
+        std::mem::take(&mut lock(&self.state).is_wanted)
+    }
+
+    /// Stops the recording that goes on, or starts one into the user's videos folder, `NAME_TIME.mkv`: the V key.
+    pub(crate) fn toggle(&self, name: Option<&Name>) -> io::Result<()> {
+        if self.stop() {
+            return Ok(());
+        }
+        let file = files::stem_at(name, SystemTime::now()) + ".mkv";
+        let config = Config {
+            path: files::folder(dirs::video_dir()).join(file),
+            make_dir: true,
+            ..Config::default()
+        };
+        self.record(config, None)
     }
 
     /// The program ends: as [`Recorder::stop`], but nobody has asked for it.
     pub(crate) fn close(&self) {
-        if let Some(last) = lock(&self.0).recordings.last() {
+        if let Some(last) = lock(&self.state).recordings.last() {
             last.worker.queue.close();
         }
     }
 
     /// What came of all of them. `recording` is whether what is asked to be recorded is; at the end, whether the last
     /// recording came to a good one.
-    pub(crate) fn recorded(&self) -> Recorded {
+    pub fn recorded(&self) -> Recorded {
         let status = self.status();
         Recorded {
-            recording: lock(&self.0).is_wanted.then_some(!status.failed),
+            recording: lock(&self.state).is_wanted.then_some(!status.failed),
             recorded: status.recorded,
             record_dropped: status.record_dropped,
         }
     }
 
+    /// When the recording began that goes on; `None` also while its disk has failed.
+    pub(crate) fn since(&self) -> Option<Instant> {
+        let status = self.status();
+        let goes_on = lock(&self.state).is_wanted && !status.failed;
+        goes_on.then(|| status.since.unwrap_or_else(Instant::now))
+    }
+
     /// Takes a frame; never blocks.
     pub fn put(&self, frame: &Arc<Received>) {
         // One that was stopped takes none.
-        if let Some(last) = lock(&self.0).recordings.last() {
+        if let Some(last) = lock(&self.state).recordings.last() {
             sinks::put(&last.worker, frame);
         }
     }
@@ -94,12 +122,12 @@ impl Recorder {
     /// How far the last recording is, its counts those of all.
     pub fn status(&self) -> Status {
         let mut all = Status::default();
-        for one in lock(&self.0).recordings.iter().map(|one| one.status()) {
-            all = Status {
-                recorded: all.recorded + one.recorded,
-                record_dropped: all.record_dropped + one.record_dropped,
-                ..one
-            };
+        for one in &lock(&self.state).recordings {
+            let (recorded, dropped) = (all.recorded, all.record_dropped);
+            all = lock(&one.status).clone();
+            all.recorded += recorded;
+            all.record_dropped += dropped + one.worker.queue.dropped();
+            all.running = one.worker.is_running();
         }
         all
     }
@@ -107,7 +135,7 @@ impl Recorder {
     /// Ends all and waits for the disk, `until` then at the latest; what a slow disk has not taken
     /// is counted as dropped. A file that could not be completed plays as far as it goes.
     pub fn finish(&self, until: Instant) -> Status {
-        let recordings = lock(&self.0).recordings.clone();
+        let recordings = lock(&self.state).recordings.clone();
         for recording in &recordings {
             recording.worker.finish(until);
         }

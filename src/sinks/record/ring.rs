@@ -35,7 +35,7 @@ const LOOK_EVERY: u64 = 4_000_000;
 /// The files of one name, and those of them that may go.
 #[derive(Debug, Default)]
 pub(crate) struct Ring {
-    config: Config,
+    pub(super) config: Config,
     /// The files of a ring before the open one, oldest first; `None` until they are looked for.
     files: Option<VecDeque<Kept>>,
     /// The open file, and when its first frame arrived.
@@ -60,20 +60,14 @@ impl Ring {
         }
     }
 
-    /// Where the files are.
-    pub(crate) fn dir(&self) -> &Path {
-        files::parent(&self.config.path)
-    }
-
     /// Makes the file that starts with this frame.
     pub(crate) fn create(&mut self, first: &Received) -> io::Result<(PathBuf, File)> {
         self.look(None)?;
-        let path = &self.config.path;
-        let dir = files::parent(path);
         // Once: a disk that was unplugged later must not be replaced by a folder of its name.
         if std::mem::take(&mut self.config.make_dir) {
-            fs::create_dir_all(dir)?;
+            fs::create_dir_all(self.config.dir())?;
         }
+        let (path, dir) = (&self.config.path, self.config.dir());
         let is_one = self.config.segment.is_none() && self.config.keep.is_none();
         let plain = (is_one && self.open.is_none()).then(|| File::create_new(path));
         let (path, file) = match plain {
@@ -83,7 +77,7 @@ impl Ring {
                 let mut stem = path.file_stem().unwrap_or_default().to_owned();
                 stem.push("_");
                 stem.push(files::date(first.captured_at()));
-                files::create(dir, stem, path.extension().unwrap_or_default())?
+                files::create(dir, &stem, path.extension().unwrap_or_default())?
             }
         };
         self.open = Some((path.clone(), first.arrived));
@@ -104,7 +98,7 @@ impl Ring {
         let files = match &mut self.files {
             Some(files) => files,
             // Ours is among them, where it could not be looked before.
-            none => none.insert(existing(&self.config.path, segment, first.arrived_at)?),
+            none => none.insert(existing(&self.config, segment, first.arrived_at)?),
         };
         // What somebody took away holds no footage any more.
         files.retain(|file| file.path.exists());
@@ -127,7 +121,7 @@ impl Ring {
     /// Makes room at the cost of a ring's oldest file, never the open one. Returns it; `None` where there
     /// is none to give up, or where doing so brought nothing: another must not go the same way.
     pub(crate) fn give_up_oldest(&mut self) -> Option<PathBuf> {
-        let dir = files::parent(&self.config.path);
+        let dir = self.config.dir();
         let files = self.files.as_mut()?;
         let before = fs4::available_space(dir).ok()?;
         fs::remove_file(&files.front()?.path).ok()?;
@@ -147,7 +141,7 @@ impl Ring {
     /// Whether so many bytes can be written, or a file begun, and leave free what is to stay free.
     fn look(&mut self, bytes: Option<u64>) -> io::Result<()> {
         // Where the system does not say, writing will.
-        let Ok(disk) = fs4::statvfs(self.dir()) else {
+        let Ok(disk) = fs4::statvfs(self.config.dir()) else {
             return Ok(());
         };
         let by_default = RESERVE.min(disk.total_space() / RESERVE_PART);
@@ -166,14 +160,14 @@ impl Ring {
     }
 }
 
-/// The files of a path that are there before one starts at `now`, oldest first. Only regular files, and
+/// The files of a recording that are there before one starts at `now`, oldest first. Only regular files, and
 /// only names that this pattern itself would give.
-fn existing(path: &Path, segment: Duration, now: SystemTime) -> io::Result<VecDeque<Kept>> {
+fn existing(config: &Config, segment: Duration, now: SystemTime) -> io::Result<VecDeque<Kept>> {
     let is_file = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
-    let entries = fs::read_dir(files::parent(path))?.flatten();
+    let entries = fs::read_dir(config.dir())?.flatten();
     let mut found: Vec<_> = entries
         .filter(is_file)
-        .filter_map(|entry| Some((place(&entry.file_name(), path)?, entry.path())))
+        .filter_map(|entry| Some((place(&entry.file_name(), &config.path)?, entry.path())))
         .collect();
     found.sort_unstable();
     let mut files = VecDeque::new();

@@ -72,17 +72,30 @@ impl Timeline {
     /// Takes the next frame in. Returns how long after its file's first frame it is shown, and why it is the first
     /// of the next file, if it is.
     pub(crate) fn step(&mut self, frame: &Arc<Received>) -> (Duration, Option<Next>) {
-        let (at, next) = match &self.open {
-            Some(open) => open.step(frame, self.limit, &mut self.changes),
-            None => (Duration::ZERO, Some(Next::First)),
+        let Some(open) = &mut self.open else {
+            self.open = Some(Open::new(frame));
+            return (Duration::ZERO, Some(Next::First));
         };
-        let (first, at) = match self.open.take() {
-            Some(open) if next.is_none() => (open.first, at),
-            _ => (Arc::clone(frame), Duration::ZERO),
+        let (step, is_set) = open.follow(frame);
+        let (first, at) = (&open.first, open.at + step);
+        let age = frame.arrived.saturating_duration_since(first.arrived);
+        let change = if frame.name() != first.name() {
+            Some(Next::Sender)
+        } else if (frame.width, frame.height) != (first.width, first.height) {
+            Some(Next::Size)
+        } else {
+            is_set.then_some(Next::Clock)
         };
-        let last = Arc::clone(frame);
-        self.open = Some(Open { first, last, at });
-        (at, next)
+        let next = match self.limit {
+            // Half of it by our clock, too: stamps that run fast make no flood of files.
+            Some(limit) if at >= limit && age >= limit / 2 => Some(Next::Segment),
+            _ => change.filter(|_| age >= YOUNGEST && self.changes.allow(frame.arrived).is_some()),
+        };
+        match next {
+            Some(_) => *open = Open::new(frame),
+            None => (open.last, open.at) = (Arc::clone(frame), at),
+        }
+        (open.at, next)
     }
 
     /// The open file is no more: the next frame is the first of another. Returns when the file would
@@ -94,45 +107,27 @@ impl Timeline {
 }
 
 impl Open {
-    /// When the frame would be shown in the same file, and why it is not in it, if so.
-    fn step(
-        &self,
-        frame: &Received,
-        limit: Option<Duration>,
-        changes: &mut RateLimit,
-    ) -> (Duration, Option<Next>) {
-        let (at, is_set) = self.follow(frame);
-        let first = &self.first;
-        let age = frame.arrived.saturating_duration_since(first.arrived);
-        // Half of it by our clock, too: stamps that run fast make no flood of files.
-        if limit.is_some_and(|limit| at >= limit && age >= limit / 2) {
-            return (at, Some(Next::Segment));
-        }
-        let change = if frame.name() != first.name() {
-            Some(Next::Sender)
-        } else if (frame.width, frame.height) != (first.width, first.height) {
-            Some(Next::Size)
-        } else {
-            is_set.then_some(Next::Clock)
-        };
-        let change = change.filter(|_| age >= YOUNGEST && changes.allow(frame.arrived).is_some());
-        (at, change)
+    /// Begins with this frame.
+    fn new(frame: &Arc<Received>) -> Self {
+        let (first, last) = (Arc::clone(frame), Arc::clone(frame));
+        let at = Duration::ZERO;
+        Open { first, last, at }
     }
 
-    /// When the frame would be shown in the same file, and whether the sender's clock was set before.
+    /// How long after the last frame this one is shown, and whether the sender's clock was set in between.
     fn follow(&self, frame: &Received) -> (Duration, bool) {
         let last = &self.last;
         let by_arrival = frame.arrived.saturating_duration_since(last.arrived);
         let Some((before, now)) = last.stamp.as_ref().zip(frame.stamp.as_ref()) else {
-            return (self.at + by_arrival, false);
+            return (by_arrival, false);
         };
         let (before, now) = (before.captured_unix_us, now.captured_unix_us);
         let apart = Duration::from_micros(now.abs_diff(before));
         if now >= before && apart.abs_diff(by_arrival) <= LEAP {
-            return (self.at + apart, false);
+            return (apart, false);
         }
         let is_slewed = now < before && frame.session != last.session && apart <= SLEWED;
-        (self.at + by_arrival, !is_slewed)
+        (by_arrival, !is_slewed)
     }
 }
 

@@ -8,8 +8,8 @@
 use embedded_graphics::geometry::{AnchorPoint, AnchorX, AnchorY, Size};
 use embedded_graphics::primitives::{Circle, PointsIter, Rectangle};
 
-use super::Canvas;
 use super::text::{Line, TITLE, Type, wrap};
+use crate::picture::Bitmap;
 
 /// How much of the picture shines through a panel, of 256.
 const THROUGH_PANEL: u32 = 64;
@@ -20,9 +20,9 @@ const AROUND_HELP: u32 = 112;
 /// The recording's dot.
 const RED: u32 = 0xf0_32_28;
 
-/// Draws words on a canvas, in the room that the words before have left.
-pub(crate) struct Panels<'a, 'b> {
-    canvas: &'a mut Canvas<'b>,
+/// Draws words on a bitmap, in the room that the words before have left.
+pub(crate) struct Panels<'a> {
+    bitmap: &'a mut Bitmap,
     font: Type,
     /// How much of what is there shines through, of 256.
     through: u32,
@@ -32,12 +32,12 @@ pub(crate) struct Panels<'a, 'b> {
     corner: Size,
 }
 
-impl<'a, 'b> Panels<'a, 'b> {
+impl<'a> Panels<'a> {
     /// Nothing said yet; `density` pixels make one of a common screen's.
-    pub(crate) fn new(canvas: &'a mut Canvas<'b>, density: u32) -> Self {
-        let free = canvas.area();
+    pub(crate) fn new(bitmap: &'a mut Bitmap, density: u32) -> Self {
+        let free = bitmap.area();
         Panels {
-            canvas,
+            bitmap,
             font: Type::for_window(free.size, density),
             through: THROUGH_PANEL,
             free,
@@ -48,33 +48,33 @@ impl<'a, 'b> Panels<'a, 'b> {
     /// A panel with as many of the lines as there is room for; returns where they are. What is put later
     /// goes above one at the bottom, and below one at the top or, at the left, beside it.
     pub(crate) fn put(&mut self, anchor: AnchorPoint, lines: &[Line]) -> Option<Rectangle> {
-        let (column, row) = (self.font.column(), self.font.row());
+        let cell = self.font.cell();
         // From its edge to its text, and to what is beside it.
-        let (pad, gap) = ((column * 2 / 3) as i32, column as i32);
+        let (pad, gap) = ((cell.width * 2 / 3) as i32, cell.width as i32);
         let Size { width, height } = self.free.size.saturating_sub(self.corner);
         let free = match anchor.x() {
             AnchorX::Left => self.free.resized_width(width, AnchorX::Left),
             _ => self.free.resized_height(height, AnchorY::Bottom),
         };
         let room = free.offset(-(gap + pad));
-        let (columns, rows) = (room.size.width / column, room.size.height / row);
-        let lines = lines.iter().flat_map(|line| wrap(line, columns as usize));
-        let mut lines: Vec<_> = lines.collect();
-        let is_cut = lines.len() > rows as usize;
-        lines.truncate(rows as usize);
+        let cells = room.size.component_div(cell);
+        let (columns, rows) = (cells.width as usize, cells.height as usize);
+        let mut lines = Vec::from_iter(lines.iter().flat_map(|line| wrap(line, columns)));
+        let is_cut = lines.len() > rows;
+        lines.truncate(rows);
         // Half of what happens now would say something else.
         if lines.is_empty() || (is_cut && anchor.y() == AnchorY::Bottom) {
             return None;
         }
         let text = room.resized(self.font.size_of(&lines), anchor);
         let panel = text.offset(pad);
-        self.canvas.dim(panel, self.through);
+        self.bitmap.dim(panel, self.through);
         for (line, index) in lines.iter().zip(0..) {
-            let corner = text.top_left + Size::new(0, index * row);
-            self.font.draw(self.canvas, corner, line);
+            let corner = text.top_left + Size::new(0, index * cell.height);
+            self.font.draw(self.bitmap, corner, line);
         }
         match anchor.y() {
-            AnchorY::Top => self.corner = panel.size + Size::new_equal(column),
+            AnchorY::Top => self.corner = panel.size + Size::new_equal(cell.width),
             AnchorY::Center => {}
             AnchorY::Bottom => self.free.size.height = panel.top_left.y as u32,
         }
@@ -87,11 +87,11 @@ impl<'a, 'b> Panels<'a, 'b> {
         let Some(text) = self.put(AnchorPoint::TopRight, &[behind_dot]) else {
             return;
         };
-        let side = self.font.row() * 3 / 5;
-        let corner = text.top_left + Size::new(0, self.font.row() / 5);
-        for pixel in Circle::new(corner, side).points() {
+        let row = self.font.cell().height;
+        let corner = text.top_left + Size::new(0, row / 5);
+        for pixel in Circle::new(corner, row * 3 / 5).points() {
             let pixel = Rectangle::new(pixel, Size::new_equal(1));
-            self.canvas.fill(pixel, RED);
+            self.bitmap.fill(pixel, RED);
         }
     }
 
@@ -110,7 +110,7 @@ impl<'a, 'b> Panels<'a, 'b> {
 
     /// The help, in the middle of a darker picture.
     pub(crate) fn help(&mut self, lines: &[Line]) {
-        self.canvas.dim(self.free, AROUND_HELP);
+        self.bitmap.dim(self.free, AROUND_HELP);
         self.put(AnchorPoint::Center, lines);
     }
 }
@@ -126,6 +126,7 @@ mod tests {
     use crate::recv::frame::fixture::Frame;
     use crate::report::Severity;
     use crate::window::Status;
+    use crate::window::paint::tests::plain;
     use crate::window::paint::words;
 
     const PAPER: u32 = 0xff_ff_ff;
@@ -159,26 +160,27 @@ mod tests {
     }
 
     /// Every word that can be there at once, on white.
-    fn everything(width: usize, height: usize, density: u32) -> Vec<u32> {
+    fn everything(width: usize, height: usize, density: u32) -> Bitmap {
         let now = Instant::now();
-        let status = status();
-        let mut pixels = vec![PAPER; width * height];
-        let mut canvas = Canvas::new(&mut pixels, width, height);
-        let mut panels = Panels::new(&mut canvas, density);
+        let mut status = status();
+        let mut bitmap = plain(width, height, PAPER);
+        let mut panels = Panels::new(&mut bitmap, density);
         let path = format!("Saved /home/someone/Pictures/{}.jpg", "y".repeat(64));
         let bottom = AnchorPoint::BottomCenter;
-        panels.put(bottom, &[words::notification(Severity::Info, &path)]);
-        let error = words::notification(Severity::Error, "Disk full: the recording ended.");
-        panels.put(bottom, &[error]);
+        let error = "Disk full: the recording ended.".into();
+        for notification in [(Severity::Info, path), (Severity::Error, error)] {
+            status.notification = Some(notification);
+            panels.put(bottom, words::notification(&status).as_slice());
+        }
         panels.put(bottom, &[words::frozen()]);
         panels.put(bottom, &words::stalled(&status, now));
         panels.recording(&words::recording_time(
             now,
             now + Duration::from_secs(36_000),
         ));
-        let figures = words::overlay(&status, panels.canvas.size);
+        let figures = words::overlay(&status, panels.bitmap.area().size);
         panels.put(AnchorPoint::TopLeft, &figures);
-        pixels
+        bitmap
     }
 
     #[test]
@@ -195,7 +197,7 @@ mod tests {
             (3840, 2160, 2),
             (240, 900, 1),
         ] {
-            let pixels = everything(width, height, density);
+            let pixels = everything(width, height, density).pixels;
             assert!(pixels.contains(&(through(1) * 0x01_01_01)));
             assert!(!pixels.contains(&twice), "{width}x{height} at {density}");
         }
@@ -207,11 +209,10 @@ mod tests {
             for density in [1, 8] {
                 everything(width, height, density);
                 let status = status();
-                let mut pixels = vec![0; width * height];
-                let mut canvas = Canvas::new(&mut pixels, width, height);
+                let mut bitmap = plain(width, height, 0);
                 let waiting = words::waiting(&status);
-                Panels::new(&mut canvas, density).waiting(&waiting);
-                Panels::new(&mut canvas, density).help(&words::help());
+                Panels::new(&mut bitmap, density).waiting(&waiting);
+                Panels::new(&mut bitmap, density).help(&words::help());
             }
         }
     }

@@ -11,7 +11,7 @@ use embedded_graphics::mono_font::iso_8859_1::{FONT_6X10, FONT_8X13, FONT_9X15, 
 use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::primitives::{PointsIter, Rectangle};
 
-use super::Canvas;
+use crate::picture::Bitmap;
 
 /// What matters most.
 pub(super) const TITLE: u32 = 0xff_ff_ff;
@@ -40,11 +40,6 @@ impl Line {
         let text = text.into();
         Line { text, colour }
     }
-
-    /// As many characters as it has.
-    pub(super) fn columns(&self) -> usize {
-        self.text.chars().count()
-    }
 }
 
 /// A font and how many times it is enlarged.
@@ -65,31 +60,25 @@ impl Type {
             480..720 => (&FONT_9X15, 1),
             _ => (&FONT_10X20, (common / 1080).max(1)),
         };
-        Type {
-            font,
-            scale: scale * density.max(1),
-        }
+        let scale = scale * density.max(1);
+        Type { font, scale }
     }
 
-    /// A character's width.
-    pub(super) fn column(self) -> u32 {
-        self.font.character_size.width * self.scale
-    }
-
-    /// From one line to the next, the space between them included.
-    pub(super) fn row(self) -> u32 {
-        let height = self.font.character_size.height;
-        (height + height / 5) * self.scale
+    /// The room of a character, the space between lines included.
+    pub(super) fn cell(self) -> Size {
+        let Size { width, height } = self.font.character_size;
+        Size::new(width, height + height / 5) * self.scale
     }
 
     /// What these lines take, one below the other.
     pub(super) fn size_of(self, lines: &[Line]) -> Size {
-        let columns = lines.iter().map(Line::columns).max().unwrap_or(0) as u32;
-        Size::new(columns * self.column(), lines.len() as u32 * self.row())
+        let columns = lines.iter().map(|line| line.text.chars().count()).max();
+        let cells = Size::new(columns.unwrap_or(0) as u32, lines.len() as u32);
+        cells.component_mul(self.cell())
     }
 
     /// Draws a line with its upper left corner there, each pixel of its letters as a square.
-    pub(super) fn draw(self, canvas: &mut Canvas<'_>, corner: Point, line: &Line) {
+    pub(super) fn draw(self, bitmap: &mut Bitmap, corner: Point, line: &Line) {
         let (image, size) = (&self.font.image, self.font.character_size);
         let glyphs_a_row = image.size().width / size.width;
         let above = size.height / 10 * self.scale;
@@ -98,11 +87,11 @@ impl Type {
             let index = self.font.glyph_mapping.index(character) as u32;
             let place = Size::new(index % glyphs_a_row, index / glyphs_a_row);
             let glyph = Rectangle::new(Point::zero() + place.component_mul(size), size);
-            let corner = corner + Size::new(column * self.column(), above);
+            let corner = corner + Size::new(column * self.cell().width, above);
             let is_lit = |pixel: &Point| image.pixel(*pixel) == Some(BinaryColor::On);
             for pixel in glyph.points().filter(is_lit) {
                 let corner = corner + (pixel - glyph.top_left) * self.scale as i32;
-                canvas.fill(Rectangle::new(corner, square), line.colour);
+                bitmap.fill(Rectangle::new(corner, square), line.colour);
             }
         }
     }
@@ -136,6 +125,7 @@ pub(super) fn wrap(line: &Line, columns: usize) -> Vec<Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::window::paint::tests::plain;
 
     fn wrapped(text: &str, columns: usize) -> Vec<String> {
         let lines = wrap(&Line::new(PLAIN, text), columns);
@@ -176,36 +166,34 @@ mod tests {
             (1080, 1920, 1),
         ] {
             let font = Type::for_window(Size::new(width, height), density);
-            assert!(width / font.column() >= 50, "{width}x{height}");
-            assert!(height / font.row() >= 18, "{width}x{height}");
+            assert!(width / font.cell().width >= 50, "{width}x{height}");
+            assert!(height / font.cell().height >= 18, "{width}x{height}");
         }
     }
 
     #[test]
     fn letters_are_drawn_in_their_colour_and_enlarged_by_whole_factors() {
-        let mut pixels = vec![0; 100 * 60];
-        let mut canvas = Canvas::new(&mut pixels, 100, 60);
+        let mut bitmap = plain(100, 60, 0);
         let font = Type::for_window(Size::new(640, 480), 2);
-        font.draw(&mut canvas, Point::new(10, 4), &Line::new(TITLE, "H"));
-        let lit: Vec<_> = (0..6000).filter(|i| pixels[*i] != 0).collect();
+        font.draw(&mut bitmap, Point::new(10, 4), &Line::new(TITLE, "H"));
+        let lit: Vec<_> = (0..6000).filter(|i| bitmap.pixels[*i] != 0).collect();
         assert!(!lit.is_empty());
         // Squares of two by two: each lit pixel has its partner.
         for i in lit {
-            assert_eq!(pixels[i], 0xff_ff_ff);
-            assert_ne!(pixels[i ^ 1], 0);
+            assert_eq!(bitmap.pixels[i], 0xff_ff_ff);
+            assert_ne!(bitmap.pixels[i ^ 1], 0);
         }
     }
 
     #[test]
     fn text_beyond_the_edge_is_clipped() {
-        let mut pixels = vec![0; 8 * 8];
-        let mut canvas = Canvas::new(&mut pixels, 8, 8);
+        let mut bitmap = plain(8, 8, 0);
         let font = Type::for_window(Size::new(3840, 2160), 2);
         font.draw(
-            &mut canvas,
+            &mut bitmap,
             Point::new(5, 5),
             &Line::new(ALERT, "W\u{2603}W"),
         );
-        font.draw(&mut canvas, Point::new(50, 50), &Line::new(ALERT, "W"));
+        font.draw(&mut bitmap, Point::new(50, 50), &Line::new(ALERT, "W"));
     }
 }

@@ -1,4 +1,4 @@
-//! A bitmap turned, mirrored, and scaled smoothly into an area of a canvas; on the window's thread.
+//! A bitmap turned, mirrored, and scaled smoothly into an area of another; on the window's thread.
 //!
 //! Scaling is a triangle filter as wide as the scale asks for: bilinear where the picture grows, an average
 //! of every pixel that falls together where it shrinks, so that fine patterns do not shimmer. It is
@@ -13,7 +13,6 @@ use embedded_graphics::primitives::Rectangle;
 use fast_image_resize::images::{CroppedImageMut, Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
-use super::Canvas;
 use crate::handoff::WorkerPool;
 use crate::picture::transpose::Tile;
 use crate::picture::{Bitmap, Turn};
@@ -28,19 +27,15 @@ const MOST_STRIPS: NonZeroUsize = NonZeroUsize::new(4).unwrap();
 /// nearest cache. A quarter turn of 1920x1080 takes 2 ms here.
 const TURNED_ROWS: usize = 64;
 
-/// Writes `from`, turned, to `to`: as many pixels, rows without gaps, sides as [`Turn::size`] has them.
-///
-/// # Panics
-///
-/// When `to` has not as many pixels.
-pub(crate) fn turn(from: &Bitmap, turn: Turn, to: &mut [u32]) {
-    assert_eq!(to.len(), from.pixels.len(), "a turn keeps every pixel");
-    let size = (from.width, from.height);
-    let stride = if turn.swaps_sides() { size.1 } else { size.0 };
+/// Makes `to` what `from` is, turned.
+pub(crate) fn turn(from: &Bitmap, turn: Turn, to: &mut Bitmap) {
+    let (width, height) = turn.size(from.width as u32, from.height as u32);
+    to.resize(width as usize, height as usize);
+    let (size, stride) = ((from.width, from.height), to.width);
     let pixels = &from.pixels[..];
     let mut tile = Tile::default();
-    for (index, out) in to.chunks_mut((TURNED_ROWS * stride).max(1)).enumerate() {
-        let first = index * TURNED_ROWS;
+    let strips = to.pixels.chunks_mut((TURNED_ROWS * stride).max(1));
+    for (out, first) in strips.zip((0..).step_by(TURNED_ROWS)) {
         let rows = first..first + out.len() / stride;
         tile.lay_down(turn, size, rows, out, stride, |row, columns, line| {
             line.copy_from_slice(&pixels[row * size.0..][columns]);
@@ -61,43 +56,38 @@ impl Default for Scaler {
     fn default() -> Self {
         let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let strips = cores.min(MOST_STRIPS);
-        let resizers = (0..strips.get()).map(|_| Resizer::new());
         Scaler {
             workers: WorkerPool::new(strips),
-            resizers: resizers.collect(),
+            resizers: vec![Resizer::new(); strips.get()],
             strip_pixels: WORTH_A_THREAD,
         }
     }
 }
 
 impl Scaler {
-    /// Draws the bitmap into the area; pixel by pixel where the sizes are equal.
+    /// Draws `from` into the area of `to`; pixel by pixel where the sizes are equal.
     ///
     /// # Panics
     ///
-    /// When the area is not on the canvas, or empty, or the bitmap is empty.
-    pub(crate) fn draw(&mut self, from: &Bitmap, canvas: &mut Canvas<'_>, area: Rectangle) {
+    /// When the area is not in `to`, or empty, or `from` is empty.
+    pub(crate) fn draw(&mut self, from: &Bitmap, to: &mut Bitmap, area: Rectangle) {
         let (width, height) = (area.size.width as usize, area.size.height as usize);
         if (from.width, from.height) == (width, height) {
-            for (row, from) in canvas.rows(area).zip(from.pixels.chunks_exact(width)) {
+            for (row, from) in to.rows(area).zip(from.pixels.chunks_exact(width)) {
                 row.copy_from_slice(from);
             }
             return;
         }
         let worth = width * height / self.strip_pixels;
         let strips = self.resizers.len().min(worth).max(1);
-        let source = ImageRef::new(
-            from.width as u32,
-            from.height as u32,
-            bytemuck::cast_slice(&from.pixels),
-            PixelType::U8x4,
-        )
-        .expect("a bitmap has as many pixels as its sides say");
+        let (sides, bytes) = (from.area().size, bytemuck::cast_slice(&from.pixels));
+        let source = ImageRef::new(sides.width, sides.height, bytes, PixelType::U8x4)
+            .expect("a bitmap has as many pixels as its sides say");
         let top = area.top_left.y as usize;
-        let stride = canvas.area().size.width as usize;
+        let stride = to.width;
         let rows = height.div_ceil(strips);
-        let pixels = &mut canvas.pixels[top * stride..][..height * stride];
-        // Each is whole rows of the canvas.
+        let pixels = &mut to.pixels[top * stride..][..height * stride];
+        // Each is whole rows.
         let strips = pixels.chunks_mut(rows * stride).zip(&mut self.resizers);
         let mut strips = Vec::from_iter(strips.enumerate());
         (self.workers).for_each(&mut strips, |(index, (strip, resizer))| {
@@ -109,7 +99,7 @@ impl Scaler {
                     .expect("a strip has as many pixels as its sides say");
             let left = area.top_left.x as u32;
             let mut target = CroppedImageMut::new(&mut whole, left, 0, width as u32, rows as u32)
-                .expect("the area is on the canvas");
+                .expect("the area is in the bitmap");
             // The source's part in fractions of a row; its neighbours are seen beyond the part's edges,
             // so that strips meet without a seam.
             let scale = f64::from(source.height()) / height as f64;
@@ -131,6 +121,7 @@ impl Scaler {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::window::paint::tests::plain;
     use embedded_graphics::geometry::{Point, Size};
     use image::imageops::{self, FilterType as Reference};
 
@@ -150,11 +141,10 @@ mod tests {
     }
 
     fn scaled(from: &Bitmap, width: usize, height: usize) -> Vec<u32> {
-        let mut pixels = vec![0; width * height];
-        let mut canvas = Canvas::new(&mut pixels, width, height);
-        let area = canvas.area();
-        Scaler::default().draw(from, &mut canvas, area);
-        pixels
+        let mut to = plain(width, height, 0);
+        let area = to.area();
+        Scaler::default().draw(from, &mut to, area);
+        to.pixels.to_vec()
     }
 
     /// What the `image` crate makes of it, with the same filter.
@@ -209,11 +199,10 @@ mod tests {
                     resizers: (0..strips).map(|_| Resizer::new()).collect(),
                     strip_pixels: 1,
                 };
-                let mut pixels = vec![0; width * height];
-                let mut canvas = Canvas::new(&mut pixels, width, height);
-                let area = canvas.area();
-                scaler.draw(&from, &mut canvas, area);
-                bytemuck::cast_slice::<u32, u8>(&pixels).to_vec()
+                let mut to = plain(width, height, 0);
+                let area = to.area();
+                scaler.draw(&from, &mut to, area);
+                bytemuck::cast_slice::<u32, u8>(&to.pixels).to_vec()
             };
             let whole = scaled_in(1);
             for strips in 2..=MOST_STRIPS.get() {
@@ -233,19 +222,11 @@ mod tests {
 
     #[test]
     fn a_scaled_picture_stays_inside_its_letter_box() {
-        let from = Bitmap {
-            width: 2,
-            height: 2,
-            pixels: Box::new(vec![0x11_22_33; 4]),
-        };
-        let mut pixels = vec![7; 40 * 20];
-        let mut canvas = Canvas::new(&mut pixels, 40, 20);
-        Scaler::default().draw(
-            &from,
-            &mut canvas,
-            Rectangle::new(Point::new(10, 0), Size::new_equal(20)),
-        );
-        for (i, pixel) in pixels.iter().enumerate() {
+        let from = plain(2, 2, 0x11_22_33);
+        let mut to = plain(40, 20, 7);
+        let area = Rectangle::new(Point::new(10, 0), Size::new_equal(20));
+        Scaler::default().draw(&from, &mut to, area);
+        for (i, pixel) in to.pixels.iter().enumerate() {
             let inside = (10..30).contains(&(i % 40));
             assert_eq!(*pixel, if inside { 0x11_22_33 } else { 7 });
         }
@@ -254,11 +235,7 @@ mod tests {
     #[test]
     fn the_smallest_and_the_thinnest_pictures_scale() {
         for (w, h) in [(1, 1), (1, 500), (500, 1)] {
-            let from = Bitmap {
-                width: w,
-                height: h,
-                pixels: Box::new(vec![0xff_ff_ff; w * h]),
-            };
+            let from = plain(w, h, 0xff_ff_ff);
             assert!(
                 scaled(&from, 320, 240)
                     .iter()
@@ -276,14 +253,9 @@ mod tests {
     }
 
     fn by(from: &Bitmap, how: Turn) -> Bitmap {
-        let size = how.size(from.width as u32, from.height as u32);
-        let mut pixels = vec![0; from.pixels.len()];
-        turn(from, how, &mut pixels);
-        Bitmap {
-            width: size.0 as usize,
-            height: size.1 as usize,
-            pixels: Box::new(pixels),
-        }
+        let mut to = Bitmap::default();
+        turn(from, how, &mut to);
+        to
     }
 
     fn turned(from: &Bitmap, quarters: u8, mirror: bool) -> Bitmap {

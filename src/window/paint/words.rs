@@ -3,6 +3,7 @@
 //! Pure text, so that what users read is tested as text. Short enough for 50 columns where it can be;
 //! what is longer (paths, addresses) is wrapped where it is drawn.
 
+use std::iter;
 use std::time::{Duration, Instant};
 
 use embedded_graphics::geometry::Size;
@@ -36,18 +37,11 @@ const MOST_COLUMNS: usize = 46;
 
 /// While nobody has sent yet: what is dialled, and what to type on the Pi.
 pub(crate) fn waiting(status: &Status) -> Vec<Line> {
-    let mut lines = vec![Line::new(TITLE, "Waiting for a camera"), Line::default()];
-    for (target, failure) in &status.dialled {
-        lines.push(Line::new(PLAIN, format!("Connecting to {target}")));
-        let failure = failure.as_ref();
-        lines.extend(failure.map(|why| Line::new(QUIET, why.clone())));
-    }
-    if let Some(reach) = &status.reach {
-        if !status.dialled.is_empty() {
-            lines.push(Line::default());
-        }
-        listening(reach, status.is_late, &mut lines);
-    }
+    let dialled = status.dialled.iter().flat_map(|(target, failure)| {
+        let connecting = Line::new(PLAIN, format!("Connecting to {target}"));
+        let failure = failure.as_ref().map(|why| Line::new(QUIET, why));
+        iter::once(connecting).chain(failure)
+    });
     // Short, so that all of it is as large as it can be.
     let look = match &status.found {
         None if !status.dialled.is_empty() => None,
@@ -55,11 +49,14 @@ pub(crate) fn waiting(status: &Status) -> Vec<Line> {
         Some(found) if found.is_empty() => Some("Looking for cameras"),
         Some(_) => Some("1, Enter, click: connect"),
     };
-    let look = look.map(|look| [Line::default(), Line::new(QUIET, look)]);
-    lines.extend(look.into_iter().flatten());
-    let keys = Line::new(QUIET, "H: all keys   Esc: close");
-    lines.extend([Line::default(), keys]);
-    lines
+    let title = vec![Line::new(TITLE, "Waiting for a camera")];
+    let mut paragraphs = vec![title, dialled.collect()];
+    let reach = status.reach.iter();
+    paragraphs.extend(reach.flat_map(|reach| listening(reach, status.is_late)));
+    paragraphs.push(Vec::from_iter(look.map(|look| Line::new(QUIET, look))));
+    paragraphs.push(vec![Line::new(QUIET, "H: all keys   Esc: close")]);
+    paragraphs.retain(|lines| !lines.is_empty());
+    paragraphs.join(&Line::default())
 }
 
 /// The cameras that can be dialled, a line each: what is longer would be two.
@@ -73,38 +70,37 @@ pub(crate) fn found(status: &Status) -> Vec<Line> {
     lines.collect()
 }
 
-/// What to type on the Pi, so that it dials, and what to try where it `is_late`.
-fn listening(reach: &Reach, is_late: bool, lines: &mut Vec<Line>) {
+/// What to type on the Pi, so that it dials, and what to try where it `is_late`: paragraphs, which may be empty.
+fn listening(reach: &Reach, is_late: bool) -> [Vec<Line>; 3] {
     let ask = match reach.typed.len() {
         _ if reach.is_local => "Only this machine can reach it. Here, type:",
         0 => "Listening. Start pi-send on the Raspberry Pi.",
         1 => "On the Raspberry Pi, type:",
         _ => "On the Raspberry Pi, type one of these:",
     };
-    lines.extend([Line::new(PLAIN, ask), Line::default()]);
-    let typed = reach.typed.iter().take(MOST_TYPED);
-    lines.extend(typed.map(|line| Line::new(TYPED, line)));
+    let commands = reach.typed.iter().take(MOST_TYPED);
+    let mut typed = Vec::from_iter(commands.map(|line| Line::new(TYPED, line)));
     if reach.typed.len() > MOST_TYPED {
         let more = format!("({} more in the terminal)", reach.typed.len() - MOST_TYPED);
-        lines.push(Line::new(QUIET, more));
+        typed.push(Line::new(QUIET, more));
     }
+    let mut hint = Vec::new();
     if is_late {
-        let hint = &reach.hint;
-        let colon = if hint.command.is_some() { ":" } else { "" };
-        let what = format!("No camera yet. {}{colon}", hint.what);
-        lines.extend([Line::default(), Line::new(PLAIN, what)]);
+        let command = reach.hint.command.as_ref();
+        let colon = if command.is_some() { ":" } else { "" };
+        let what = format!("No camera yet. {}{colon}", reach.hint.what);
+        hint.push(Line::new(PLAIN, what));
         // On a line of its own: it is to be typed, too.
-        lines.extend(hint.command.as_ref().map(|line| Line::new(TYPED, line)));
+        hint.extend(command.map(|line| Line::new(TYPED, line)));
     }
+    [vec![Line::new(PLAIN, ask)], typed, hint]
 }
 
 /// The help.
 pub(crate) fn help() -> Vec<Line> {
-    let mut lines = vec![Line::new(TITLE, "Keys"), Line::default()];
-    for (key, meaning) in KEYS {
-        lines.push(Line::new(PLAIN, format!("{key:<8}{meaning}")));
-    }
-    lines
+    let keys = KEYS.map(|(key, meaning)| Line::new(PLAIN, format!("{key:<8}{meaning}")));
+    let head = [Line::new(TITLE, "Keys"), Line::default()];
+    head.into_iter().chain(keys).collect()
 }
 
 /// The figures. The most important lines come first: the last go where there is no room.
@@ -157,10 +153,11 @@ pub(crate) fn stalled(status: &Status, now: Instant) -> Vec<Line> {
     ]
 }
 
-/// Something that happened, or went wrong.
-pub(crate) fn notification(severity: Severity, line: &str) -> Line {
-    let is_error = severity == Severity::Error;
-    Line::new(if is_error { ALERT } else { PLAIN }, line)
+/// Something that happened, or went wrong, if it did.
+pub(crate) fn notification(status: &Status) -> Option<Line> {
+    let (severity, line) = status.notification.as_ref()?;
+    let is_error = *severity == Severity::Error;
+    Some(Line::new(if is_error { ALERT } else { PLAIN }, line))
 }
 
 /// That the picture is frozen, and what lets it go.
@@ -361,6 +358,6 @@ mod tests {
 
     #[test]
     fn every_line_of_the_help_fits_the_smallest_window() {
-        assert!(help().iter().all(|line| line.columns() <= 50));
+        assert!(help().iter().all(|line| line.text.len() <= 50));
     }
 }

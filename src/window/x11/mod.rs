@@ -25,9 +25,10 @@ use x11rb::wrapper::ConnectionExt as _;
 
 use self::shm::Shm;
 pub use self::shm::bitmap;
-pub(super) use self::watch::Watch;
-use super::SMALLEST;
+use self::watch::Watch;
+use super::desktop::{Connected, Desktop, Error};
 use super::geometry::window_size;
+use super::{Model, SMALLEST};
 use crate::picture::Bitmap;
 
 x11rb::atom_manager! {
@@ -47,11 +48,8 @@ const COMMON_DPI: u32 = 96;
 /// Rows of a common screen. A screen of twice as many has pixels of half the size, whatever it says.
 const COMMON_ROWS: u32 = 1080;
 
-/// Why something was left undone.
-type Error = Box<dyn std::error::Error>;
-
 /// A window of minifb's, seen from other connections.
-pub(super) struct Desktop {
+struct System {
     connection: RustConnection,
     root: Window,
     window: Window,
@@ -59,41 +57,11 @@ pub(super) struct Desktop {
     /// Where the window was before it filled the screen, without a window manager.
     windowed: Option<Rectangle>,
     shm: Option<Shm>,
+    watch: Option<Watch>,
 }
 
-impl Desktop {
-    /// Connects to the display of the window, and tells the window manager what the window is, and how small it may
-    /// become.
-    pub(super) fn new(window: &minifb::Window, on_top: bool) -> Result<Self, Error> {
-        // X11's number of a window: 29 bits, which minifb wraps in a pointer.
-        let window = window.get_window_handle() as usize as Window;
-        let (connection, screen) = RustConnection::connect(None)?;
-        let atoms = Atoms::new(&connection)?.reply()?;
-        let hints = WmSizeHints {
-            min_size: Some((SMALLEST.0 as i32, SMALLEST.1 as i32)),
-            ..WmSizeHints::new()
-        };
-        hints.set_normal_hints(&connection, window)?;
-        let (class, kind) = (AtomEnum::WM_CLASS, AtomEnum::STRING);
-        let names = b"view-recv\0View-recv\0";
-        connection.change_property8(PropMode::REPLACE, window, class, kind, names)?;
-        connection.sync()?;
-        let desktop = Desktop {
-            root: connection.setup().roots[screen].root,
-            window,
-            connection,
-            atoms,
-            windowed: None,
-            shm: Shm::new(window).ok(),
-        };
-        if on_top {
-            desktop.ask_manager(desktop.atoms._NET_WM_STATE_ABOVE, true)?;
-        }
-        Ok(desktop)
-    }
-
-    /// How many pixels of this screen make one of a common screen, in each direction; at least 1.
-    pub(super) fn density(&self) -> u32 {
+impl Desktop for System {
+    fn density(&self) -> u32 {
         let said = resource_manager::new_from_default(&self.connection)
             .ok()
             .and_then(|resources| resources.get_value::<u32>("Xft.dpi", "").ok().flatten())
@@ -103,26 +71,23 @@ impl Desktop {
         said.max(by_rows).clamp(1, 8)
     }
 
-    /// Gives the window a size that suits the picture; returns that.
-    pub(super) fn suit(&self, picture: Size) -> Result<Size, ReplyError> {
+    fn suit(&self, picture: Size) -> Result<Size, Error> {
         let room = self.room()?;
         let size = window_size(picture, room.size, self.density());
         self.place(resized_in(room, self.rect_of(self.window)?, size))?;
         Ok(size)
     }
 
-    /// Whether the window fills the screen, whoever had it do so.
-    pub(super) fn is_full_screen(&self) -> bool {
+    fn is_full_screen(&self) -> bool {
         let states = self.property(self.window, self.atoms._NET_WM_STATE, AtomEnum::ATOM);
         self.windowed.is_some() || states.contains(&self.atoms._NET_WM_STATE_FULLSCREEN)
     }
 
-    /// Makes the window fill the screen, or gives it its place back.
-    pub(super) fn toggle_full_screen(&mut self) -> Result<(), ReplyError> {
+    fn toggle_full_screen(&mut self) -> Result<(), Error> {
         let (full_screen, kind) = (self.atoms._NET_WM_STATE_FULLSCREEN, AtomEnum::ATOM);
         let known = self.property(self.root, self.atoms._NET_SUPPORTED, kind);
         if known.contains(&full_screen) {
-            return self.ask_manager(full_screen, !self.is_full_screen());
+            return Ok(self.ask_manager(full_screen, !self.is_full_screen())?);
         }
         let place = match self.windowed.take() {
             Some(before) => before,
@@ -131,22 +96,57 @@ impl Desktop {
                 self.monitor()?
             }
         };
-        self.place(place)
+        Ok(self.place(place)?)
     }
 
-    /// Shows what is in a [`bitmap`] without a copy of ours, and returns when it is on the screen.
-    pub(super) fn show(&mut self, bitmap: &Bitmap) -> Result<(), Error> {
+    fn show(&mut self, bitmap: &Bitmap) -> Result<(), Error> {
         self.shm.as_mut().ok_or("not to this server")?.show(bitmap)
     }
 
+    fn watch(&self, on: bool) -> Result<(), Error> {
+        self.watch.as_ref().ok_or("not this window")?.set(on)
+    }
+}
+
+/// Connects to the display of the window, and tells the window manager what the window is, and how small it may
+/// become.
+pub(super) fn desktop(minifb: &minifb::Window, on_top: bool, model: &Model) -> Connected {
+    // X11's number of a window: 29 bits, which minifb wraps in a pointer.
+    let window = minifb.get_window_handle() as usize as Window;
+    let (connection, screen) = RustConnection::connect(None)?;
+    let atoms = Atoms::new(&connection)?.reply()?;
+    let hints = WmSizeHints {
+        min_size: Some((SMALLEST.0 as i32, SMALLEST.1 as i32)),
+        ..WmSizeHints::new()
+    };
+    hints.set_normal_hints(&connection, window)?;
+    let (class, kind) = (AtomEnum::WM_CLASS, AtomEnum::STRING);
+    let names = b"view-recv\0View-recv\0";
+    connection.change_property8(PropMode::REPLACE, window, class, kind, names)?;
+    connection.sync()?;
+    let system = System {
+        root: connection.setup().roots[screen].root,
+        window,
+        connection,
+        atoms,
+        windowed: None,
+        shm: Shm::new(window).ok(),
+        watch: Watch::start(minifb, model).ok(),
+    };
+    if on_top {
+        system.ask_manager(system.atoms._NET_WM_STATE_ABOVE, true)?;
+    }
+    Ok(Box::new(system))
+}
+
+impl System {
     fn ask_manager(&self, state: Atom, on: bool) -> Result<(), ReplyError> {
         // From EWMH: 1 adds a state, 0 takes it away; the last 1 says that a program asks, not a pager.
         let data = [u32::from(on), state, 0, 1, 0];
         let message = ClientMessageEvent::new(32, self.window, self.atoms._NET_WM_STATE, data);
         let to_manager = EventMask::SUBSTRUCTURE_REDIRECT | EventMask::SUBSTRUCTURE_NOTIFY;
-        self.connection
-            .send_event(false, self.root, to_manager, message)?
-            .check()
+        let asked = (self.connection).send_event(false, self.root, to_manager, message)?;
+        asked.check()
     }
 
     /// A property's numbers; none where it is not there.
@@ -165,18 +165,15 @@ impl Desktop {
             .y(rect.top_left.y)
             .width(rect.size.width)
             .height(rect.size.height);
-        self.connection
-            .configure_window(self.window, &place)?
-            .check()
+        let placed = self.connection.configure_window(self.window, &place)?;
+        placed.check()
     }
 
     /// Where a window is on the screen.
     fn rect_of(&self, window: Window) -> Result<Rectangle, ReplyError> {
-        let corner = self
-            .connection
-            .translate_coordinates(window, self.root, 0, 0)?
-            .reply()?;
-        let geometry = self.connection.get_geometry(window)?.reply()?;
+        let (server, root) = (&self.connection, self.root);
+        let corner = server.translate_coordinates(window, root, 0, 0)?.reply()?;
+        let geometry = server.get_geometry(window)?.reply()?;
         let size = (geometry.width, geometry.height);
         Ok(rectangle((corner.dst_x, corner.dst_y), size))
     }

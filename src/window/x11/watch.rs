@@ -18,14 +18,14 @@ use crate::handoff::spawn;
 use crate::window::Model;
 
 /// Ends the loop's wait for pictures when there is news of the window.
-pub(in crate::window) struct Watch {
+pub(super) struct Watch {
     socket: OwnedFd,
     epoll: Arc<OwnedFd>,
 }
 
 impl Watch {
     /// Starts the thread, which nudges the slot of the model's pictures for as long as the program runs.
-    pub(in crate::window) fn start(window: &minifb::Window, model: &Model) -> Result<Self, Error> {
+    pub(super) fn start(window: &minifb::Window, model: &Model) -> Result<Self, Error> {
         let display = window.display_handle().map(|display| display.as_raw());
         let Ok(RawDisplayHandle::Xlib(handle)) = display else {
             return Err("not an X server's window".into());
@@ -53,13 +53,10 @@ impl Watch {
         Ok(Watch { socket, epoll })
     }
 
-    /// Watches while `wait` waits.
-    pub(in crate::window) fn during<T>(&self, wait: impl FnOnce() -> T) -> T {
-        let set = |flags| epoll::modify(&self.epoll, &self.socket, EventData::new_u64(0), flags);
-        // Should it fail, the window is looked at when the wait is over.
-        let _ = set(EventFlags::IN | EventFlags::ONESHOT);
-        let result = wait();
-        let _ = set(EventFlags::ONESHOT);
-        result
+    /// Begins to watch, until there is something, or ends it.
+    pub(super) fn set(&self, on: bool) -> Result<(), Error> {
+        let (mut flags, data) = (EventFlags::ONESHOT, EventData::new_u64(0));
+        flags.set(EventFlags::IN, on);
+        Ok(epoll::modify(&self.epoll, &self.socket, data, flags)?)
     }
 }

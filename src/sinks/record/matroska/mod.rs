@@ -15,11 +15,12 @@
 mod ebml;
 mod index;
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Seek};
 use std::time::{Duration, UNIX_EPOCH};
 
 use self::index::{CUES, Index};
-use super::Growing;
+use super::segment::{append, patch};
 use crate::recv::Received;
 
 /// One tick of the file: a tenth of a millisecond, so that times are within 0.05 ms of the stamps,
@@ -68,7 +69,7 @@ const CLUSTER_HEAD: u64 = 4 + ebml::SIZE_BYTES as u64;
 
 impl Matroska {
     /// Writes the head of a file that starts with this frame.
-    pub(crate) fn create(file: &mut Growing, first: &Received) -> io::Result<Matroska> {
+    pub(crate) fn create(file: &mut File, first: &Received) -> io::Result<Matroska> {
         let head = [
             ebml::uint(0x4286, 1),             // EBMLVersion
             ebml::uint(0x42F7, 1),             // EBMLReadVersion
@@ -97,7 +98,7 @@ impl Matroska {
         out.extend(ebml::master(0x1549_A966, &info)); // Info
         let tracks = out.len() as u64;
         out.extend(ebml::master(0x1654_AE6B, &[track(first)])); // Tracks
-        file.append(&[&out])?;
+        append(file, &[&out])?;
         Ok(Matroska {
             segment,
             tracks,
@@ -109,7 +110,7 @@ impl Matroska {
     /// is shown a tick after the frame before.
     pub(crate) fn write(
         &mut self,
-        file: &mut Growing,
+        file: &mut File,
         at: Duration,
         jpeg: [&[u8]; 3],
     ) -> io::Result<()> {
@@ -120,7 +121,7 @@ impl Matroska {
         if self.cluster.is_some_and(is_full) {
             self.close_cluster(file)?;
         }
-        let at = file.length;
+        let at = file.stream_position()?;
         let cluster = self.cluster.unwrap_or(Cluster { at, tick });
         let mut out = Vec::with_capacity(40);
         if self.cluster.is_none() {
@@ -138,7 +139,7 @@ impl Matroska {
         out.extend(offset.to_be_bytes());
         out.push(0x80); // A key frame, as every JPEG is.
         let [head, stamp, tail] = jpeg;
-        file.append(&[&out, head, stamp, tail])?;
+        append(file, &[&out, head, stamp, tail])?;
         if self.cluster.replace(cluster).is_none() {
             self.cues.put(tick, at - self.segment);
         }
@@ -149,27 +150,27 @@ impl Matroska {
 
     /// Writes down the size of the cluster and the duration so far: if the file ends here, readers
     /// know both.
-    fn close_cluster(&mut self, file: &mut Growing) -> io::Result<()> {
+    fn close_cluster(&mut self, file: &mut File) -> io::Result<()> {
         let Some(cluster) = self.cluster.take() else {
             return Ok(());
         };
-        let body = file.length - cluster.at - CLUSTER_HEAD;
-        file.patch(cluster.at + 4, &ebml::long_size(body))?;
+        let body = file.stream_position()? - cluster.at - CLUSTER_HEAD;
+        patch(file, cluster.at + 4, &ebml::long_size(body))?;
         let (tick, lasts) = self.last.unwrap_or_default();
         let ticks = ((tick + lasts) as f64).to_be_bytes();
         let duration = ebml::binary(0x4489, &ticks); // Duration
-        file.patch(self.tracks - DURATION_ROOM as u64, &duration)
+        patch(file, self.tracks - DURATION_ROOM as u64, &duration)
     }
 
     /// Completes the file: sizes, duration and index. What can be done is done also where a step
     /// fails (a full disk has no room for the index, but for the patches); the first error comes back.
-    pub(crate) fn finish(&mut self, file: &mut Growing) -> io::Result<()> {
+    pub(crate) fn finish(&mut self, file: &mut File) -> io::Result<()> {
         let closed = self.close_cluster(file);
-        let cues_at = file.length;
-        let indexed = file.append(&[&self.cues.emit()]);
-        let found = indexed.and_then(|()| file.patch(self.segment, &self.seek_head(cues_at)));
-        let size = ebml::long_size(file.length - self.segment);
-        let sized = file.patch(self.segment - ebml::SIZE_BYTES as u64, &size);
+        let cues_at = file.stream_position()?;
+        let indexed = append(file, &[&self.cues.emit()]);
+        let found = indexed.and_then(|()| patch(file, self.segment, &self.seek_head(cues_at)));
+        let size = ebml::long_size(file.stream_position()? - self.segment);
+        let sized = patch(file, self.segment - ebml::SIZE_BYTES as u64, &size);
         closed.and(found).and(sized)
     }
 

@@ -23,7 +23,13 @@ type Told = (Severity, String);
 fn start(config: Config) -> (Recorder, Receiver<Told>) {
     let (tell, told) = mpsc::channel();
     let tell = Arc::new(move |severity, line| drop(tell.send((severity, line))));
-    (Recorder::start(config, None, tell).unwrap(), told)
+    (recorder(config, None, tell), told)
+}
+
+fn recorder(config: Config, claim: Option<Claim>, tell: Tell) -> Recorder {
+    let recorder = Recorder::new(tell);
+    recorder.record(config, claim).unwrap();
+    recorder
 }
 
 /// The reported lines, in their order, are as many as these, and begin like them.
@@ -44,8 +50,8 @@ fn record(config: Config, frames: &[Frame]) -> (Status, Vec<Told>) {
         recorder.put(&frame.build());
     }
     recorder.stop();
-    let told = told.iter().collect();
-    (recorder.finish(soon()), told)
+    let status = recorder.finish(soon());
+    (status, told.try_iter().collect())
 }
 
 /// `count` frames, each later than the one before.
@@ -168,8 +174,8 @@ fn a_failed_recording_is_tried_again_every_thirty_seconds() {
     assert!(!put(&frame, 1, 2));
     frame = frame.after(Duration::from_secs(1));
     assert!(!put(&frame, 2, 2));
-    recorder.stop();
-    let told: Vec<_> = told.iter().collect();
+    recorder.finish(soon());
+    let told: Vec<_> = told.try_iter().collect();
     assert_lines(
         &told,
         &["the recording stopped", "recording to", "recorded 2 frames"],
@@ -194,10 +200,9 @@ fn a_failed_recording_is_tried_again_at_the_next_segment() {
     fs::create_dir(dir.path().join("missing")).unwrap();
     recorder.put(&frame.clone().after(Duration::from_secs(4)).build());
     recorder.put(&frame.after(Duration::from_secs(5)).build());
-    recorder.stop();
-    let last = told.iter().last().unwrap();
-    assert!(last.1.starts_with("recorded 1 frames"), "{last:?}");
     let status = recorder.finish(soon());
+    let last = told.try_iter().last().unwrap();
+    assert!(last.1.starts_with("recorded 1 frames"), "{last:?}");
     assert_eq!((status.recorded, status.record_dropped), (1, 2));
 }
 
@@ -226,7 +231,7 @@ fn a_disk_that_stands_still_is_counted_told_and_never_waited_for() {
         }
         drop(tell.send((severity, line)));
     });
-    let recorder = Recorder::start(to(dir.path().join("a.mjpeg")), None, tell).unwrap();
+    let recorder = recorder(to(dir.path().join("a.mjpeg")), None, tell);
     let frame = Frame::default().build();
     let count = FRAMES.0 as u64 + 100;
     for _ in 0..count {
@@ -236,11 +241,9 @@ fn a_disk_that_stands_still_is_counted_told_and_never_waited_for() {
     // One frame may have been taken already.
     assert!((99..=100).contains(&dropped), "{dropped}");
     drop(release);
-    recorder.stop();
-    let told: Vec<_> = told.iter().collect();
-    let slow = told.iter().filter(|event| event.1.contains("too slow:"));
-    assert_eq!(slow.count(), 1);
     let status = recorder.finish(soon());
+    let slow = told.try_iter().filter(|e| e.1.contains("too slow:"));
+    assert_eq!(slow.count(), 1);
     assert_eq!(status.recorded + status.record_dropped, count);
     assert_eq!(status.record_dropped, dropped);
 }
@@ -253,7 +256,7 @@ fn the_end_does_not_wait_for_a_disk_that_hangs() {
     let tell = Arc::new(move |_, _| {
         let _ = held.lock().unwrap().recv();
     });
-    let recorder = Recorder::start(to(dir.path().join("a.mkv")), None, tell).unwrap();
+    let recorder = recorder(to(dir.path().join("a.mkv")), None, tell);
     recorder.put(&Frame::default().build());
     // Comes back while the thread still hangs: nothing releases it before.
     let status = recorder.finish(Instant::now() + Duration::from_millis(30));
@@ -283,7 +286,7 @@ fn a_name_is_one_recordings_until_it_is_complete() {
     let error = config.claim().unwrap_err().to_string();
     assert!(error.contains("a.mkv: another"), "{error}");
     to(dir.path().join("b.mkv")).claim().unwrap();
-    let recorder = Recorder::start(config.clone(), Some(claim), Arc::new(|_, _| ())).unwrap();
+    let recorder = recorder(config.clone(), Some(claim), Arc::new(|_, _| ()));
     recorder.put(&Frame::default().build());
     assert!(config.claim().is_err());
     recorder.finish(soon());
@@ -295,17 +298,15 @@ fn a_name_is_one_recordings_until_it_is_complete() {
 fn a_disk_that_hangs_is_not_given_recording_after_recording() {
     let dir = tempfile::tempdir().unwrap();
     let (release, held) = mpsc::channel::<()>();
-    let held = Arc::new(Mutex::new(held));
-    let recorder = Recorder::default();
+    let held = Mutex::new(held);
+    // Each stands in its first report, as it would in a write.
+    let recorder = Recorder::new(Arc::new(move |_, _| {
+        let _ = held.lock().unwrap().recv();
+    }));
     let frame = Frame::default().build();
     let start = |take: u32| {
-        let held = Arc::clone(&held);
         let config = to(dir.path().join(format!("{take}.mkv")));
-        // Each stands in its first report, as it would in a write.
-        let tell = Arc::new(move |_, _| {
-            let _ = held.lock().unwrap().recv();
-        });
-        let started = recorder.record(config, None, tell);
+        let started = recorder.record(config, None);
         recorder.put(&frame);
         recorder.stop();
         started
@@ -321,20 +322,15 @@ fn a_disk_that_hangs_is_not_given_recording_after_recording() {
 #[test]
 fn recordings_go_on_and_off_and_count_together() {
     let dir = tempfile::tempdir().unwrap();
-    let recorder = Recorder::default();
     let (tell, told) = mpsc::channel();
+    let recorder = Recorder::new(Arc::new(move |severity, line| {
+        drop(tell.send((severity, line)))
+    }));
     let frame = Frame::default().build();
     recorder.put(&frame);
     for take in 1..=3 {
-        let tell = tell.clone();
         let config = to(dir.path().join(format!("{take}.mkv")));
-        recorder
-            .record(
-                config,
-                None,
-                Arc::new(move |severity, line| drop(tell.send((severity, line)))),
-            )
-            .unwrap();
+        recorder.record(config, None).unwrap();
         for _ in 0..10 {
             recorder.put(&frame);
         }
@@ -342,10 +338,9 @@ fn recordings_go_on_and_off_and_count_together() {
         recorder.stop();
         assert_eq!(recorder.recorded().recording, None);
     }
-    drop(tell);
-    let finished = told.iter().filter(|e| e.1.starts_with("recorded 10"));
-    assert_eq!(finished.count(), 3);
     recorder.finish(soon());
+    let finished = told.try_iter().filter(|e| e.1.starts_with("recorded 10"));
+    assert_eq!(finished.count(), 3);
     let status = recorder.status();
     assert_eq!((status.recorded, status.record_dropped), (30, 0));
     assert_eq!(status.path, Some(dir.path().join("3.mkv")));
