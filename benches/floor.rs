@@ -79,7 +79,12 @@ fn main() {
     let program = Program::start("floor", true, Some(Stats::Off));
     let acceptors = listen::listen(options.bind.expect("given"), Role::Receives).expect("a port");
     let stop = Arc::clone(&program.stop);
-    let cameras = Arc::new(Cameras::new(Config::default(), None, stop, |_| ()));
+    let cameras = Arc::new(Cameras::new(
+        Config::new(1, None),
+        |_| (),
+        stop,
+        |_, _, _| (),
+    ));
     let (snapshots, tell) = (options.recording.snapshots(), Arc::new(|_, _| ()));
     let sinks = Sinks::start(None, snapshots, None, Turn::NONE, tell).expect("threads");
     admission::start(&acceptors, &cameras).expect("threads");

@@ -67,14 +67,16 @@ pub mod window;
 #[cfg(feature = "recv")]
 pub use self::{
     jpeg::DecodeError,
-    net::listen::ListenError,
     protocol::stamp::{Name, Stamp},
     recv::frame::{ClockOff, Frame, Received},
-    recv::receiver::{ReceiveError, Receiver, ReceiverOptions},
+    recv::receiver::{Receiver, ReceiverOptions},
 };
-pub use self::{net::key_file::KeyFileError, protocol::encrypted::key::Key};
+pub use self::{
+    net::{ListenError, StartError, key_file::KeyFileError},
+    protocol::encrypted::key::Key,
+};
 #[cfg(feature = "send")]
 pub use self::{
     picture::{Picture, PixelFormat, Pixels, Plane},
-    send::{Sender, SenderError},
+    send::Sender,
 };

@@ -192,7 +192,7 @@ impl Options {
             return Err(answer);
         }
         let to = self.to()?;
-        let (quality, defaults) = (self.quality, Config::default());
+        let (quality, defaults) = (self.quality, Config::with_key(None));
         let lowest = defaults.min_quality.min(quality);
         let min_quality = self.min_quality.unwrap_or(lowest);
         if min_quality > quality {

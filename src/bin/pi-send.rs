@@ -4,17 +4,18 @@
 //! signals have threads of their own.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use anyhow::Error;
 use clap::Parser;
 use pi_stream::args::send::{Options, Plan, To};
+use pi_stream::handoff::spawn;
 use pi_stream::net::{Allowed, Finder, Found, Reach, find, key_file, listen};
 use pi_stream::protocol::{Name, Role};
 use pi_stream::report::{Program, Severity, Statistics};
 use pi_stream::send::source::{self, Failure, Source};
-use pi_stream::send::{self, Counters, Event, Receivers, stats};
+use pi_stream::send::{self, Counters, Receivers, stats};
 use pi_stream::source::Feed;
 use pi_stream::{Key, camera};
 
@@ -150,22 +151,21 @@ fn run(mut plan: Plan, key: Option<&Path>, program: &mut Program) -> anyhow::Res
         }
     }
     let feed = Arc::new(Feed::new(plan.delivery));
-    let counters = Arc::new(Counters::default());
-    let (counted, start) = (Arc::clone(&counters), Instant::now());
-    let reports = stats::reports(counted, Arc::clone(&feed), has_key, start);
+    let counters = Arc::<Mutex<Counters>>::default();
+    let reports = stats::reports(Arc::clone(&counters), Arc::clone(&feed), has_key);
     let statistics = Statistics::start(program, reports)?;
     let console = Arc::clone(&program.console);
-    let source = source::start(plan.source, &feed, move |severity, line| {
-        console.say(severity, &line);
-    })?;
+    let (source, fed) = (plan.source, Arc::clone(&feed));
+    let report = move |severity, line: String| console.say(severity, &line);
+    let reported = report.clone();
+    let source = spawn("source", move || source::run(&source, &fed, &reported))?;
 
-    let report = |event: Event| program.console.say(event.severity(), &event.to_string());
     let stop = &program.stop;
     let sent = send::run(to, plan.sending, &feed, counters, stop, &report);
 
     drop(announced);
     feed.end();
-    let source = source.finish();
+    let source = source::finish(source);
     statistics.finish();
     source?;
     Ok(sent?)

@@ -16,7 +16,7 @@ use pi_stream::net::{
 use pi_stream::picture::Bitmap;
 use pi_stream::protocol::Role;
 use pi_stream::recv::camera::reports;
-use pi_stream::recv::{Cameras, Config, Event, admission, decoder};
+use pi_stream::recv::{Cameras, Config, admission, decoder};
 use pi_stream::report::{Program, Severity, Statistics};
 use pi_stream::sinks::{Sinks, Tell};
 use pi_stream::window::Model;
@@ -76,11 +76,11 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
         report_too(severity, line, severity != Severity::Routine);
     });
     let sinks = Arc::new(make_sinks(&options, program, tell)?);
-    let tell = move |event: Event| report(event.severity, event.line, event.is_for_window);
     let every_frame = Arc::clone(&sinks);
-    let sink = Box::new(move |frame: &_| every_frame.put(frame));
+    let sink = move |frame: &_| every_frame.put(frame);
     let stop = Arc::clone(&program.stop);
-    let cameras = Arc::new(Cameras::new(config(&options, key), Some(sink), stop, tell));
+    let config = config(&options, key);
+    let cameras = Arc::new(Cameras::new(config, sink, stop, report));
 
     let bound = Vec::from_iter(acceptors.iter().map(|acceptor| acceptor.address));
     let reach = (!bound.is_empty()).then(|| Reach::of(Role::Receives, &bound, key_file));
@@ -203,7 +203,7 @@ fn start(program: &Program, model: &'static Model, options: &Options) -> io::Res
 fn start_statistics(program: &mut Program, model: &'static Model) -> io::Result<Statistics> {
     let console = Arc::clone(&program.console);
     let recorder = &model.sinks.recorder;
-    let mut report = reports(&model.cameras, || recorder.recorded(), Instant::now());
+    let mut report = reports(&model.cameras, || recorder.recorded());
     let mut hint = model.reach.as_ref().map(|reach| &reach.hint);
     Statistics::start(program, move |now, last| {
         if let Some(hint) = hint.take_if(|_| model.is_late(now)) {

@@ -29,6 +29,8 @@ pub(crate) mod sliding;
 #[cfg_attr(windows, path = "windows.rs")]
 mod system;
 
+use std::io;
+
 pub use self::dial::{DialError, Target};
 pub(crate) use self::dial::{Dialer, Search};
 #[cfg(any(feature = "send", feature = "view"))]
@@ -39,6 +41,21 @@ pub(crate) use self::path::Path;
 #[cfg(any(feature = "send", feature = "view"))]
 pub use self::reach::{Reach, host_name};
 pub(crate) use self::sliding::SlidingMin;
+use crate::protocol::Role;
+
+/// Why there is no sender, or no receiver, for a program.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// This is no HOST, HOST:PORT or \[IPv6\]:PORT.
+    #[error("{0:?} was not understood: give HOST, HOST:PORT or [IPv6]:PORT")]
+    Host(String),
+    /// The address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The system gave no thread.
+    #[error("no thread to {} with: {1}", .0.pick("send", "receive"))]
+    Thread(Role, #[source] io::Error),
+}
 
 /// The TCP port unless another is given.
 pub const DEFAULT_PORT: u16 = 8000;

@@ -15,6 +15,7 @@ pub(super) use crate::net::admission::{Admission, PATIENCE, Permit};
 use crate::net::link::handshake;
 use crate::net::{Acceptor, Link, admission};
 use crate::protocol::{Role, Status};
+use crate::report::Severity;
 
 /// How long to wait when there is no descriptor or thread for another connection.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -26,7 +27,7 @@ pub fn start(acceptors: &[Arc<Acceptor>], cameras: &Arc<Cameras>) -> io::Result<
     admission::listen(acceptors, move |taken| {
         if let Err(error) = taken.and_then(|link| take(&admission, &link, &cameras)) {
             // A little later the next one may have more luck.
-            cameras.tell(exhausted(&error));
+            cameras.tell(Severity::Warning, exhausted(&error));
             // Those that wait must not keep a sender out by what they take up.
             admission.make_place();
             cameras.stop.sleep(PAUSE);
@@ -37,14 +38,15 @@ pub fn start(acceptors: &[Arc<Acceptor>], cameras: &Arc<Cameras>) -> io::Result<
 
 /// No descriptors, or no threads.
 pub(super) fn exhausted(error: &io::Error) -> Event {
-    Kind::Exhausted.warning(format!("cannot take another connection yet: {error}"))
+    let line = format!("cannot take another connection yet: {error}");
+    (Kind::Exhausted, line)
 }
 
 fn take(admission: &Arc<Admission>, link: &Arc<Link>, cameras: &Arc<Cameras>) -> io::Result<()> {
     let ip = link.peer.ip();
     if let Some(why) = cameras.config.allowed.refusal(ip) {
         let line = format!("turned away {ip}: {why}");
-        cameras.tell(Kind::NotAllowed.warning(line));
+        cameras.tell(Severity::Warning, (Kind::NotAllowed, line));
         return Ok(());
     }
     let permit = admission.admit(link, PATIENCE);
@@ -53,7 +55,7 @@ fn take(admission: &Arc<Admission>, link: &Arc<Link>, cameras: &Arc<Cameras>) ->
         let proven = prove(&cameras, &link, &permit);
         let ended = proven.and_then(|()| reader::read(&cameras, &link, permit, &OnceLock::new()));
         if let (Err(Some(event)), false) = (ended, cameras.stop.is_asked()) {
-            cameras.tell(event);
+            cameras.tell(Severity::Warning, event);
         }
     });
     started.map(drop)

@@ -1,27 +1,17 @@
-//! A camera: one place among those that are received, what came to it, and its figures.
+//! A camera's figures: what came to its place, and what became of that.
 //!
 //! A place is one sender's, over as many connections as it makes; who has it, [`Cameras`] says. Its counters are moved
 //! by the reader and by what becomes of its frames, and put together when somebody asks for figures.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::{Cameras, Received};
-use crate::handoff::lock;
+use super::{Cameras, Received, Session};
 use crate::protocol::{Name, Stamp};
 use crate::report::{Latencies, rates, round, write_stream};
-
-/// A place, and what came to it.
-#[derive(Debug, Default)]
-pub(crate) struct Camera {
-    /// Counted from 0, in the order in which they came.
-    pub(super) index: usize,
-    counts: Mutex<Counts>,
-    latencies: Mutex<Latencies>,
-}
 
 /// What came so far; the names of what is serialized belong to the contract of `--stats json`.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -38,6 +28,9 @@ pub(crate) struct Counts {
     pub(crate) corrupt: u64,
     #[serde(skip)]
     pub(crate) newest: Option<Arc<Received>>,
+    /// Those that were stamped since the last report.
+    #[serde(skip)]
+    pub(crate) latencies: Latencies,
 }
 
 /// Of one camera: its newest frame is the last one that was counted.
@@ -49,6 +42,13 @@ impl PartialEq for Counts {
 }
 
 impl Counts {
+    /// Those of the first camera, as they are now.
+    pub(crate) fn of(session: Option<&Arc<Session>>) -> Counts {
+        session
+            .map(|session| session.counts().clone())
+            .unwrap_or_default()
+    }
+
     /// What the newest frame's stamp says.
     pub(crate) fn stamp(&self) -> Option<&Stamp> {
         self.newest.as_ref()?.stamp.as_ref()
@@ -64,35 +64,20 @@ impl Counts {
     pub(crate) fn name(&self) -> Option<&Name> {
         self.newest.as_ref()?.name()
     }
-}
-
-impl Camera {
-    pub(super) fn new(index: usize) -> Self {
-        Camera {
-            index,
-            ..Camera::default()
-        }
-    }
 
     /// Counts a frame.
-    pub(super) fn count(&self, frame: &Arc<Received>) {
-        let mut counts = self.counts();
-        counts.frames += 1;
-        counts.bytes += frame.jpeg.len() as u64;
-        counts.newest = Some(Arc::clone(frame));
+    pub(super) fn count(&mut self, frame: &Arc<Received>) {
+        self.frames += 1;
+        self.bytes += frame.jpeg.len() as u64;
+        self.newest = Some(Arc::clone(frame));
         if let Some(latency) = frame.stamp.as_ref().and_then(|stamp| stamp.latency_us) {
-            lock(&self.latencies).add(Duration::from_micros(latency));
+            self.latencies.add(Duration::from_micros(latency));
         }
-    }
-
-    pub(crate) fn counts(&self) -> MutexGuard<'_, Counts> {
-        lock(&self.counts)
     }
 
     /// Frames and megabits a second since the last look.
     pub(crate) fn rates(&self, rates: &mut Rates, now: Instant) -> (f64, f64) {
-        let counts = self.counts();
-        let [fps, bytes] = rates.look([counts.frames, counts.bytes], now);
+        let [fps, bytes] = rates.look([self.frames, self.bytes], now);
         (fps, bytes * 8e-6)
     }
 }
@@ -157,19 +142,19 @@ pub struct Report {
 /// Frames and bytes from one look to the next.
 pub(crate) type Rates = rates::Rates<2>;
 
-/// Makes reports of the first camera: each is of the time since the last one, the first of that since `start`.
+/// Makes reports of the first camera: each is of the time since the last one, the first of that since now.
 pub fn reports(
     cameras: &Cameras,
     recorded: impl Fn() -> Recorded,
-    start: Instant,
 ) -> impl FnMut(Instant, bool) -> Report {
-    let mut rates = Rates::new(start);
+    let mut rates = Rates::new(Instant::now());
     move |now, last| {
-        let (camera, session) = cameras.first();
+        let session = cameras.first();
+        let latencies = |session: &Arc<Session>| session.counts().latencies.take_median_ms();
+        let latency_ms = session.as_ref().and_then(latencies);
+        let counts = Counts::of(session.as_ref());
         let live = session.filter(|session| !session.is_over());
-        let (fps, mbit_s) = camera.rates(&mut rates, now);
-        let latency_ms = lock(&camera.latencies).take_median_ms();
-        let counts = camera.counts().clone();
+        let (fps, mbit_s) = counts.rates(&mut rates, now);
         Report {
             state: match &live {
                 None => State::Waiting,

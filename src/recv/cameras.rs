@@ -15,15 +15,15 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::session::Pace;
-use super::{Camera, End, Event, Frame, Identity, Kind, Received, Session, StallDetector};
+use super::{End, Event, Frame, Identity, Kind, Received, Session, StallDetector};
 use crate::handoff::{Reason, Slot, Stop, lock, wait_while};
 use crate::jpeg;
 use crate::net::{Allowed, Link};
 use crate::protocol::{DEFAULT_MAX_FRAME_BYTES, Key, Stamp};
-use crate::report::RateLimit;
+use crate::report::{RateLimit, Severity};
 
-/// What takes every frame, whatever becomes of its pixels. Never blocks.
-pub type Sink = Box<dyn Fn(&Arc<Received>) + Send + Sync>;
+/// What takes every frame.
+type Sink = Box<dyn Fn(&Arc<Received>) + Send + Sync>;
 
 /// What is asked of the receiving side.
 #[derive(Debug, Clone)]
@@ -48,11 +48,12 @@ pub struct Config {
     pub samples: bool,
 }
 
-impl Default for Config {
-    fn default() -> Self {
+impl Config {
+    /// view-recv's defaults, for so many cameras, at least 1, whose senders have that key.
+    pub fn new(max_cameras: usize, key: Option<Key>) -> Self {
         Config {
-            max_cameras: 1,
-            key: None,
+            max_cameras,
+            key,
             allowed: Allowed::default(),
             idle_timeout: None,
             max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
@@ -74,10 +75,10 @@ pub struct Cameras {
     pub(crate) stop: Arc<Stop>,
     places: Mutex<Places>,
     left: Condvar,
-    sink: Option<Sink>,
+    sink: Sink,
     /// Frames of all of them.
     received: AtomicU64,
-    tell: Box<dyn Fn(Event) + Send + Sync>,
+    tell: Box<dyn Fn(Severity, String, bool) + Send + Sync>,
     limits: Mutex<HashMap<Kind, RateLimit>>,
 }
 
@@ -111,17 +112,15 @@ impl Places {
             return Some(self.all.len());
         }
         let is_only = config.max_cameras == 1;
+        let former = self.former.as_ref().filter(|former| former.is_kept(now));
+        let former = former.filter(|former| is(&former.identity));
+        let had_it_for = former.map(|former| former.received_for());
         self.all.iter().position(|session| {
             if session.is_over() {
                 return is_only || !session.is_kept(now);
             }
-            let comes_back = |former: &Arc<Session>| {
-                is(&former.identity)
-                    && former.is_kept(now)
-                    && session.received_for() < former.received_for()
-            };
             let is_idle = session.is_idle(config.idle_timeout, now);
-            is_only && (is_idle || self.former.as_ref().is_some_and(comes_back))
+            is_only && (is_idle || had_it_for > Some(session.received_for()))
         })
     }
 
@@ -149,12 +148,14 @@ impl Places {
 }
 
 impl Cameras {
-    /// No camera yet. Every frame goes to `sink`, what happens to `tell`.
+    /// No camera yet. Every frame goes to `sink`, which never blocks, whatever becomes of its pixels. What happens goes
+    /// to `tell`: how much it matters, in a line for a person, and whether somebody who looks at the window should know,
+    /// since the picture itself does not show it.
     pub fn new(
         config: Config,
-        sink: Option<Sink>,
+        sink: impl Fn(&Arc<Received>) + Send + Sync + 'static,
         stop: Arc<Stop>,
-        tell: impl Fn(Event) + Send + Sync + 'static,
+        tell: impl Fn(Severity, String, bool) + Send + Sync + 'static,
     ) -> Self {
         Cameras {
             config,
@@ -163,7 +164,7 @@ impl Cameras {
             stop,
             places: Mutex::default(),
             left: Condvar::new(),
-            sink,
+            sink: Box::new(sink),
             received: AtomicU64::new(0),
             tell: Box::new(tell),
             limits: Mutex::default(),
@@ -185,13 +186,11 @@ impl Cameras {
 
     /// Waits until this sender would get a place, `until` then at the latest; returns whether it would.
     pub(super) fn wait_for_room(&self, who: &Identity, until: Instant) -> bool {
-        let has_none = |places: &mut Places| {
-            let room = places.room_for(|other| other == who, &self.config, Instant::now());
-            room.is_none()
-        };
-        let places = lock(&self.places);
-        let mut places = wait_while(&self.left, places, Some(until), has_none);
-        !has_none(&mut places)
+        let is_own = |other: &Identity| other == who;
+        let room = |places: &Places| places.room_for(is_own, &self.config, Instant::now());
+        let (places, until) = (lock(&self.places), Some(until));
+        let places = wait_while(&self.left, places, until, |places| room(places).is_none());
+        room(&places).is_some()
     }
 
     /// Begins a session, if there is a place for whoever sent a frame with that stamp.
@@ -207,20 +206,20 @@ impl Cameras {
         let own = |former: &mut Arc<Session>| former.identity == identity && former.is_kept(now);
         let former = places.former.take_if(own);
         let mut before = former.map_or(Duration::ZERO, |former| former.received_for());
-        let (camera, label) = match places.all.get(index).cloned() {
-            None => (Arc::new(Camera::new(index)), places.label(&identity)),
+        let (counts, label) = match places.all.get(index).cloned() {
+            None => (Arc::default(), places.label(&identity)),
             Some(old) if old.identity == identity => {
                 if old.end(End::Reconnected, now) {
                     before = old.received_for();
                 }
-                (Arc::clone(&old.camera), Arc::clone(&old.label))
+                (Arc::clone(&old.counts), Arc::clone(&old.label))
             }
             // The figures of the place go on.
             Some(old) => {
                 if old.end(End::TakenOver(identity.clone()), now) {
                     places.keep_for(&old, now);
                 }
-                (Arc::clone(&old.camera), places.label(&identity))
+                (Arc::clone(&old.counts), places.label(&identity))
             }
         };
         places.sessions += 1;
@@ -229,9 +228,10 @@ impl Cameras {
             peer: link.peer,
             identity,
             label,
-            camera,
+            place: index,
+            counts,
             link: Arc::downgrade(link),
-            pace: Mutex::new(Pace::new(now, stamp)),
+            pace: Mutex::new(Pace::new(stamp, None, now)),
             since: now.checked_sub(before).unwrap_or(now),
             over: OnceLock::new(),
             bad: Default::default(),
@@ -256,18 +256,16 @@ impl Cameras {
         if enough(self.received.load(Ordering::Relaxed)) {
             return false;
         }
-        session.camera.count(&received);
+        session.counts().count(&received);
         let is_last = enough(self.received.fetch_add(1, Ordering::Relaxed) + 1);
-        if let Some(sink) = &self.sink {
-            sink(&received);
-        }
+        (self.sink)(&received);
         let mut frame = Frame::new(received, session);
         frame.stop = is_last.then(|| Arc::clone(&self.stop));
         if self.config.samples {
             frame.shown(Instant::now());
         }
         if is_newest || is_last {
-            drop(self.frames.put_from(session.camera.index, frame));
+            drop(self.frames.put_from(session.place, frame));
         }
         !is_last
     }
@@ -290,10 +288,11 @@ impl Cameras {
         };
         if !matches!(why, End::Stopped) {
             let line = format!("{} {why}", session.peer);
-            self.tell(match why {
-                End::Marker => Kind::Session.info(line),
-                _ => Kind::Session.warning(line),
-            });
+            let severity = match why {
+                End::Marker => Severity::Info,
+                _ => Severity::Warning,
+            };
+            self.tell(severity, (Kind::Session, line));
         }
         if self.config.once && !matches!(why, End::Reconnected | End::TakenOver(_)) {
             self.stop.ask(Reason::Done);
@@ -312,11 +311,9 @@ impl Cameras {
         drop(wait_while(&self.left, places, Some(until), is_any));
     }
 
-    /// The first camera, and its session, or the last one that it had.
-    pub(crate) fn first(&self) -> (Arc<Camera>, Option<Arc<Session>>) {
-        let session = lock(&self.places).all.first().cloned();
-        let camera = session.as_ref().map(|session| Arc::clone(&session.camera));
-        (camera.unwrap_or_default(), session)
+    /// The first camera's session, or the last one that it had.
+    pub(crate) fn first(&self) -> Option<Arc<Session>> {
+        lock(&self.places).all.first().cloned()
     }
 
     /// Whether no frame has come for a while.
@@ -339,24 +336,24 @@ impl Cameras {
 
     /// Whether the last session of the first camera ended without an end marker.
     pub fn has_vanished(&self) -> bool {
-        let (_, session) = self.first();
+        let session = self.first();
         let why = session.as_ref().and_then(|session| session.why_over());
         why.is_some_and(|why| !matches!(why, End::Marker | End::Stopped))
     }
 
     /// Tells the user, if that is not too much of the same.
-    pub(super) fn tell(&self, mut event: Event) {
+    pub(super) fn tell(&self, severity: Severity, (kind, mut line): Event) {
         let mut limits = lock(&self.limits);
-        let kind = event.kind;
         let limit = limits.entry(kind).or_insert_with(|| kind.limit());
-        let allowed = limit.allow(Instant::now());
+        let Some(left_out) = limit.allow(Instant::now()) else {
+            return;
+        };
         drop(limits);
-        let Some(left_out) = allowed else { return };
         if left_out > 0 {
-            event.line +=
+            line +=
                 &format!(" (and {left_out} lines like this before it; --allow keeps others out)");
         }
-        (self.tell)(event);
+        (self.tell)(severity, line, kind == Kind::Busy);
     }
 }
 
@@ -390,7 +387,7 @@ mod tests {
             Scene {
                 cameras: cameras(Config {
                     idle_timeout: timeout.into(),
-                    ..Config::default()
+                    ..Config::new(1, None)
                 }),
                 start: Instant::now(),
             }
@@ -484,7 +481,7 @@ mod tests {
         assert_eq!(first.successor(), Some(&second.identity));
         // The old one leaving does not free the new one's place.
         scene.leaves(&first, true, 601);
-        assert_eq!(scene.cameras.first().1.unwrap().id, second.id);
+        assert_eq!(scene.cameras.first().unwrap().id, second.id);
         scene.frames(&second, &garden, [633]);
         assert!(scene.comes(&named(1, "porch"), 6000).is_some());
         assert!(second.successor().is_some());
@@ -603,23 +600,23 @@ mod tests {
         let twin = scene.comes(&garden, 20).unwrap();
         let labels = [&first, &second, &twin].map(|session| session.label.to_string());
         assert_eq!(labels, ["garden", "porch", "garden-2"]);
-        let places = [&first, &second, &twin].map(|session| session.camera.index);
+        let places = [&first, &second, &twin].map(|session| session.place);
         assert_eq!(places, [0, 1, 2]);
         assert!(scene.comes(&late, 30).is_none());
         // Whoever is silent for long gives way to its own sender, and to nobody else.
         scene.leaves(&second, true, 1_000);
         assert!(scene.comes(&late, 500_000).is_none());
         let again = scene.comes(&porch, 500_100).unwrap();
-        assert_eq!((again.camera.index, &*again.label), (1, "porch"));
+        assert_eq!((again.place, &*again.label), (1, "porch"));
         assert_eq!(second.successor(), None);
         scene.leaves(&again, true, 501_000);
         assert!(scene.comes(&late, 501_000 + 599_000).is_none());
         let late = scene.comes(&late, 501_000 + 600_000).unwrap();
-        assert_eq!((late.camera.index, &*late.label), (1, "late"));
+        assert_eq!((late.place, &*late.label), (1, "late"));
     }
 
     fn cameras(config: Config) -> Cameras {
-        Cameras::new(config, None, Arc::default(), |_| ())
+        Cameras::new(config, |_| (), Arc::default(), |_, _, _| ())
     }
 
     fn session(cameras: &Cameras) -> Arc<Session> {
@@ -631,7 +628,7 @@ mod tests {
     fn a_sender_that_comes_back_before_the_end_brings_no_frame_more_than_was_asked_for() {
         let cameras = cameras(Config {
             frames: Some(2),
-            ..Config::default()
+            ..Config::new(1, None)
         });
         let session = session(&cameras);
         let frame = || fixture::Frame::default().build();
@@ -647,10 +644,10 @@ mod tests {
 
     #[test]
     fn what_becomes_of_a_frame_is_counted_once() {
-        let cameras = cameras(Config::default());
+        let cameras = cameras(Config::new(1, None));
         let session = session(&cameras);
         let counted = || {
-            let counts = session.camera.counts();
+            let counts = session.counts();
             ((counts.shown, counts.skipped), counts.corrupt)
         };
         let put = |is_newest| cameras.frame(&session, fixture::Frame::default().build(), is_newest);
@@ -674,13 +671,13 @@ mod tests {
     fn where_nobody_looks_every_frame_is_shown_and_five_bad_samples_are_garbage() {
         let cameras = cameras(Config {
             samples: true,
-            ..Config::default()
+            ..Config::new(1, None)
         });
         let session = session(&cameras);
         for _ in 0..10 {
             cameras.frame(&session, fixture::Frame::default().build(), false);
         }
-        assert_eq!(session.camera.counts().shown, 10);
+        assert_eq!(session.counts().shown, 10);
         assert!(cameras.frames.take().is_none(), "the first one was decoded");
         let mut sample = Frame::new(fixture::Frame::default().build(), &session);
         sample.shown(Instant::now());

@@ -25,6 +25,7 @@ use super::{Cameras, Kind, Session};
 use crate::handoff::{lock, spawn};
 use crate::net::{Dialer, Link, Search, Target};
 use crate::protocol::Role;
+use crate::report::Severity;
 
 /// How long a wait lasts at most before the wish to stop, and what has become of the links, is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -159,7 +160,8 @@ impl Dialler {
             }),
             Err(error) => {
                 self.failures += 1;
-                self.cameras.tell(admission::exhausted(&error));
+                let event = admission::exhausted(&error);
+                self.cameras.tell(Severity::Warning, event);
             }
         }
     }
@@ -199,7 +201,7 @@ impl Dialler {
         }
         self.dialer.took_none(peer);
         // Of a second link there is nothing to tell; of another camera, as long as that is shown.
-        let is_busy = told.as_ref().is_some_and(|event| event.kind == Kind::Busy);
+        let is_busy = matches!(told, Some((Kind::Busy, _)));
         if self.links.is_empty() && !is_busy {
             let closed = || {
                 let ip = peer.ip();
@@ -207,7 +209,7 @@ impl Dialler {
                     "{ip} closed the connection: it may have as many viewers as it takes, or not allow this one (--allow)"
                 )
             };
-            self.failed(told.map_or_else(closed, |event| event.line));
+            self.failed(told.map_or_else(closed, |(_, line)| line));
         }
     }
 
@@ -219,7 +221,7 @@ impl Dialler {
         if self.reported.len() < MAX_REPORTED && self.reported.insert(why.clone()) {
             let again = ["", "; trying again"][usize::from(self.links.is_empty())];
             let line = format!("{}: {why}{again}", self.shown.target);
-            self.cameras.tell(Kind::Dialling.warning(line));
+            self.cameras.tell(Severity::Warning, (Kind::Dialling, line));
         }
         *lock(&self.shown.failure) = Some(why);
     }

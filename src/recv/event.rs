@@ -8,19 +8,10 @@ use thiserror::Error;
 use super::Identity;
 use crate::jpeg::{DecodeError, MAX_PIXELS_IN_SCANS};
 use crate::protocol::{ReadError, Role, Status};
-use crate::report::{RateLimit, Severity, shell};
+use crate::report::{RateLimit, shell};
 
-/// Something that a user wants to know.
-#[derive(Debug)]
-pub struct Event {
-    pub(super) kind: Kind,
-    /// How much it matters.
-    pub severity: Severity,
-    /// In a line for a person.
-    pub line: String,
-    /// Whether somebody who looks at the window should know: the picture itself does not show it.
-    pub is_for_window: bool,
-}
+/// Something that a user wants to know: of which kind, in a line for a person.
+pub(super) type Event = (Kind, String);
 
 /// Kinds of events that others can cause at will, each with a limit of its own: none drowns another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,30 +44,12 @@ impl Kind {
             _ => RateLimit::new(1, Duration::from_secs(10)),
         }
     }
-
-    /// The course of things.
-    pub(super) fn info(self, line: String) -> Event {
-        Event {
-            severity: Severity::Info,
-            ..self.warning(line)
-        }
-    }
-
-    /// An event that the user may want to look into, as most are.
-    pub(super) fn warning(self, line: String) -> Event {
-        Event {
-            kind: self,
-            severity: Severity::Warning,
-            line,
-            is_for_window: self == Kind::Busy,
-        }
-    }
 }
 
 /// That a peer was turned away for its key, and what helps.
 pub(super) fn turned_away(ip: IpAddr, status: Status) -> Event {
     let why = status.reason(Role::Receives, false);
-    Kind::Key.warning(format!("turned away {ip}: it {why}"))
+    (Kind::Key, format!("turned away {ip}: it {why}"))
 }
 
 /// Of a first frame that announces more bytes than are accepted.

@@ -22,10 +22,9 @@ pub mod receiver;
 pub mod session;
 pub mod stall;
 
-pub(crate) use self::camera::{Camera, Counts, Recorded};
+pub(crate) use self::camera::{Counts, Recorded};
 pub use self::cameras::{Cameras, Config};
-pub use self::event::Event;
-use self::event::{End, Kind};
+use self::event::{End, Event, Kind};
 pub use self::frame::{ClockOff, Decoded, Frame, Received};
 pub(crate) use self::session::{Identity, Session};
 use self::stall::StallDetector;

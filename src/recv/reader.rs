@@ -13,8 +13,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::event::{no_picture, too_long, turned_away};
 use super::session::HICCUP;
-use super::stall::CatchUp;
-use super::{Cameras, ClockOff, End, Event, Frame, Identity, Kind, Received, Session};
+use super::stall::Clocks;
+use super::{Cameras, End, Event, Frame, Identity, Kind, Received, Session};
 use crate::jpeg::{self, DecodeError, Decoder};
 use crate::net::Link;
 use crate::net::admission::{PATIENCE, Permit};
@@ -22,6 +22,7 @@ use crate::net::link::receiving::Frames;
 use crate::picture::{Pool, Pooled};
 use crate::protocol::encrypted::handshake::MAGIC;
 use crate::protocol::{ReadError, Stamp, Status};
+use crate::report::{RateLimit, Severity};
 
 /// How long a read lasts at most before the wish to stop and the clock are looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -32,10 +33,6 @@ const QUIET_LOOK: Duration = Duration::from_secs(2);
 /// How long a frame may take from its first byte to its last, as long as bytes come: a large one over a
 /// slow link. Longer is somebody who wants to hold a place.
 const FRAME_PATIENCE: Duration = Duration::from_secs(60);
-
-/// A sender's clock that is off is told once it has been for so long: until then it may be pictures that
-/// were held up, on a link that was down.
-const OFF_FOR: Duration = Duration::from_secs(10);
 
 /// Buffers of frames that are kept: in the reader, at the decoder, in the window, one to spare.
 const SPARE_FRAMES: usize = 4;
@@ -74,6 +71,7 @@ pub(super) fn read(
         frames: frames.map_err(|_| None)?,
         pool: Pool::new(SPARE_FRAMES),
         clocks: Clocks::default(),
+        samples: RateLimit::new(1, SAMPLE_EVERY),
     };
     let (session, first) = reader.first_frame(permit)?;
     let _ = begun.set(Arc::clone(&session));
@@ -85,7 +83,8 @@ pub(super) fn read(
 }
 
 pub(super) fn sent_nothing(ip: IpAddr) -> Event {
-    Kind::NoPicture.warning(format!("{ip} connected but sent no picture"))
+    let line = format!("{ip} connected but sent no picture");
+    (Kind::NoPicture, line)
 }
 
 /// That another camera is shown; nothing, where that one has just gone.
@@ -99,38 +98,7 @@ pub(super) fn busy(cameras: &Cameras, link: &Link, stamp: Option<&Stamp>) -> Opt
     let line = format!(
         "turned away {who}: already showing {shown}; second camera: view-recv --bind :{next}"
     );
-    Some(Kind::Busy.warning(line))
-}
-
-/// What a session's frames say of time.
-#[derive(Default)]
-struct Clocks {
-    catch_up: CatchUp,
-    off_since: Option<Instant>,
-    told_off: bool,
-    next_sample: Option<Instant>,
-}
-
-impl Clocks {
-    /// How the sender's clock is off, once a session.
-    fn is_off(&mut self, frame: &Received) -> Option<ClockOff> {
-        let Some(off) = frame.clock_is_off() else {
-            self.off_since = None;
-            return None;
-        };
-        let since = *self.off_since.get_or_insert(frame.arrived);
-        let lasts = frame.arrived.saturating_duration_since(since) >= OFF_FOR;
-        (lasts && !std::mem::replace(&mut self.told_off, true)).then_some(off)
-    }
-
-    /// Whether a frame is to be decoded where not all of them are; the first one of a session has been.
-    fn is_sample_due(&mut self, now: Instant) -> bool {
-        let due = *self.next_sample.get_or_insert(now + SAMPLE_EVERY);
-        if now >= due {
-            self.next_sample = Some(now + SAMPLE_EVERY);
-        }
-        now >= due
-    }
+    Some((Kind::Busy, line))
 }
 
 struct Reader<'a> {
@@ -138,6 +106,8 @@ struct Reader<'a> {
     frames: Frames,
     pool: Pool<Vec<u8>>,
     clocks: Clocks,
+    /// Where not all frames are decoded: when one is.
+    samples: RateLimit,
 }
 
 impl Reader<'_> {
@@ -213,7 +183,7 @@ impl Reader<'_> {
     }
 
     fn refused(&self, why: &str) -> Event {
-        Kind::Refused.warning(format!("turned away {}: {why}", self.ip()))
+        (Kind::Refused, format!("turned away {}: {why}", self.ip()))
     }
 
     /// Begins a session with the first frame, once there is room for it, if it decodes; decodes nothing while there
@@ -240,7 +210,7 @@ impl Reader<'_> {
                     };
                     let (width, height) = (header.width, header.height);
                     let line = format!("receiving {width}x{height} from {who}");
-                    self.cameras.tell(Kind::Session.info(line));
+                    self.cameras.tell(Severity::Info, (Kind::Session, line));
                     return Ok((session, first));
                 }
             }
@@ -253,6 +223,8 @@ impl Reader<'_> {
 
     /// Reads frames until the session is over.
     fn read_session(&mut self, session: &Arc<Session>, first: Jpeg) -> End {
+        // The first frame has been decoded.
+        self.samples.allow(Instant::now());
         // From here on this thread's questions are ticks.
         self.cameras.stall.held_up_since(Instant::now());
         let stamp = Stamp::find(&first);
@@ -270,7 +242,7 @@ impl Reader<'_> {
             let was_at = self.frames.position();
             let read = self.frames.read(&mut frame, None);
             if self.cameras.stall.held_up_since(before) {
-                self.clocks.catch_up.begin(Instant::now());
+                self.clocks.held_up(Instant::now());
             }
             match read {
                 Ok(true) => {
@@ -327,47 +299,19 @@ impl Reader<'_> {
             return true;
         }
         // Both have to be asked: the one remembers, the other knows what the kernel holds.
-        let catch_up = &mut self.clocks.catch_up;
         let way = frame.way_us();
-        let is_current = way.is_none_or(|way| catch_up.is_current(way, arrived));
+        let is_current = way.is_none_or(|way| self.clocks.is_current(way, arrived));
         if let Some(off) = self.clocks.is_off(&frame) {
             let line = format!(
                 "{}: its clock is {off}; names and dates of files are by this computer's",
                 session.peer
             );
-            cameras.tell(Kind::Session.warning(line));
+            cameras.tell(Severity::Warning, (Kind::Session, line));
         }
         let is_newest = match cameras.config.samples {
-            true => self.clocks.is_sample_due(arrived),
+            true => self.samples.allow(arrived).is_some(),
             false => is_current && !self.frames.newer_is_here(),
         };
         cameras.frame(session, frame, is_newest)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::recv::frame::fixture::Frame;
-
-    #[test]
-    fn a_clock_that_stays_off_is_told_once_and_a_link_that_was_down_is_none() {
-        let mut clocks = Clocks::default();
-        let second = Duration::from_secs(1);
-        let right = Frame::default();
-        let stamped = right.stamp.as_ref().unwrap().captured_unix_us;
-        assert_eq!(clocks.is_off(&right.build()), None);
-        // Eight seconds of pictures that come at once.
-        for held_up in (0..80).rev() {
-            let late = right.clone().unix_us(stamped - held_up * 100_000);
-            assert_eq!(clocks.is_off(&late.build()), None);
-        }
-        let mut behind = right.unix_us(stamped - 3600 * 1_000_000);
-        let mut told = Vec::new();
-        for _ in 0..60 {
-            told.extend(clocks.is_off(&behind.build()));
-            behind = behind.after(second);
-        }
-        assert!(matches!(told[..], [ClockOff::Behind(_)]), "{told:?}");
     }
 }

@@ -4,28 +4,14 @@
 //! window. The newest frame wins: a program that takes its time gets fewer frames, and never old ones, since a
 //! frame is acknowledged when the program gets it, and newer ones come while it works.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Cameras, Config, Frame, admission, dialling};
 use crate::handoff::Reason;
-use crate::net::{Acceptor, Bind, ListenError, Target, listen};
+use crate::net::{Acceptor, Bind, StartError, Target, listen};
 use crate::protocol::{Key, Role};
-
-/// Why nothing can be received.
-#[derive(Debug, thiserror::Error)]
-pub enum ReceiveError {
-    /// This is no HOST, HOST:PORT or \[IPv6\]:PORT.
-    #[error("{0:?} was not understood: give HOST, HOST:PORT or [IPv6]:PORT")]
-    Host(String),
-    /// The address cannot be listened on.
-    #[error(transparent)]
-    Listen(ListenError),
-    #[error("no thread to receive with: {0}")]
-    Thread(#[source] io::Error),
-}
 
 /// What is asked of a [`Receiver`].
 #[derive(Debug, Clone, Default)]
@@ -63,7 +49,7 @@ pub struct Receiver {
 
 impl Receiver {
     /// Listens on one address, for one camera; port 0 takes any that is free.
-    pub fn bind(address: SocketAddr) -> Result<Receiver, ReceiveError> {
+    pub fn bind(address: SocketAddr) -> Result<Receiver, StartError> {
         Receiver::bind_with(address, ReceiverOptions::default())
     }
 
@@ -87,43 +73,38 @@ impl Receiver {
     pub fn bind_with(
         address: SocketAddr,
         options: ReceiverOptions,
-    ) -> Result<Receiver, ReceiveError> {
-        let acceptors = listen::listen(Bind::One(address), Role::Receives);
-        let receiver = Receiver::new(acceptors.map_err(ReceiveError::Listen)?, options);
-        let listening = admission::start(&receiver.acceptors, &receiver.cameras);
-        listening.map_err(ReceiveError::Thread)?;
-        Ok(receiver)
+    ) -> Result<Receiver, StartError> {
+        let acceptors = listen::listen(Bind::One(address), Role::Receives)?;
+        Receiver::start(acceptors, Vec::new(), options)
     }
 
     /// Dials `HOST[:PORT]`, a sender that listens (`pi-send --listen`, [`Sender::listen`](crate::Sender::listen)), which
     /// need not be there yet, and again whenever it is lost.
-    pub fn connect(host: &str) -> Result<Receiver, ReceiveError> {
+    pub fn connect(host: &str) -> Result<Receiver, StartError> {
         Receiver::connect_with(&[host], ReceiverOptions::default())
     }
 
     /// The same with a key, or for several cameras at once.
-    pub fn connect_with(
-        hosts: &[&str],
-        options: ReceiverOptions,
-    ) -> Result<Receiver, ReceiveError> {
-        let parse =
-            |host: &&str| Target::parse(host).map_err(|_| ReceiveError::Host((*host).into()));
-        let targets: Vec<Target> = hosts.iter().map(parse).collect::<Result<_, _>>()?;
-        let receiver = Receiver::new(Vec::new(), options);
-        for target in targets {
-            dialling::start(target, &receiver.cameras).map_err(ReceiveError::Thread)?;
-        }
-        Ok(receiver)
+    pub fn connect_with(hosts: &[&str], options: ReceiverOptions) -> Result<Receiver, StartError> {
+        let parse = |host: &&str| Target::parse(host).map_err(|_| StartError::Host((*host).into()));
+        let targets = hosts.iter().map(parse).collect::<Result<_, _>>()?;
+        Receiver::start(Vec::new(), targets, options)
     }
 
-    fn new(acceptors: Vec<Arc<Acceptor>>, options: ReceiverOptions) -> Receiver {
-        let config = Config {
-            max_cameras: options.max_cameras.max(1),
-            key: options.key,
-            ..Config::default()
-        };
-        let cameras = Arc::new(Cameras::new(config, None, Arc::default(), |_| ()));
-        Receiver { cameras, acceptors }
+    fn start(
+        acceptors: Vec<Arc<Acceptor>>,
+        targets: Vec<Target>,
+        options: ReceiverOptions,
+    ) -> Result<Receiver, StartError> {
+        let config = Config::new(options.max_cameras.max(1), options.key);
+        let cameras = Arc::new(Cameras::new(config, |_| (), Arc::default(), |_, _, _| ()));
+        // What was started by then ends with it, should another thread fail to.
+        let receiver = Receiver { cameras, acceptors };
+        let listening = admission::start(&receiver.acceptors, &receiver.cameras);
+        let dial = |target| dialling::start(target, &receiver.cameras).map(drop);
+        let started = listening.and_then(|()| targets.into_iter().try_for_each(dial));
+        started.map_err(|error| StartError::Thread(Role::Receives, error))?;
+        Ok(receiver)
     }
 
     /// Where it listens (of several addresses, the first); 0.0.0.0:0 where it dials.

@@ -9,10 +9,10 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
-use super::{Camera, End};
+use super::{Counts, End};
 use crate::handoff::lock;
 use crate::net::Link;
 use crate::protocol::{Ack, Name, Stamp};
@@ -98,26 +98,17 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Its first frame has come now.
-    pub(super) fn new(now: Instant, stamp: Option<&Stamp>) -> Self {
-        let mut pace = Pace {
+    /// A frame has come now, with that stamp.
+    pub(super) fn new(stamp: Option<&Stamp>, learnt: Option<Duration>, now: Instant) -> Self {
+        let asks = stamp.filter(|stamp| stamp.ack);
+        Pace {
             last_frame: now,
             last_byte: None,
-            learnt: None,
-            declared: None,
-            awaits: None,
+            learnt,
+            declared: stamp.and_then(|stamp| stamp.interval),
+            awaits: asks.map(|stamp| stamp.seq as u32),
             acked_at: None,
-        };
-        pace.stamped(stamp);
-        pace
-    }
-
-    /// Takes in what a frame's stamp says.
-    fn stamped(&mut self, stamp: Option<&Stamp>) {
-        self.acked_at = None;
-        self.declared = stamp.and_then(|stamp| stamp.interval);
-        let asks = stamp.filter(|stamp| stamp.ack);
-        self.awaits = asks.map(|stamp| stamp.seq as u32);
+        }
     }
 
     /// How far apart its frames are.
@@ -160,8 +151,10 @@ pub(crate) struct Session {
     pub(super) identity: Identity,
     /// What its camera is called beside the others.
     pub(super) label: Arc<str>,
-    /// The place that it has.
-    pub(crate) camera: Arc<Camera>,
+    /// The place that it has, counted from 0 in the order in which cameras came.
+    pub(super) place: usize,
+    /// What has come to that place.
+    pub(super) counts: Arc<Mutex<Counts>>,
     /// Its reader's: a session that is remembered keeps no connection open.
     pub(super) link: Weak<Link>,
     pub(super) pace: Mutex<Pace>,
@@ -174,16 +167,17 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    pub(crate) fn counts(&self) -> MutexGuard<'_, Counts> {
+        lock(&self.counts)
+    }
+
     /// A frame was finished.
     pub(super) fn frame(&self, stamp: Option<&Stamp>, now: Instant) {
         let mut pace = lock(&self.pace);
-        let seen = now.saturating_duration_since(pace.last_frame);
-        let seen = seen.min(LONGEST_LEARNT);
+        let seen = LONGEST_LEARNT.min(now.saturating_duration_since(pace.last_frame));
         // Half of the new, half of the old: slow senders are known after two frames.
-        pace.learnt = Some(pace.learnt.map_or(seen, |known| (known + seen) / 2));
-        pace.last_frame = now;
-        pace.last_byte = None;
-        pace.stamped(stamp);
+        let learnt = pace.learnt.map_or(seen, |known| (known + seen) / 2);
+        *pace = Pace::new(stamp, Some(learnt), now);
     }
 
     /// Bytes came of a frame that does not take forever.
@@ -236,9 +230,8 @@ impl Session {
 
     /// Whether its frames stay away.
     pub(crate) fn is_stalled(&self, now: Instant) -> bool {
-        let pace = lock(&self.pace);
-        let patience = STALLED_AFTER.max(pace.interval().unwrap_or_default() * 3);
-        now.saturating_duration_since(pace.last_frame) > patience
+        let interval = lock(&self.pace).interval().unwrap_or_default();
+        self.silent_for(now) > STALLED_AFTER.max(interval * 3)
     }
 
     /// It is over, if it is not yet; returns whether that is news.

@@ -1,13 +1,16 @@
-//! Stalls of this program itself: its process was stopped, or the machine slept.
+//! Stalls of this program itself (its process was stopped, or the machine slept), and what a session's frames say of
+//! time.
 //!
 //! What its kernel took meanwhile is old, and so is the frame that the sender was stuck in. [`StallDetector`]
-//! knows whether the program was held up, and until when; [`CatchUp`] skips, for a moment after that, a
+//! knows whether the program was held up, and until when; [`Clocks`] skips, for a moment after that, a
 //! session's frames that are much later than its best. Only then: on a slow link every frame is late, and late is
 //! better than none. Clocks: the monotonic one, and the wall clock, which sees a sleep of the machine.
 
+use std::mem;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::{ClockOff, Received};
 use crate::handoff::{Stop, lock};
 use crate::net::SlidingMin;
 
@@ -28,6 +31,10 @@ const LATE: Duration = Duration::from_millis(150);
 
 /// How long a best counts: clocks drift by milliseconds a minute, and are set.
 const BEST_FOR: Duration = Duration::from_secs(60);
+
+/// A sender's clock that is off is told once it has been for so long: until then it may be pictures that
+/// were held up, on a link that was down.
+const OFF_FOR: Duration = Duration::from_secs(10);
 
 /// Ticks, and knows of the last time that ticks stayed away. Every question is a tick, too: the answer holds
 /// whichever thread is the first to run again.
@@ -84,18 +91,20 @@ impl StallDetector {
     }
 }
 
-/// Skips one session's frames that a stall has made old.
+/// What one session's frames say of time: which of them a stall has made old, and how its sender's clock is off.
 #[derive(Debug, Default)]
-pub(super) struct CatchUp {
+pub(super) struct Clocks {
     /// Arrival less capture, in microseconds, at best: the clocks' difference and the shortest way.
     best_us: SlidingMin<i128>,
-    until: Option<Instant>,
+    catch_up_until: Option<Instant>,
+    off_since: Option<Instant>,
+    told_off: bool,
 }
 
-impl CatchUp {
+impl Clocks {
     /// The program was held up until now.
-    pub(super) fn begin(&mut self, now: Instant) {
-        self.until = Some(now + CATCH_UP);
+    pub(super) fn held_up(&mut self, now: Instant) {
+        self.catch_up_until = Some(now + CATCH_UP);
     }
 
     /// Whether a frame that came now is worth showing, which was so long on its way; learns from it.
@@ -103,18 +112,30 @@ impl CatchUp {
         let best = self.best_us.min().unwrap_or(way_us);
         let is_late = way_us - best > LATE.as_micros() as i128;
         // Nothing is learnt of what a stall has made late: the best of before it still counts.
-        if is_late && self.until.is_some_and(|until| now < until) {
+        if is_late && self.catch_up_until.is_some_and(|until| now < until) {
             return false;
         }
-        self.until = None;
+        self.catch_up_until = None;
         self.best_us.offer(way_us, BEST_FOR, now);
         true
+    }
+
+    /// How the sender's clock is off, once a session.
+    pub(super) fn is_off(&mut self, frame: &Received) -> Option<ClockOff> {
+        let off = frame.clock_is_off();
+        self.off_since = off.and(self.off_since.or(Some(frame.arrived)));
+        let for_how_long = |since| frame.arrived.saturating_duration_since(since);
+        let lasts = self
+            .off_since
+            .is_some_and(|since| for_how_long(since) >= OFF_FOR);
+        off.filter(|_| lasts && !mem::replace(&mut self.told_off, true))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recv::frame::fixture::Frame;
 
     #[test]
     fn what_came_before_a_hold_up_is_old_and_what_comes_after_is_not() {
@@ -139,45 +160,66 @@ mod tests {
 
     #[test]
     fn after_a_stall_old_frames_are_skipped_until_one_is_new() {
-        let (now, mut catch_up) = (Instant::now(), CatchUp::default());
-        assert!(catch_up.is_current(1_000, now));
+        let (now, mut clocks) = (Instant::now(), Clocks::default());
+        assert!(clocks.is_current(1_000, now));
         assert!(
-            catch_up.is_current(400_000, now),
+            clocks.is_current(400_000, now),
             "late without a stall is a slow link"
         );
-        catch_up.begin(now);
-        assert!(!catch_up.is_current(5_000_000, now));
-        assert!(catch_up.is_current(2_000, now));
-        assert!(catch_up.is_current(5_000_000, now), "caught up");
+        clocks.held_up(now);
+        assert!(!clocks.is_current(5_000_000, now));
+        assert!(clocks.is_current(2_000, now));
+        assert!(clocks.is_current(5_000_000, now), "caught up");
     }
 
     #[test]
     fn clocks_that_drift_apart_cost_no_picture() {
-        let (start, mut catch_up) = (Instant::now(), CatchUp::default());
+        let (start, mut clocks) = (Instant::now(), Clocks::default());
         let at = |seconds| start + Duration::from_secs(seconds);
         for seconds in 0..1000 {
-            catch_up.is_current(i128::from(seconds) * 1_000, at(seconds));
+            clocks.is_current(i128::from(seconds) * 1_000, at(seconds));
         }
-        catch_up.begin(at(1000));
-        assert!(catch_up.is_current(1_000_000, at(1000)));
+        clocks.held_up(at(1000));
+        assert!(clocks.is_current(1_000_000, at(1000)));
     }
 
     #[test]
     fn what_was_best_before_a_long_stall_counts_after_it() {
-        let (start, mut catch_up) = (Instant::now(), CatchUp::default());
-        assert!(catch_up.is_current(1_000, start));
+        let (start, mut clocks) = (Instant::now(), Clocks::default());
+        assert!(clocks.is_current(1_000, start));
         let end = start + Duration::from_secs(3600);
-        catch_up.begin(end);
-        assert!(!catch_up.is_current(3_600_000_000, end));
-        assert!(catch_up.is_current(2_000, end));
+        clocks.held_up(end);
+        assert!(!clocks.is_current(3_600_000_000, end));
+        assert!(clocks.is_current(2_000, end));
     }
 
     #[test]
     fn catching_up_has_an_end() {
-        let (now, mut catch_up) = (Instant::now(), CatchUp::default());
-        catch_up.is_current(0, now);
-        catch_up.begin(now);
-        assert!(!catch_up.is_current(9_000_000, now));
-        assert!(catch_up.is_current(9_000_000, now + CATCH_UP));
+        let (now, mut clocks) = (Instant::now(), Clocks::default());
+        clocks.is_current(0, now);
+        clocks.held_up(now);
+        assert!(!clocks.is_current(9_000_000, now));
+        assert!(clocks.is_current(9_000_000, now + CATCH_UP));
+    }
+
+    #[test]
+    fn a_clock_that_stays_off_is_told_once_and_a_link_that_was_down_is_none() {
+        let mut clocks = Clocks::default();
+        let second = Duration::from_secs(1);
+        let right = Frame::default();
+        let stamped = right.stamp.as_ref().unwrap().captured_unix_us;
+        assert_eq!(clocks.is_off(&right.build()), None);
+        // Eight seconds of pictures that come at once.
+        for held_up in (0..80).rev() {
+            let late = right.clone().unix_us(stamped - held_up * 100_000);
+            assert_eq!(clocks.is_off(&late.build()), None);
+        }
+        let mut behind = right.unix_us(stamped - 3600 * 1_000_000);
+        let mut told = Vec::new();
+        for _ in 0..60 {
+            told.extend(clocks.is_off(&behind.build()));
+            behind = behind.after(second);
+        }
+        assert!(matches!(told[..], [ClockOff::Behind(_)]), "{told:?}");
     }
 }

@@ -64,8 +64,10 @@ pub(super) struct Account {
     arrived: Option<Instant>,
     /// When the last frame had been handed to the kernel.
     written: Option<Instant>,
-    /// Frames sent and not acknowledged.
-    pub(super) unacked: usize,
+    /// The number of the newest frame.
+    pub(super) sent: u64,
+    /// That of the newest that was acknowledged: those before it are not waited for any more.
+    acked: u64,
     /// When the last ack came.
     pub(super) last_ack: Option<Instant>,
     /// The smallest round trip, by the acks.
@@ -77,20 +79,28 @@ pub(super) struct Account {
     pub(super) end: Option<End>,
 }
 
-impl Account {
-    /// Of a connection on which nothing was sent.
-    pub(super) fn new(opened: Instant) -> Self {
+impl Default for Account {
+    /// Of a connection that is opened now.
+    fn default() -> Self {
         Account {
-            opened,
+            opened: Instant::now(),
             arrived: None,
             written: None,
-            unacked: 0,
+            sent: 0,
+            acked: 0,
             last_ack: None,
             round_trip: None,
             held: Duration::ZERO,
             latency: None,
             end: None,
         }
+    }
+}
+
+impl Account {
+    /// Frames sent and not acknowledged.
+    pub(super) fn unacked(&self) -> usize {
+        (self.sent - self.acked) as usize
     }
 
     /// Whether the receiver took frames: acknowledged one, or, as far as a receiver without acks can
@@ -136,15 +146,14 @@ struct Noted {
     is_acked: bool,
 }
 
+#[derive(Default)]
 pub(super) struct State {
     /// The newest frames, acknowledged or not.
     noted: VecDeque<Noted>,
     round_trip: SlidingMin<Duration>,
     /// Of what was acknowledged since they were last looked at.
     pub(super) latencies: Latencies,
-    account: Account,
-    /// Whether the connection was reported.
-    pub(super) is_announced: bool,
+    pub(super) account: Account,
     /// When sending ends by itself: some time after that the link is cut.
     pub(super) deadline: Option<Instant>,
     /// The link that takes over, if there is one.
@@ -152,68 +161,30 @@ pub(super) struct State {
     /// Whether the peer's kernel owes an answer for too long.
     pub(super) is_silent: bool,
     /// What was in flight when the kernel was last asked, and since when that has been so.
-    in_flight: (usize, Instant),
-    /// The newest frame that was acknowledged: those before it are not waited for any more.
-    newest_acked: u64,
+    in_flight: (usize, Option<Instant>),
 }
 
-/// The frames of one connection and what became of them.
+/// A connection's link, the frames that went over it, and what became of them.
 pub(super) struct Acks {
+    pub(super) link: Arc<Link>,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 impl Acks {
-    pub(super) fn new(opened: Instant) -> Self {
+    /// Of a link on which nothing was sent.
+    pub(super) fn new(link: Arc<Link>) -> Self {
         Acks {
-            state: Mutex::new(State {
-                noted: VecDeque::with_capacity(MAX_NOTED),
-                round_trip: SlidingMin::default(),
-                latencies: Latencies::default(),
-                account: Account::new(opened),
-                is_announced: false,
-                deadline: None,
-                second: None,
-                is_silent: false,
-                in_flight: (0, opened),
-                newest_acked: 0,
-            }),
+            link,
+            state: Mutex::default(),
             changed: Condvar::new(),
-        }
-    }
-
-    /// Notes a frame before its first byte is written.
-    pub(super) fn note(&self, seq: u64, captured: Instant, bytes: usize, now: Instant) {
-        let mut state = self.state();
-        if state.account.written.is_some() {
-            state.account.arrived.get_or_insert(now);
-        }
-        if state.noted.len() == MAX_NOTED {
-            state.noted.pop_front();
-        }
-        state.noted.push_back(Noted {
-            seq,
-            captured,
-            written: now,
-            bytes,
-            is_acked: false,
-        });
-        state.account.unacked = (seq - state.newest_acked) as usize;
-    }
-
-    /// Notes that the last byte of the newest frame was handed to the kernel.
-    pub(super) fn written(&self, now: Instant) {
-        let mut state = self.state();
-        state.account.written = Some(now);
-        if let Some(newest) = state.noted.back_mut() {
-            newest.written = now;
         }
     }
 
     /// Takes an ack that came at `now`, with what the kernel said of the path then. Returns whether it can be one.
     pub(super) fn acked(&self, ack: Ack, path: Option<Path>, now: Instant) -> bool {
         let state = &mut *self.state();
-        let newest_acked = state.newest_acked;
+        let newest_acked = state.account.acked;
         let mut noted = state.noted.iter_mut().rev();
         let Some(noted) = noted.find(|noted| noted.seq as u32 == ack.seq) else {
             // One that is older than what is remembered may be late.
@@ -225,9 +196,7 @@ impl Acks {
             return !was_acked;
         }
         let noted = *noted;
-        state.newest_acked = noted.seq;
-        let newest = state.noted.back().map_or(noted.seq, |newest| newest.seq);
-        state.account.unacked = (newest - noted.seq) as usize;
+        state.account.acked = noted.seq;
         state.account.last_ack = Some(now);
         state.account.held = Duration::from_micros(ack.held_us.into());
         state.measure(noted, path, now);
@@ -244,35 +213,11 @@ impl Acks {
         self.changed.notify_all();
     }
 
-    /// Takes what the kernel says of the path.
-    pub(super) fn looked(&self, path: Option<Path>, is_silent: bool, now: Instant) {
-        let mut state = self.state();
-        state.is_silent = is_silent;
-        let in_flight = path.map_or(0, |path| path.in_flight);
-        if in_flight == 0 || in_flight != state.in_flight.0 {
-            state.in_flight = (in_flight, now);
-        }
-    }
-
-    /// Whether the receiver has acknowledged nothing for that long, by acks or by its kernel, though there was
-    /// something.
-    pub(super) fn is_stuck(&self, limit: Duration, now: Instant) -> bool {
-        let state = self.state();
-        let is_long_ago = |then: Instant| now.saturating_duration_since(then) > limit;
-        let is_out = |noted: &&Noted| noted.seq > state.newest_acked;
-        let oldest = state.noted.iter().find(is_out);
-        let owes_acks = state.account.last_ack.is_some_and(is_long_ago);
-        owes_acks && oldest.is_some_and(|oldest| is_long_ago(oldest.written))
-            || is_long_ago(state.in_flight.1)
-    }
-
+    /// The connection is over. The cut wakes the sending thread out of a write, too.
     pub(super) fn close(&self, end: End) {
         self.state().account.end.get_or_insert(end);
         self.changed.notify_all();
-    }
-
-    pub(super) fn account(&self) -> Account {
-        self.state().account
+        self.link.cut();
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -290,6 +235,52 @@ impl Acks {
 }
 
 impl State {
+    /// Notes a frame before its first byte is written.
+    pub(super) fn note(&mut self, seq: u64, captured: Instant, bytes: usize, now: Instant) {
+        if self.account.written.is_some() {
+            self.account.arrived.get_or_insert(now);
+        }
+        if self.noted.len() == MAX_NOTED {
+            self.noted.pop_front();
+        }
+        self.noted.push_back(Noted {
+            seq,
+            captured,
+            written: now,
+            bytes,
+            is_acked: false,
+        });
+        self.account.sent = seq;
+    }
+
+    /// Notes that the last byte of the newest frame was handed to the kernel.
+    pub(super) fn written(&mut self, now: Instant) {
+        self.account.written = Some(now);
+        if let Some(newest) = self.noted.back_mut() {
+            newest.written = now;
+        }
+    }
+
+    /// Takes what the kernel says of the path.
+    pub(super) fn looked(&mut self, path: Option<Path>, is_silent: bool, now: Instant) {
+        self.is_silent = is_silent;
+        let in_flight = path.map_or(0, |path| path.in_flight);
+        if in_flight == 0 || in_flight != self.in_flight.0 {
+            self.in_flight = (in_flight, Some(now));
+        }
+    }
+
+    /// Whether the receiver has acknowledged nothing for longer than failover's limit, by acks or by its kernel, though
+    /// there was something.
+    pub(super) fn is_stuck(&self, now: Instant) -> bool {
+        let is_long_ago = |then: Instant| now.saturating_duration_since(then) > SILENCE;
+        let is_out = |noted: &&Noted| noted.seq > self.account.acked;
+        let oldest = self.noted.iter().find(is_out);
+        let owes_acks = self.account.last_ack.is_some_and(is_long_ago);
+        owes_acks && oldest.is_some_and(|oldest| is_long_ago(oldest.written))
+            || self.in_flight.1.is_some_and(is_long_ago)
+    }
+
     fn measure(&mut self, noted: Noted, path: Option<Path>, now: Instant) {
         // A receiver that held a frame for longer than it was away has no say on time.
         let away = now.saturating_duration_since(noted.written);
@@ -327,15 +318,17 @@ mod tests {
 
     /// Of a connection that is opened now.
     fn acks() -> (Acks, Instant) {
-        let now = Instant::now();
-        (Acks::new(now), now)
+        let (link, _far) = Link::pair(([10, 0, 0, 1], 1).into());
+        let acks = Acks::new(link);
+        let opened = acks.state().account.opened;
+        (acks, opened)
     }
 
     /// A connection at its start, and at some time after that.
     fn opened() -> (Account, impl Fn(f64) -> Instant) {
-        let start = Instant::now();
-        (Account::new(start), move |seconds| {
-            start + Duration::from_secs_f64(seconds)
+        let account = Account::default();
+        (account, move |seconds| {
+            account.opened + Duration::from_secs_f64(seconds)
         })
     }
 
@@ -362,7 +355,7 @@ mod tests {
         let (acks, now) = acks();
         assert!(!acks.acked(ack(1), None, now), "it was not sent");
         for seq in 1..=5 {
-            acks.note(seq, now, 1, now);
+            acks.state().note(seq, now, 1, now);
         }
         // The second was skipped before the first was shown; then they are late, each once.
         for seq in [3, 1, 2, 5] {
@@ -373,18 +366,18 @@ mod tests {
         }
         // What is older than what is remembered says nothing.
         for seq in 6..=6 + 2 * MAX_NOTED as u64 {
-            acks.note(seq, now, 1, now);
+            acks.state().note(seq, now, 1, now);
         }
         assert!(acks.acked(ack(7), None, now));
         acks.is_plain();
-        assert!(!acks.account().came_to_something());
+        assert!(!acks.state().account.came_to_something());
     }
 
     #[test]
     fn a_receiver_is_stuck_once_it_has_long_acknowledged_nothing_that_it_has() {
         let (acks, start) = acks();
         let after = |ms| start + Duration::from_millis(ms);
-        let is_stuck = |ms| acks.is_stuck(SILENCE, after(ms));
+        let is_stuck = |ms| acks.state().is_stuck(after(ms));
         let path = |in_flight| {
             Some(Path {
                 in_flight,
@@ -398,22 +391,22 @@ mod tests {
             })
         };
         // One without acks: its kernel takes something, and then nothing any more.
-        acks.looked(path(0), false, after(10_000));
+        acks.state().looked(path(0), false, after(10_000));
         assert!(!is_stuck(10_500));
-        acks.looked(path(5000), false, after(11_000));
-        acks.looked(path(4000), false, after(11_600));
+        acks.state().looked(path(5000), false, after(11_000));
+        acks.state().looked(path(4000), false, after(11_600));
         assert!(!is_stuck(12_200));
-        acks.looked(path(4000), false, after(12_400));
+        acks.state().looked(path(4000), false, after(12_400));
         assert!(is_stuck(12_400));
         // One with acks: nothing that it would have to acknowledge is nothing that it owes.
-        acks.looked(path(0), false, after(20_000));
-        acks.note(1, start, 1, after(20_000));
+        acks.state().looked(path(0), false, after(20_000));
+        acks.state().note(1, start, 1, after(20_000));
         acks.acked(ack(1), None, after(20_010));
-        acks.looked(path(0), false, after(30_000));
+        acks.state().looked(path(0), false, after(30_000));
         assert!(!is_stuck(30_000));
-        acks.note(2, start, 1, after(30_000));
+        acks.state().note(2, start, 1, after(30_000));
         assert!(!is_stuck(30_100));
-        acks.looked(path(0), false, after(31_000));
+        acks.state().looked(path(0), false, after(31_000));
         assert!(is_stuck(31_000));
     }
 
@@ -430,22 +423,22 @@ mod tests {
     #[test]
     fn an_ack_is_overdue_some_time_after_the_first_frame_arrived_and_not_while_it_is_on_its_way() {
         let ((acks, start), hour) = (acks(), Duration::from_secs(3600));
-        acks.note(1, start, 1, start);
-        acks.written(start);
-        assert!(!acks.account().is_overdue(start + hour));
-        acks.note(2, start, 1, start + hour);
-        assert!(!acks.account().is_overdue(start + hour));
-        assert!(acks.account().is_overdue(start + hour + ACK));
+        acks.state().note(1, start, 1, start);
+        acks.state().written(start);
+        assert!(!acks.state().account.is_overdue(start + hour));
+        acks.state().note(2, start, 1, start + hour);
+        assert!(!acks.state().account.is_overdue(start + hour));
+        assert!(acks.state().account.is_overdue(start + hour + ACK));
         let ack = Ack { seq: 1, held_us: 0 };
         acks.acked(ack, None, start);
-        assert!(!acks.account().is_overdue(start + hour + ACK));
+        assert!(!acks.state().account.is_overdue(start + hour + ACK));
     }
 
     #[test]
     fn latency_is_the_acks_arrival_less_capture_less_half_a_round_trip() {
         let (acks, start) = acks();
-        acks.note(1, start, 1000, start + 5 * MS);
-        acks.written(start + 6 * MS);
+        acks.state().note(1, start, 1000, start + 5 * MS);
+        acks.state().written(start + 6 * MS);
         acks.acked(
             Ack {
                 seq: 1,
@@ -455,8 +448,8 @@ mod tests {
             start + 36 * MS,
         );
         // Away for 30 ms, held for 10 of them: a round trip of 20.
-        assert_eq!(acks.account().round_trip, Some(20 * MS));
-        assert_eq!(acks.account().latency, Some(26 * MS));
+        assert_eq!(acks.state().account.round_trip, Some(20 * MS));
+        assert_eq!(acks.state().account.latency, Some(26 * MS));
         assert_eq!(acks.state().latencies.take_median_ms(), Some(26.0));
         assert_eq!(acks.state().latencies.take_median_ms(), None);
     }
@@ -465,7 +458,7 @@ mod tests {
     fn an_ack_covers_all_earlier_frames_and_a_strange_one_none() {
         let (acks, now) = acks();
         for seq in 1..=5 {
-            acks.note(seq, now, 1, now);
+            acks.state().note(seq, now, 1, now);
         }
         acks.acked(
             Ack {
@@ -475,8 +468,8 @@ mod tests {
             None,
             now,
         );
-        assert_eq!(acks.account().unacked, 5);
-        assert_eq!(acks.account().last_ack, None);
+        assert_eq!(acks.state().account.unacked(), 5);
+        assert_eq!(acks.state().account.last_ack, None);
         acks.acked(
             Ack {
                 seq: 4,
@@ -485,15 +478,15 @@ mod tests {
             None,
             now,
         );
-        assert_eq!(acks.account().unacked, 1);
-        assert_eq!(acks.account().latency, None);
+        assert_eq!(acks.state().account.unacked(), 1);
+        assert_eq!(acks.state().account.latency, None);
     }
 
     #[test]
     fn a_receiver_without_acks_costs_no_memory() {
         let (acks, now) = acks();
         for seq in 0..10_000 {
-            acks.note(seq, now, 1, now);
+            acks.state().note(seq, now, 1, now);
         }
         assert_eq!(acks.state().noted.len(), MAX_NOTED);
     }

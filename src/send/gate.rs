@@ -63,10 +63,9 @@ impl Gate {
                 return Verdict::PathIsBusy;
             }
         }
-        if self.frames_allow(acks, interval, now) {
-            Verdict::Open
-        } else {
-            Verdict::FramesAreOut
+        match self.frames_allow(acks, interval, now) {
+            true => Verdict::Open,
+            false => Verdict::FramesAreOut,
         }
     }
 
@@ -80,7 +79,7 @@ impl Gate {
         let (Some(last_ack), Some(round_trip)) = (acks.last_ack, acks.round_trip) else {
             return true;
         };
-        if acks.unacked <= frames_in(round_trip, interval) {
+        if acks.unacked() <= frames_in(round_trip, interval) {
             self.probed = None;
             return true;
         }
@@ -119,9 +118,9 @@ mod tests {
         })
     }
 
-    fn account(unacked: usize, last_ack: Option<Instant>, round_trip: Duration) -> Account {
-        let mut account = Account::new(Instant::now());
-        (account.unacked, account.last_ack) = (unacked, last_ack);
+    fn account(unacked: u64, last_ack: Option<Instant>, round_trip: Duration) -> Account {
+        let mut account = Account::default();
+        (account.sent, account.last_ack) = (unacked, last_ack);
         account.round_trip = last_ack.map(|_| round_trip);
         account
     }

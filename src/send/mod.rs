@@ -4,7 +4,7 @@
 //! source ─▶ Feed ─▶ stage ─▶ Arc<Encoded> ─▶ outlet ─▶ gate ─▶ connection ═▶ receiver
 //! (thread)          encodes, when pulled     │   quality         │  ▲
 //!                                            │                   ▼  │ acks, failover (a thread)
-//!                                            └── event, stats    the next connection
+//!                                            └── stats           the next connection
 //!
 //! sender   the library's Sender: this, on a thread of its own
 //! source   which source pi-send runs
@@ -15,7 +15,7 @@
 //! encoded before a link can carry it.
 
 mod acks;
-mod event;
+mod error;
 mod gate;
 mod outlets;
 mod quality;
@@ -28,17 +28,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use self::acks::{Account, Acks, End};
-pub use self::event::{Event, SendError};
+pub use self::error::SendError;
 use self::outlets::Shared;
-pub use self::sender::{Sender, SenderError};
-use self::stage::{Encoded, Had, Interval, Stage};
+pub use self::sender::Sender;
+use self::stage::{Encoded, Interval, Stage};
 pub use self::stats::Counters;
-use self::stats::{Joined, Sent};
 use crate::handoff::{Stop, lock};
 use crate::net::{Acceptor, Allowed, Finder, Target, reach};
 use crate::protocol::{Key, Name};
-use crate::report::RateLimit;
-use crate::source::Feed;
+use crate::report::{RateLimit, Severity};
+use crate::source::{Feed, Report};
 
 /// How long a wait lasts at most before the wish to stop, or what else it waits for, is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -70,11 +69,11 @@ pub struct Config {
     pub frames: Option<u64>,
 }
 
-impl Default for Config {
+impl Config {
     /// pi-send's defaults: retries, this host's name, no end.
-    fn default() -> Self {
+    pub(crate) fn with_key(key: Option<Key>) -> Self {
         Config {
-            key: None,
+            key,
             retry: true,
             name: reach::host_name(),
             fps: DEFAULT_FPS,
@@ -100,35 +99,37 @@ pub struct Receivers {
 }
 
 /// Sends a feed's pictures to those receivers, on this thread, until the source ends, enough is sent, or `stop` is
-/// asked. Several have a thread each.
+/// asked. Several have a thread each. Each change of state is a line for the user.
 pub fn run(
     to: Receivers,
     config: Config,
     feed: &Arc<Feed>,
-    counters: Arc<Counters>,
+    counters: Arc<Mutex<Counters>>,
     stop: &Arc<Stop>,
-    report: &(dyn Fn(Event) + Sync),
+    report: Report<'_>,
 ) -> Result<(), SendError> {
     let limit = Mutex::new(match to.hosts.is_empty() {
         false => RateLimit::new(1, Duration::ZERO),
         // Others cause what is told.
         true => RateLimit::default(),
     });
-    let report = |event| {
+    let report = |severity, line| {
         let Some(left_out) = lock(&limit).allow(Instant::now()) else {
             return;
         };
         if left_out > 0 {
-            report(Event::LeftOut(left_out));
+            let line = format!("({left_out} lines about receivers were left out)");
+            report(Severity::Info, line);
         }
-        report(event);
+        report(severity, line);
     };
     let shared = Shared {
         stage: Stage::new(Arc::clone(feed), config.fps, to.hosts.len() != 1),
+        to,
         config,
         counters,
         stop: Arc::clone(stop),
         report: &report,
     };
-    outlets::run(&shared, &to)
+    outlets::run(&shared)
 }

@@ -3,7 +3,6 @@
 //! What pi-send does, on a thread of its own ("sender"), with the program in the place of the source. Sending never
 //! blocks: the newest picture wins, and a receiver that is not there, or gone for a while, is dialled again and again.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -11,9 +10,9 @@ use std::time::Duration;
 
 use image::RgbImage;
 
-use super::{Config, Event, Receivers};
+use super::{Config, Receivers};
 use crate::handoff::{Reason, Stop, ends_within, spawn};
-use crate::net::{Allowed, Bind, ListenError, Target, listen};
+use crate::net::{Allowed, Bind, StartError, Target, listen};
 use crate::picture::{Content, OwnedPicture, Picture, PixelFormat, Pixels, Pool, Turn};
 use crate::protocol::{Key, Role};
 use crate::source::{Delivery, Feed};
@@ -24,20 +23,6 @@ const SPARE: usize = 3;
 /// How long a dropped sender tries to get its last picture to a receiver that is not there, and how long it then has
 /// to end.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// Why there is no sender.
-#[derive(Debug, thiserror::Error)]
-pub enum SenderError {
-    /// This is no HOST, HOST:PORT or \[IPv6\]:PORT.
-    #[error("{0:?} was not understood: give HOST, HOST:PORT or [IPv6]:PORT")]
-    Host(String),
-    /// The address cannot be listened on.
-    #[error(transparent)]
-    Listen(ListenError),
-    /// The system gave no thread.
-    #[error("no thread to send with: {0}")]
-    Thread(#[source] io::Error),
-}
 
 /// Sends a program's pictures to a view-recv, or to the recipe's server.
 ///
@@ -53,17 +38,17 @@ pub struct Sender {
 
 impl Sender {
     /// A sender to `HOST[:PORT]`, which need not be there yet, with pi-send's defaults.
-    pub fn dial(host: &str) -> Result<Sender, SenderError> {
+    pub fn dial(host: &str) -> Result<Sender, StartError> {
         Sender::dial_with(host, None)
     }
 
     /// The same with a key: to nobody who has not the same one, and nobody else can watch. An example stands at
     /// [`Receiver::bind_with`](crate::recv::receiver::Receiver::bind_with).
-    pub fn dial_with(host: &str, key: impl Into<Option<Key>>) -> Result<Sender, SenderError> {
-        let target = Target::parse(host).map_err(|_| SenderError::Host(host.to_owned()))?;
+    pub fn dial_with(host: &str, key: impl Into<Option<Key>>) -> Result<Sender, StartError> {
+        let target = Target::parse(host).map_err(|_| StartError::Host(host.to_owned()))?;
         let mut to = Receivers::default();
         to.hosts.push(target);
-        Sender::start_with(to, key.into())
+        Sender::start(to, key.into())
     }
 
     /// A sender that listens, for receivers that dial it ([`Receiver::connect`](crate::recv::receiver::Receiver::connect)),
@@ -79,7 +64,7 @@ impl Sender {
     /// assert!(receiver.next().is_some());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn listen(address: SocketAddr) -> Result<Sender, SenderError> {
+    pub fn listen(address: SocketAddr) -> Result<Sender, StartError> {
         Sender::listen_with(address, None)
     }
 
@@ -87,35 +72,22 @@ impl Sender {
     pub fn listen_with(
         address: SocketAddr,
         key: impl Into<Option<Key>>,
-    ) -> Result<Sender, SenderError> {
+    ) -> Result<Sender, StartError> {
         let key = key.into();
         let allowed = match key {
             Some(_) => Allowed::default(),
             None => Allowed::Attached,
         };
-        let acceptors = listen::listen(Bind::One(address), Role::Sends);
         let to = Receivers {
-            acceptors: acceptors.map_err(SenderError::Listen)?,
+            acceptors: listen::listen(Bind::One(address), Role::Sends)?,
             allowed,
             ..Receivers::default()
         };
-        Sender::start_with(to, key)
+        Sender::start(to, key)
     }
 
-    fn start_with(to: Receivers, key: Option<Key>) -> Result<Sender, SenderError> {
-        let config = Config {
-            key,
-            ..Config::default()
-        };
-        Sender::start(to, config, |_| ())
-    }
-
-    /// A sender as configured, that reports connections that come and go.
-    pub fn start(
-        to: Receivers,
-        config: Config,
-        report: impl Fn(Event) + Send + Sync + 'static,
-    ) -> Result<Sender, SenderError> {
+    fn start(to: Receivers, key: Option<Key>) -> Result<Sender, StartError> {
+        let config = Config::with_key(key);
         let feed = Arc::new(Feed::new(Delivery::NewestWins));
         let stop = Arc::<Stop>::default();
         let address = to.acceptors.first().map(|acceptor| acceptor.address);
@@ -123,7 +95,7 @@ impl Sender {
             let (feed, stop) = (Arc::clone(&feed), Arc::clone(&stop));
             move || {
                 // With retries it ends when the feed is closed, or over pictures that cannot be encoded.
-                let _ = super::run(to, config, &feed, Arc::default(), &stop, &report);
+                let _ = super::run(to, config, &feed, Arc::default(), &stop, &|_, _| ());
             }
         });
         Ok(Sender {
@@ -131,7 +103,7 @@ impl Sender {
             pixels: Pool::new(SPARE),
             address,
             stop,
-            thread: thread.map_err(SenderError::Thread)?,
+            thread: thread.map_err(|error| StartError::Thread(Role::Sends, error))?,
         })
     }
 

@@ -1,19 +1,17 @@
 //! Which source pi-send runs: the camera, or one of [`crate::source`].
 
-use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::camera;
-use crate::handoff::{ends_within, spawn};
+use crate::handoff::ends_within;
 use crate::report::{ListFormat, Severity};
 use crate::source::camera::{CameraConfig, CameraError};
 #[cfg(target_os = "linux")]
 use crate::source::rpicam;
 use crate::source::stream::{self, StreamError};
-use crate::source::{CloseAtEnd, Feed, test_picture};
+use crate::source::{CloseAtEnd, Feed, Report, test_picture};
 
 /// Where pictures come from.
 #[derive(Debug, Clone)]
@@ -32,34 +30,13 @@ pub enum Source {
 /// How long the source has to end: a camera is released in it; standard input may never come back.
 const PATIENCE: Duration = Duration::from_millis(400);
 
-/// A source on a thread of its own.
-#[derive(Debug)]
-pub struct Running(JoinHandle<Result<(), Failure>>);
-
-impl Running {
-    /// Waits for the end of a source whose feed has ended, and returns what it failed of; one that does not come back
-    /// is left behind.
-    pub fn finish(self) -> Result<(), Failure> {
-        if ends_within(&self.0, PATIENCE) {
-            self.0.join().map_err(|_| Failure::Panicked)??;
-        }
-        Ok(())
+/// Waits for the end of a source's thread, once its feed has ended, and returns what it failed of; one that does not
+/// come back is left behind.
+pub fn finish(source: JoinHandle<Result<(), Failure>>) -> Result<(), Failure> {
+    match ends_within(&source, PATIENCE) {
+        true => source.join().unwrap_or(Err(Failure::Panicked)),
+        false => Ok(()),
     }
-}
-
-/// Starts a source. When it ends it closes the feed, and sending ends. Lines for the user go to `report`, from any
-/// thread.
-pub fn start(
-    source: Source,
-    feed: &Arc<Feed>,
-    report: impl Fn(Severity, String) + Send + Sync + 'static,
-) -> io::Result<Running> {
-    let feed = Arc::clone(feed);
-    let thread = spawn("source", move || {
-        let _closing = CloseAtEnd(&feed);
-        run(&source, &feed, &report)
-    })?;
-    Ok(Running(thread))
 }
 
 /// The cameras that a source has, which is `rpicam` or, whatever else it is, libcamera's.
@@ -72,11 +49,10 @@ pub fn list(source: &str, format: ListFormat) -> Result<String, Failure> {
     listed.map_err(Failure::Camera)
 }
 
-fn run(
-    source: &Source,
-    feed: &Feed,
-    report: &(dyn Fn(Severity, String) + Sync),
-) -> Result<(), Failure> {
+/// Runs a source, for a thread of its own. When it ends it closes the feed, and sending ends. Lines for the user go to
+/// `report`.
+pub fn run(source: &Source, feed: &Feed, report: Report<'_>) -> Result<(), Failure> {
+    let _closing = CloseAtEnd(feed);
     match source {
         Source::Camera(config) => camera::run(config, feed, report).map_err(Failure::Camera)?,
         #[cfg(target_os = "linux")]
@@ -132,6 +108,7 @@ mod tests {
     use crate::handoff::{Reason, Wake};
     use crate::picture::Turn;
     use crate::source::Delivery;
+    use std::sync::Arc;
     use std::thread;
 
     #[test]
@@ -140,7 +117,7 @@ mod tests {
         while !source.is_finished() {
             thread::yield_now();
         }
-        let ended = Running(source).finish();
+        let ended = finish(source);
         assert!(ended.is_err(), "a service would not be started again");
     }
 
@@ -160,13 +137,14 @@ mod tests {
         };
         for (source, fails) in [(Source::Test(test), false), (Source::Stream(missing), true)] {
             let feed = Arc::new(Feed::new(Delivery::NewestWins));
-            let running = start(source, &feed, |_, _| ()).unwrap();
+            let fed = Arc::clone(&feed);
+            let running = thread::spawn(move || run(&source, &fed, &|_, _| ()));
             feed.link_stands();
             feed.stop.ask(Reason::Done);
             while feed.slot.wait(None) != Wake::Closed {
                 feed.slot.take();
             }
-            assert_eq!(running.finish().is_err(), fails);
+            assert_eq!(finish(running).is_err(), fails);
         }
     }
 
@@ -177,7 +155,7 @@ mod tests {
             let _ = held.recv();
             Ok(())
         });
-        let ended = Running(source).finish();
+        let ended = finish(source);
         assert!(ended.is_ok());
         drop(release);
     }

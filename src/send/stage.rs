@@ -5,8 +5,8 @@
 //! Its quality is the best that one of them asks for. Outlets whose links would carry less than half of those share a
 //! second, smaller JPEG of the same pixels: of one picture there are two at most. Outlets wait for each other here,
 //! while a picture is encoded, and nowhere else; a smaller one holds up only those that need it. Pixels are turned on
-//! the way; a JPEG that needs no turning is passed through. Encoders and turner are made when first needed, and they
-//! and the JPEGs' buffers are kept.
+//! the way; a JPEG that needs no turning is passed through. Encoders and turner have no threads and no buffers before
+//! they are needed, and keep them; the JPEGs' buffers are kept, too.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -39,15 +39,6 @@ pub(super) struct Encoded {
     number: u64,
 }
 
-/// Which pictures an outlet has had.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Had {
-    /// The outlet's number.
-    pub(super) outlet: usize,
-    /// The number of its last picture.
-    pub(super) seen: u64,
-}
-
 /// For so many pictures an outlet's wish for quality counts: one that takes none any more has no wishes.
 const WISHED_FOR: u64 = 30;
 
@@ -66,13 +57,12 @@ pub(super) struct Stage {
 }
 
 /// What makes the smaller JPEGs, and the newest of them.
-type Smaller = (Option<Encoder>, Option<Arc<Encoded>>);
+type Smaller = (Encoder, Option<Arc<Encoded>>);
 
-#[derive(Default)]
 struct Encoding {
     interval: Interval,
-    encoder: Option<Encoder>,
-    turner: Option<Turner>,
+    encoder: Encoder,
+    turner: Turner,
     newest: Option<Arc<Encoded>>,
     /// By outlet: the quality that it asked for last, and the newest picture's number then.
     wishes: BTreeMap<usize, (u8, u64)>,
@@ -82,9 +72,13 @@ impl Stage {
     /// Nothing is encoded yet; `fps` is what the source is expected to give, and several outlets can pull where it
     /// `is_shared`.
     pub(super) fn new(feed: Arc<Feed>, fps: f64, is_shared: bool) -> Arc<Stage> {
+        let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let encoding = Encoding {
             interval: Interval::new(fps),
-            ..Encoding::default()
+            encoder: Encoder::new(cores),
+            turner: Turner::new(cores),
+            newest: None,
+            wishes: BTreeMap::new(),
         };
         Arc::new(Stage {
             feed,
@@ -92,30 +86,32 @@ impl Stage {
             newest: AtomicU64::new(0),
             encoding: Mutex::new(encoding),
             pixels: Slot::default(),
-            smaller: Mutex::default(),
+            // On the outlet's thread alone: the others are for the larger ones.
+            smaller: Mutex::new((Encoder::new(NonZeroUsize::MIN), None)),
             jpegs: Pool::new(SPARE),
         })
     }
 
-    /// Waits until there is a picture that an outlet has not had. A nudge wakes only one of several outlets, and not
-    /// always the one that it is for: wait no longer than a nudge may be late.
-    pub(super) fn wait(&self, had: Had, until: Instant) -> Wake {
-        let is_newer = || self.newest.load(Ordering::Acquire) > had.seen;
+    /// Waits until there is a picture behind the last one that an outlet has `seen`. A nudge wakes only one of several
+    /// outlets, and not always the one that it is for: wait no longer than a nudge may be late.
+    pub(super) fn wait(&self, seen: u64, until: Instant) -> Wake {
+        let is_newer = || self.newest.load(Ordering::Acquire) > seen;
         self.feed.slot.wait_or(Some(until), is_newer)
     }
 
-    /// The newest picture, for an outlet that `had` those before and wishes for a `quality`; `None` if it had this one,
-    /// too. What the source captured since the last call is encoded first. The memory that it was captured
+    /// The newest picture, for an outlet that has `seen` those before and wishes for a `quality`; `None` if it has seen
+    /// this one, too. What the source captured since the last call is encoded first. The memory that it was captured
     /// in is free again when this returns, except where it is passed through, and where a smaller JPEG may be made of it,
     /// until there is a newer picture.
     pub(super) fn pull(
         &self,
-        had: &mut Had,
+        outlet: usize,
+        seen: &mut u64,
         quality: u8,
     ) -> Result<Option<Arc<Encoded>>, EncodeError> {
         let mut encoding = lock(&self.encoding);
         let mut newest = self.newest.load(Ordering::Relaxed);
-        encoding.wishes.insert(had.outlet, (quality, newest));
+        encoding.wishes.insert(outlet, (quality, newest));
         if let Some(captured) = self.feed.slot.take() {
             encoding.interval.learn(captured.at, self.feed.captured());
             newest += 1;
@@ -133,14 +129,14 @@ impl Stage {
                 self.feed.slot.nudge();
             }
         }
-        let before = std::mem::replace(&mut had.seen, newest);
+        let before = std::mem::replace(seen, newest);
         let newest = encoding.newest.as_ref();
         let newest = newest.filter(|picture| picture.number > before).cloned();
         drop(encoding);
         match newest {
             Some(best) if best.quality.is_some_and(|q| halves_the_rate(q, quality)) => {
                 let smaller = self.smaller(best, quality)?;
-                had.seen = smaller.number;
+                *seen = smaller.number;
                 Ok(Some(smaller))
             }
             newest => Ok(newest),
@@ -153,8 +149,6 @@ impl Stage {
         if let Some((pixels, turn, of)) = self.pixels.take() {
             *newest = None;
             let mut jpeg = self.jpegs.get();
-            // On this thread alone: the others are for the larger ones.
-            let encoder = encoder.get_or_insert_with(|| Encoder::new(NonZeroUsize::MIN));
             encoder.encode(&pixels.picture(), turn, quality, &mut jpeg)?;
             *newest = Some(Arc::new(Encoded {
                 jpeg,
@@ -199,12 +193,11 @@ impl Encoding {
         match captured.content {
             Content::Jpeg(passed) if turn == Turn::NONE => jpeg = passed,
             Content::Jpeg(original) => {
-                let turner = self.turner.get_or_insert_with(|| Turner::new(cores()));
-                turner.turn(&original, turn, quality, &mut jpeg)?;
+                self.turner.turn(&original, turn, quality, &mut jpeg)?;
             }
             Content::Pixels(pixels) => {
-                let encoder = self.encoder.get_or_insert_with(|| Encoder::new(cores()));
-                encoder.encode(&pixels.picture(), turn, quality, &mut jpeg)?;
+                let picture = &pixels.picture();
+                self.encoder.encode(picture, turn, quality, &mut jpeg)?;
                 encoded = Some(pixels);
             }
         }
@@ -218,10 +211,6 @@ impl Encoding {
         }));
         Ok(encoded)
     }
-}
-
-fn cores() -> NonZeroUsize {
-    thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 /// How much a new interval counts for the average.
@@ -286,8 +275,24 @@ mod tests {
         });
     }
 
+    /// An outlet that has had no picture, by its number.
     fn had(outlet: usize) -> Had {
         Had { outlet, seen: 0 }
+    }
+
+    struct Had {
+        outlet: usize,
+        seen: u64,
+    }
+
+    impl Had {
+        fn wait(&self, stage: &Stage) -> Wake {
+            stage.wait(self.seen, soon())
+        }
+
+        fn pull(&mut self, stage: &Stage, wish: u8) -> Result<Option<Arc<Encoded>>, EncodeError> {
+            stage.pull(self.outlet, &mut self.seen, wish)
+        }
     }
 
     fn soon() -> Instant {
@@ -300,17 +305,17 @@ mod tests {
         let (mut first, mut second) = (had(1), had(2));
         for shade in [0, 128, 255] {
             put(&stage, shade);
-            assert_eq!(stage.wait(first, soon()), Wake::Full);
-            let a = stage.pull(&mut first, 80).unwrap().unwrap();
-            assert_eq!(stage.wait(second, soon()), Wake::Full);
-            let b = stage.pull(&mut second, 70).unwrap().unwrap();
+            assert_eq!(first.wait(&stage), Wake::Full);
+            let a = first.pull(&stage, 80).unwrap().unwrap();
+            assert_eq!(second.wait(&stage), Wake::Full);
+            let b = second.pull(&stage, 70).unwrap().unwrap();
             assert!(Arc::ptr_eq(&a, &b) && a.quality == Some(80));
-            assert!(stage.pull(&mut first, 80).unwrap().is_none());
-            assert!(stage.pull(&mut second, 80).unwrap().is_none());
+            assert!(first.pull(&stage, 80).unwrap().is_none());
+            assert!(second.pull(&stage, 80).unwrap().is_none());
         }
         assert_eq!(stage.newest.load(Ordering::Relaxed), 3);
         stage.feed.slot.close();
-        assert_eq!(stage.wait(first, soon()), Wake::Closed);
+        assert_eq!(first.wait(&stage), Wake::Closed);
     }
 
     #[test]
@@ -318,15 +323,15 @@ mod tests {
         let stage = stage();
         let (mut fast, mut slow) = (had(1), had(2));
         put(&stage, 0);
-        let held = stage.pull(&mut slow, 80).unwrap().unwrap();
+        let held = slow.pull(&stage, 80).unwrap().unwrap();
         let as_it_was = held.jpeg.clone();
         for shade in 1..100 {
             put(&stage, shade);
-            stage.pull(&mut fast, 80).unwrap().unwrap();
+            fast.pull(&stage, 80).unwrap().unwrap();
         }
         assert_eq!(*held.jpeg, as_it_was);
         drop(held);
-        let newest = stage.pull(&mut slow, 80).unwrap().unwrap();
+        let newest = slow.pull(&stage, 80).unwrap().unwrap();
         assert_eq!((newest.number, slow.seen), (100, fast.seen));
     }
 
@@ -338,9 +343,9 @@ mod tests {
             move || {
                 let mut seen = Had { outlet: 1, seen: 1 };
                 loop {
-                    stage.wait(seen, soon());
+                    seen.wait(&stage);
                     // It may be the first to take a picture, too.
-                    if let Some(picture) = stage.pull(&mut seen, 80).unwrap() {
+                    if let Some(picture) = seen.pull(&stage, 80).unwrap() {
                         return picture.number;
                     }
                 }
@@ -348,7 +353,7 @@ mod tests {
         });
         for shade in 0..2 {
             put(&stage, shade);
-            stage.pull(&mut had(2), 80).unwrap();
+            had(2).pull(&stage, 80).unwrap();
         }
         assert_eq!(waiting.join().unwrap(), 2);
     }
@@ -358,31 +363,25 @@ mod tests {
         let stage = stage();
         let (mut fast, mut slow, mut slower) = (had(1), had(2), had(3));
         put(&stage, 0);
-        stage.pull(&mut fast, 80).unwrap();
-        stage.pull(&mut slow, 40).unwrap();
-        stage.pull(&mut slower, 30).unwrap();
+        fast.pull(&stage, 80).unwrap();
+        slow.pull(&stage, 40).unwrap();
+        slower.pull(&stage, 30).unwrap();
         // Whoever is the first to ask.
         put(&stage, 128);
-        let small = stage.pull(&mut slow, 40).unwrap().unwrap();
-        let large = stage.pull(&mut fast, 80).unwrap().unwrap();
-        let shared = stage.pull(&mut slower, 30).unwrap().unwrap();
+        let small = slow.pull(&stage, 40).unwrap().unwrap();
+        let large = fast.pull(&stage, 80).unwrap().unwrap();
+        let shared = slower.pull(&stage, 30).unwrap().unwrap();
         assert_eq!((small.quality, large.quality), (Some(40), Some(80)));
         assert!(Arc::ptr_eq(&small, &shared) && small.number == large.number);
         assert!(Arc::ptr_eq(&small.receivers, &large.receivers));
-        assert!(stage.pull(&mut slow, 40).unwrap().is_none());
+        assert!(slow.pull(&stage, 40).unwrap().is_none());
         // Little less is no reason for another one.
         put(&stage, 255);
-        assert_eq!(
-            stage.pull(&mut slow, 60).unwrap().unwrap().quality,
-            Some(80)
-        );
+        assert_eq!(slow.pull(&stage, 60).unwrap().unwrap().quality, Some(80));
         // Where nobody wishes for the larger one, it is not made.
         stage.leave(1);
         put(&stage, 0);
-        assert_eq!(
-            stage.pull(&mut slow, 40).unwrap().unwrap().quality,
-            Some(40)
-        );
+        assert_eq!(slow.pull(&stage, 40).unwrap().unwrap().quality, Some(40));
     }
 
     #[test]
@@ -390,10 +389,10 @@ mod tests {
         let stage = stage();
         let (mut stands, mut goes_on) = (had(1), had(2));
         put(&stage, 0);
-        stage.pull(&mut stands, 80).unwrap();
+        stands.pull(&stage, 80).unwrap();
         let of_next = |wish, outlet: &mut Had| {
             put(&stage, 0);
-            stage.pull(outlet, wish).unwrap().unwrap()
+            outlet.pull(&stage, wish).unwrap().unwrap()
         };
         assert_eq!(of_next(70, &mut goes_on).quality, Some(80));
         for _ in 0..WISHED_FOR {
@@ -408,10 +407,10 @@ mod tests {
         let mut seen = had(1);
         for _ in 0..2 {
             put(&stage, 0);
-            assert!(stage.pull(&mut seen, 0).is_err());
-            assert!(stage.pull(&mut seen, 80).unwrap().is_none());
+            assert!(seen.pull(&stage, 0).is_err());
+            assert!(seen.pull(&stage, 80).unwrap().is_none());
             put(&stage, 0);
-            assert!(stage.pull(&mut seen, 80).unwrap().is_some());
+            assert!(seen.pull(&stage, 80).unwrap().is_some());
         }
     }
 

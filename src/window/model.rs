@@ -140,13 +140,13 @@ impl Model {
 
     pub(super) fn status(&self) -> Status {
         let now = Instant::now();
-        let (camera, session) = self.cameras.first();
+        let session = self.cameras.first();
+        let counts = Counts::of(session.as_ref());
         let (rates, taken, last) = &mut *lock(&self.rates);
         if now >= *taken + RATES_EVERY {
-            (*last, *taken) = (camera.rates(rates, now), now);
+            (*last, *taken) = (counts.rates(rates, now), now);
         }
         let (fps, mbit_s) = *last;
-        let counts = camera.counts().clone();
         let told = |dialling: &Arc<Dialling>| {
             let failure = lock(&dialling.failure).clone();
             (dialling.target.to_string(), failure)
@@ -174,9 +174,8 @@ impl Model {
     /// Starts a recording, or ends the one that runs. Where it goes, or what failed, becomes a
     /// notification.
     pub(super) fn toggle_recording(&self) {
-        let (camera, _) = self.cameras.first();
-        let name = camera.counts().name().cloned();
-        if let Err(error) = self.sinks.recorder.toggle(name.as_ref()) {
+        let counts = Counts::of(self.cameras.first().as_ref());
+        if let Err(error) = self.sinks.recorder.toggle(counts.name()) {
             self.notify(Severity::Error, error.to_string());
         }
     }

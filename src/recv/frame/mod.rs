@@ -149,7 +149,7 @@ impl Frame {
         let is_sample = self.is_answered;
         self.session.decoded(is_good, is_sample);
         if is_sample && !is_good {
-            self.session.camera.counts().corrupt += 1;
+            self.session.counts().corrupt += 1;
         } else if !is_good {
             self.answer(|counts| &mut counts.corrupt, Instant::now());
         }
@@ -168,7 +168,7 @@ impl Frame {
     /// Counts what became of it, and acknowledges it; once.
     fn answer(&mut self, count: fn(&mut Counts) -> &mut u64, at: Instant) {
         if !mem::replace(&mut self.is_answered, true) {
-            *count(&mut self.session.camera.counts()) += 1;
+            *count(&mut self.session.counts()) += 1;
             if let Some(stamp) = self.stamp.as_ref().filter(|stamp| stamp.ack) {
                 let held = at.saturating_duration_since(self.arrived);
                 let held_us = held.as_micros().try_into().unwrap_or(u32::MAX);

@@ -12,19 +12,20 @@
 //! it. It knows neither a camera nor how a link is made. An outlet of a receiver that dialled is over with its only link.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::connection::Connection;
 use crate::handoff::{Wake, lock};
 use crate::net::{Dialer, Link};
+use crate::report::Severity;
 use crate::send::acks::SILENCE;
-use crate::send::event::{self, MAX_UNENCODABLE};
+use crate::send::error::{Kind, MAX_UNENCODABLE, Result};
 use crate::send::gate::{self, Verdict};
 use crate::send::quality::{Carried, Quality};
-use crate::send::{Account, Encoded, End, Event, Had, Interval, Joined, LOOK, SendError, Sent};
+use crate::send::{Account, Encoded, End, Interval, LOOK, SendError};
 use crate::source::Delivery;
 
 /// The longest pause from one attempt to connect to the next: a host that boots shall be found at once when it is
@@ -38,9 +39,10 @@ pub(super) struct Outlet<'a> {
     dialer: Option<Arc<Dialer>>,
     /// The next connection's, where it stands already: that of a receiver that dialled, or one that takes over.
     link: Option<Arc<Link>>,
-    /// What it has sent.
-    sent: Arc<Mutex<Sent>>,
-    had: Had,
+    /// Its receiver's number.
+    number: usize,
+    /// The number of its last picture.
+    seen: u64,
     /// The pictures of a connection of which nobody knows yet whether it comes to something.
     unproven: Vec<Arc<AtomicU32>>,
     interval: Interval,
@@ -51,17 +53,12 @@ pub(super) struct Outlet<'a> {
     /// Whether a receiver has acknowledged a frame: one that does not is another then.
     expects_acks: bool,
     /// The kinds of failure that were reported since a connection last was.
-    reported: HashSet<event::Kind>,
+    reported: HashSet<Kind>,
 }
 
 impl<'a> Outlet<'a> {
     /// Prepares to send; no connection is made yet.
-    pub(super) fn new(
-        shared: &'a Shared<'a>,
-        (outlet, sent): Joined,
-        dialer: Option<Arc<Dialer>>,
-        link: Option<Arc<Link>>,
-    ) -> Self {
+    pub(super) fn new(shared: &'a Shared<'a>, number: usize, dialer: Option<Arc<Dialer>>) -> Self {
         let config = &shared.config;
         // A source of which every frame counts gets every frame at its best.
         let min_quality = match shared.stage.feed.delivery {
@@ -73,9 +70,9 @@ impl<'a> Outlet<'a> {
             interval: Interval::new(config.fps),
             shared,
             dialer,
-            link,
-            sent,
-            had: Had { outlet, seen: 0 },
+            link: None,
+            number,
+            seen: 0,
             unproven: Vec::new(),
             failures: 0,
             unencodable: 0,
@@ -84,12 +81,15 @@ impl<'a> Outlet<'a> {
         }
     }
 
-    /// Sends until the source ends, enough is sent, or somebody stops it.
-    pub(super) fn run(&mut self) -> Result<(), SendError> {
+    /// Sends until the source ends, enough is sent, or somebody stops it; first on that link, where one stands.
+    pub(super) fn run(&mut self, link: Option<Arc<Link>>) -> Result<()> {
+        self.link = link;
         let mut is_first = true;
         while let Some(link) = self.connect()? {
             if !std::mem::replace(&mut is_first, false) {
-                self.shared.counters.reconnected(&self.sent);
+                for sent in lock(&self.shared.counters).sent_to(self.number) {
+                    sent.reconnects += 1;
+                }
             }
             self.shared.stage.feed.link_stands();
             self.stream(link)?;
@@ -98,14 +98,14 @@ impl<'a> Outlet<'a> {
     }
 
     /// Tries until a link stands; `None` when it is over before that.
-    fn connect(&mut self) -> Result<Option<Arc<Link>>, SendError> {
+    fn connect(&mut self) -> Result<Option<Arc<Link>>> {
         let (Some(dialer), None) = (&self.dialer, &self.link) else {
             return Ok(self.link.take());
         };
         let mut search = dialer.search(self.failures, LONGEST_PAUSE);
         let mut look = LOOK;
         loop {
-            let source = self.shared.stage.wait(self.had, Instant::now() + look);
+            let source = self.shared.stage.wait(self.seen, Instant::now() + look);
             if self.shared.is_over() || source == Wake::Closed {
                 return Ok(None);
             }
@@ -126,7 +126,7 @@ impl<'a> Outlet<'a> {
     }
 
     /// Sends on one connection until it, or everything, is over.
-    fn stream(&mut self, link: Arc<Link>) -> Result<(), SendError> {
+    fn stream(&mut self, link: Arc<Link>) -> Result<()> {
         let peer = link.peer;
         self.unproven.clear();
         let (feed, stop) = (&self.shared.stage.feed, &self.shared.stop);
@@ -139,19 +139,17 @@ impl<'a> Outlet<'a> {
                 return self.retry(SendError::Broken(peer, error));
             }
         };
-        let (link, acks) = (&connection.link, &connection.acks);
-        lock(&self.sent).link = Some((Arc::clone(link), Arc::clone(acks)));
         connection.acks.state().deadline = self.shared.deadline();
         // After one that did not last the next is reported once it lasts: a viewer that shows another camera
         // would be connected to, and lost, every few seconds.
         if self.failures == 0 {
-            self.announce(&connection);
+            self.announce(&mut connection);
         }
         let pumped = self.pump(&mut connection);
         let is_over = pumped.is_err() && self.shared.is_over();
-        let outcome = pumped.and_then(|()| self.end(&connection));
-        lock(&self.sent).link = None;
-        self.shared.stage.leave(self.had.outlet);
+        let outcome = pumped.and_then(|()| self.end(&mut connection));
+        lock(&self.shared.counters).connected(self.number, None);
+        self.shared.stage.leave(self.number);
         match outcome {
             Ok(()) => Ok(()),
             Err(error @ SendError::Unencodable(_)) => {
@@ -163,9 +161,10 @@ impl<'a> Outlet<'a> {
     }
 
     /// Pulls and writes; `Ok` when nothing more is to be sent.
-    fn pump(&mut self, connection: &mut Connection) -> Result<(), SendError> {
+    fn pump(&mut self, connection: &mut Connection) -> Result<()> {
+        let stage = &self.shared.stage;
         loop {
-            let wake = self.shared.stage.wait(self.had, Instant::now() + LOOK);
+            let wake = stage.wait(self.seen, Instant::now() + LOOK);
             // In this order: once enough was sent, a receiver may close.
             if wake == Wake::Closed || self.shared.is_over() {
                 return Ok(());
@@ -174,13 +173,13 @@ impl<'a> Outlet<'a> {
             if wake != Wake::Full || !self.pass_gate(connection)? {
                 continue;
             }
-            match self.shared.stage.pull(&mut self.had, self.quality.now) {
+            match stage.pull(self.number, &mut self.seen, self.quality.now) {
                 Ok(Some(picture)) => self.send(connection, &picture)?,
                 Ok(None) => {}
                 Err(error) => {
                     self.unencodable += 1;
                     match self.unencodable {
-                        1 => (self.shared.report)(Event::Unencodable(error.to_string())),
+                        1 => self.shared.warn(format!("a picture was skipped: {error}")),
                         MAX_UNENCODABLE.. => return Err(SendError::Unencodable(error.to_string())),
                         _ => {}
                     }
@@ -190,7 +189,7 @@ impl<'a> Outlet<'a> {
     }
 
     /// Waits until the connection can take a frame; `false` when it is over before that.
-    fn pass_gate(&mut self, connection: &mut Connection) -> Result<bool, SendError> {
+    fn pass_gate(&mut self, connection: &mut Connection) -> Result<bool> {
         let interval = self.interval.average;
         let (came, mut frames_out) = (Instant::now(), Duration::ZERO);
         let (acks, opened) = loop {
@@ -198,7 +197,7 @@ impl<'a> Outlet<'a> {
                 return Ok(false);
             }
             let acks = self.check(connection)?;
-            let (path, now) = (connection.link.path(), Instant::now());
+            let (path, now) = (connection.acks.link.path(), Instant::now());
             let verdict = connection.gate.look(path, acks, interval, now);
             if verdict == Verdict::Open {
                 break (acks, now);
@@ -224,58 +223,59 @@ impl<'a> Outlet<'a> {
         Ok(true)
     }
 
-    fn send(&mut self, connection: &mut Connection, picture: &Encoded) -> Result<(), SendError> {
+    fn send(&mut self, connection: &mut Connection, picture: &Encoded) -> Result<()> {
         (self.unencodable, self.interval) = (0, picture.interval);
-        let (config, counters) = (&self.shared.config, &self.shared.counters);
-        if !counters.take(&picture.receivers, config.frames) {
+        let (to, config, counters) = (self.number, &self.shared.config, &self.shared.counters);
+        if !lock(counters).take(to, picture, config.frames) {
             return Ok(());
         }
         let written = connection.write(picture, &config.name);
-        if connection.acks.account().came_to_something() {
+        if connection.acks.state().account.came_to_something() {
             self.unproven.clear();
         }
-        let bytes = written.inspect_err(|_| counters.give_back(&picture.receivers))?;
-        self.unproven.push(Arc::clone(&picture.receivers));
-        counters.sent(&self.sent, bytes as u64, picture.quality);
+        let receivers = &picture.receivers;
+        let bytes = written.inspect_err(|_| lock(counters).give_back(to, receivers))?;
+        self.unproven.push(Arc::clone(receivers));
+        lock(counters).add(to, picture, bytes);
         connection.acks.state().deadline = self.shared.deadline();
         Ok(())
     }
 
     /// Reports the connection, unless that was done.
-    fn announce(&mut self, connection: &Connection) {
-        if !std::mem::replace(&mut connection.acks.state().is_announced, true) {
+    fn announce(&mut self, connection: &mut Connection) {
+        if !std::mem::replace(&mut connection.is_announced, true) {
+            let acks = Arc::clone(&connection.acks);
+            let line = format!("sending to {}", acks.link.peer);
+            let counters = &self.shared.counters;
+            lock(counters).connected(self.number, Some(acks));
             self.reported.clear();
-            (self.shared.report)(Event::Connected(connection.link.peer));
+            (self.shared.report)(Severity::Info, line);
         }
     }
 
     /// Enough was sent; an error where it does not count.
-    fn end(&mut self, connection: &Connection) -> Result<(), SendError> {
-        let counts = connection.acks.account().came_to_something();
+    fn end(&mut self, connection: &mut Connection) -> Result<()> {
+        let counts = connection.acks.state().account.came_to_something();
         if counts {
             self.announce(connection);
         }
         // What is not there any more cannot be sent again.
-        let source_is_over = self.shared.stage.wait(self.had, Instant::now()) == Wake::Closed;
+        let source_is_over = self.shared.stage.wait(self.seen, Instant::now()) == Wake::Closed;
         let doubtful = !counts && !self.shared.stop.is_asked() && !source_is_over;
         if doubtful {
             connection.acks.state().deadline = None;
         }
         match connection.finish(doubtful, &self.shared.stop) || !doubtful {
             true => Ok(()),
-            false => Err(SendError::Closed(connection.link.peer)),
+            false => Err(SendError::Closed(connection.acks.link.peer)),
         }
     }
 
     /// The connection is lost: by itself, unless the time `is_over`. The second link, if there is one, takes over.
-    fn lost(
-        &mut self,
-        connection: &Connection,
-        loss: SendError,
-        is_over: bool,
-    ) -> Result<(), SendError> {
-        let (peer, acks) = (connection.link.peer, connection.acks.account());
-        connection.link.abort();
+    fn lost(&mut self, connection: &Connection, loss: SendError, is_over: bool) -> Result<()> {
+        let (link, acks) = (&connection.acks.link, connection.acks.state().account);
+        let peer = link.peer;
+        link.abort();
         self.failures = if acks.lasted() { 0 } else { self.failures + 1 };
         self.expects_acks |= acks.last_ack.is_some();
         let counts = acks.came_to_something();
@@ -283,14 +283,15 @@ impl<'a> Outlet<'a> {
             if let Some(dialer) = &self.dialer {
                 dialer.took_none(peer);
             }
-            lock(&self.sent).totals.frames -= self.unproven.len() as u64;
+            let mut counters = lock(&self.shared.counters);
             for receivers in self.unproven.drain(..) {
-                self.shared.counters.give_back(&receivers);
+                counters.give_back(self.number, &receivers);
             }
         }
         self.link = connection.acks.state().second.take();
         if self.link.is_some() {
-            (self.shared.report)(Event::Moved(peer));
+            let line = format!("{peer} fell silent; a new connection took over");
+            (self.shared.report)(Severity::Info, line);
             return Ok(());
         }
         self.retry(match loss {
@@ -304,7 +305,7 @@ impl<'a> Outlet<'a> {
     }
 
     /// Goes on after `error` where a retry is wanted.
-    fn retry(&mut self, error: SendError) -> Result<(), SendError> {
+    fn retry(&mut self, error: SendError) -> Result<()> {
         if self.shared.is_over() {
             return Ok(());
         }
@@ -314,14 +315,14 @@ impl<'a> Outlet<'a> {
         if self.reported.insert(error.kind()) {
             // A receiver that had dialled does so again by itself.
             let next = self.dialer.as_ref().map_or("", |_| "; trying again");
-            (self.shared.report)(Event::Lost(error, next));
+            self.shared.warn(format!("{error}{next}"));
         }
         Ok(())
     }
 
     /// How the connection stands, if it still does and is worth it.
-    fn check(&mut self, connection: &Connection) -> Result<Account, SendError> {
-        let (acks, peer) = (connection.acks.account(), connection.link.peer);
+    fn check(&mut self, connection: &mut Connection) -> Result<Account> {
+        let (acks, peer) = (connection.acks.state().account, connection.acks.link.peer);
         if acks.lasted() {
             self.announce(connection);
         }
@@ -346,8 +347,8 @@ mod tests {
     use crate::net::Target;
     use crate::picture::{Captured, Content, Turn};
     use crate::protocol::Role;
-    use crate::send::{Config, Stage};
-    use crate::source::Feed;
+    use crate::send::{Config, Receivers, Stage};
+    use crate::source::{Feed, Report};
     use std::io::Read;
     use std::sync::Mutex;
     use std::thread;
@@ -374,21 +375,17 @@ mod tests {
         });
     }
 
-    fn run(
-        stage: Arc<Stage>,
-        dialer: Arc<Dialer>,
-        stop: &Arc<Stop>,
-        report: &(dyn Fn(Event) + Sync),
-    ) {
+    fn run(stage: Arc<Stage>, dialer: Arc<Dialer>, stop: &Arc<Stop>, report: Report<'_>) {
         let shared = Shared {
-            config: Config::default(),
+            to: Receivers::default(),
+            config: Config::with_key(None),
             stage,
             counters: Arc::default(),
             stop: Arc::clone(stop),
             report,
         };
-        let mut outlet = Outlet::new(&shared, shared.counters.join(), Some(dialer), None);
-        outlet.run().unwrap();
+        let mut outlet = Outlet::new(&shared, lock(&shared.counters).join(), Some(dialer));
+        outlet.run(None).unwrap();
     }
 
     #[test]
@@ -410,7 +407,7 @@ mod tests {
             }
         });
         let reported = Mutex::new(Vec::new());
-        let report = |event: Event| reported.lock().unwrap().push(event.to_string());
+        let report = |_, line| reported.lock().unwrap().push(line);
         run(Stage::new(feed, 30.0, false), dialer, &stop, &report);
         let asked = asked.lock().unwrap();
         let pauses: Vec<Duration> = asked.windows(2).map(|two| two[1] - two[0]).collect();
@@ -431,7 +428,7 @@ mod tests {
             let (dialer, stage) = (dialler(move || Arc::clone(&link)), Arc::clone(&stage));
             let stop: Arc<Stop> = Arc::clone(&stop);
             (
-                thread::spawn(move || run(stage, dialer, &stop, &|_| ())),
+                thread::spawn(move || run(stage, dialer, &stop, &|_, _| ())),
                 far,
             )
         };

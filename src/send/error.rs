@@ -1,51 +1,14 @@
-//! What the sending side reports: one line for each change of state, and why it failed.
+//! Why sending failed, in a line for the user.
 
 use std::io;
 use std::mem::{Discriminant, discriminant};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::net::DialError;
-use crate::report::Severity;
 
 /// So many pictures in a row that cannot be encoded are no accident.
 pub(super) const MAX_UNENCODABLE: u32 = 100;
-
-/// A change of state; `Display` is the line for the user.
-#[derive(Debug, thiserror::Error)]
-pub enum Event {
-    /// A connection stands and frames go out.
-    #[error("sending to {0}")]
-    Connected(SocketAddr),
-    /// There is no connection (any more), and what is done about that.
-    #[error("{0}{1}")]
-    Lost(SendError, &'static str),
-    /// Somebody who may not connect did.
-    #[error("turned away {0}: {1}")]
-    TurnedAway(IpAddr, String),
-    /// No descriptor, or no thread, for another receiver.
-    #[error("cannot take another receiver yet: {0}")]
-    Exhausted(io::Error),
-    /// So many lines were left out before this one.
-    #[error("({0} lines about receivers were left out)")]
-    LeftOut(u64),
-    /// Nothing is acknowledged any more; a second connection took over.
-    #[error("{0} fell silent; a new connection took over")]
-    Moved(SocketAddr),
-    /// A picture could not be encoded, and was skipped.
-    #[error("a picture was skipped: {0}")]
-    Unencodable(String),
-}
-
-impl Event {
-    /// How much it matters.
-    pub fn severity(&self) -> Severity {
-        match self {
-            Event::Connected(_) | Event::Moved(_) | Event::LeftOut(_) => Severity::Info,
-            _ => Severity::Warning,
-        }
-    }
-}
 
 /// Why sending failed: for good where no retry is wanted, or none would help.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +38,9 @@ pub enum SendError {
     #[error("{MAX_UNENCODABLE} pictures in a row could not be encoded: {0}")]
     Unencodable(String),
 }
+
+/// What the sending side's functions return.
+pub(super) type Result<T, E = SendError> = std::result::Result<T, E>;
 
 /// What kind of failure it was, whatever its address: a kind is reported once, until a connection stands again.
 pub(super) type Kind = (Discriminant<SendError>, u8);
