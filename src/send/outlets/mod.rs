@@ -191,14 +191,16 @@ impl Outlets<'_> {
             self.shared.warn(format!("turned away {ip}: {why}"));
             return Ok(());
         }
-        let permit = self.admission.admit(&link, PATIENCE);
+        // Without a key it waits for nothing, and must not be evicted while it gets its place.
+        let key = self.shared.config.key.as_ref();
+        let permit = key.map(|_| self.admission.admit(&link, PATIENCE));
         spawn(scope, move || self.receiver(link, permit))
     }
 
     /// Has whoever dialled prove the key, where there is one, and sends to it, once it has a place.
-    fn receiver(&self, link: Arc<Link>, permit: Permit) {
+    fn receiver(&self, link: Arc<Link>, permit: Option<Permit>) {
         let (ip, counters) = (link.peer.ip(), &self.shared.counters);
-        let (key, until) = (&self.shared.config.key, permit.candidate.since + PATIENCE);
+        let (key, until) = (&self.shared.config.key, Instant::now() + PATIENCE);
         let is_busy = || lock(counters).gives_way(ip, Instant::now()).is_err();
         let prove = |key| link.accept(key, Role::Sends, until, is_busy);
         let mut proven = key.as_ref().map_or(Ok(()), prove);
