@@ -65,7 +65,7 @@ impl Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.pad(&self.0)
     }
 }
 
@@ -216,6 +216,12 @@ mod tests {
             ack: true,
             name: Some("garden".parse().unwrap()),
         }
+    }
+
+    #[test]
+    fn a_name_is_cut_where_a_line_has_less_room() {
+        let name: Name = "garden".parse().unwrap();
+        assert_eq!(format!("{name:.4}, {name}"), "gard, garden");
     }
 
     #[test]
