@@ -12,11 +12,6 @@
 //! it: the encoder sets a restart marker after each row of units, and a JPEG that has such markers,
 //! ours or another's, is decoded in strips.
 
-#![cfg_attr(
-    not(all(feature = "send", feature = "view")),
-    allow(dead_code, unused_imports, reason = "the other side's")
-)]
-
 mod decode;
 #[cfg(feature = "send")]
 mod encode;

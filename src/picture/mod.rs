@@ -13,11 +13,6 @@
 //! owns its memory in some special way (a camera's buffers) implements [`Pixels`]; everything behind
 //! it reads a [`Picture`] by plane and stride, without a copy.
 
-#![cfg_attr(
-    not(all(feature = "send", feature = "view")),
-    allow(dead_code, unused_imports, reason = "the other side's")
-)]
-
 pub(crate) mod bitmap;
 mod format;
 mod pool;
