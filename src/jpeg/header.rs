@@ -72,6 +72,15 @@ impl Header {
         until(unit_rows.start)..until(unit_rows.end)
     }
 
+    /// The rows of units that are decoded where these are wanted: one more on each side where chroma is smoothed across
+    /// them. Decoding starts with a restart interval; it may end anywhere.
+    pub(super) fn with_context(&self, wanted: &Range<u32>) -> Range<u32> {
+        let context = u32::from(self.unit.1 > 8);
+        let before = wanted.start.saturating_sub(context);
+        let end = (wanted.end + context).min(self.unit_rows());
+        before - before % self.rows_an_interval()..end
+    }
+
     /// Whether all components are in the scan that starts with this segment, and nothing of them elsewhere.
     fn is_whole_in(&self, scan: &Segment<'_>) -> bool {
         let components = self.sampling.iter().filter(|f| f.0 > 0).count();
