@@ -164,12 +164,11 @@ fn cuts(header: &Header, intervals: usize, limit: usize) -> Vec<Range<u32>> {
         let strips = (0..count).map(|index| border(index)..border(index + 1));
         strips.collect()
     };
-    let most = if whole_rows && known {
-        limit.min(intervals)
-    } else {
-        1
+    let most = match whole_rows && known {
+        true => limit.min(intervals).max(1),
+        false => 1,
     };
-    let cuts = cut(most.max(1) as u32);
+    let cuts = cut(most as u32);
     // Strips that decode nearly everything gain nothing.
     let gains = |strip| header.with_context(strip).len() * 4 <= rows as usize * 3;
     match cuts.iter().all(gains) {
