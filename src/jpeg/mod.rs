@@ -21,10 +21,6 @@ pub mod markers;
 pub mod orientation;
 #[cfg(all(test, feature = "send"))]
 mod tests;
-#[cfg(feature = "send")]
-mod turbo;
-#[cfg(feature = "send")]
-mod turner;
 
 pub(crate) use decode::decode_rgb;
 pub use decode::{Decoder, silence_caught_panics};
@@ -33,8 +29,6 @@ pub use encode::Encoder;
 pub use error::{DecodeError, EncodeError};
 pub(crate) use header::MAX_PIXELS_IN_SCANS;
 pub use header::{Header, MAX_PIXELS, MAX_SCANS, inspect};
-#[cfg(feature = "send")]
-pub use turner::Turner;
 
 /// The most strips of one picture: beyond eight threads memory, not computing, is what it waits for.
 const MAX_STRIPS: usize = 8;

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::quality::halves_the_rate;
 use crate::handoff::{Slot, Wake, lock};
-use crate::jpeg::{EncodeError, Encoder, Turner};
+use crate::jpeg::{EncodeError, Encoder};
 use crate::picture::{Captured, Content, Pixels, Pool, Pooled, Turn};
 use crate::source::Feed;
 
@@ -72,7 +72,6 @@ type Smaller = (Option<Encoder>, Option<Arc<Encoded>>);
 struct Encoding {
     interval: Interval,
     encoder: Option<Encoder>,
-    turner: Option<Turner>,
     newest: Option<Arc<Encoded>>,
     /// By outlet: the quality that it asked for last, and the newest picture's number then.
     wishes: BTreeMap<usize, (u8, u64)>,
@@ -199,8 +198,8 @@ impl Encoding {
         match captured.content {
             Content::Jpeg(passed) if turn == Turn::NONE => jpeg = passed,
             Content::Jpeg(original) => {
-                let turner = self.turner.get_or_insert_with(|| Turner::new(cores()));
-                turner.turn(&original, turn, quality, &mut jpeg)?;
+                let encoder = self.encoder.get_or_insert_with(|| Encoder::new(cores()));
+                encoder.turn(&original, turn, quality, &mut jpeg)?;
             }
             Content::Pixels(pixels) => {
                 let encoder = self.encoder.get_or_insert_with(|| Encoder::new(cores()));

@@ -5,11 +5,8 @@
 
 use std::ops::Range;
 
-use turbojpeg::PixelFormat as Order;
-
-use crate::jpeg::turbo::{Settings, Source};
 use crate::picture::transpose::Tile;
-use crate::picture::{Picture, PixelFormat, Plane, Turn};
+use crate::picture::{Picture, Plane, Turn};
 
 /// A strip's pixels, where they had to be rewritten.
 #[derive(Default)]
@@ -19,42 +16,37 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    /// The turned picture's rows that `settings` names.
-    pub(super) fn source<'b>(
+    /// Lays the rows of the turned picture from `top` on down in `laid`, which has size and format, and no planes yet.
+    pub(super) fn lay_down<'b>(
         &'b mut self,
         picture: &Picture<'b>,
-        settings: &Settings,
-    ) -> Source<'b> {
-        let (width, rows) = (settings.width, settings.rows.clone());
+        turn: Turn,
+        top: usize,
+        laid: &mut Picture<'b>,
+    ) {
         let Plane { data, stride } = picture.planes[0];
-        // As they lie, and as 32 bits.
-        let (order, padded) = match picture.format {
-            PixelFormat::Rgb => (Order::RGB, Order::RGBX),
-            PixelFormat::Bgr => (Order::BGR, Order::BGRX),
-            PixelFormat::Bgrx => (Order::BGRX, Order::BGRX),
-            _ => (Order::RGBX, Order::RGBX),
-        };
-        let bytes = picture.format.samples().0[0].step;
-        if settings.turn == Turn::NONE && bytes > 2 {
-            let data = &data[rows.start * stride..];
-            return Source::Packed(Plane { data, stride }, order);
+        if turn == Turn::NONE && laid.format == picture.format {
+            let data = &data[top * stride..];
+            laid.planes[0] = Plane { data, stride };
+            return;
         }
+        let (width, rows) = (laid.width as usize, top..top + laid.height as usize);
         let size = (picture.width as usize, picture.height as usize);
         self.pixels.resize(width * rows.len(), 0);
         let read = |row: usize, columns: Range<usize>, line: &mut [u32]| {
             let row = &data[row * stride..];
             let expanded = |pixel| expand(u16::from_le_bytes(pixel));
-            match bytes {
+            match picture.format.samples().0[0].step {
                 2 => convert(row, columns, line, expanded),
                 3 => convert(row, columns, line, |[a, b, c]| [a, b, c, 0]),
                 _ => convert(row, columns, line, |pixel| pixel),
             }
         };
         self.tile
-            .lay_down(settings.turn, size, rows, &mut self.pixels, width, read);
+            .lay_down(turn, size, rows, &mut self.pixels, width, read);
         let data = bytemuck::cast_slice(&self.pixels);
         let stride = 4 * width;
-        Source::Packed(Plane { data, stride }, padded)
+        laid.planes[0] = Plane { data, stride };
     }
 }
 

@@ -6,10 +6,7 @@
 
 use std::ops::Range;
 
-use turbojpeg::Subsamp;
-
 use super::colour::Colour;
-use crate::jpeg::turbo::{Settings, Source};
 use crate::picture::transpose::Tile;
 use crate::picture::{Matrix, Picture, PixelFormat, Plane, Samples, Turn};
 
@@ -119,18 +116,22 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    /// The planes of the turned picture's rows that `settings` names.
-    pub(super) fn source<'b>(
+    /// Lays the rows of the turned picture from `top` on down in `laid`, which has size and format, and no planes yet.
+    pub(super) fn lay_down<'b>(
         &'b mut self,
         picture: &Picture<'b>,
-        settings: &Settings,
-    ) -> Source<'b> {
-        let factors = settings.sampling.size();
+        turn: Turn,
+        top: usize,
+        laid: &mut Picture<'b>,
+    ) {
+        let (_, factors) = laid.format.samples();
         let source = PlaneRows::of(picture, factors);
-        let is_gray = settings.sampling == Subsamp::Gray;
-        let kinds = if is_gray { 1 } else { 3 };
-        let mut planes = [Plane::default(); 3];
-        let buffers = self.planes.iter_mut().zip(&mut planes);
+        let kinds = if laid.format == PixelFormat::Gray {
+            1
+        } else {
+            3
+        };
+        let buffers = self.planes.iter_mut().zip(&mut laid.planes);
         for (kind, (buffer, out)) in buffers.enumerate().take(kinds) {
             // Chroma is thinner than luma, of which the encoder reads whole chroma samples.
             let ((across, down), (w, h)) = match kind {
@@ -138,11 +139,11 @@ impl Buffers {
                 _ => (factors, (1, 1)),
             };
             let thin = |(w, h): (usize, usize)| (w.div_ceil(across), h.div_ceil(down));
-            let size = thin((settings.width, settings.rows.len()));
+            let size = thin((laid.width as usize, laid.height as usize));
             let padded = (size.0.next_multiple_of(w), size.1.next_multiple_of(h));
-            let top = settings.rows.start / down;
+            let top = top / down;
             let is_right = source.samples[kind].step == 1 && source.colour.is_none();
-            if is_right && settings.turn == Turn::NONE && size == padded {
+            if is_right && turn == Turn::NONE && size == padded {
                 let Plane { data, stride } = source.planes[kind];
                 let data = &data[top * stride..];
                 *out = Plane { data, stride };
@@ -153,15 +154,13 @@ impl Buffers {
             let read =
                 |row, columns, line: &mut [u8]| source.read(kind, row, columns, line, scratch);
             let from = thin((picture.width as usize, picture.height as usize));
-            self.tile
-                .lay_down(settings.turn, from, rows, buffer, padded.0, read);
+            self.tile.lay_down(turn, from, rows, buffer, padded.0, read);
             pad(size, padded, buffer);
             *out = Plane {
                 data: buffer,
                 stride: padded.0,
             };
         }
-        Source::Planes(planes)
     }
 }
 

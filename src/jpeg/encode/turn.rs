@@ -4,35 +4,14 @@
 //! what comes from the network is (`header.rs`) before libjpeg-turbo sees it. Runs on the caller's
 //! thread; only decoding and encoding use the threads. Buffers are kept, and nothing is made before it is needed.
 
-use std::num::NonZeroUsize;
-
-use turbojpeg::Subsamp;
-
-use super::header::{MAX_PIXELS, MAX_PIXELS_IN_SCANS, inspect};
-use super::markers;
-use super::turbo::{Settings, Source, Turbo};
-use super::{DecodeError, Decoder, EncodeError, Encoder, STRIP_PIXELS};
+use super::Encoder;
+use super::turbo::Source;
+use crate::jpeg::error::{DecodeError, EncodeError};
+use crate::jpeg::header::{MAX_PIXELS, MAX_PIXELS_IN_SCANS, inspect};
+use crate::jpeg::{STRIP_PIXELS, markers};
 use crate::picture::{Bitmap, Picture, PixelFormat, Plane, Turn};
 
-/// Turns one JPEG after the other.
-pub struct Turner {
-    turbo: Turbo,
-    decoder: Decoder,
-    encoder: Encoder,
-    bitmap: Bitmap,
-}
-
-impl Turner {
-    /// A turner whose decoder and encoder use up to `threads` threads, the caller's included.
-    pub fn new(threads: NonZeroUsize) -> Self {
-        Turner {
-            turbo: Turbo::default(),
-            decoder: Decoder::new(threads, MAX_PIXELS),
-            encoder: Encoder::new(threads),
-            bitmap: Bitmap::default(),
-        }
-    }
-
+impl Encoder {
     /// Turns `jpeg` into `turned`, whose content it replaces and whose memory it uses again.
     ///
     /// Nothing is lost where the picture's edges that move are at whole units (MCUs: 8 or 16 pixels);
@@ -50,27 +29,23 @@ impl Turner {
         // A lossless turn holds all coefficients, as the decoder does for a JPEG of several scans.
         if pixels <= MAX_PIXELS_IN_SCANS {
             let length = markers::whole_length(jpeg).ok_or(DecodeError::Truncated)?;
-            let settings = Settings {
-                width: header.width as usize,
-                rows: 0..header.height as usize,
-                turn,
-                // Its bound is that of every other sampling, too.
-                sampling: Subsamp::None,
-                quality: 100,
-                restarts: pixels >= 2 * STRIP_PIXELS as u64,
-            };
-            let whole = Source::Jpeg(&jpeg[..length]);
-            if self.turbo.write(whole, &settings, turned).is_ok() {
+            let whole = Source::Jpeg(&jpeg[..length], header, turn);
+            let restarts = pixels >= 2 * STRIP_PIXELS as u64;
+            let turbo = &mut self.strips[0].turbo;
+            if turbo.write(whole, 100, restarts, turned).is_ok() {
                 return Ok(());
             }
         }
-        self.decoder.decode(jpeg, &mut self.bitmap)?;
-        let Bitmap { width, pixels, .. } = &mut self.bitmap;
+        let mut bitmap = self.bitmap.take().unwrap_or_default();
+        self.decoder.decode(jpeg, &mut bitmap)?;
+        let Bitmap { width, pixels, .. } = &mut bitmap;
         // B, G, R in memory; nothing to do where the low byte is the first.
         pixels.iter_mut().for_each(|pixel| *pixel = pixel.to_le());
         let mut picture = Picture::blank(PixelFormat::Bgrx, header.width, header.height);
         let (data, stride) = (bytemuck::cast_slice(pixels), 4 * *width);
         picture.planes[0] = Plane { data, stride };
-        self.encoder.encode(&picture, turn, quality, turned)
+        let encoded = self.encode(&picture, turn, quality, turned);
+        self.bitmap = Some(bitmap);
+        encoded
     }
 }
