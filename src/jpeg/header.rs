@@ -66,10 +66,10 @@ impl Header {
         (self.restart_interval / self.units_across()).max(1)
     }
 
-    /// The rows of pixels in these rows of units.
-    pub(super) fn pixel_rows(&self, unit_rows: &Range<u32>) -> Range<u32> {
+    /// How many rows of pixels are in these rows of units.
+    pub(super) fn pixel_rows(&self, unit_rows: &Range<u32>) -> u32 {
         let until = |row: u32| (row * self.unit.1).min(self.height);
-        until(unit_rows.start)..until(unit_rows.end)
+        until(unit_rows.end) - until(unit_rows.start)
     }
 
     /// The rows of units that are decoded where these are wanted: one more on each side where chroma is smoothed across
@@ -290,7 +290,7 @@ impl Layout {
         bitmap::resize(part, self.head.len() + end - start + 2);
         part.clear();
         part.extend_from_slice(&self.head);
-        set_height(part, self.header.pixel_rows(rows).len() as u32);
+        set_height(part, self.header.pixel_rows(rows));
         part.extend_from_slice(&jpeg[start..end]);
         part.extend_from_slice(&[0xFF, EOI]);
     }

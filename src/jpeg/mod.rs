@@ -1,10 +1,10 @@
 //! JPEG: pictures into bytes and bytes into pictures.
 //!
 //! ```text
-//! picture ─▶ encode ─▶ turbo ─▶ JPEG        markers      the walk from marker to marker
+//! picture ─▶ encode ─▶ JPEG                 markers      the walk from marker to marker
 //!              strips on workers            header       what an untrusted JPEG claims, checked
 //! JPEG ─▶ header ─▶ decode ─▶ bitmap        orientation  Exif's: shown turned, not encoded again
-//! JPEG ─▶ turner ─▶ JPEG
+//! JPEG ─▶ encode ─▶ JPEG, turned
 //! ```
 //!
 //! Encoding is turbojpeg's, from planes as the source laid them out; decoding is `image`'s, within

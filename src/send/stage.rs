@@ -5,8 +5,8 @@
 //! Its quality is the best that one of them asks for. Outlets whose links would carry less than half of those share a
 //! second, smaller JPEG of the same pixels: of one picture there are two at most. Outlets wait for each other here,
 //! while a picture is encoded, and nowhere else; a smaller one holds up only those that need it. Pixels are turned on
-//! the way; a JPEG that needs no turning is passed through. Encoders and turner are made when first needed, and they
-//! and the JPEGs' buffers are kept.
+//! the way; a JPEG that needs no turning is passed through. Encoders are made when first needed, and they and the
+//! JPEGs' buffers are kept.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;

@@ -90,7 +90,7 @@ impl Decoder {
         let kept = if is_huge { 0 } else { cuts.len() };
         let (mut strips, mut rest) = (Vec::with_capacity(cuts.len()), &mut into.pixels[..]);
         for (rows, buffers) in cuts.into_iter().zip(&mut self.buffers) {
-            let length = header.pixel_rows(&rows).len() * width;
+            let length = header.pixel_rows(&rows) as usize * width;
             let (pixels, others) = std::mem::take(&mut rest).split_at_mut(length);
             rest = others;
             strips.push((rows, buffers, pixels, Ok(())));
@@ -100,9 +100,9 @@ impl Decoder {
             .for_each(&mut strips, |(wanted, buffers, pixels, outcome)| {
                 let decoded = header.with_context(wanted);
                 *outcome = buffers.decode(jpeg, layout, &decoded).map(|colors| {
-                    let skipped = header.pixel_rows(&(decoded.start..wanted.start));
+                    let skipped = header.pixel_rows(&(decoded.start..wanted.start)) as usize;
                     let bytes = width * usize::from(colors.bytes_per_pixel());
-                    let wanted = &buffers.samples[skipped.len() * bytes..];
+                    let wanted = &buffers.samples[skipped * bytes..];
                     match colors {
                         ColorType::L8 => pack::gray(wanted, pixels),
                         _ => pack::rgb(wanted, pixels),
@@ -188,8 +188,7 @@ impl Buffers {
         rows: &Range<u32>,
     ) -> Result<ColorType, DecodeError> {
         layout.write(jpeg, rows, &mut self.jpeg);
-        let width = layout.header.width;
-        let height = layout.header.pixel_rows(rows).len() as u32;
+        let (width, height) = (layout.header.width, layout.header.pixel_rows(rows));
         let decode = || {
             let mut decoder = JpegDecoder::new(Cursor::new(&self.jpeg))?;
             let mut limits = Limits::no_limits();

@@ -82,7 +82,8 @@ impl Encoder {
         check(picture)?;
         let (width, height) = turn.size(picture.width, picture.height);
         let format = laid_format(picture.format, turn);
-        let unit_height = coding(format)?.1.mcu_height();
+        let (order, sampling) = coding(format)?;
+        let unit_height = sampling.mcu_height();
         let pixels = width as usize * height as usize;
         let worth = (pixels / self.strip_pixels).clamp(1, MAX_STRIPS);
         let unit_rows = (height as usize).div_ceil(unit_height);
@@ -97,9 +98,9 @@ impl Encoder {
         self.workers.for_each(strips, |strip| {
             let (top, rows) = (strip.rows.start, strip.rows.len());
             let mut laid = Picture::blank(format, width, rows as u32);
-            match format.is_rgb() {
-                true => strip.pixels.lay_down(picture, turn, top, &mut laid),
-                false => strip.planes.lay_down(picture, turn, top, &mut laid),
+            match order {
+                Some(_) => strip.pixels.lay_down(picture, turn, top, &mut laid),
+                None => strip.planes.lay_down(picture, turn, top, &mut laid),
             }
             let (source, jpeg) = (Source::Picture(laid), &mut strip.jpeg);
             let written = strip.turbo.write(source, quality, worth > 1, jpeg);
