@@ -86,8 +86,6 @@ impl Decoder {
 
         let limit = (width * height / self.strip_pixels).min(self.buffers.len());
         let cuts = cuts(header, self.layout.starts.len(), limit);
-        let is_huge = bitmap::is_huge(width * height);
-        let kept = if is_huge { 0 } else { cuts.len() };
         let (mut strips, mut rest) = (Vec::with_capacity(cuts.len()), &mut into.pixels[..]);
         for (rows, buffers) in cuts.into_iter().zip(&mut self.buffers) {
             let length = header.pixel_rows(&rows) as usize * width;
@@ -109,9 +107,9 @@ impl Decoder {
                     }
                 });
             });
+        let count = strips.len();
         let outcome = strips.into_iter().try_for_each(|(.., outcome)| outcome);
-        // Those of strips that a larger picture had.
-        self.buffers[kept..].fill_with(Buffers::default);
+        self.keep(count);
         outcome
     }
 
@@ -119,11 +117,16 @@ impl Decoder {
     /// are not packed.
     pub fn try_out(&mut self, jpeg: &[u8]) -> Result<(), DecodeError> {
         let outcome = self.decode_whole(jpeg);
-        let Header { width, height, .. } = self.layout.header;
-        if bitmap::is_huge(width as usize * height as usize) {
-            self.buffers[0] = Buffers::default();
-        }
+        self.keep(1);
         outcome.map(drop)
+    }
+
+    /// Keeps the buffers of that many strips, not those of strips that a larger picture had, and none of a huge one.
+    fn keep(&mut self, strips: usize) {
+        let Header { width, height, .. } = self.layout.header;
+        let is_huge = bitmap::is_huge(width as usize * height as usize);
+        let kept = if is_huge { 0 } else { strips };
+        self.buffers[kept..].fill_with(Buffers::default);
     }
 
     /// Decodes all of `jpeg` as one strip on the caller's thread, into the first of the buffers.
