@@ -101,16 +101,24 @@ impl<'a> Picture<'a> {
         // A format of several planes has one byte a pixel in the first, so its stride is a width.
         let mut strides = self.format.planes(stride, 0).map(|size| size.row_bytes);
         strides[0] = stride;
-        let sizes = self.plane_sizes();
-        let mut start = 0;
+        let (sizes, mut rest) = (self.plane_sizes(), data);
         for ((plane, size), stride) in self.planes.iter_mut().zip(sizes).zip(strides) {
             if let Some(length) = size.span(stride) {
-                let data = data.get(start..start + length)?;
+                let data = rest.get(..length)?;
                 *plane = Plane { data, stride };
+                rest = rest.get(stride * size.rows..).unwrap_or_default();
             }
-            start += stride * size.rows;
         }
         Some(self)
+    }
+
+    /// It with its sides rounded up to whole chroma samples.
+    pub(crate) fn whole(&self) -> Self {
+        let (_, (across, down)) = self.format.samples();
+        let mut whole = *self;
+        whole.width = whole.width.next_multiple_of(across as u32);
+        whole.height = whole.height.next_multiple_of(down as u32);
+        whole
     }
 
     pub(crate) fn plane_sizes(&self) -> [PlaneSize; 3] {

@@ -5,12 +5,13 @@
 //! restart markers numbered on across the joints. What the encoder can read as it lies in memory goes
 //! straight to it, by plane and stride: full-range BT.601 planes and packed RGB that need no turning,
 //! plane by plane (of NV12 only the chroma is rewritten). All else takes one pass over each strip into
-//! a buffer of the strip's size (`planes.rs`, `pixels.rs`).
+//! a buffer of the strip's size (`lay.rs`).
 //!
 //! Runs on the caller's thread and its workers'; blocks on nothing but them. Buffers are kept; threads and
 //! compressors are made for the first picture that needs them.
 
 mod colour;
+mod lay;
 mod pixels;
 mod planes;
 mod turbo;
@@ -44,8 +45,7 @@ struct Strip {
     turbo: Turbo,
     /// The rows of pixels that it encodes, after turning.
     rows: Range<usize>,
-    planes: planes::Buffers,
-    pixels: pixels::Buffers,
+    buffers: lay::Buffers,
     jpeg: Vec<u8>,
     /// Where its coded data start.
     coded: usize,
@@ -82,8 +82,7 @@ impl Encoder {
         check(picture)?;
         let (width, height) = turn.size(picture.width, picture.height);
         let format = laid_format(picture.format, turn);
-        let (order, sampling) = coding(format)?;
-        let unit_height = sampling.mcu_height();
+        let unit_height = coding(format)?.1.mcu_height();
         let pixels = width as usize * height as usize;
         let worth = (pixels / self.strip_pixels).clamp(1, MAX_STRIPS);
         let unit_rows = (height as usize).div_ceil(unit_height);
@@ -98,10 +97,7 @@ impl Encoder {
         self.workers.for_each(strips, |strip| {
             let (top, rows) = (strip.rows.start, strip.rows.len());
             let mut laid = Picture::blank(format, width, rows as u32);
-            match order {
-                Some(_) => strip.pixels.lay_down(picture, turn, top, &mut laid),
-                None => strip.planes.lay_down(picture, turn, top, &mut laid),
-            }
+            strip.buffers.lay_down(picture, turn, top, &mut laid);
             let (source, jpeg) = (Source::Picture(laid), &mut strip.jpeg);
             let written = strip.turbo.write(source, quality, worth > 1, jpeg);
             if written.is_ok() {

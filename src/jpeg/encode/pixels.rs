@@ -1,52 +1,18 @@
-//! Packed red, green and blue for the encoder: as they lie, where they need no turning and have a byte a colour.
-//!
-//! All others are laid down as 32-bit pixels, their bytes in the same order; libjpeg-turbo makes YCbCr of them,
-//! faster than anything here could.
+//! Packed red, green and blue as 32-bit pixels, their bytes in the same order; libjpeg-turbo makes YCbCr of them, faster
+//! than anything here could.
 
 use std::ops::Range;
 
-use crate::picture::transpose::Tile;
-use crate::picture::{Picture, Plane, Turn};
+use crate::picture::{Picture, Plane};
 
-/// A strip's pixels, where they had to be rewritten.
-#[derive(Default)]
-pub(super) struct Buffers {
-    pixels: Vec<u32>,
-    tile: Tile<u32>,
-}
-
-impl Buffers {
-    /// Lays the rows of the turned picture from `top` on down in `laid`, which has size and format, and no planes yet.
-    pub(super) fn lay_down<'b>(
-        &'b mut self,
-        picture: &Picture<'b>,
-        turn: Turn,
-        top: usize,
-        laid: &mut Picture<'b>,
-    ) {
-        let Plane { data, stride } = picture.planes[0];
-        if turn == Turn::NONE && laid.format == picture.format {
-            let data = &data[top * stride..];
-            laid.planes[0] = Plane { data, stride };
-            return;
-        }
-        let (width, rows) = (laid.width as usize, top..top + laid.height as usize);
-        let size = (picture.width as usize, picture.height as usize);
-        self.pixels.resize(width * rows.len(), 0);
-        let read = |row: usize, columns: Range<usize>, line: &mut [u32]| {
-            let row = &data[row * stride..];
-            let expanded = |pixel| expand(u16::from_le_bytes(pixel));
-            match picture.format.samples().0[0].step {
-                2 => convert(row, columns, line, expanded),
-                3 => convert(row, columns, line, |[a, b, c]| [a, b, c, 0]),
-                _ => convert(row, columns, line, |pixel| pixel),
-            }
-        };
-        self.tile
-            .lay_down(turn, size, rows, &mut self.pixels, width, read);
-        let data = bytemuck::cast_slice(&self.pixels);
-        let stride = 4 * width;
-        laid.planes[0] = Plane { data, stride };
+/// Reads part of a row of a picture's pixels.
+pub(super) fn read(picture: &Picture<'_>, row: usize, columns: Range<usize>, out: &mut [u32]) {
+    let Plane { data, stride } = picture.planes[0];
+    let row = &data[row * stride..];
+    match picture.format.samples().0[0].step {
+        2 => convert(row, columns, out, |pixel| expand(u16::from_le_bytes(pixel))),
+        3 => convert(row, columns, out, |[a, b, c]| [a, b, c, 0]),
+        _ => convert(row, columns, out, |pixel| pixel),
     }
 }
 

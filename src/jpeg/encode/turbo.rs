@@ -186,13 +186,6 @@ fn failed(words: &str) -> EncodeError {
 
 /// Whether every sample that the library will read lies within the planes, and whether it can count them.
 fn fits(picture: &Picture<'_>) -> bool {
-    let (_, (across, down)) = picture.format.samples();
-    // Of luma it reads what whole chroma samples stand for.
-    let whole = Picture {
-        width: picture.width.next_multiple_of(across as u32),
-        height: picture.height.next_multiple_of(down as u32),
-        ..*picture
-    };
     let is_counted = |plane: &Plane<'_>| c_int::try_from(plane.stride).is_ok();
-    picture.planes.iter().all(is_counted) && check(&whole).is_ok()
+    picture.planes.iter().all(is_counted) && check(&picture.whole()).is_ok()
 }

@@ -9,7 +9,7 @@ use super::turbo::Source;
 use crate::jpeg::error::{DecodeError, EncodeError};
 use crate::jpeg::header::{MAX_PIXELS, MAX_PIXELS_IN_SCANS, inspect};
 use crate::jpeg::{STRIP_PIXELS, markers};
-use crate::picture::{Bitmap, Picture, PixelFormat, Plane, Turn};
+use crate::picture::{Picture, PixelFormat, Plane, Turn};
 
 impl Encoder {
     /// Turns `jpeg` into `turned`, whose content it replaces and whose memory it uses again.
@@ -38,11 +38,10 @@ impl Encoder {
         }
         let mut bitmap = self.bitmap.take().unwrap_or_default();
         self.decoder.decode(jpeg, &mut bitmap)?;
-        let Bitmap { width, pixels, .. } = &mut bitmap;
         // B, G, R in memory; nothing to do where the low byte is the first.
-        pixels.iter_mut().for_each(|pixel| *pixel = pixel.to_le());
+        (bitmap.pixels.iter_mut()).for_each(|pixel| *pixel = pixel.to_le());
         let mut picture = Picture::blank(PixelFormat::Bgrx, header.width, header.height);
-        let (data, stride) = (bytemuck::cast_slice(pixels), 4 * *width);
+        let (data, stride) = (bytemuck::cast_slice(&bitmap.pixels), 4 * bitmap.width);
         picture.planes[0] = Plane { data, stride };
         let encoded = self.encode(&picture, turn, quality, turned);
         self.bitmap = Some(bitmap);
