@@ -84,21 +84,18 @@ impl<'a> PlaneRows<'a> {
         let Samples { first, step, .. } = self.samples[kind];
         let Plane { data, stride } = self.planes[kind];
         let from = &data[row * stride + columns.start * step..][..columns.len() * step];
-        match (step, first) {
-            (2, 0) => every::<2, 0>(from, out),
-            (2, _) => every::<2, 1>(from, out),
-            (4, 0) => every::<4, 0>(from, out),
-            (4, 1) => every::<4, 1>(from, out),
-            (4, 2) => every::<4, 2>(from, out),
-            (4, _) => every::<4, 3>(from, out),
+        match step {
+            2 => every::<2>(from, first, out),
+            4 => every::<4>(from, first, out),
             _ => out.copy_from_slice(from),
         }
     }
 }
 
-/// One byte out of each `STEP`. With both numbers known the compiler makes vectors of it.
-fn every<const STEP: usize, const FIRST: usize>(from: &[u8], out: &mut [u8]) {
+/// One byte out of each `STEP`, the `first`. With the step known the compiler makes vectors of it, and the remainder
+/// spares it a test for each sample.
+fn every<const STEP: usize>(from: &[u8], first: usize, out: &mut [u8]) {
     for (sample, bytes) in out.iter_mut().zip(from.chunks_exact(STEP)) {
-        *sample = bytes[FIRST];
+        *sample = bytes[first % STEP];
     }
 }
