@@ -57,14 +57,6 @@ pub struct Plane<'a> {
     pub stride: usize,
 }
 
-impl Plane<'_> {
-    /// Whether it has all rows of a plane of that size.
-    pub(crate) fn holds(&self, size: PlaneSize) -> bool {
-        let span = size.span(self.stride);
-        span.is_some_and(|bytes| bytes <= self.data.len())
-    }
-}
-
 /// A picture in memory, borrowed from its owner.
 #[derive(Debug, Clone, Copy)]
 pub struct Picture<'a> {

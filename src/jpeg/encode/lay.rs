@@ -37,6 +37,7 @@ impl Buffers {
         let buffers = self.planes.iter_mut().zip(&mut laid.planes);
         for (kind, (buffer, out)) in buffers.enumerate() {
             let (from, size, padded) = (before[kind], sizes[kind], padded[kind]);
+            // Gray and packed pixels have one plane.
             if size.rows == 0 {
                 return;
             }
@@ -53,7 +54,7 @@ impl Buffers {
             if is_packed {
                 let (width, from) = (stride / 4, (picture.width as usize, from.rows));
                 self.pixels.resize(width * rows.len(), 0);
-                let read = |row, columns, line: &mut [_]| pixels::read(picture, row, columns, line);
+                let read = |row, columns, line: &mut [_]| pixels::read(&source, row, columns, line);
                 self.pixel_tile
                     .lay_down(turn, from, rows, &mut self.pixels, width, read);
                 let data = bytemuck::cast_slice(&self.pixels);

@@ -21,10 +21,8 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use self::turbo::{Source, Turbo, coding};
-use super::error::EncodeError;
-use super::header::MAX_PIXELS;
-use super::markers::{MAX_SIDE, RST0, header_segments, is_restart, next_marker, set_height};
-use super::{Decoder, MAX_STRIPS, STRIP_PIXELS};
+use super::markers::{MAX_SIDE, RST0, is_restart, lead_end, next_marker, set_height};
+use super::{Decoder, EncodeError, MAX_PIXELS, MAX_STRIPS, STRIP_PIXELS};
 use crate::handoff::WorkerPool;
 use crate::picture::{Bitmap, Picture, PixelFormat, Turn};
 
@@ -83,16 +81,16 @@ impl Encoder {
         let (width, height) = turn.size(picture.width, picture.height);
         let format = laid_format(picture.format, turn);
         let unit_height = coding(format)?.1.mcu_height();
-        let pixels = width as usize * height as usize;
-        let worth = (pixels / self.strip_pixels).clamp(1, MAX_STRIPS);
-        let unit_rows = (height as usize).div_ceil(unit_height);
+        let height = height as usize;
+        let worth = (width as usize * height / self.strip_pixels).clamp(1, MAX_STRIPS);
+        let unit_rows = height.div_ceil(unit_height);
         // More strips than threads: a thread that others slow down gets fewer, and the buffer of a
         // strip stays in the cache between the pass and the encoder. A strip's own header costs 10 µs.
         let count = worth.min(unit_rows);
         let strips = &mut self.strips[..count];
         for (index, strip) in strips.iter_mut().enumerate() {
             let border = |index: usize| unit_rows * index / count * unit_height;
-            strip.rows = border(index)..border(index + 1).min(height as usize);
+            strip.rows = border(index)..border(index + 1).min(height);
         }
         self.workers.for_each(strips, |strip| {
             let (top, rows) = (strip.rows.start, strip.rows.len());
@@ -135,7 +133,8 @@ fn check(picture: &Picture<'_>) -> Result<(), EncodeError> {
     }
     let sizes = picture.plane_sizes();
     for (number, (plane, size)) in picture.planes.iter().zip(sizes).enumerate() {
-        if size.rows > 0 && !plane.holds(size) {
+        let span = size.span(plane.stride);
+        if size.rows > 0 && span.is_none_or(|bytes| bytes > plane.data.len()) {
             return Err(EncodeError::ShortPlane {
                 plane: number,
                 bytes: plane.data.len(),
@@ -148,8 +147,8 @@ fn check(picture: &Picture<'_>) -> Result<(), EncodeError> {
 
 /// Numbers the restart markers of a strip that starts with row `row` of units, and finds its coded data.
 fn number_restarts(jpeg: &mut [u8], mut row: usize) -> usize {
-    let scan = header_segments(jpeg).last();
-    let coded = scan.expect("the encoder writes a scan").end;
+    // Behind the header's last segment, the scan's.
+    let coded = lead_end(jpeg, 0..=u8::MAX);
     // They are right as they are where it starts with one that would be numbered 0.
     let mut at = if row % 8 == 0 { jpeg.len() } else { coded };
     while let Some((place, marker)) = next_marker(jpeg, at) {

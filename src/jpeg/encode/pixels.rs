@@ -3,13 +3,13 @@
 
 use std::ops::Range;
 
-use crate::picture::{Picture, Plane};
+use super::planes::PlaneRows;
 
-/// Reads part of a row of a picture's pixels.
-pub(super) fn read(picture: &Picture<'_>, row: usize, columns: Range<usize>, out: &mut [u32]) {
-    let Plane { data, stride } = picture.planes[0];
-    let row = &data[row * stride..];
-    match picture.format.samples().0[0].step {
+/// Reads part of a row of a packed picture's pixels.
+pub(super) fn read(source: &PlaneRows<'_>, row: usize, columns: Range<usize>, out: &mut [u32]) {
+    let plane = &source.planes[0];
+    let row = &plane.data[row * plane.stride..];
+    match source.samples[0].step {
         2 => convert(row, columns, out, |pixel| expand(u16::from_le_bytes(pixel))),
         3 => convert(row, columns, out, |[a, b, c]| [a, b, c, 0]),
         _ => convert(row, columns, out, |pixel| pixel),

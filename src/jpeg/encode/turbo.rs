@@ -14,8 +14,7 @@ use std::ptr;
 use turbojpeg::{PixelFormat as Order, Subsamp, TransformOp, compressed_buf_len, libc::c_int, raw};
 
 use super::check;
-use crate::jpeg::error::EncodeError;
-use crate::jpeg::header::{Header, MAX_SCANS};
+use crate::jpeg::{EncodeError, Header, MAX_SCANS};
 use crate::picture::{Picture, PixelFormat, Plane, Turn};
 
 /// What a JPEG is made of.
@@ -67,10 +66,10 @@ impl Default for Turbo {
 }
 
 impl Turbo {
-    /// Replaces what is in `jpeg` by a JPEG of the source, with `quality` (1 to 100) and, where `restarts`, a marker
-    /// after each MCU row; or says why not: one that is to be turned is not made
-    /// of whole units, say, or is damaged. Huffman tables are the standard's own, so that strips of the same
-    /// settings have the same header.
+    /// Replaces what is in `jpeg` by a JPEG of the source, or says why not: one that is to be turned is not made
+    /// of whole units, say, or is damaged. Has a restart marker after each MCU row where `restarts` says so.
+    /// `quality`, 1 to 100, is a picture's alone. Huffman tables are the standard's own, so that strips of the
+    /// same format and quality have the same header.
     pub(super) fn write(
         &mut self,
         source: Source<'_>,
@@ -103,8 +102,8 @@ impl Turbo {
                 let strides = planes.map(|plane| plane.stride as c_int);
                 let planes = planes.map(|plane| plane.data.as_ptr());
                 let (from, steps) = (planes.as_ptr(), strides.as_ptr());
-                // SAFETY: `fits` has seen that every row that the library reads lies in its slice, and it writes
-                // at most as many bytes as there are.
+                // SAFETY: `fits` has seen that every row that the library reads of this format lies in its slice, and
+                // it writes at most as many bytes as there are.
                 unsafe {
                     match order.map(|order| order as c_int) {
                         None => {
@@ -184,7 +183,8 @@ fn failed(words: &str) -> EncodeError {
     EncodeError::Turbo(words.to_owned())
 }
 
-/// Whether every sample that the library will read lies within the planes, and whether it can count them.
+/// Whether every sample that the library will read lies within the planes, and whether it can count them: of luma it
+/// reads what belongs to whole chroma samples.
 fn fits(picture: &Picture<'_>) -> bool {
     let is_counted = |plane: &Plane<'_>| c_int::try_from(plane.stride).is_ok();
     picture.planes.iter().all(is_counted) && check(&picture.whole()).is_ok()
