@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 
 use divan::{Bencher, counter::ItemsCount};
-use pi_stream::jpeg::{self, Decoder, Encoder, Turner};
+use pi_stream::jpeg::{self, Decoder, Encoder};
 use pi_stream::picture::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
 
 fn main() {
@@ -179,7 +179,7 @@ fn inspect(bencher: Bencher<'_, '_>, size: &str) {
 #[divan::bench(args = cases())]
 fn turn_by_a_quarter(bencher: Bencher<'_, '_>, case: Case) {
     let jpeg = encoded(case.size);
-    let mut turner = Turner::new(threads(case.threads));
+    let mut turner = Encoder::new(threads(case.threads));
     let mut turned = Vec::new();
     bencher.bench_local(|| {
         turner

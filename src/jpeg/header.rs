@@ -66,10 +66,19 @@ impl Header {
         (self.restart_interval / self.units_across()).max(1)
     }
 
-    /// The rows of pixels in these rows of units.
-    pub(super) fn pixel_rows(&self, unit_rows: &Range<u32>) -> Range<u32> {
+    /// How many rows of pixels are in these rows of units.
+    pub(super) fn pixel_rows(&self, unit_rows: &Range<u32>) -> u32 {
         let until = |row: u32| (row * self.unit.1).min(self.height);
-        until(unit_rows.start)..until(unit_rows.end)
+        until(unit_rows.end) - until(unit_rows.start)
+    }
+
+    /// The rows of units that are decoded where these are wanted: one more on each side where chroma is smoothed across
+    /// them. Decoding starts with a restart interval; it may end anywhere.
+    pub(super) fn with_context(&self, wanted: &Range<u32>) -> Range<u32> {
+        let context = u32::from(self.unit.1 > 8);
+        let before = wanted.start.saturating_sub(context);
+        let end = (wanted.end + context).min(self.unit_rows());
+        before - before % self.rows_an_interval()..end
     }
 
     /// Whether all components are in the scan that starts with this segment, and nothing of them elsewhere.
@@ -93,21 +102,21 @@ impl Header {
 /// is coded in a way that no camera uses (arithmetic, lossless, CMYK, more than 8 bits), what is larger
 /// than `max_pixels`, and what is far too short for its size. Looks at the header only.
 pub fn inspect(jpeg: &[u8], max_pixels: u64) -> Result<Header, DecodeError> {
-    read_header(&mut Walk::default(), jpeg, max_pixels, |_| ()).map(|(header, _)| header)
+    read_header(jpeg, max_pixels, |_| ()).map(|(header, ..)| header)
 }
 
-/// Walks up to the scan: the header and the scan's segment. Each segment that the decoder needs is shown to
-/// `keep`.
+/// Walks up to the scan: the header, the scan's segment, and the walk so far. Each segment that the decoder needs is
+/// shown to `keep`.
 fn read_header<'a>(
-    walk: &mut Walk,
     jpeg: &'a [u8],
     max_pixels: u64,
     mut keep: impl FnMut(&Segment<'a>),
-) -> Result<(Header, Segment<'a>), DecodeError> {
+) -> Result<(Header, Segment<'a>, Walk), DecodeError> {
     if !jpeg.starts_with(&[0xFF, SOI]) {
         return Err(DecodeError::NotJpeg);
     }
     let damaged = |what| Err(DecodeError::Damaged(what));
+    let mut walk = Walk::default();
     let (mut frame, mut restart_interval, mut table_bytes) = (None, 0, 0);
     let scan = loop {
         let segment = match walk.step(jpeg) {
@@ -152,7 +161,7 @@ fn read_header<'a>(
         });
     }
     match (jpeg.len() - scan.end) as u64 > header.least_bytes() {
-        true => Ok((header, scan)),
+        true => Ok((header, scan, walk)),
         false => Err(DecodeError::Truncated),
     }
 }
@@ -214,10 +223,9 @@ impl Layout {
     /// turn, or scans and the segments between them.
     pub(super) fn read(&mut self, jpeg: &[u8], max_pixels: u64) -> Result<(), DecodeError> {
         let damaged = |what| Err(DecodeError::Damaged(what));
-        let mut walk = Walk::default();
         self.head.clear();
         self.head.extend(HEAD);
-        let (header, scan) = read_header(&mut walk, jpeg, max_pixels, |segment| {
+        let (header, scan, mut walk) = read_header(jpeg, max_pixels, |segment| {
             // Without fill bytes, of which there may be any number.
             let bytes = 4 + segment.body.len();
             self.head.extend(&jpeg[segment.end - bytes..segment.end]);
@@ -281,7 +289,7 @@ impl Layout {
         bitmap::resize(part, self.head.len() + end - start + 2);
         part.clear();
         part.extend_from_slice(&self.head);
-        set_height(part, self.header.pixel_rows(rows).len() as u32);
+        set_height(part, self.header.pixel_rows(rows));
         part.extend_from_slice(&jpeg[start..end]);
         part.extend_from_slice(&[0xFF, EOI]);
     }

@@ -1,21 +1,16 @@
 //! JPEG: pictures into bytes and bytes into pictures.
 //!
 //! ```text
-//! picture ─▶ encode ─▶ turbo ─▶ JPEG        markers      the walk from marker to marker
+//! picture ─▶ encode ─▶ JPEG                 markers      the walk from marker to marker
 //!              strips on workers            header       what an untrusted JPEG claims, checked
 //! JPEG ─▶ header ─▶ decode ─▶ bitmap        orientation  Exif's: shown turned, not encoded again
-//! JPEG ─▶ turner ─▶ JPEG
+//! JPEG ─▶ encode ─▶ JPEG, turned
 //! ```
 //!
 //! Encoding is turbojpeg's, from planes as the source laid them out; decoding is `image`'s, within
 //! limits, since its input is untrusted. Both work in strips on several threads where the picture is worth
 //! it: the encoder sets a restart marker after each row of units, and a JPEG that has such markers,
 //! ours or another's, is decoded in strips.
-
-#![cfg_attr(
-    not(all(feature = "send", feature = "view")),
-    allow(dead_code, unused_imports, reason = "the other side's")
-)]
 
 mod decode;
 #[cfg(feature = "send")]
@@ -26,10 +21,6 @@ pub mod markers;
 pub mod orientation;
 #[cfg(all(test, feature = "send"))]
 mod tests;
-#[cfg(feature = "send")]
-mod turbo;
-#[cfg(feature = "send")]
-mod turner;
 
 pub(crate) use decode::decode_rgb;
 pub use decode::{Decoder, silence_caught_panics};
@@ -38,8 +29,6 @@ pub use encode::Encoder;
 pub use error::{DecodeError, EncodeError};
 pub(crate) use header::MAX_PIXELS_IN_SCANS;
 pub use header::{Header, MAX_PIXELS, MAX_SCANS, inspect};
-#[cfg(feature = "send")]
-pub use turner::Turner;
 
 /// The most strips of one picture: beyond eight threads memory, not computing, is what it waits for.
 const MAX_STRIPS: usize = 8;

@@ -22,8 +22,6 @@ const SHORT: u16 = 3;
 const FIELD: usize = 12;
 /// A TIFF file with one directory without fields.
 const EMPTY_TIFF: &[u8] = b"II*\0\x08\0\0\0\0\0\0\0\0\0";
-/// A segment's content and its length field, together at most.
-const MAX_SEGMENT: usize = 0xFFFF;
 
 /// A copy of the JPEG that viewers which honour Exif show with this turn. Replaces an orientation
 /// that is there; what is no JPEG comes back as it is.
@@ -31,26 +29,28 @@ pub fn turned(jpeg: &[u8], turn: Turn) -> Vec<u8> {
     if !jpeg.starts_with(&[0xFF, markers::SOI]) {
         return jpeg.to_vec();
     }
-    let value = turn.exif().into();
     let old = markers::header_segments(jpeg).find(is_exif);
-    let tiff = old
-        .and_then(|segment| with_orientation(&segment.body[EXIF.len()..], value))
-        .filter(|tiff| 2 + EXIF.len() + tiff.len() <= MAX_SEGMENT)
-        .or_else(|| with_orientation(EMPTY_TIFF, value))
+    let exif = old
+        .and_then(|segment| exif(&segment.body[EXIF.len()..], turn))
+        .or_else(|| exif(EMPTY_TIFF, turn))
         .unwrap_or_default();
     // Exif wants to be first, and so does JFIF: behind JFIF is what cameras' and viewers' files have.
     let lead = markers::lead_end(jpeg, APP0..=APP0);
     let place = old.map_or(lead..lead, |segment| segment.start..segment.end);
-    let length = u16::try_from(2 + EXIF.len() + tiff.len()).expect("filtered above, or short");
-    [
-        &jpeg[..place.start],
-        &[0xFF, APP1],
-        &length.to_be_bytes(),
-        EXIF,
-        &tiff,
-        &jpeg[place.end..],
-    ]
-    .concat()
+    [&jpeg[..place.start], &exif, &jpeg[place.end..]].concat()
+}
+
+/// The segment of such a TIFF file that asks for the turn. `None` where the file does not add up, or is too long
+/// with it.
+fn exif(tiff: &[u8], turn: Turn) -> Option<Vec<u8>> {
+    let value = turn.exif().into();
+    let tiff = match tiff.get(..4)? {
+        b"II*\0" => with_orientation::<LittleEndian>(tiff, value),
+        b"MM\0*" => with_orientation::<BigEndian>(tiff, value),
+        _ => None,
+    }?;
+    let length = u16::try_from(2 + EXIF.len() + tiff.len()).ok()?;
+    Some([&[0xFF, APP1], &length.to_be_bytes()[..], EXIF, &tiff].concat())
 }
 
 fn is_exif(segment: &Segment<'_>) -> bool {
@@ -58,15 +58,7 @@ fn is_exif(segment: &Segment<'_>) -> bool {
 }
 
 /// The TIFF file with this orientation in its first directory. `None` where it does not add up.
-fn with_orientation(tiff: &[u8], value: u16) -> Option<Vec<u8>> {
-    match tiff.get(..4)? {
-        b"II*\0" => with_orientation_in::<LittleEndian>(tiff, value),
-        b"MM\0*" => with_orientation_in::<BigEndian>(tiff, value),
-        _ => None,
-    }
-}
-
-fn with_orientation_in<O: ByteOrder>(tiff: &[u8], value: u16) -> Option<Vec<u8>> {
+fn with_orientation<O: ByteOrder>(tiff: &[u8], value: u16) -> Option<Vec<u8>> {
     let number = |at: usize| tiff.get(at..)?.get(..2).map(O::read_u16);
     let start = usize::try_from(O::read_u32(tiff.get(4..8)?)).ok()?;
     let count = number(start)?;
@@ -230,7 +222,7 @@ mod tests {
             }
         }
         let mut large = full;
-        large.resize(MAX_SEGMENT - 2 - EXIF.len(), 0);
+        large.resize(0xFFFF - 2 - EXIF.len(), 0);
         assert_eq!(
             read(&turned(&with_exif(&large), QUARTER)),
             Orientation::Rotate90

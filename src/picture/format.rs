@@ -77,12 +77,6 @@ impl PixelFormat {
         }
     }
 
-    /// Whether its pixels are red, green and blue.
-    pub(crate) fn is_rgb(self) -> bool {
-        use PixelFormat::{Bgr, Bgrx, Rgb, Rgb565, Rgbx};
-        matches!(self, Rgb | Bgr | Rgbx | Bgrx | Rgb565)
-    }
-
     /// The planes of a picture of that size in pixels, in the order that the format names. Sides that are no
     /// whole number of chroma samples are rounded up.
     pub fn planes(self, width: usize, height: usize) -> [PlaneSize; 3] {

@@ -13,11 +13,6 @@
 //! owns its memory in some special way (a camera's buffers) implements [`Pixels`]; everything behind
 //! it reads a [`Picture`] by plane and stride, without a copy.
 
-#![cfg_attr(
-    not(all(feature = "send", feature = "view")),
-    allow(dead_code, unused_imports, reason = "the other side's")
-)]
-
 pub(crate) mod bitmap;
 mod format;
 mod pool;
@@ -62,14 +57,6 @@ pub struct Plane<'a> {
     pub stride: usize,
 }
 
-impl Plane<'_> {
-    /// Whether it has all rows of a plane of that size.
-    pub(crate) fn holds(&self, size: PlaneSize) -> bool {
-        let span = size.span(self.stride);
-        span.is_some_and(|bytes| bytes <= self.data.len())
-    }
-}
-
 /// A picture in memory, borrowed from its owner.
 #[derive(Debug, Clone, Copy)]
 pub struct Picture<'a> {
@@ -106,16 +93,24 @@ impl<'a> Picture<'a> {
         // A format of several planes has one byte a pixel in the first, so its stride is a width.
         let mut strides = self.format.planes(stride, 0).map(|size| size.row_bytes);
         strides[0] = stride;
-        let sizes = self.plane_sizes();
-        let mut start = 0;
+        let (sizes, mut rest) = (self.plane_sizes(), data);
         for ((plane, size), stride) in self.planes.iter_mut().zip(sizes).zip(strides) {
             if let Some(length) = size.span(stride) {
-                let data = data.get(start..start + length)?;
+                let data = rest.get(..length)?;
                 *plane = Plane { data, stride };
+                rest = rest.get(stride * size.rows..).unwrap_or_default();
             }
-            start += stride * size.rows;
         }
         Some(self)
+    }
+
+    /// It with its sides rounded up to whole chroma samples.
+    pub(crate) fn whole(&self) -> Self {
+        let (_, (across, down)) = self.format.samples();
+        let mut whole = *self;
+        whole.width = whole.width.next_multiple_of(across as u32);
+        whole.height = whole.height.next_multiple_of(down as u32);
+        whole
     }
 
     pub(crate) fn plane_sizes(&self) -> [PlaneSize; 3] {

@@ -17,10 +17,7 @@ const WIDEST: usize = 16;
 
 /// Rows of samples, read in the order in which they become columns.
 #[derive(Debug, Default)]
-pub(crate) struct Tile<T> {
-    samples: Vec<T>,
-    stride: usize,
-}
+pub(crate) struct Tile<T>(Vec<T>);
 
 impl<T: Transpose> Tile<T> {
     /// Lays down what becomes rows `rows` of a turned picture (or plane) of `width` by `height` samples, in
@@ -56,12 +53,12 @@ impl<T: Transpose> Tile<T> {
             true => width - rows.end..width - rows.start,
             false => rows,
         };
-        self.stride = columns.len().next_multiple_of(WIDEST);
-        let room = self.samples.len().max(self.stride * TILE_ROWS);
-        self.samples.resize(room, T::default());
+        let tile_stride = columns.len().next_multiple_of(WIDEST);
+        let room = self.0.len().max(tile_stride * TILE_ROWS);
+        self.0.resize(room, T::default());
         for column in (0..height).step_by(TILE_ROWS) {
             let count = TILE_ROWS.min(height - column);
-            let lines = self.samples.chunks_mut(self.stride);
+            let lines = self.0.chunks_mut(tile_stride);
             for (line, index) in lines.zip(column..column + count) {
                 let line = &mut line[..columns.len()];
                 read(source_row(index), columns.clone(), line);
@@ -74,6 +71,7 @@ impl<T: Transpose> Tile<T> {
     /// to top where `upwards`.
     fn write_columns(&self, size: (usize, usize), out: &mut [T], stride: usize, upwards: bool) {
         let (rows, width) = size;
+        let tile_stride = width.next_multiple_of(WIDEST);
         for x in (0..width).step_by(T::GROUP) {
             for y in (0..rows).step_by(8) {
                 let lines = T::GROUP.min(width - x);
@@ -85,13 +83,13 @@ impl<T: Transpose> Tile<T> {
                 };
                 let start = first * stride + y;
                 let place = |index: usize| start.wrapping_add(index.wrapping_mul(step));
-                let from = &self.samples[y * self.stride + x..];
+                let from = &self.0[y * tile_stride + x..];
                 if (lines, count) == (T::GROUP, 8) {
-                    T::turn_group(from, self.stride, |index, line| {
+                    T::turn_group(from, tile_stride, |index, line| {
                         out[place(index)..][..8].copy_from_slice(&line);
                     });
                 } else {
-                    T::turn_group(from, self.stride, |index, line| {
+                    T::turn_group(from, tile_stride, |index, line| {
                         if index < lines {
                             out[place(index)..][..count].copy_from_slice(&line[..count]);
                         }

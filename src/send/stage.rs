@@ -5,7 +5,7 @@
 //! Its quality is the best that one of them asks for. Outlets whose links would carry less than half of those share a
 //! second, smaller JPEG of the same pixels: of one picture there are two at most. Outlets wait for each other here,
 //! while a picture is encoded, and nowhere else; a smaller one holds up only those that need it. Pixels are turned on
-//! the way; a JPEG that needs no turning is passed through. Encoders and turner have no threads and no buffers before
+//! the way; a JPEG that needs no turning is passed through. Encoders have no threads and no buffers before
 //! they are needed, and keep them; the JPEGs' buffers are kept, too.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::quality::halves_the_rate;
 use crate::handoff::{Slot, Wake, lock};
-use crate::jpeg::{EncodeError, Encoder, Turner};
+use crate::jpeg::{EncodeError, Encoder};
 use crate::picture::{Captured, Content, Pixels, Pool, Pooled, Turn};
 use crate::source::Feed;
 
@@ -62,7 +62,6 @@ type Smaller = (Encoder, Option<Arc<Encoded>>);
 struct Encoding {
     interval: Interval,
     encoder: Encoder,
-    turner: Turner,
     newest: Option<Arc<Encoded>>,
     /// By outlet: the quality that it asked for last, and the newest picture's number then.
     wishes: BTreeMap<usize, (u8, u64)>,
@@ -76,7 +75,6 @@ impl Stage {
         let encoding = Encoding {
             interval: Interval::new(fps),
             encoder: Encoder::new(cores),
-            turner: Turner::new(cores),
             newest: None,
             wishes: BTreeMap::new(),
         };
@@ -193,7 +191,7 @@ impl Encoding {
         match captured.content {
             Content::Jpeg(passed) if turn == Turn::NONE => jpeg = passed,
             Content::Jpeg(original) => {
-                self.turner.turn(&original, turn, quality, &mut jpeg)?;
+                self.encoder.turn(&original, turn, quality, &mut jpeg)?;
             }
             Content::Pixels(pixels) => {
                 let picture = &pixels.picture();

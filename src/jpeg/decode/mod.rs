@@ -62,13 +62,6 @@ struct Buffers {
     samples: Vec<u8>,
 }
 
-/// A strip's rows of units: those that are wanted, and those that are decoded for them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Cut {
-    wanted: Range<u32>,
-    decoded: Range<u32>,
-}
-
 impl Decoder {
     /// A decoder of pictures of up to `max_pixels` that uses up to `threads` threads, the caller's included.
     pub fn new(threads: NonZeroUsize, max_pixels: u64) -> Self {
@@ -93,100 +86,97 @@ impl Decoder {
 
         let limit = (width * height / self.strip_pixels).min(self.buffers.len());
         let cuts = cuts(header, self.layout.starts.len(), limit);
-        let is_huge = bitmap::is_huge(width * height);
-        let kept = if is_huge { 0 } else { cuts.len() };
         let (mut strips, mut rest) = (Vec::with_capacity(cuts.len()), &mut into.pixels[..]);
-        for (cut, buffers) in cuts.into_iter().zip(&mut self.buffers) {
-            let length = header.pixel_rows(&cut.wanted).len() * width;
+        for (rows, buffers) in cuts.into_iter().zip(&mut self.buffers) {
+            let length = header.pixel_rows(&rows) as usize * width;
             let (pixels, others) = std::mem::take(&mut rest).split_at_mut(length);
             rest = others;
-            strips.push((cut, buffers, pixels, Ok(())));
+            strips.push((rows, buffers, pixels, Ok(())));
         }
         let layout = &self.layout;
         self.workers
-            .for_each(&mut strips, |(cut, buffers, pixels, outcome)| {
-                let Cut { wanted, decoded } = cut;
-                *outcome = buffers.decode(jpeg, layout, decoded).map(|colors| {
-                    let skipped = layout.header.pixel_rows(&(decoded.start..wanted.start));
+            .for_each(&mut strips, |(wanted, buffers, pixels, outcome)| {
+                let decoded = header.with_context(wanted);
+                *outcome = buffers.decode(jpeg, layout, &decoded).map(|colors| {
+                    let skipped = header.pixel_rows(&(decoded.start..wanted.start)) as usize;
                     let bytes = width * usize::from(colors.bytes_per_pixel());
-                    let wanted = &buffers.samples[skipped.len() * bytes..];
+                    let wanted = &buffers.samples[skipped * bytes..];
                     match colors {
                         ColorType::L8 => pack::gray(wanted, pixels),
                         _ => pack::rgb(wanted, pixels),
                     }
                 });
             });
+        let count = strips.len();
         let outcome = strips.into_iter().try_for_each(|(.., outcome)| outcome);
-        // Those of strips that a larger picture had.
-        self.buffers[kept..].fill_with(Buffers::default);
+        self.keep(count);
         outcome
     }
 
     /// Decodes `jpeg` as [`decode`](Self::decode) does, on the caller's thread, where nobody looks at the pixels: they
     /// are not packed.
     pub fn try_out(&mut self, jpeg: &[u8]) -> Result<(), DecodeError> {
-        self.layout.read(jpeg, self.max_pixels)?;
-        let Header { width, height, .. } = self.layout.header;
-        let rows = 0..self.layout.header.unit_rows();
-        let outcome = self.buffers[0].decode(jpeg, &self.layout, &rows);
-        if bitmap::is_huge(width as usize * height as usize) {
-            self.buffers[0] = Buffers::default();
-        }
+        let outcome = self.decode_whole(jpeg);
+        self.keep(1);
         outcome.map(drop)
+    }
+
+    /// Keeps the buffers of that many strips, not those of strips that a larger picture had, and none of a huge one.
+    fn keep(&mut self, strips: usize) {
+        let Header { width, height, .. } = self.layout.header;
+        let is_huge = bitmap::is_huge(width as usize * height as usize);
+        let kept = if is_huge { 0 } else { strips };
+        self.buffers[kept..].fill_with(Buffers::default);
+    }
+
+    /// Decodes all of `jpeg` as one strip on the caller's thread, into the first of the buffers.
+    fn decode_whole(&mut self, jpeg: &[u8]) -> Result<ColorType, DecodeError> {
+        self.layout.read(jpeg, self.max_pixels)?;
+        let rows = 0..self.layout.header.unit_rows();
+        self.buffers[0].decode(jpeg, &self.layout, &rows)
     }
 }
 
 /// Decodes one JPEG to RGB on the caller's thread alone, with the limits and the caught panics of [`Decoder`].
 pub(crate) fn decode_rgb(jpeg: &[u8]) -> Result<RgbImage, DecodeError> {
-    let (mut layout, mut buffers) = (Layout::default(), Buffers::default());
-    layout.read(jpeg, MAX_PIXELS)?;
-    let Header { width, height, .. } = layout.header;
-    let rows = 0..layout.header.unit_rows();
-    let colors = buffers.decode(jpeg, &layout, &rows)?;
+    let mut decoder = Decoder::new(NonZeroUsize::MIN, MAX_PIXELS);
+    let colors = decoder.decode_whole(jpeg)?;
+    let Header { width, height, .. } = decoder.layout.header;
+    let mut samples = std::mem::take(&mut decoder.buffers[0].samples);
     // The byte more, which `pack` alone reads.
-    buffers.samples.pop();
+    samples.pop();
     if colors == ColorType::L8 {
-        let triple = |luma: &u8| [*luma; 3];
-        buffers.samples = buffers.samples.iter().flat_map(triple).collect();
+        samples = samples.iter().flat_map(|luma| [*luma; 3]).collect();
     }
-    let picture = RgbImage::from_raw(width, height, buffers.samples);
+    let picture = RgbImage::from_raw(width, height, samples);
     picture.ok_or(DecodeError::Damaged(NOT_ITS_SIZE))
 }
 
-/// Cuts a JPEG of so many restart intervals into as many strips as pay, at most `limit`.
-fn cuts(header: &Header, intervals: usize, limit: usize) -> Vec<Cut> {
-    let rows = header.unit_rows();
-    let whole = Cut {
-        wanted: 0..rows,
-        decoded: 0..rows,
-    };
-    let count = limit.min(intervals);
+/// Cuts a JPEG of so many restart intervals into as many strips as pay, at most `limit`; returns each one's rows of
+/// units.
+fn cuts(header: &Header, intervals: usize, limit: usize) -> Vec<Range<u32>> {
+    let (rows, step) = (header.unit_rows(), header.rows_an_interval());
     let whole_rows = header.restart_interval % header.units_across() == 0;
     // Strips of these are known (and tested) to decode to exactly what the whole does.
     let known = matches!(
         header.sampling,
         [(1, 1), (0, 0), (0, 0)] | [(1 | 2, 1 | 2), (1, 1), (1, 1)]
     );
-    if count < 2 || !whole_rows || !known {
-        return vec![whole];
-    }
-    let step = header.rows_an_interval();
-    // Rows of units that a strip needs of its neighbours.
-    let context = u32::from(header.unit.1 > 8);
-    let border = |index: usize| ((intervals * index / count) as u32 * step).min(rows);
-    let cut = |index| {
-        let wanted = border(index)..border(index + 1);
-        let before = wanted.start.saturating_sub(context);
-        // Decoding starts with an interval; it may end anywhere.
-        let decoded = before - before % step..(wanted.end + context).min(rows);
-        Cut { wanted, decoded }
+    let cut = |count: u32| -> Vec<_> {
+        let border = |index: u32| (rows.div_ceil(step) * index / count * step).min(rows);
+        let strips = (0..count).map(|index| border(index)..border(index + 1));
+        strips.collect()
     };
-    let cuts: Vec<_> = (0..count).map(cut).collect();
+    let most = match whole_rows && known {
+        true => limit.min(intervals).max(1),
+        false => 1,
+    };
+    let cuts = cut(most as u32);
     // Strips that decode nearly everything gain nothing.
-    let gains = |cut: &Cut| cut.decoded.len() * 4 <= rows as usize * 3;
+    let gains = |strip| header.with_context(strip).len() * 4 <= rows as usize * 3;
     match cuts.iter().all(gains) {
         true => cuts,
-        false => vec![whole],
+        false => cut(1),
     }
 }
 
@@ -201,8 +191,7 @@ impl Buffers {
         rows: &Range<u32>,
     ) -> Result<ColorType, DecodeError> {
         layout.write(jpeg, rows, &mut self.jpeg);
-        let width = layout.header.width;
-        let height = layout.header.pixel_rows(rows).len() as u32;
+        let (width, height) = (layout.header.width, layout.header.pixel_rows(rows));
         let decode = || {
             let mut decoder = JpegDecoder::new(Cursor::new(&self.jpeg))?;
             let mut limits = Limits::no_limits();
@@ -244,16 +233,19 @@ mod tests {
 
     #[test]
     fn strips_cover_the_picture_and_a_row_more_on_each_side() {
-        let cut = |wanted, decoded| Cut { wanted, decoded };
-        let cuts = cuts(&header(1), 68, 2);
-        assert_eq!(cuts, [cut(0..34, 0..35), cut(34..68, 33..68)]);
+        let header = header(1);
+        let cuts = cuts(&header, 68, 2);
+        assert_eq!(cuts, [0..34, 34..68]);
+        let decoded = cuts.iter().map(|strip| header.with_context(strip));
+        assert!(decoded.eq([0..35, 33..68]));
     }
 
     #[test]
     fn decoding_starts_with_a_restart_interval() {
-        let cuts = cuts(&header(3), 23, 2);
-        assert_eq!(cuts[1].wanted, 33..68);
-        assert_eq!(cuts[1].decoded, 30..68);
+        let header = header(3);
+        let cuts = cuts(&header, 23, 2);
+        assert_eq!(cuts[1], 33..68);
+        assert_eq!(header.with_context(&cuts[1]), 30..68);
     }
 
     #[test]

@@ -8,49 +8,41 @@ use crate::picture::{Matrix, Range};
 
 /// What turns a picture's samples of each kind, Y, Cb and Cr, into JPEG's.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Colour([Weights; 3]);
-
-#[derive(Debug, Clone, Copy)]
-struct Weights {
-    /// The zero level, before and after the conversion.
-    zero: [i16; 2],
-    /// How much of itself is added to it, in 1/256.
-    own: i16,
-    /// How much of the chroma beside it, in 1/256: Cb's and Cr's, or (the first) the other chroma's.
-    mixed: [i16; 2],
+pub(super) struct Colour {
+    /// Luma's zero level before the conversion.
+    black: i16,
+    /// What is added to a sample of each kind, in 1/256: so much of itself, and so much of the chroma beside it: of Cb
+    /// and Cr, or (the first) of the other chroma.
+    weights: [[i16; 3]; 3],
 }
 
 impl Colour {
     /// What there is to do; `None` where the samples are JPEG's already.
     pub(super) fn new(range: Range, matrix: Matrix) -> Option<Self> {
         let black = if range == Range::Limited { 16 } else { 0 };
-        // By way of red, green and blue, with the weights of both matrices: what luma adds to itself, what Cb
-        // and Cr add to it, what Cb adds to itself and Cr to Cb, what Cr adds to itself and Cb to Cr.
-        let [luma, luma_cb, luma_cr, cb, cb_cr, cr, cr_cb] = match (range, matrix) {
+        // By way of red, green and blue, with the weights of both matrices.
+        let weights = match (range, matrix) {
             (Range::Full, Matrix::Bt601) => return None,
-            (Range::Full, Matrix::Bt709) => [0, 26, 50, -3, -28, -4, -19],
-            (Range::Full, Matrix::Bt2020) => [0, 30, 27, -1, -15, -6, -22],
-            (Range::Limited, Matrix::Bt601) => [42, 0, 0, 35, 0, 35, 0],
-            (Range::Limited, Matrix::Bt709) => [42, 30, 57, 32, -32, 31, -21],
-            (Range::Limited, Matrix::Bt2020) => [42, 34, 31, 34, -17, 29, -25],
+            (Range::Full, Matrix::Bt709) => [[0, 26, 50], [-3, -28, 0], [-4, -19, 0]],
+            (Range::Full, Matrix::Bt2020) => [[0, 30, 27], [-1, -15, 0], [-6, -22, 0]],
+            (Range::Limited, Matrix::Bt601) => [[42, 0, 0], [35, 0, 0], [35, 0, 0]],
+            (Range::Limited, Matrix::Bt709) => [[42, 30, 57], [32, -32, 0], [31, -21, 0]],
+            (Range::Limited, Matrix::Bt2020) => [[42, 34, 31], [34, -17, 0], [29, -25, 0]],
         };
-        let weights = |zero, own, mixed| Weights { zero, own, mixed };
-        Some(Colour([
-            weights([black, 0], luma, [luma_cb, luma_cr]),
-            weights([128; 2], cb, [cb_cr, 0]),
-            weights([128; 2], cr, [cr_cb, 0]),
-        ]))
+        Some(Colour { black, weights })
     }
 
     /// Whether luma and chroma mix: what one becomes depends on the others.
     pub(super) fn mixes(&self) -> bool {
-        self.0[0].mixed != [0; 2]
+        self.weights[0][1..] != [0; 2]
     }
 
     /// Converts a row of luma (`kind` 0), Cb or Cr. Where nothing mixes, it goes by itself; else with the samples
     /// beside it: luma's of Cb and Cr, Cb's of Cr, or Cr's of Cb.
     pub(super) fn convert(&self, kind: usize, row: &mut [u8], beside: &[&[u8]]) {
-        let Weights { zero, own, mixed } = self.0[kind];
+        let [own, mixed @ ..] = self.weights[kind];
+        // The zero level, before and after the conversion.
+        let zero = if kind == 0 { [self.black, 0] } else { [128; 2] };
         let converted = |sample: u8, parts: i16| {
             let level = i16::from(sample) - zero[0];
             add(zero[1] + level, level * own + parts)

@@ -5,33 +5,36 @@
 //! restart markers numbered on across the joints. What the encoder can read as it lies in memory goes
 //! straight to it, by plane and stride: full-range BT.601 planes and packed RGB that need no turning,
 //! plane by plane (of NV12 only the chroma is rewritten). All else takes one pass over each strip into
-//! a buffer of the strip's size (`planes.rs`, `pixels.rs`).
+//! a buffer of the strip's size (`lay.rs`).
 //!
 //! Runs on the caller's thread and its workers'; blocks on nothing but them. Buffers are kept; threads and
 //! compressors are made for the first picture that needs them.
 
 mod colour;
+mod lay;
 mod pixels;
 mod planes;
+mod turbo;
+mod turn;
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
-use turbojpeg::Subsamp;
-
-use super::error::EncodeError;
-use super::markers::{MAX_SIDE, RST0, header_segments, is_restart, next_marker, set_height};
-use super::turbo::{Settings, Turbo};
-use super::{MAX_STRIPS, STRIP_PIXELS};
+use self::turbo::{Source, Turbo, coding};
+use super::markers::{MAX_SIDE, RST0, is_restart, lead_end, next_marker, set_height};
+use super::{Decoder, EncodeError, MAX_PIXELS, MAX_STRIPS, STRIP_PIXELS};
 use crate::handoff::WorkerPool;
-use crate::picture::{Picture, PixelFormat, Turn};
+use crate::picture::{Bitmap, Picture, PixelFormat, Turn};
 
-/// Encodes one picture after the other.
+/// Encodes one picture, or turns one JPEG, after the other.
 pub struct Encoder {
     workers: WorkerPool,
     strips: [Strip; MAX_STRIPS],
     /// The fewest pixels of a strip.
     pub(super) strip_pixels: usize,
+    /// For JPEGs that cannot be turned without loss.
+    decoder: Decoder,
+    bitmap: Option<Bitmap>,
 }
 
 /// What a strip keeps from picture to picture.
@@ -40,8 +43,7 @@ struct Strip {
     turbo: Turbo,
     /// The rows of pixels that it encodes, after turning.
     rows: Range<usize>,
-    planes: planes::Buffers,
-    pixels: pixels::Buffers,
+    buffers: lay::Buffers,
     jpeg: Vec<u8>,
     /// Where its coded data start.
     coded: usize,
@@ -55,6 +57,8 @@ impl Encoder {
             workers: WorkerPool::new(threads),
             strips: Default::default(),
             strip_pixels: STRIP_PIXELS,
+            decoder: Decoder::new(threads, MAX_PIXELS),
+            bitmap: None,
         }
     }
 
@@ -75,59 +79,49 @@ impl Encoder {
     ) -> Result<(), EncodeError> {
         check(picture)?;
         let (width, height) = turn.size(picture.width, picture.height);
-        let (width, height) = (width as usize, height as usize);
-        let worth = (width * height / self.strip_pixels).clamp(1, MAX_STRIPS);
-        let settings = Settings {
-            width,
-            rows: 0..height,
-            turn,
-            sampling: sampling(picture.format, turn),
-            quality,
-            restarts: worth > 1,
-        };
-        let unit_height = settings.sampling.mcu_height();
+        let format = laid_format(picture.format, turn);
+        let unit_height = coding(format)?.1.mcu_height();
+        let height = height as usize;
+        let worth = (width as usize * height / self.strip_pixels).clamp(1, MAX_STRIPS);
         let unit_rows = height.div_ceil(unit_height);
         // More strips than threads: a thread that others slow down gets fewer, and the buffer of a
         // strip stays in the cache between the pass and the encoder. A strip's own header costs 10 µs.
         let count = worth.min(unit_rows);
         let strips = &mut self.strips[..count];
         for (index, strip) in strips.iter_mut().enumerate() {
-            let border = |index: usize| (unit_rows * index / count * unit_height).min(height);
-            strip.rows = border(index)..border(index + 1);
+            let border = |index: usize| unit_rows * index / count * unit_height;
+            strip.rows = border(index)..border(index + 1).min(height);
         }
         self.workers.for_each(strips, |strip| {
-            strip.error = strip.encode(picture, &settings).err();
+            let (top, rows) = (strip.rows.start, strip.rows.len());
+            let mut laid = Picture::blank(format, width, rows as u32);
+            strip.buffers.lay_down(picture, turn, top, &mut laid);
+            let (source, jpeg) = (Source::Picture(laid), &mut strip.jpeg);
+            let written = strip.turbo.write(source, quality, worth > 1, jpeg);
+            if written.is_ok() {
+                strip.coded = number_restarts(jpeg, top / unit_height);
+            }
+            strip.error = written.err();
         });
         if let Some(error) = strips.iter_mut().find_map(|strip| strip.error.take()) {
             return Err(error);
         }
-        join(strips, &settings, jpeg);
+        join(strips, unit_height, jpeg);
         Ok(())
     }
 }
 
-impl Strip {
-    fn encode(&mut self, picture: &Picture<'_>, settings: &Settings) -> Result<(), EncodeError> {
-        let rows = self.rows.clone();
-        let settings = Settings { rows, ..*settings };
-        let source = match picture.format.is_rgb() {
-            true => self.pixels.source(picture, &settings),
-            false => self.planes.source(picture, &settings),
-        };
-        self.turbo.write(source, &settings, &mut self.jpeg)?;
-        let first_row = self.rows.start / settings.sampling.mcu_height();
-        self.coded = number_restarts(&mut self.jpeg, first_row);
-        Ok(())
-    }
-}
-
-/// How thin the chroma of the JPEG is.
-fn sampling(format: PixelFormat, turn: Turn) -> Subsamp {
-    match format.samples().1 {
-        _ if format == PixelFormat::Gray => Subsamp::Gray,
-        (1, 1) if !format.is_rgb() => Subsamp::None,
-        (2, 1) if !turn.swaps_sides() => Subsamp::Sub2x1,
-        _ => Subsamp::Sub2x2,
+/// The format in which a picture of this format is encoded: planes with chroma no thinner than its own, or packed
+/// pixels, of 32 bits where they have to be rewritten.
+fn laid_format(format: PixelFormat, turn: Turn) -> PixelFormat {
+    use PixelFormat::{Bgr, Bgrx, Gray, I420, I422, I444, Rgb, Rgb565, Rgbx, Uyvy, Yuyv};
+    match format {
+        Gray | I444 => format,
+        I422 | Yuyv | Uyvy if !turn.swaps_sides() => I422,
+        Rgb | Bgr if turn == Turn::NONE => format,
+        Rgb | Rgbx | Rgb565 => Rgbx,
+        Bgr | Bgrx => Bgrx,
+        _ => I420,
     }
 }
 
@@ -139,7 +133,8 @@ fn check(picture: &Picture<'_>) -> Result<(), EncodeError> {
     }
     let sizes = picture.plane_sizes();
     for (number, (plane, size)) in picture.planes.iter().zip(sizes).enumerate() {
-        if size.rows > 0 && !plane.holds(size) {
+        let span = size.span(plane.stride);
+        if size.rows > 0 && span.is_none_or(|bytes| bytes > plane.data.len()) {
             return Err(EncodeError::ShortPlane {
                 plane: number,
                 bytes: plane.data.len(),
@@ -152,8 +147,8 @@ fn check(picture: &Picture<'_>) -> Result<(), EncodeError> {
 
 /// Numbers the restart markers of a strip that starts with row `row` of units, and finds its coded data.
 fn number_restarts(jpeg: &mut [u8], mut row: usize) -> usize {
-    let scan = header_segments(jpeg).last();
-    let coded = scan.expect("the encoder writes a scan").end;
+    // Behind the header's last segment, the scan's.
+    let coded = lead_end(jpeg, 0..=u8::MAX);
     // They are right as they are where it starts with one that would be numbered 0.
     let mut at = if row % 8 == 0 { jpeg.len() } else { coded };
     while let Some((place, marker)) = next_marker(jpeg, at) {
@@ -172,21 +167,22 @@ fn restart(row: usize) -> u8 {
 }
 
 /// One JPEG of all strips, which were encoded with the same settings, from top to bottom.
-fn join(strips: &mut [Strip], settings: &Settings, jpeg: &mut Vec<u8>) {
+fn join(strips: &mut [Strip], unit_height: usize, jpeg: &mut Vec<u8>) {
     if let [only] = strips {
         // Nothing to join: the buffers change places, and each serves for the next picture.
         return std::mem::swap(jpeg, &mut only.jpeg);
     }
     jpeg.clear();
     jpeg.reserve(strips.iter().map(|strip| strip.jpeg.len()).sum());
+    let height = strips.last().map_or(0, |strip| strip.rows.end);
     for strip in strips {
         let mut from = 0;
         if let Some(end) = jpeg.last_mut() {
             // The joint: the marker in EOI's place. The first strip's header is that of all.
-            *end = restart(strip.rows.start / settings.sampling.mcu_height() - 1);
+            *end = restart(strip.rows.start / unit_height - 1);
             from = strip.coded;
         }
         jpeg.extend_from_slice(&strip.jpeg[from..]);
     }
-    set_height(jpeg, settings.rows.len() as u32);
+    set_height(jpeg, height as u32);
 }

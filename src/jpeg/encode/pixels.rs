@@ -1,60 +1,18 @@
-//! Packed red, green and blue for the encoder: as they lie, where they need no turning and have a byte a colour.
-//!
-//! All others are laid down as 32-bit pixels, their bytes in the same order; libjpeg-turbo makes YCbCr of them,
-//! faster than anything here could.
+//! Packed red, green and blue as 32-bit pixels, their bytes in the same order; libjpeg-turbo makes YCbCr of them, faster
+//! than anything here could.
 
 use std::ops::Range;
 
-use turbojpeg::PixelFormat as Order;
+use super::planes::PlaneRows;
 
-use crate::jpeg::turbo::{Settings, Source};
-use crate::picture::transpose::Tile;
-use crate::picture::{Picture, PixelFormat, Plane, Turn};
-
-/// A strip's pixels, where they had to be rewritten.
-#[derive(Default)]
-pub(super) struct Buffers {
-    pixels: Vec<u32>,
-    tile: Tile<u32>,
-}
-
-impl Buffers {
-    /// The turned picture's rows that `settings` names.
-    pub(super) fn source<'b>(
-        &'b mut self,
-        picture: &Picture<'b>,
-        settings: &Settings,
-    ) -> Source<'b> {
-        let (width, rows) = (settings.width, settings.rows.clone());
-        let Plane { data, stride } = picture.planes[0];
-        // As they lie, and as 32 bits.
-        let (order, padded) = match picture.format {
-            PixelFormat::Rgb => (Order::RGB, Order::RGBX),
-            PixelFormat::Bgr => (Order::BGR, Order::BGRX),
-            PixelFormat::Bgrx => (Order::BGRX, Order::BGRX),
-            _ => (Order::RGBX, Order::RGBX),
-        };
-        let bytes = picture.format.samples().0[0].step;
-        if settings.turn == Turn::NONE && bytes > 2 {
-            let data = &data[rows.start * stride..];
-            return Source::Packed(Plane { data, stride }, order);
-        }
-        let size = (picture.width as usize, picture.height as usize);
-        self.pixels.resize(width * rows.len(), 0);
-        let read = |row: usize, columns: Range<usize>, line: &mut [u32]| {
-            let row = &data[row * stride..];
-            let expanded = |pixel| expand(u16::from_le_bytes(pixel));
-            match bytes {
-                2 => convert(row, columns, line, expanded),
-                3 => convert(row, columns, line, |[a, b, c]| [a, b, c, 0]),
-                _ => convert(row, columns, line, |pixel| pixel),
-            }
-        };
-        self.tile
-            .lay_down(settings.turn, size, rows, &mut self.pixels, width, read);
-        let data = bytemuck::cast_slice(&self.pixels);
-        let stride = 4 * width;
-        Source::Packed(Plane { data, stride }, padded)
+/// Reads part of a row of a packed picture's pixels.
+pub(super) fn read(source: &PlaneRows<'_>, row: usize, columns: Range<usize>, out: &mut [u32]) {
+    let plane = &source.planes[0];
+    let row = &plane.data[row * plane.stride..];
+    match source.samples[0].step {
+        2 => convert(row, columns, out, |pixel| expand(u16::from_le_bytes(pixel))),
+        3 => convert(row, columns, out, |[a, b, c]| [a, b, c, 0]),
+        _ => convert(row, columns, out, |pixel| pixel),
     }
 }
 

@@ -1,36 +1,29 @@
-//! A YUV picture's planes as the encoder wants them, whatever way they lie in memory.
-//!
-//! [`PlaneRows`] reads any row of any plane of any format in JPEG's colours; [`Buffers`] lays the rows
-//! of a strip down as the turn asks, each plane for itself. A plane that is right as it lies is passed
-//! on untouched.
+//! A YUV picture's samples in JPEG's colours, whatever way they lie in memory: any row of any plane of any format.
 
 use std::ops::Range;
 
-use turbojpeg::Subsamp;
-
 use super::colour::Colour;
-use crate::jpeg::turbo::{Settings, Source};
-use crate::picture::transpose::Tile;
-use crate::picture::{Matrix, Picture, PixelFormat, Plane, Samples, Turn};
+use crate::picture::{Matrix, Picture, PixelFormat, Plane, Samples};
 
 /// A picture, read by kind of sample (Y, Cb or Cr) and row.
-struct PlaneRows<'a> {
+pub(super) struct PlaneRows<'a> {
     /// In which plane each kind lies, and where in it.
-    planes: [Plane<'a>; 3],
-    samples: [Samples; 3],
+    pub(super) planes: [Plane<'a>; 3],
+    pub(super) samples: [Samples; 3],
     /// Luma samples for one of chroma, across and down.
     factors: (usize, usize),
-    colour: Option<Colour>,
+    /// `None` where they are in JPEG's colours.
+    pub(super) colour: Option<Colour>,
 }
 
 /// Rows in between, kept.
-type Scratch = [Vec<u8>; 3];
+pub(super) type Scratch = [Vec<u8>; 3];
 
 impl<'a> PlaneRows<'a> {
-    /// How the rows of a YUV or gray picture that was checked are read for a JPEG whose chroma is as thin as
-    /// `factors` says.
-    fn of(picture: &Picture<'a>, factors: (usize, usize)) -> Self {
+    /// How the rows of a picture that was checked are read for one in `format`, whose chroma may be thinner.
+    pub(super) fn of(picture: &Picture<'a>, format: PixelFormat) -> Self {
         let (samples, (_, down)) = picture.format.samples();
+        let (_, factors) = format.samples();
         let matrix = match picture.format {
             // It has no colours to weigh.
             PixelFormat::Gray => Matrix::Bt601,
@@ -49,7 +42,7 @@ impl<'a> PlaneRows<'a> {
     }
 
     /// Reads part of a row of samples of a kind, in JPEG's colours.
-    fn read(
+    pub(super) fn read(
         &self,
         kind: usize,
         row: usize,
@@ -91,89 +84,18 @@ impl<'a> PlaneRows<'a> {
         let Samples { first, step, .. } = self.samples[kind];
         let Plane { data, stride } = self.planes[kind];
         let from = &data[row * stride + columns.start * step..][..columns.len() * step];
-        match (step, first) {
-            (2, 0) => every::<2, 0>(from, out),
-            (2, _) => every::<2, 1>(from, out),
-            (4, 0) => every::<4, 0>(from, out),
-            (4, 1) => every::<4, 1>(from, out),
-            (4, 2) => every::<4, 2>(from, out),
-            (4, _) => every::<4, 3>(from, out),
+        match step {
+            2 => every::<2>(from, first, out),
+            4 => every::<4>(from, first, out),
             _ => out.copy_from_slice(from),
         }
     }
 }
 
-/// One byte out of each `STEP`. With both numbers known the compiler makes vectors of it.
-fn every<const STEP: usize, const FIRST: usize>(from: &[u8], out: &mut [u8]) {
+/// One byte out of each `STEP`, the `first`. With the step known the compiler makes vectors of it, and the remainder
+/// spares it a test for each sample.
+fn every<const STEP: usize>(from: &[u8], first: usize, out: &mut [u8]) {
     for (sample, bytes) in out.iter_mut().zip(from.chunks_exact(STEP)) {
-        *sample = bytes[FIRST];
-    }
-}
-
-/// A strip's planes, where they had to be rewritten.
-#[derive(Default)]
-pub(super) struct Buffers {
-    planes: [Vec<u8>; 3],
-    tile: Tile<u8>,
-    scratch: Scratch,
-}
-
-impl Buffers {
-    /// The planes of the turned picture's rows that `settings` names.
-    pub(super) fn source<'b>(
-        &'b mut self,
-        picture: &Picture<'b>,
-        settings: &Settings,
-    ) -> Source<'b> {
-        let factors = settings.sampling.size();
-        let source = PlaneRows::of(picture, factors);
-        let is_gray = settings.sampling == Subsamp::Gray;
-        let kinds = if is_gray { 1 } else { 3 };
-        let mut planes = [Plane::default(); 3];
-        let buffers = self.planes.iter_mut().zip(&mut planes);
-        for (kind, (buffer, out)) in buffers.enumerate().take(kinds) {
-            // Chroma is thinner than luma, of which the encoder reads whole chroma samples.
-            let ((across, down), (w, h)) = match kind {
-                0 => ((1, 1), factors),
-                _ => (factors, (1, 1)),
-            };
-            let thin = |(w, h): (usize, usize)| (w.div_ceil(across), h.div_ceil(down));
-            let size = thin((settings.width, settings.rows.len()));
-            let padded = (size.0.next_multiple_of(w), size.1.next_multiple_of(h));
-            let top = settings.rows.start / down;
-            let is_right = source.samples[kind].step == 1 && source.colour.is_none();
-            if is_right && settings.turn == Turn::NONE && size == padded {
-                let Plane { data, stride } = source.planes[kind];
-                let data = &data[top * stride..];
-                *out = Plane { data, stride };
-                continue;
-            }
-            buffer.resize(padded.0 * padded.1, 0);
-            let (rows, scratch) = (top..top + size.1, &mut self.scratch);
-            let read =
-                |row, columns, line: &mut [u8]| source.read(kind, row, columns, line, scratch);
-            let from = thin((picture.width as usize, picture.height as usize));
-            self.tile
-                .lay_down(settings.turn, from, rows, buffer, padded.0, read);
-            pad(size, padded, buffer);
-            *out = Plane {
-                data: buffer,
-                stride: padded.0,
-            };
-        }
-        Source::Planes(planes)
-    }
-}
-
-/// Repeats the last sample and the last row where the encoder reads beyond the picture.
-fn pad((width, height): (usize, usize), (stride, rows): (usize, usize), out: &mut [u8]) {
-    if width < stride {
-        for line in out.chunks_exact_mut(stride).take(height) {
-            let last = line[width - 1];
-            line[width..].fill(last);
-        }
-    }
-    for row in height..rows {
-        out.copy_within((height - 1) * stride..height * stride, row * stride);
+        *sample = bytes[first % STEP];
     }
 }

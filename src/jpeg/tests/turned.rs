@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_turned_jpeg_shows_the_picture_turned() {
-    let mut turner = Turner::new(threads(2));
+    let mut turner = Encoder::new(threads(2));
     let (mut encoder, mut decoder) = (encoder(1, 2000), decoder(1, 2000));
     let (mut jpeg, mut turned, mut bitmap) = (Vec::new(), Vec::new(), Bitmap::default());
     for format in [
@@ -30,7 +30,7 @@ fn a_turned_jpeg_shows_the_picture_turned() {
 
 #[test]
 fn turning_and_turning_back_loses_nothing_at_whole_units() {
-    let mut turner = Turner::new(threads(1));
+    let mut turner = Encoder::new(threads(1));
     let source = paint((96, 64), PixelFormat::I420, Range::Full, Matrix::Bt601, 0);
     let mut jpeg = Vec::new();
     encoder(1, 1 << 20)
@@ -46,7 +46,7 @@ fn turning_and_turning_back_loses_nothing_at_whole_units() {
 
 #[test]
 fn what_does_not_decode_is_not_turned() {
-    let mut turner = Turner::new(threads(1));
+    let mut turner = Encoder::new(threads(1));
     let jpeg = foreign::jpeg((64, 48), turbojpeg::raw::TJSAMP_TJSAMP_420, &[]);
     let mut turned = Vec::new();
     for cut in 0..jpeg.len() {

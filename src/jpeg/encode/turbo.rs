@@ -9,40 +9,38 @@
 //! Runs on whichever thread calls; blocks on nothing.
 
 use std::ffi::CStr;
-use std::ops::Range;
 use std::ptr;
 
-use turbojpeg::{PixelFormat, Subsamp, TransformOp, compressed_buf_len, libc::c_int, raw};
+use turbojpeg::{PixelFormat as Order, Subsamp, TransformOp, compressed_buf_len, libc::c_int, raw};
 
-use super::error::EncodeError;
-use super::header::MAX_SCANS;
-use super::markers::MAX_SIDE;
-use crate::picture::{Plane, PlaneSize, Turn};
+use super::check;
+use crate::jpeg::{EncodeError, Header, MAX_SCANS};
+use crate::picture::{Picture, PixelFormat, Plane, Turn};
 
 /// What a JPEG is made of.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Source<'a> {
-    /// Y, Cb and Cr (for gray Y alone), each rounded up to whole chroma samples.
-    Planes([Plane<'a>; 3]),
-    Packed(Plane<'a>, PixelFormat),
-    /// A JPEG of a size that is known, to be turned with nothing lost. Comments and application segments are
+    /// Planes in JPEG's colours, each rounded up to whole chroma samples, or packed pixels of a byte a colour.
+    Picture(Picture<'a>),
+    /// A JPEG with that header, to be turned with nothing lost. Comments and application segments are
     /// left out: what they say of the picture's orientation is no longer so.
-    Jpeg(&'a [u8]),
+    Jpeg(&'a [u8], Header, Turn),
 }
 
-/// What the JPEG is to be.
-#[derive(Debug, Clone)]
-pub(super) struct Settings {
-    pub(super) width: usize,
-    /// The rows of the turned picture that are in it.
-    pub(super) rows: Range<usize>,
-    pub(super) turn: Turn,
-    /// How the chroma is thinned out.
-    pub(super) sampling: Subsamp,
-    /// 1 to 100.
-    pub(super) quality: u8,
-    /// A restart marker after each MCU row.
-    pub(super) restarts: bool,
+/// The order of a format's packed pixels (`None`: it has planes), and how the chroma of the JPEG is thinned out. An error
+/// where the library does not read the format.
+pub(super) fn coding(format: PixelFormat) -> Result<(Option<Order>, Subsamp), EncodeError> {
+    Ok(match format {
+        PixelFormat::Gray => (None, Subsamp::Gray),
+        PixelFormat::I420 => (None, Subsamp::Sub2x2),
+        PixelFormat::I422 => (None, Subsamp::Sub2x1),
+        PixelFormat::I444 => (None, Subsamp::None),
+        PixelFormat::Rgb => (Some(Order::RGB), Subsamp::Sub2x2),
+        PixelFormat::Bgr => (Some(Order::BGR), Subsamp::Sub2x2),
+        PixelFormat::Rgbx => (Some(Order::RGBX), Subsamp::Sub2x2),
+        PixelFormat::Bgrx => (Some(Order::BGRX), Subsamp::Sub2x2),
+        _ => return Err(failed("it does not read that format")),
+    })
 }
 
 /// The library's names for the turns, in the order of Exif's numbers, which begin with 1.
@@ -69,47 +67,58 @@ impl Default for Turbo {
 
 impl Turbo {
     /// Replaces what is in `jpeg` by a JPEG of the source, or says why not: one that is to be turned is not made
-    /// of whole units, say, or is damaged. Huffman tables are the standard's own, so that strips of the same
-    /// settings have the same header.
+    /// of whole units, say, or is damaged. Has a restart marker after each MCU row where `restarts` says so.
+    /// `quality`, 1 to 100, is a picture's alone. Huffman tables are the standard's own, so that strips of the
+    /// same format and quality have the same header.
     pub(super) fn write(
         &mut self,
         source: Source<'_>,
-        settings: &Settings,
+        quality: u8,
+        restarts: bool,
         jpeg: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        let (width, height) = (settings.width, settings.rows.len());
-        if !fits(&source, settings) {
-            return Err(failed("the planes are shorter than their size asks for"));
-        }
-        self.set(settings)?;
-        let most = compressed_buf_len(width, height, settings.sampling);
+        let (width, height, format) = match &source {
+            Source::Picture(picture) if !fits(picture) => {
+                return Err(failed("the planes are shorter than their size asks for"));
+            }
+            Source::Picture(picture) => (picture.width, picture.height, picture.format),
+            // Its bound is that of every other format, too.
+            Source::Jpeg(_, header, _) => (header.width, header.height, PixelFormat::I444),
+        };
+        let (order, sampling) = coding(format)?;
+        self.set(quality, sampling, restarts)?;
+        let most = compressed_buf_len(width as usize, height as usize, sampling);
         let most = most.ok().filter(|bytes| *bytes > 0);
         let most = most.ok_or_else(|| failed("it knows no bound for a JPEG of that size"))?;
         jpeg.clear();
         // And what the restart markers add: each, and the byte that the bits before it are filled up to.
         // Only what is written ever becomes memory: the rest of the worst case stays address space.
-        jpeg.reserve(most + 3 * height.div_ceil(8));
+        jpeg.reserve(most + 3 * height.div_ceil(8) as usize);
         let (mut place, mut length) = (jpeg.as_mut_ptr(), jpeg.capacity() as raw::size_t);
         let (to, bytes) = (&raw mut place, &raw mut length);
         let (w, h) = (width as c_int, height as c_int);
         let status = match source {
-            Source::Planes(planes) => {
+            Source::Picture(Picture { planes, .. }) => {
                 let strides = planes.map(|plane| plane.stride as c_int);
                 let planes = planes.map(|plane| plane.data.as_ptr());
-                let (from, strides) = (planes.as_ptr(), strides.as_ptr());
-                // SAFETY: `fits` has seen that every row that the library reads lies in its slice, and it writes
-                // at most as many bytes as there are.
-                unsafe { raw::tj3CompressFromYUVPlanes8(self.0, from, w, strides, h, to, bytes) }
+                let (from, steps) = (planes.as_ptr(), strides.as_ptr());
+                // SAFETY: `fits` has seen that every row that the library reads of this format lies in its slice, and
+                // it writes at most as many bytes as there are.
+                unsafe {
+                    match order.map(|order| order as c_int) {
+                        None => {
+                            raw::tj3CompressFromYUVPlanes8(self.0, from, w, steps, h, to, bytes)
+                        }
+                        Some(order) => {
+                            raw::tj3Compress8(self.0, planes[0], w, strides[0], h, order, to, bytes)
+                        }
+                    }
+                }
             }
-            Source::Packed(Plane { data, stride }, order) => {
-                let (from, stride, order) = (data.as_ptr(), stride as c_int, order as c_int);
-                // SAFETY: as above.
-                unsafe { raw::tj3Compress8(self.0, from, w, stride, h, order, to, bytes) }
-            }
-            Source::Jpeg(from) => {
+            Source::Jpeg(from, _, turn) => {
                 // SAFETY: all zero is what the library documents as "nothing asked for": no region, no filter.
                 let mut transform: raw::tjtransform = unsafe { std::mem::zeroed() };
-                let number = usize::from(settings.turn.exif());
+                let number = usize::from(turn.exif());
                 transform.op = OPERATIONS[number - 1] as c_int;
                 transform.options = (raw::TJXOPT_PERFECT | raw::TJXOPT_COPYNONE) as c_int;
                 let (from, length) = (from.as_ptr(), from.len() as raw::size_t);
@@ -128,7 +137,7 @@ impl Turbo {
         Ok(())
     }
 
-    fn set(&mut self, settings: &Settings) -> Result<(), EncodeError> {
+    fn set(&mut self, quality: u8, sampling: Subsamp, restarts: bool) -> Result<(), EncodeError> {
         if self.0.is_null() {
             // What can transform can compress, too.
             // SAFETY: no arguments to get wrong; the result is checked.
@@ -138,9 +147,9 @@ impl Turbo {
             return Err(failed("it could not start: no memory"));
         }
         let parameters = [
-            (raw::TJPARAM_TJPARAM_QUALITY, settings.quality.into()),
-            (raw::TJPARAM_TJPARAM_SUBSAMP, settings.sampling as c_int),
-            (raw::TJPARAM_TJPARAM_RESTARTROWS, settings.restarts.into()),
+            (raw::TJPARAM_TJPARAM_QUALITY, quality.into()),
+            (raw::TJPARAM_TJPARAM_SUBSAMP, sampling as c_int),
+            (raw::TJPARAM_TJPARAM_RESTARTROWS, restarts.into()),
             (raw::TJPARAM_TJPARAM_SCANLIMIT, MAX_SCANS as c_int),
             // It writes at most as many bytes as it is given.
             (raw::TJPARAM_TJPARAM_NOREALLOC, 1),
@@ -174,23 +183,9 @@ fn failed(words: &str) -> EncodeError {
     EncodeError::Turbo(words.to_owned())
 }
 
-/// Whether every sample that the library will read lies within the slices, and whether it can count them.
-fn fits(source: &Source<'_>, settings: &Settings) -> bool {
-    let (width, height) = (settings.width, settings.rows.len());
-    let has = |plane: &Plane<'_>, row_bytes: usize, rows: usize| {
-        plane.holds(PlaneSize { row_bytes, rows }) && c_int::try_from(plane.stride).is_ok()
-    };
-    let holds = match source {
-        Source::Jpeg(_) => true,
-        Source::Packed(plane, order) => has(plane, width * order.size(), height),
-        Source::Planes([luma, chroma @ ..]) => {
-            let (across, down) = settings.sampling.size();
-            let (columns, rows) = (width.div_ceil(across), height.div_ceil(down));
-            let is_gray = settings.sampling == Subsamp::Gray;
-            let has_chroma = is_gray || chroma.iter().all(|plane| has(plane, columns, rows));
-            has_chroma && has(luma, columns * across, rows * down)
-        }
-    };
-    let side = 1..=MAX_SIDE as usize;
-    holds && side.contains(&width) && side.contains(&height)
+/// Whether every sample that the library will read lies within the planes, and whether it can count them: of luma it
+/// reads what belongs to whole chroma samples.
+fn fits(picture: &Picture<'_>) -> bool {
+    let is_counted = |plane: &Plane<'_>| c_int::try_from(plane.stride).is_ok();
+    picture.planes.iter().all(is_counted) && check(&picture.whole()).is_ok()
 }
