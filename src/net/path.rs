@@ -53,8 +53,16 @@ mod linux {
     const FILLED: usize = mem::offset_of!(libc::tcp_info, tcpi_delivery_rate) + size_of::<u64>();
 
     pub(in crate::net) fn look(stream: &Socket) -> Option<Path> {
-        let info = tcp_info(stream)?;
-        Some(Path {
+        // SAFETY: it consists of integers, which may all be zero.
+        let mut info: libc::tcp_info = unsafe { mem::zeroed() };
+        let mut length = size_of_val(&info) as libc::socklen_t;
+        let (level, option) = (libc::IPPROTO_TCP, libc::TCP_INFO);
+        let to = (&raw mut info).cast();
+        // SAFETY: the descriptor is open as long as `stream` is borrowed; the kernel writes at most
+        // `length` bytes to `info`, which has as many, and then sets `length`.
+        let failed =
+            unsafe { libc::getsockopt(stream.as_raw_fd(), level, option, to, &raw mut length) };
+        (failed == 0 && length as usize >= FILLED).then_some(Path {
             in_flight: queue(stream, libc::TIOCOUTQ)?,
             probes: info.tcpi_probes,
             segment: info.tcpi_snd_mss as usize,
@@ -68,19 +76,6 @@ mod linux {
 
     pub(in crate::net) fn readable(stream: &Socket) -> Option<usize> {
         queue(stream, libc::FIONREAD)
-    }
-
-    fn tcp_info(stream: &Socket) -> Option<libc::tcp_info> {
-        // SAFETY: it consists of integers, which may all be zero.
-        let mut info: libc::tcp_info = unsafe { mem::zeroed() };
-        let mut length = size_of_val(&info) as libc::socklen_t;
-        let (level, option) = (libc::IPPROTO_TCP, libc::TCP_INFO);
-        let to = (&raw mut info).cast();
-        // SAFETY: the descriptor is open as long as `stream` is borrowed; the kernel writes at most
-        // `length` bytes to `info`, which has as many, and then sets `length`.
-        let failed =
-            unsafe { libc::getsockopt(stream.as_raw_fd(), level, option, to, &raw mut length) };
-        (failed == 0 && length as usize >= FILLED).then_some(info)
     }
 
     /// One of the ioctls that give a queue's length as an int (TIOCOUTQ is SIOCOUTQ's other name).

@@ -130,7 +130,10 @@ impl Stamp {
                 "t" => captured = Some(value.parse().ok()?),
                 "lat" => stamp.latency_us = Some(value.parse().ok()?),
                 "q" => stamp.quality = Some(value.parse().ok().filter(|q| (1..=100).contains(q))?),
-                "fps" => stamp.interval = interval(value),
+                "fps" => {
+                    let fps = value.parse().ok().filter(|fps| FPS.contains(fps));
+                    stamp.interval = fps.map(|fps: f64| Duration::from_secs_f64(1.0 / fps));
+                }
                 "ack" => stamp.ack = value == "1",
                 "name" => {
                     stamp.name = Name::reduced(&percent_decode_str(value).decode_utf8_lossy())
@@ -147,12 +150,6 @@ impl Stamp {
     pub fn find(jpeg: &[u8]) -> Option<Stamp> {
         find(jpeg).map(|(_, stamp)| stamp)
     }
-}
-
-/// From a picture to the next, out of pictures a second.
-fn interval(fps: &str) -> Option<Duration> {
-    let fps = fps.parse().ok().filter(|fps| FPS.contains(fps))?;
-    Some(Duration::from_secs_f64(1.0 / fps))
 }
 
 /// Where a JPEG is to be cut to bear a (new) stamp: what goes before it and the pieces of the rest,

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::session::Pace;
+use super::session::{HALF_OPEN_AFTER, Pace};
 use super::{End, Event, Frame, Identity, Kind, Received, Session, StallDetector};
 use crate::handoff::{Reason, Slot, Stop, lock, wait_while};
 use crate::jpeg;
@@ -86,7 +86,6 @@ pub struct Cameras {
 struct Places {
     /// Who has each of them; of an empty one, who had it last.
     all: Vec<Arc<Session>>,
-    sessions: u64,
     /// Who lost the only place and may have it back.
     former: Option<Arc<Session>>,
 }
@@ -104,7 +103,8 @@ impl Places {
         if config.once && self.all.iter().any(|session| session.is_over()) {
             return None;
         }
-        let own = |session: &Arc<Session>| is(&session.identity) && session.gives_way(now);
+        let gives_way = |own: &Session| own.is_over() || own.is_silent(HALF_OPEN_AFTER, now);
+        let own = |session: &Arc<Session>| is(&session.identity) && gives_way(session);
         if let Some(own) = self.all.iter().position(own) {
             return Some(own);
         }
@@ -222,9 +222,10 @@ impl Cameras {
                 (Arc::clone(&old.counts), places.label(&identity))
             }
         };
-        places.sessions += 1;
+        // The newest one has a place.
+        let newest = places.all.iter().map(|session| session.id).max();
         let session = Arc::new(Session {
-            id: places.sessions,
+            id: newest.unwrap_or(0) + 1,
             peer: link.peer,
             identity,
             label,

@@ -203,12 +203,8 @@ impl Dialler {
         // Of a second link there is nothing to tell; of another camera, as long as that is shown.
         let is_busy = matches!(told, Some((Kind::Busy, _)));
         if self.links.is_empty() && !is_busy {
-            let closed = || {
-                let ip = peer.ip();
-                format!(
-                    "{ip} closed the connection: it may have as many viewers as it takes, or not allow this one (--allow)"
-                )
-            };
+            let closed = "closed the connection: it may have as many viewers as it takes, or not allow this one (--allow)";
+            let closed = || format!("{} {closed}", peer.ip());
             self.failed(told.map_or_else(closed, |(_, line)| line));
         }
     }

@@ -18,7 +18,7 @@ use crate::net::Link;
 use crate::protocol::{Ack, Name, Stamp};
 
 /// A session that has finished no frame for this long gives way to its own sender's next connection.
-const HALF_OPEN_AFTER: Duration = Duration::from_millis(500);
+pub(super) const HALF_OPEN_AFTER: Duration = Duration::from_millis(500);
 
 /// … and for so many of its own frame intervals, where those are longer.
 const HALF_OPEN_INTERVALS: f64 = 1.5;
@@ -112,30 +112,21 @@ impl Pace {
     }
 
     /// How far apart its frames are.
-    fn interval(&self) -> Option<Duration> {
-        self.declared.max(self.learnt)
+    fn interval(&self) -> Duration {
+        self.declared.max(self.learnt).unwrap_or_default()
     }
 
     /// After how long the next byte is overdue. Who was told that there is room sends within the interval that
     /// it declares; else a slow link, or a slow viewer, counts as its own pace.
-    fn overdue(&self) -> Option<Duration> {
+    fn overdue(&self) -> Duration {
         let declared = self.declared.filter(|_| self.acked_at.is_some());
-        declared.or(self.interval())
+        declared.unwrap_or(self.interval())
     }
 
-    /// After how long in silence it is given up by its own pace.
-    fn idle_after(&self) -> Duration {
-        let at_least = match self.learnt {
-            // Else it is this side that makes it wait: a large picture on a small machine.
-            Some(_) if self.awaits.is_none() => IDLE_AT_LEAST,
-            _ => IDLE_AT_FIRST,
-        };
-        let overdue = self.overdue().unwrap_or_default();
-        overdue.mul_f64(IDLE_INTERVALS).max(at_least)
-    }
-
-    /// Whether there was no frame for `frames`, and of one that is on its way no byte for `bytes`.
-    fn is_silent(&self, frames: Duration, bytes: Duration, now: Instant) -> bool {
+    /// Whether there was no frame for `at_least`, nor for so many of its own intervals, and of one that is on its way
+    /// no byte for `bytes`.
+    fn is_silent(&self, at_least: Duration, intervals: f64, bytes: Duration, now: Instant) -> bool {
+        let frames = at_least.max(self.overdue().mul_f64(intervals));
         let since = |then| now.saturating_duration_since(then);
         let asked = self.acked_at.unwrap_or(self.last_frame);
         since(asked) >= frames && self.last_byte.is_none_or(|at| since(at) >= bytes)
@@ -211,26 +202,23 @@ impl Session {
     /// Whether it has been silent for too long: for longer than that, else by its own pace.
     pub(super) fn is_idle(&self, timeout: Option<Duration>, now: Instant) -> bool {
         let pace = lock(&self.pace);
-        let idle = timeout.unwrap_or_else(|| pace.idle_after());
-        pace.is_silent(idle, HICCUP, now)
-    }
-
-    /// Whether it gives way to its own sender: it is over, or silent for long enough.
-    pub(super) fn gives_way(&self, now: Instant) -> bool {
-        self.is_over() || self.is_silent(HALF_OPEN_AFTER, now)
+        let (at_least, intervals) = match (timeout, pace.learnt) {
+            (Some(timeout), _) => (timeout, 0.0),
+            // Else it is this side that makes it wait: a large picture on a small machine.
+            (None, Some(_)) if pace.awaits.is_none() => (IDLE_AT_LEAST, IDLE_INTERVALS),
+            _ => (IDLE_AT_FIRST, IDLE_INTERVALS),
+        };
+        pace.is_silent(at_least, intervals, HICCUP, now)
     }
 
     /// Whether it has finished no frame for that long, and for one and a half of its intervals.
     pub(super) fn is_silent(&self, at_least: Duration, now: Instant) -> bool {
-        let pace = lock(&self.pace);
-        let own = pace.overdue().unwrap_or_default();
-        let frames = at_least.max(own.mul_f64(HALF_OPEN_INTERVALS));
-        pace.is_silent(frames, at_least, now)
+        lock(&self.pace).is_silent(at_least, HALF_OPEN_INTERVALS, at_least, now)
     }
 
     /// Whether its frames stay away.
     pub(crate) fn is_stalled(&self, now: Instant) -> bool {
-        let interval = lock(&self.pace).interval().unwrap_or_default();
+        let interval = lock(&self.pace).interval();
         self.silent_for(now) > STALLED_AFTER.max(interval * 3)
     }
 

@@ -1,16 +1,17 @@
-//! The packets: the question who is there, what is announced, and what of others' announcements is believed. Pure.
+//! The packets: the question who is there, what is announced, and what of others' announcements is believed: names
+//! and addresses that are harmless. Pure.
 //!
 //! Whatever is asked for, all there is to say is said in one packet, small enough for any link. So nobody has to put an
 //! answer together out of several.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
+use serde::Serialize;
 use simple_dns::rdata::{A, AAAA, PTR, RData, SRV, TXT};
 use simple_dns::{CLASS, Name as DnsName, Packet, PacketFlag, Question, ResourceRecord, TYPE};
 
-use super::found::{Found, MAX_ADDRESSES, addresses};
 use super::{key_id, random};
 use crate::protocol::{Key, Name, Role};
 
@@ -28,6 +29,27 @@ const MAX_VERSION: usize = 16;
 
 /// The shortest entry of a packet, a question for the root, in bytes.
 const MIN_ENTRY: usize = 5;
+
+/// How many addresses of one are announced, and kept.
+pub(super) const MAX_ADDRESSES: usize = 8;
+
+/// Somebody who is announced. It may be anybody: who it is, only a key proves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Found {
+    #[serde(skip)]
+    pub role: Role,
+    /// Not unique: others may bear it, too.
+    pub name: Name,
+    /// Where to dial, the most likely first; there is at least one.
+    pub addresses: Vec<SocketAddr>,
+    /// The id of the key that it says it holds.
+    pub key: Option<String>,
+    /// Of its program.
+    pub version: Option<String>,
+    /// What tells it from all others: as it came, but in lower case, and so not to be shown.
+    #[serde(skip)]
+    pub(super) instance: String,
+}
 
 /// As it is announced.
 fn word(role: Role) -> &'static str {
@@ -186,6 +208,31 @@ fn found(answer: &Packet, instance: &DnsName, interface: u32) -> Option<Found> {
         version: text("version").filter(is_version).map(str::to_owned),
         instance: instance.to_string().to_lowercase(),
     })
+}
+
+/// Those that another machine can have, likeliest first: IPv4, IPv6 of more than a link, IPv6 of this interface's link.
+/// `None` where there are none.
+pub(super) fn addresses(
+    ips: impl Iterator<Item = IpAddr>,
+    port: u16,
+    interface: u32,
+) -> Option<Vec<SocketAddr>> {
+    let ranked = ips.filter_map(|ip| match ip {
+        _ if ip.is_loopback() || ip.is_unspecified() || ip.is_multicast() => None,
+        IpAddr::V4(ip) if ip.is_broadcast() => None,
+        IpAddr::V4(v4) => Some((u8::from(v4.is_link_local()), SocketAddr::new(ip, port))),
+        // An IPv4 address in disguise: if it is true, it comes as one, too.
+        IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some() => None,
+        IpAddr::V6(ip) => {
+            let is_local = ip.is_unicast_link_local();
+            let scope = if is_local { interface } else { 0 };
+            let address = SocketAddrV6::new(ip, port, 0, scope);
+            Some((2 + u8::from(is_local), address.into()))
+        }
+    });
+    let ranked = ranked.collect::<BTreeSet<(u8, SocketAddr)>>().into_iter();
+    let sorted = ranked.map(|(_, address)| address).take(MAX_ADDRESSES);
+    Some(sorted.collect()).filter(|sorted: &Vec<_>| !sorted.is_empty())
 }
 
 #[cfg(test)]
@@ -389,5 +436,37 @@ mod tests {
         assert!(parse(&packet).is_some());
         packet[6..12].fill(0xFF);
         assert!(parse(&packet).is_none());
+    }
+
+    fn sorted(texts: &[&str]) -> Vec<String> {
+        let ips = texts.iter().map(|ip| ip.parse().unwrap());
+        let sorted = addresses(ips, 8000, 7).unwrap_or_default();
+        sorted.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_likeliest_address_comes_first_and_those_of_nobody_else_never() {
+        let some = [
+            "fe80::1",
+            "2001:db8::1",
+            "169.254.1.1",
+            "192.0.2.9",
+            "192.0.2.1",
+        ];
+        let expected = [
+            "192.0.2.1:8000",
+            "192.0.2.9:8000",
+            "169.254.1.1:8000",
+            "[2001:db8::1]:8000",
+            "[fe80::1%7]:8000",
+        ];
+        assert_eq!(sorted(&some), expected);
+        for nobodys in ["127.0.0.1", "::1", "0.0.0.0", "::", "224.0.0.1", "ff02::1"] {
+            assert_eq!(sorted(&[nobodys]), Vec::<String>::new());
+        }
+        assert!(sorted(&["255.255.255.255", "::ffff:127.0.0.1"]).is_empty());
+        let many: Vec<String> = (0..100).map(|n| format!("192.0.2.{n}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(sorted(&many).len(), MAX_ADDRESSES);
     }
 }

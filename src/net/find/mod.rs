@@ -4,7 +4,7 @@
 //! announce ──┐                   ┌─ message  what is said, and what of it is believed
 //!            ├─▶ watch, a thread ┤
 //! Finder ◀───┘                   └─ sockets  one an interface and family: UDP 5353, beside avahi
-//!   └ a list, bounded ─▶ Peer: somebody to dial, wherever they are now      found  one of the list, and how it is shown
+//!   └ a list, bounded ─▶ Target: somebody to dial, wherever they are now
 //! ```
 //!
 //! Nothing of this runs, and no UDP socket is open, unless somebody is announced or a [`Finder`] was started; both end when
@@ -15,7 +15,6 @@
 //! Not by mdns-sd: it keeps every record that anybody sends, and as long as packets come it hears no command, not even to
 //! end: a flood of 2 million records in 12 s had it grow by 313 MB (0.21.7).
 
-mod found;
 mod message;
 mod sockets;
 mod watch;
@@ -27,15 +26,14 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use self::found::MAX_ADDRESSES;
-use self::message::Announcer;
+use self::message::{Announcer, MAX_ADDRESSES};
 use self::watch::Task;
 use crate::handoff::lock;
 use crate::net::Target;
 use crate::protocol::{Key, Name, Role};
 use crate::report::ListFormat;
 
-pub use self::found::Found;
+pub use self::message::Found;
 pub(crate) use self::sockets::is_bridge;
 pub use self::watch::Running;
 
@@ -81,7 +79,20 @@ pub fn list(role: Role, format: ListFormat) -> io::Result<String> {
     let finder = Finder::start(move |found| found.role == role)?;
     thread::sleep(LOOK);
     let found = finder.found();
-    Ok(format.list(&found, || found::table(&found)))
+    Ok(format.list(&found, || table(&found)))
+}
+
+/// A line each, in columns; nothing where nobody was found.
+pub(super) fn table(found: &[Found]) -> String {
+    let lines = found.iter().map(|found| {
+        let (name, address) = (found.name.as_str(), found.addresses[0]);
+        let key = found.key.as_deref().unwrap_or("-");
+        let version = found.version.as_deref().unwrap_or("-");
+        format!("{name:<16}  {address:<22}  {key:<8}  {version}\n")
+    });
+    let head = "NAME              ADDRESS                 KEY       VERSION\n";
+    let head = (!found.is_empty()).then(|| head.to_owned());
+    head.into_iter().chain(lines).collect()
 }
 
 /// Looks for those who are announced, as long as it or one of its peers lives.
@@ -296,5 +307,42 @@ mod tests {
         list.put(found("garden", "a", 1), Duration::ZERO);
         assert!(!is_room(&list));
         assert_eq!(list.addresses(0), found("porch", "b", 2).addresses);
+    }
+
+    #[test]
+    fn what_was_found_is_shown_to_people_and_programs() {
+        let found = Found {
+            role: Role::Sends,
+            name: "garden".parse().unwrap(),
+            addresses: vec!["192.0.2.1:8000".parse().unwrap()],
+            key: Some("00abcd01".into()),
+            version: None,
+            instance: "garden-1._pi-stream._tcp.local".into(),
+        };
+        let listed: serde_json::Value =
+            serde_json::from_str(&ListFormat::Json.list(std::slice::from_ref(&found), String::new))
+                .unwrap();
+        let expected = serde_json::json!([{
+            "name": "garden",
+            "addresses": ["192.0.2.1:8000"],
+            "key": "00abcd01",
+            "version": null,
+        }]);
+        assert_eq!(listed, expected);
+        let lines = table(&[found]);
+        let [head, line] = Vec::from_iter(lines.lines())[..] else {
+            panic!("{lines}")
+        };
+        assert_eq!(
+            Vec::from_iter(head.split_whitespace()),
+            ["NAME", "ADDRESS", "KEY", "VERSION"]
+        );
+        assert_eq!(
+            Vec::from_iter(line.split_whitespace()),
+            ["garden", "192.0.2.1:8000", "00abcd01", "-"]
+        );
+        let listed = |format: ListFormat| format.list::<Found>(&[], || table(&[]));
+        assert_eq!(listed(ListFormat::Json), "[]\n");
+        assert_eq!(listed(ListFormat::Table), "");
     }
 }

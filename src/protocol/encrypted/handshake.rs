@@ -142,7 +142,7 @@ impl Handshake {
     pub fn begin(key: &Key, hello: &Hello, answer: &Answer, dials: bool) -> Handshake {
         let prologue = [&hello[..], answer].concat();
         let builder = Builder::new(PROTOCOL.parse().expect("a name that snow knows"));
-        let builder = builder.psk(0, key.bytes());
+        let builder = builder.psk(0, &key.0);
         let begun = builder.and_then(|builder| builder.prologue(&prologue));
         let begun = begun.and_then(|builder| match dials {
             true => builder.build_initiator(),
@@ -195,7 +195,7 @@ mod tests {
     fn sides(key: &Key, prologue: &[u8], keys: [&[u8]; 2]) -> [Handshake; 2] {
         let builder = |at: usize| {
             let builder = Builder::new(PROTOCOL.parse().unwrap());
-            let builder = builder.psk(0, key.bytes()).unwrap();
+            let builder = builder.psk(0, &key.0).unwrap();
             let builder = builder.prologue(prologue).unwrap();
             builder.fixed_ephemeral_key_for_testing_only(keys[at])
         };

@@ -28,7 +28,7 @@ const PREFIX: &str = "pi-stream-key-1:";
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Key(Zeroizing<[u8; BYTES]>);
+pub struct Key(pub(super) Zeroizing<[u8; BYTES]>);
 
 /// A text that holds no key, or several. What stands there is not repeated: it may be one, but for a letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -49,10 +49,6 @@ impl Key {
     pub fn to_text(&self) -> Zeroizing<String> {
         let encoded = Zeroizing::new(URL_SAFE_NO_PAD.encode(*self.0));
         Zeroizing::new([PREFIX, &encoded, "\n"].concat())
-    }
-
-    pub(super) fn bytes(&self) -> &[u8; BYTES] {
-        &self.0
     }
 
     /// What tells it from others, and nothing of itself.
@@ -98,7 +94,7 @@ mod tests {
     #[test]
     fn a_keys_text_is_as_documented_and_comes_back() {
         let key: Key = TEXT.parse().unwrap();
-        assert_eq!(*key.bytes(), std::array::from_fn(|at| at as u8));
+        assert_eq!(*key.0, std::array::from_fn(|at| at as u8));
         assert_eq!(*key.to_text(), format!("{TEXT}\n"));
         // BLAKE2s, as Python's hashlib has it.
         assert_eq!(key.id(), [0xce, 0xef, 0x15, 0x59]);

@@ -94,9 +94,7 @@ impl Sealer {
     /// The same as [`wire::write_frame`], sealed: what comes before the last piece, which is short, is put together.
     pub fn write_frame(&mut self, to: &mut impl Write, pieces: &[&[u8]]) -> io::Result<()> {
         let prefix = wire::prefix(pieces)?;
-        let [head @ .., last] = pieces else {
-            return Ok(());
-        };
+        let (last, head) = pieces.split_last().expect("a frame has bytes, as was seen");
         let head = [&prefix, head.concat().as_slice()].concat();
         self.write(to, head.chunks(PIECE).chain(last.chunks(PIECE)))
     }
