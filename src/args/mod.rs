@@ -15,7 +15,7 @@ pub mod camera;
 mod rpicam;
 #[cfg(feature = "send")]
 pub mod send;
-mod units;
+pub(crate) mod units;
 #[cfg(feature = "view")]
 pub mod view;
 

@@ -60,7 +60,7 @@ pub struct Options {
     pub port: Option<u16>,
 
     #[command(flatten)]
-    announce: AnnounceArgs,
+    pub announce: AnnounceArgs,
 
     /// List the viewers that are announced on the local network, then exit: as a table or as json
     #[arg(long, value_name = "table|json", num_args = 0..=1, require_equals = true,
@@ -164,20 +164,9 @@ Exit status: 0 ended as asked, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.";
 pub struct Plan {
     pub source: Source,
     pub delivery: Delivery,
-    pub to: To,
+    /// Whom to dial; nobody where viewers dial (`--listen`), or are looked for.
+    pub hosts: Vec<Target>,
     pub sending: Config,
-}
-
-/// Whom to send to.
-#[derive(Debug, Clone)]
-pub enum To {
-    Hosts(Vec<Target>),
-    /// Whoever is announced: the only one, or all that have the key.
-    Found {
-        only: bool,
-    },
-    /// Viewers that dial: where, from which networks, and whether they find it announced.
-    Listen(Bind, Vec<IpNet>, bool),
 }
 
 impl Options {
@@ -191,7 +180,7 @@ impl Options {
         if let Some(answer) = self.rpicam.answer() {
             return Err(answer);
         }
-        let to = self.to()?;
+        let hosts = self.hosts()?;
         let (quality, defaults) = (self.quality, Config::with_key(None));
         let lowest = defaults.min_quality.min(quality);
         let min_quality = self.min_quality.unwrap_or(lowest);
@@ -207,7 +196,7 @@ impl Options {
                 true => Delivery::EveryFrame,
                 false => Delivery::NewestWins,
             },
-            to,
+            hosts,
             sending: Config {
                 // The program reads its file.
                 key: None,
@@ -222,7 +211,7 @@ impl Options {
         })
     }
 
-    fn to(&self) -> Result<To, String> {
+    fn hosts(&self) -> Result<Vec<Target>, String> {
         if let (Some(network), None) = (self.allow.first(), self.listen) {
             return Err(format!(
                 "--allow {network} is for viewers that dial: give it with --listen, or leave it out"
@@ -247,22 +236,17 @@ impl Options {
                 "--every-frame waits for one receiver's link, and {several} can have several: leave one of them out"
             ));
         }
-        if let Some(bind) = self.listen {
-            let is_announced = self.announce.wants(true);
-            return Ok(To::Listen(bind, self.allow.clone(), is_announced));
+        match self.announce.without_listener("--listen") {
+            Some(line) if self.listen.is_none() => return Err(line),
+            _ => {}
         }
-        if let Some(line) = self.announce.without_listener("--listen") {
-            return Err(line);
-        }
-        if is_auto || self.host.is_empty() {
-            return Ok(To::Found { only: is_auto });
-        }
-        let targets = self.host.iter().map(|host| self.target(host));
+        let named = self.host.iter().filter(|_| !is_auto);
+        let targets = named.map(|host| self.target(host));
         let targets: Vec<Target> = targets.collect::<Result<_, _>>()?;
         let (mut seen, mut all) = (HashSet::new(), targets.iter());
         match all.find(|target| !seen.insert(target.to_string())) {
             Some(target) => Err(format!("--host {target} was given twice: give it once")),
-            None => Ok(To::Hosts(targets)),
+            None => Ok(targets),
         }
     }
 
@@ -325,7 +309,7 @@ impl Options {
                 "a test picture of {width}x{height} was asked for; each side can have 1 to {} pixels",
                 test_picture::MAX_SIDE
             )),
-            "test" => Ok(Source::Test(test_picture::Options { size, fps, turn })),
+            "test" => Ok(Source::Test(config())),
             "" => Err(
                 "--source is empty: give camera, test, a file's name, or - for standard input"
                     .into(),
@@ -426,7 +410,7 @@ mod tests {
     #[test]
     fn names_that_other_tools_use_are_understood() {
         let plan = plan("--connect a:9000 --resolution 720p").unwrap();
-        assert!(matches!(plan.to, To::Hosts(targets) if targets[0].port == 9000));
+        assert_eq!(plan.hosts[0].port, 9000);
         let Source::Camera(config) = plan.source else {
             panic!()
         };
@@ -436,7 +420,7 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_help() {
         let plan = plan("--host a").unwrap();
-        assert!(matches!(plan.to, To::Hosts(targets) if targets[0].to_string() == "a:8000"));
+        assert_eq!(plan.hosts[0].to_string(), "a:8000");
         assert_eq!((plan.sending.quality, plan.sending.min_quality), (80, 30));
         assert!(plan.sending.retry && plan.sending.duration.is_none());
         let Source::Camera(config) = plan.source else {

@@ -3,17 +3,16 @@
 //! Parse, run, report, exit. The main thread is the sending thread; the source, the figures and the
 //! signals have threads of their own.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use anyhow::Error;
 use clap::Parser;
-use pi_stream::args::send::{Options, Plan, To};
+use pi_stream::args::send::{Options, Plan};
 use pi_stream::handoff::spawn;
 use pi_stream::net::{Allowed, Finder, Found, Reach, find, key_file, listen};
 use pi_stream::protocol::{Name, Role};
-use pi_stream::report::{Program, Severity, Statistics};
+use pi_stream::report::{Program, Severity};
 use pi_stream::send::source::{self, Failure, Source};
 use pi_stream::send::{self, Counters, Receivers, stats};
 use pi_stream::source::Feed;
@@ -24,28 +23,29 @@ const LOOK: Duration = Duration::from_millis(50);
 
 fn main() {
     let options = Options::parse();
-    let (quiet, stats) = (options.statistics.quiet, options.statistics.stats);
-    let start = || Program::start("pi-send", quiet, stats);
-    let new_key = options.key.new_key.as_ref();
-    let printed = match (options.camera.list_cameras, options.list_viewers) {
-        (Some(format), _) => Some(source::list(&options.source, format).map_err(Error::from)),
-        (_, Some(format)) => Some(find::list(Role::Receives, format).map_err(Error::from)),
-        _ => new_key.map(|file| Ok(key_file::make(file)?)),
+    let (camera, new_key) = (&options.camera, &options.key.new_key);
+    let mut plan = None;
+    // What there is to print; nothing where there is a plan.
+    let text = match (camera.list_cameras, options.list_viewers, new_key) {
+        (Some(format), ..) => source::list(&options.source, format).map_err(Error::from),
+        (_, Some(format), _) => find::list(Role::Receives, format).map_err(Error::from),
+        (.., Some(file)) => key_file::make(file).map_err(Error::from),
+        _ => {
+            let checked = options.check().unwrap_or_else(|error| error.exit());
+            use_tuning_file(plan.insert(checked)).map(|()| String::new())
+        }
     };
-    let (program, ran) = if let Some(text) = printed {
-        let mut program = start();
-        let printed = text.and_then(|text| Ok(program.print(&text)?));
-        (program, printed)
-    } else {
-        let plan = options.check().unwrap_or_else(|error| error.exit());
-        let tuned = use_tuning_file(&plan);
-        let (mut program, file) = (start(), options.key.key.as_deref());
-        let sent = tuned.and_then(|()| run(plan, file, &mut program));
-        (program, sent)
+    let statistics = &options.statistics;
+    let mut program = Program::start("pi-send", statistics.quiet, statistics.stats);
+    let ran = text.and_then(|text| match plan {
+        Some(plan) => run(plan, &options, &mut program),
+        None => Ok(program.print(&text)?),
+    });
+    let Err(error) = ran else {
+        program.exit(0, None)
     };
-    let Err(error) = ran else { program.exit(0) };
     let is_usage = error.downcast_ref().is_some_and(Failure::is_usage) || error.is::<HostMissing>();
-    program.fail(if is_usage { 2 } else { 1 }, error.as_ref())
+    program.exit(if is_usage { 2 } else { 1 }, Some(error.as_ref()))
 }
 
 /// Nobody to send to was named: whom there is.
@@ -64,11 +64,15 @@ fn use_tuning_file(plan: &Plan) -> anyhow::Result<()> {
 }
 
 /// Looks for viewers that are announced: the only one (`--host auto`), or all that have the key.
-/// `None` where it was to end before one was there.
-fn find(only: bool, key: Option<&Key>, program: &Program) -> anyhow::Result<Option<Receivers>> {
+/// `false` where it was to end before one was there.
+fn find(
+    only: bool,
+    key: Option<&Key>,
+    to: &mut Receivers,
+    program: &Program,
+) -> anyhow::Result<bool> {
     let say = |line: &str| program.console.say(Severity::Info, line);
     let (own, lists_all) = (key.map(find::key_id), !only && key.is_none());
-    let mut to = Receivers::default();
     let chosen = Arc::new(OnceLock::<Name>::new());
     let only_this = Arc::clone(&chosen);
     let finder = Finder::start(move |found| {
@@ -78,7 +82,7 @@ fn find(only: bool, key: Option<&Key>, program: &Program) -> anyhow::Result<Opti
     if !only && !lists_all {
         say("looking for viewers that have the key");
         to.finder = Some(finder);
-        return Ok(Some(to));
+        return Ok(true);
     }
     program.stop.sleep(find::LOOK);
     if lists_all {
@@ -92,12 +96,12 @@ fn find(only: bool, key: Option<&Key>, program: &Program) -> anyhow::Result<Opti
     while finder.found().is_empty() && !program.stop.sleep(LOOK) {}
     let found = finder.found();
     match &found[..] {
-        [] => Ok(None),
+        [] => Ok(false),
         [one] => {
             let _ = chosen.set(one.name.clone());
             say(&format!("sending to {} ({})", one.name, one.addresses[0]));
             to.hosts.push(finder.peer(one));
-            Ok(Some(to))
+            Ok(true)
         }
         _ => {
             let choice = choice(&found);
@@ -119,41 +123,39 @@ fn choice(found: &[Found]) -> String {
 }
 
 /// Sends until it is over.
-fn run(mut plan: Plan, key: Option<&Path>, program: &mut Program) -> anyhow::Result<()> {
-    plan.sending.key = key_file::find(key)?;
-    let (own_key, name) = (plan.sending.key.as_ref(), &plan.sending.name);
-    let has_key = own_key.is_some();
-    let (mut announced, mut to) = (None, Receivers::default());
-    match plan.to {
-        To::Hosts(targets) => to.hosts = targets,
-        To::Found { only } => match find(only, own_key, program)? {
-            Some(found) => to = found,
-            None => return Ok(()),
-        },
-        To::Listen(bind, networks, is_announced) => {
-            to.acceptors = listen::listen(bind, Role::Sends)?;
-            let bound = Vec::from_iter(to.acceptors.iter().map(|acceptor| acceptor.address));
-            let reach = Reach::of(Role::Sends, &bound, key);
-            for line in &reach.lines {
-                program.console.say(Severity::Info, line);
-            }
-            let warn = |line: String| program.console.say(Severity::Warning, &line);
-            let is_open = networks.is_empty() && !has_key;
-            to.allowed = Allowed::Networks(networks);
-            if is_open && !reach.is_local {
-                to.allowed = Allowed::Attached;
-                let line = "without --key and --allow, anyone in this machine's networks can watch";
-                warn(line.into());
-            }
-            if is_announced {
-                announced = find::announce(Role::Sends, name, bound, own_key, warn);
-            }
+fn run(mut plan: Plan, options: &Options, program: &mut Program) -> anyhow::Result<()> {
+    let file = options.key.key.as_deref();
+    plan.sending.key = key_file::find(file)?;
+    let key = plan.sending.key.as_ref();
+    let (has_key, mut announced) = (key.is_some(), None);
+    let mut to = Receivers {
+        hosts: plan.hosts,
+        ..Receivers::default()
+    };
+    if let Some(bind) = options.listen {
+        to.acceptors = listen::listen(bind, Role::Sends)?;
+        let bound = Vec::from_iter(to.acceptors.iter().map(|acceptor| acceptor.address));
+        let reach = Reach::of(Role::Sends, &bound, file);
+        for line in &reach.lines {
+            program.console.say(Severity::Info, line);
         }
+        let warn = |line: String| program.console.say(Severity::Warning, &line);
+        to.allowed = Allowed::Networks(options.allow.clone());
+        if options.allow.is_empty() && !has_key && !reach.is_local {
+            to.allowed = Allowed::Attached;
+            let line = "without --key and --allow, anyone in this machine's networks can watch";
+            warn(line.into());
+        }
+        if options.announce.wants(true) {
+            announced = find::announce(Role::Sends, &plan.sending.name, bound, key, warn);
+        }
+    } else if to.hosts.is_empty() && !find(!options.host.is_empty(), key, &mut to, program)? {
+        return Ok(());
     }
     let feed = Arc::new(Feed::new(plan.delivery));
     let counters = Arc::<Mutex<Counters>>::default();
-    let reports = stats::reports(Arc::clone(&counters), Arc::clone(&feed), has_key);
-    let statistics = Statistics::start(program, reports)?;
+    let figures = stats::reports(Arc::clone(&counters), Arc::clone(&feed), has_key);
+    program.report(figures)?;
     let console = Arc::clone(&program.console);
     let (source, fed) = (plan.source, Arc::clone(&feed));
     let report = move |severity, line: String| console.say(severity, &line);
@@ -165,8 +167,6 @@ fn run(mut plan: Plan, key: Option<&Path>, program: &mut Program) -> anyhow::Res
 
     drop(announced);
     feed.end();
-    let source = source::finish(source);
-    statistics.finish();
-    source?;
+    source::finish(source)?;
     Ok(sent?)
 }

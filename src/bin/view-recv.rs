@@ -17,7 +17,7 @@ use pi_stream::picture::Bitmap;
 use pi_stream::protocol::Role;
 use pi_stream::recv::camera::reports;
 use pi_stream::recv::{Cameras, Config, admission, decoder};
-use pi_stream::report::{Program, Severity, Statistics};
+use pi_stream::report::{Program, Severity};
 use pi_stream::sinks::{Sinks, Tell};
 use pi_stream::window::Model;
 use pi_stream::{Key, window};
@@ -49,8 +49,8 @@ fn main() {
         (None, None) => run(options, &mut program),
     };
     match ran {
-        Ok(is_well) => program.exit(i32::from(!is_well)),
-        Err(error) => program.fail(1, error.as_ref()),
+        Ok(is_well) => program.exit(i32::from(!is_well), None),
+        Err(error) => program.exit(1, Some(error.as_ref())),
     }
 }
 
@@ -97,7 +97,7 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let started = Instant::now();
     start(program, model, &options)?;
     admission::start(&acceptors, &model.cameras)?;
-    let statistics = start_statistics(program, model)?;
+    report_figures(program, model)?;
     let stop = &program.stop;
     let shown = if options.headless {
         stop.sleep(Duration::MAX);
@@ -109,7 +109,6 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     stop.ask(Reason::Done);
     drop(announced);
     end(stop, model);
-    statistics.finish();
     shown?;
     let reason = stop.reason();
     let waited_for = reason == Some(Reason::Done) && (options.once || options.frames.is_some());
@@ -168,7 +167,7 @@ fn make_sinks(options: &Options, program: &mut Program, tell: Tell) -> io::Resul
         let stdout = program.stdout.take().expect("nobody has taken it before");
         (stdout, Arc::clone(&program.stop))
     });
-    let (first, snapshots) = (recording.recording(), recording.snapshots());
+    let (first, snapshots) = (recording.record.clone(), recording.snapshots.clone());
     Sinks::start(first, snapshots, pipe, options.window.turn(), tell)
 }
 
@@ -200,12 +199,12 @@ fn start(program: &Program, model: &'static Model, options: &Options) -> io::Res
 }
 
 /// Starts the figures, and says what to try where no sender comes.
-fn start_statistics(program: &mut Program, model: &'static Model) -> io::Result<Statistics> {
+fn report_figures(program: &mut Program, model: &'static Model) -> io::Result<()> {
     let console = Arc::clone(&program.console);
     let recorder = &model.sinks.recorder;
     let mut report = reports(&model.cameras, || recorder.recorded());
     let mut hint = model.reach.as_ref().map(|reach| &reach.hint);
-    Statistics::start(program, move |now, last| {
+    program.report(move |now, last| {
         if let Some(hint) = hint.take_if(|_| model.is_late(now)) {
             console.say(Severity::Warning, &format!("No camera yet. {hint}"));
         }

@@ -21,8 +21,8 @@ pub enum Source {
     /// The camera, through `rpicam-vid`.
     #[cfg(target_os = "linux")]
     Rpicam(Box<CameraConfig>),
-    /// The test picture.
-    Test(test_picture::Options),
+    /// The test picture: a camera of which the size, the rate and the turn count.
+    Test(Box<CameraConfig>),
     /// A file or standard input.
     Stream(stream::Options),
 }
@@ -65,7 +65,7 @@ pub fn run(source: &Source, feed: &Feed, report: Report<'_>) -> Result<(), Failu
             report(Severity::Info, line);
             rpicam::run(config, feed, report).map_err(Failure::Camera)?;
         }
-        Source::Test(options) => test_picture::run(*options, feed),
+        Source::Test(config) => test_picture::run(config, feed),
         Source::Stream(options) => {
             let failed = |error| Failure::Stream(options.file.clone(), error);
             let skipped = stream::run(options, feed).map_err(failed)?;
@@ -124,10 +124,10 @@ mod tests {
     #[test]
     fn the_feed_of_a_source_that_ends_or_fails_is_closed() {
         let turn = Turn::NONE;
-        let test = test_picture::Options {
+        let test = CameraConfig {
             size: (64, 48),
             fps: 1000.0,
-            turn,
+            ..CameraConfig::default()
         };
         let missing = stream::Options {
             file: Some("/nowhere/at.all".into()),
@@ -135,7 +135,10 @@ mod tests {
             repeat: false,
             turn,
         };
-        for (source, fails) in [(Source::Test(test), false), (Source::Stream(missing), true)] {
+        for (source, fails) in [
+            (Source::Test(test.into()), false),
+            (Source::Stream(missing), true),
+        ] {
             let feed = Arc::new(Feed::new(Delivery::NewestWins));
             let fed = Arc::clone(&feed);
             let running = thread::spawn(move || run(&source, &fed, &|_, _| ()));

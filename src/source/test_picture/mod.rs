@@ -27,8 +27,9 @@ use embedded_graphics::text::{Baseline, Text};
 use self::layout::{BITS, Layout};
 pub use self::layout::{bars, number_in};
 use super::Feed;
+use super::camera::CameraConfig;
 use super::pace::Pace;
-use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pool, Turn};
+use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pool};
 
 /// The longest side, in pixels: twice that of the largest camera of a Pi.
 pub(crate) const MAX_SIDE: u32 = 16_384;
@@ -42,24 +43,13 @@ const PANEL: Size = Size::new(204, 40);
 /// The hand, the clock and the number, before they are enlarged.
 type Panel = Framebuffer<Gray8, RawU8, LittleEndian, 204, 40, { 204 * 40 }>;
 
-/// What test pictures are asked for.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Options {
-    /// Pixels in a row, and rows, 1 to 16,384, before turning.
-    pub size: (u32, u32),
-    /// Pictures a second.
-    pub fps: f64,
-    /// What goes with each picture.
-    pub turn: Turn,
-}
-
-/// Gives test pictures until the feed says stop.
-pub(crate) fn run(options: Options, feed: &Feed) {
-    let picture = TestPicture::new(options.size.0, options.size.1);
+/// Gives test pictures of that size (each side has 1 to [`MAX_SIDE`]), rate and turn until the feed says stop.
+pub(crate) fn run(config: &CameraConfig, feed: &Feed) {
+    let picture = TestPicture::new(config.size.0, config.size.1);
     if !feed.wait_for_link() {
         return;
     }
-    let mut pace = Pace::new(options.fps, Instant::now());
+    let mut pace = Pace::new(config.fps, Instant::now());
     for number in 0.. {
         if feed.stop.sleep_until(pace.next(Instant::now())) {
             return;
@@ -68,7 +58,7 @@ pub(crate) fn run(options: Options, feed: &Feed) {
         // A clock before 1970 shows 1970.
         let unix = SystemTime::now().duration_since(UNIX_EPOCH);
         let pixels = picture.draw(number, unix.unwrap_or_default());
-        let (turn, content) = (options.turn, Content::Pixels(Box::new(pixels)));
+        let (turn, content) = (config.turn, Content::Pixels(Box::new(pixels)));
         feed.put(Captured { at, turn, content });
     }
 }
