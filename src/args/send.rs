@@ -18,13 +18,13 @@ use crate::args::{AnnounceArgs, KeyArgs, StatisticsArgs, units};
 use crate::camera;
 use crate::jpeg::markers::MAX_SIDE;
 use crate::net::listen::{bind, network};
-use crate::net::{Bind, DEFAULT_PORT, Target};
+use crate::net::{Allowed, Bind, DEFAULT_PORT, Target};
 use crate::picture::Turn;
 use crate::protocol::Name;
 use crate::protocol::stamp::FPS;
 use crate::report::ListFormat;
-use crate::send::source::Source;
 use crate::send::{self, Config};
+use crate::source::camera::CameraConfig;
 #[cfg(target_os = "linux")]
 use crate::source::rpicam;
 use crate::source::{Delivery, stream, test_picture};
@@ -135,7 +135,7 @@ pub struct Options {
     pub camera: CameraArgs,
 
     /// Exit this long after the first picture was sent (to a viewer that takes it): seconds, or with a unit (500ms, 10min, 1h); 0: never
-    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::time("0"..=units::LONGEST, "seconds"), help_heading = "Stopping")]
+    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::time_or_never(), help_heading = "Stopping")]
     pub duration: Duration,
 
     /// Exit after this many pictures (those that a viewer busy with another camera did not take are not counted)
@@ -160,13 +160,25 @@ Examples:
 Exit status: 0 ended as asked, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.";
 
 /// What pi-send is to do.
-#[derive(Debug, Clone)]
 pub struct Plan {
     pub source: Source,
     pub delivery: Delivery,
-    /// Whom to dial; nobody where viewers dial (`--listen`), or are looked for.
-    pub hosts: Vec<Target>,
+    /// The program reads the key's file, and listens or looks for viewers, where it names no host.
     pub sending: Config,
+}
+
+/// Where pictures come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// The camera.
+    Camera(Box<CameraConfig>),
+    /// The camera, through `rpicam-vid`.
+    #[cfg(target_os = "linux")]
+    Rpicam(Box<CameraConfig>),
+    /// The test picture: a camera of which the size, the rate and the turn count.
+    Test(Box<CameraConfig>),
+    /// A file or standard input.
+    Stream(stream::Options),
 }
 
 impl Options {
@@ -196,17 +208,17 @@ impl Options {
                 true => Delivery::EveryFrame,
                 false => Delivery::NewestWins,
             },
-            hosts,
             sending: Config {
-                // The program reads its file.
-                key: None,
+                hosts,
+                allowed: Allowed::Networks(self.allow.clone()),
                 retry: !self.no_retry,
                 name: self.name.clone().unwrap_or(defaults.name),
                 fps: self.fps.unwrap_or(defaults.fps),
                 quality,
                 min_quality,
-                duration: (!self.duration.is_zero()).then_some(self.duration),
+                duration: self.duration,
                 frames: self.frames,
+                ..defaults
             },
         })
     }
@@ -384,7 +396,7 @@ mod tests {
             ("--host a --stats xml", "--stats"),
             ("--host a --source test --gain 2", "--gain 2"),
         ] {
-            let error = plan(line).expect_err(line);
+            let error = plan(line).err().expect(line);
             assert_eq!(error.exit_code(), 2, "{line}");
             assert!(error.to_string().contains(words), "{line}: {error}");
         }
@@ -392,7 +404,7 @@ mod tests {
 
     #[test]
     fn a_line_for_rpicam_vid_is_answered_option_by_option() {
-        let error = plan("-t 0 -n --codec mjpeg -b 4000000 -o -").unwrap_err();
+        let error = plan("-t 0 -n --codec mjpeg -b 4000000 -o -").err().unwrap();
         let answer = error.to_string();
         for words in [
             "--timeout 0: pi-send goes on until it is stopped",
@@ -403,14 +415,14 @@ mod tests {
         ] {
             assert!(answer.contains(words), "{words} is not in {answer}");
         }
-        let answer = plan("--timeout 10s").unwrap_err().to_string();
+        let answer = plan("--timeout 10s").err().unwrap().to_string();
         assert!(answer.contains("--duration 10s"), "{answer}");
     }
 
     #[test]
     fn names_that_other_tools_use_are_understood() {
         let plan = plan("--connect a:9000 --resolution 720p").unwrap();
-        assert_eq!(plan.hosts[0].port, 9000);
+        assert_eq!(plan.sending.hosts[0].port, 9000);
         let Source::Camera(config) = plan.source else {
             panic!()
         };
@@ -420,9 +432,9 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_help() {
         let plan = plan("--host a").unwrap();
-        assert_eq!(plan.hosts[0].to_string(), "a:8000");
+        assert_eq!(plan.sending.hosts[0].to_string(), "a:8000");
         assert_eq!((plan.sending.quality, plan.sending.min_quality), (80, 30));
-        assert!(plan.sending.retry && plan.sending.duration.is_none());
+        assert!(plan.sending.retry && plan.sending.duration == Duration::MAX);
         let Source::Camera(config) = plan.source else {
             panic!()
         };

@@ -4,22 +4,28 @@
 //! signals have threads of their own.
 
 use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::Error;
+use anyhow::{Context, Error};
 use clap::Parser;
-use pi_stream::args::send::{Options, Plan};
-use pi_stream::handoff::spawn;
+use pi_stream::args::send::{Options, Plan, Source};
+use pi_stream::camera;
+use pi_stream::handoff::{ends_within, spawn};
 use pi_stream::net::{Allowed, Finder, Found, Reach, find, key_file, listen};
 use pi_stream::protocol::{Name, Role};
-use pi_stream::report::{Program, Severity};
-use pi_stream::send::source::{self, Failure, Source};
-use pi_stream::send::{self, Counters, Receivers, stats};
-use pi_stream::source::Feed;
-use pi_stream::{Key, camera};
+use pi_stream::report::{ListFormat, Program, Severity};
+use pi_stream::send::{self, Config, Counters, stats};
+use pi_stream::source::camera::CameraError;
+#[cfg(target_os = "linux")]
+use pi_stream::source::rpicam;
+use pi_stream::source::{CloseAtEnd, Feed, Report, stream, test_picture};
 
 /// How often it is looked whether somebody is there whom to send to.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How long the source has to end: a camera is released in it; standard input may never come back.
+const PATIENCE: Duration = Duration::from_millis(400);
 
 fn main() {
     let options = Options::parse();
@@ -27,7 +33,7 @@ fn main() {
     let mut plan = None;
     // What there is to print; nothing where there is a plan.
     let text = match (camera.list_cameras, options.list_viewers, new_key) {
-        (Some(format), ..) => source::list(&options.source, format).map_err(Error::from),
+        (Some(format), ..) => list_cameras(&options.source, format).map_err(Error::from),
         (_, Some(format), _) => find::list(Role::Receives, format).map_err(Error::from),
         (.., Some(file)) => key_file::make(file).map_err(Error::from),
         _ => {
@@ -44,7 +50,8 @@ fn main() {
     let Err(error) = ran else {
         program.exit(0, None)
     };
-    let is_usage = error.downcast_ref().is_some_and(Failure::is_usage) || error.is::<HostMissing>();
+    let is_usage =
+        error.downcast_ref().is_some_and(CameraError::is_usage) || error.is::<HostMissing>();
     program.exit(if is_usage { 2 } else { 1 }, Some(error.as_ref()))
 }
 
@@ -53,11 +60,20 @@ fn main() {
 #[error("--host is missing: {0}, or let viewers dial this side: --listen")]
 struct HostMissing(String);
 
+/// The cameras that a source has, which is `rpicam` or, whatever else it is, libcamera's.
+fn list_cameras(source: &str, format: ListFormat) -> Result<String, CameraError> {
+    match source {
+        #[cfg(target_os = "linux")]
+        _ if source == "rpicam" || !camera::IS_BUILT_IN => rpicam::list(format),
+        _ => camera::list(format),
+    }
+}
+
 /// `--tuning-file`, before there is any thread.
 fn use_tuning_file(plan: &Plan) -> anyhow::Result<()> {
     if let Source::Camera(config) = &plan.source {
         if let Some(file) = &config.tuning_file {
-            camera::use_tuning_file(file).map_err(Failure::Camera)?;
+            camera::use_tuning_file(file)?;
         }
     }
     Ok(())
@@ -65,12 +81,8 @@ fn use_tuning_file(plan: &Plan) -> anyhow::Result<()> {
 
 /// Looks for viewers that are announced: the only one (`--host auto`), or all that have the key.
 /// `false` where it was to end before one was there.
-fn find(
-    only: bool,
-    key: Option<&Key>,
-    to: &mut Receivers,
-    program: &Program,
-) -> anyhow::Result<bool> {
+fn find(only: bool, sending: &mut Config, program: &Program) -> anyhow::Result<bool> {
+    let key = sending.key.as_ref();
     let say = |line: &str| program.console.say(Severity::Info, line);
     let (own, lists_all) = (key.map(find::key_id), !only && key.is_none());
     let chosen = Arc::new(OnceLock::<Name>::new());
@@ -81,7 +93,7 @@ fn find(
     })?;
     if !only && !lists_all {
         say("looking for viewers that have the key");
-        to.finder = Some(finder);
+        sending.finder = Some(finder);
         return Ok(true);
     }
     program.stop.sleep(find::LOOK);
@@ -100,7 +112,7 @@ fn find(
         [one] => {
             let _ = chosen.set(one.name.clone());
             say(&format!("sending to {} ({})", one.name, one.addresses[0]));
-            to.hosts.push(finder.peer(one));
+            sending.hosts.push(finder.peer(one));
             Ok(true)
         }
         _ => {
@@ -123,33 +135,29 @@ fn choice(found: &[Found]) -> String {
 }
 
 /// Sends until it is over.
-fn run(mut plan: Plan, options: &Options, program: &mut Program) -> anyhow::Result<()> {
-    let file = options.key.key.as_deref();
-    plan.sending.key = key_file::find(file)?;
-    let key = plan.sending.key.as_ref();
-    let (has_key, mut announced) = (key.is_some(), None);
-    let mut to = Receivers {
-        hosts: plan.hosts,
-        ..Receivers::default()
-    };
+fn run(plan: Plan, options: &Options, program: &mut Program) -> anyhow::Result<()> {
+    let (mut sending, file) = (plan.sending, options.key.key.as_deref());
+    sending.key = key_file::find(file)?;
+    let (has_key, mut announced) = (sending.key.is_some(), None);
     if let Some(bind) = options.listen {
-        to.acceptors = listen::listen(bind, Role::Sends)?;
-        let bound = Vec::from_iter(to.acceptors.iter().map(|acceptor| acceptor.address));
+        sending.acceptors = listen::listen(bind, Role::Sends)?;
+        let bound = sending.acceptors.iter().map(|acceptor| acceptor.address);
+        let bound = Vec::from_iter(bound);
         let reach = Reach::of(Role::Sends, &bound, file);
         for line in &reach.lines {
             program.console.say(Severity::Info, line);
         }
         let warn = |line: String| program.console.say(Severity::Warning, &line);
-        to.allowed = Allowed::Networks(options.allow.clone());
         if options.allow.is_empty() && !has_key && !reach.is_local {
-            to.allowed = Allowed::Attached;
+            sending.allowed = Allowed::Attached;
             let line = "without --key and --allow, anyone in this machine's networks can watch";
             warn(line.into());
         }
         if options.announce.wants(true) {
-            announced = find::announce(Role::Sends, &plan.sending.name, bound, key, warn);
+            let (name, key) = (&sending.name, sending.key.as_ref());
+            announced = find::announce(Role::Sends, name, bound, key, warn);
         }
-    } else if to.hosts.is_empty() && !find(!options.host.is_empty(), key, &mut to, program)? {
+    } else if sending.hosts.is_empty() && !find(!options.host.is_empty(), &mut sending, program)? {
         return Ok(());
     }
     let feed = Arc::new(Feed::new(plan.delivery));
@@ -160,13 +168,107 @@ fn run(mut plan: Plan, options: &Options, program: &mut Program) -> anyhow::Resu
     let (source, fed) = (plan.source, Arc::clone(&feed));
     let report = move |severity, line: String| console.say(severity, &line);
     let reported = report.clone();
-    let source = spawn("source", move || source::run(&source, &fed, &reported))?;
+    let source = spawn("source", move || run_source(&source, &fed, &reported))?;
 
     let stop = &program.stop;
-    let sent = send::run(to, plan.sending, &feed, counters, stop, &report);
+    let sent = send::run(sending, &feed, counters, stop, &report);
 
     drop(announced);
     feed.end();
-    source::finish(source)?;
+    finish(source)?;
     Ok(sent?)
+}
+
+/// Runs a source, for a thread of its own. When it ends it closes the feed, and sending ends. Lines for the user go to
+/// `report`.
+fn run_source(source: &Source, feed: &Feed, report: Report<'_>) -> anyhow::Result<()> {
+    let _closing = CloseAtEnd(feed);
+    match source {
+        Source::Camera(config) => camera::run(config, feed, report)?,
+        #[cfg(target_os = "linux")]
+        Source::Rpicam(config) => {
+            let without = match camera::IS_BUILT_IN {
+                true => "",
+                false => " (this pi-send was built without libcamera)",
+            };
+            let line = format!("the camera's pictures come from rpicam-vid{without}");
+            report(Severity::Info, line);
+            rpicam::run(config, feed, report)?;
+        }
+        Source::Test(config) => test_picture::run(config, feed),
+        Source::Stream(options) => {
+            let file = options.file.as_deref().unwrap_or("-".as_ref());
+            let skipped = stream::run(options, feed);
+            let skipped = skipped.with_context(|| format!("--source {}", file.display()))?;
+            if skipped.bytes > 0 {
+                let line = format!(
+                    "{} bytes of the input were skipped, {} torn frames among them",
+                    skipped.bytes, skipped.torn
+                );
+                report(Severity::Warning, line);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the end of a source's thread, once its feed has ended, and returns what it failed of; one that does not
+/// come back is left behind.
+fn finish(source: JoinHandle<anyhow::Result<()>>) -> anyhow::Result<()> {
+    if !ends_within(&source, PATIENCE) {
+        return Ok(());
+    }
+    // What it was, the panic hook has said.
+    let fault = "the source ended by a fault of pi-send itself, told above";
+    source.join().unwrap_or_else(|_| Err(Error::msg(fault)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    use pi_stream::handoff::{Reason, Wake};
+    use pi_stream::source::Delivery;
+
+    #[test]
+    fn a_source_that_panics_makes_pi_send_fail() {
+        let source = thread::spawn(|| -> anyhow::Result<()> { panic!("for the test") });
+        while !source.is_finished() {
+            thread::yield_now();
+        }
+        let ended = finish(source);
+        assert!(ended.is_err(), "a service would not be started again");
+    }
+
+    #[test]
+    fn the_feed_of_a_source_that_ends_or_fails_is_closed() {
+        let test = ["--source", "test", "--res", "64x48", "--fps", "1000"];
+        let missing = ["--source", "/nowhere/at.all"];
+        for (typed, fails) in [(&test[..], false), (&missing, true)] {
+            let line = ["pi-send", "--host", "a"].iter().chain(typed);
+            let source = Options::parse_from(line).check().unwrap().source;
+            let feed = Arc::new(Feed::new(Delivery::NewestWins));
+            let fed = Arc::clone(&feed);
+            let running = thread::spawn(move || run_source(&source, &fed, &|_, _| ()));
+            feed.link_stands();
+            feed.stop.ask(Reason::Done);
+            while feed.slot.wait(None) != Wake::Closed {
+                feed.slot.take();
+            }
+            assert_eq!(finish(running).is_err(), fails);
+        }
+    }
+
+    #[test]
+    fn a_source_that_hangs_is_left_behind() {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let source = thread::spawn(move || {
+            let _ = held.recv();
+            Ok(())
+        });
+        let ended = finish(source);
+        assert!(ended.is_ok());
+        drop(release);
+    }
 }

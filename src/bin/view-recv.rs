@@ -10,9 +10,7 @@ use anyhow::Error;
 use clap::Parser;
 use pi_stream::args::view::Options;
 use pi_stream::handoff::{Reason, Stop, spawn};
-use pi_stream::net::{
-    Allowed, Bind, DEFAULT_PORT, Reach, Target, find, host_name, key_file, listen,
-};
+use pi_stream::net::{Allowed, Reach, Target, find, host_name, key_file, listen};
 use pi_stream::picture::Bitmap;
 use pi_stream::protocol::Role;
 use pi_stream::recv::camera::reports;
@@ -58,11 +56,8 @@ fn main() {
 fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let key_file = options.key.key.as_deref();
     let key = key_file::find(key_file)?;
-    let bind = options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT });
-    let acceptors = match options.listens() {
-        true => listen::listen(bind, Role::Receives)?,
-        false => Vec::new(),
-    };
+    let listen = |bind| listen::listen(bind, Role::Receives);
+    let acceptors = options.listens_on().map_or(Ok(Vec::new()), listen)?;
     // What happens is said on the console, and what matters there in the window, once there is its model.
     let console = Arc::clone(&program.console);
     let report = move |severity, line: String, is_for_window| {
@@ -105,7 +100,7 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     } else {
         window::run(&options.window, model)
     };
-    let time_was_up = !options.duration.is_zero() && started.elapsed() >= options.duration;
+    let time_was_up = started.elapsed() >= options.duration;
     stop.ask(Reason::Done);
     drop(announced);
     end(stop, model);
@@ -148,8 +143,6 @@ fn dial(connect: &[Target], model: &'static Model, program: &Program) -> io::Res
 
 fn config(options: &Options, key: Option<Key>) -> Config {
     Config {
-        max_cameras: 1,
-        key,
         allowed: Allowed::Networks(options.allow.clone()),
         idle_timeout: options.idle_timeout,
         max_frame_bytes: options.max_frame_bytes,
@@ -157,6 +150,7 @@ fn config(options: &Options, key: Option<Key>) -> Config {
         frames: options.frames,
         once: options.once,
         samples: options.headless,
+        ..Config::new(1, key)
     }
 }
 
@@ -188,7 +182,7 @@ fn start(program: &Program, model: &'static Model, options: &Options) -> io::Res
         // Whoever waits for pictures is to see that it is over.
         pictures.nudge();
     })?;
-    if !options.duration.is_zero() {
+    if options.duration < Duration::MAX {
         let (stop, duration) = (Arc::clone(&program.stop), options.duration);
         spawn("deadline", move || {
             stop.sleep(duration);

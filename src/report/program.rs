@@ -67,7 +67,6 @@ impl Program {
             figures.finish(Instant::now() + PATIENCE);
         }
         if let Some(error) = failure {
-            self.console.clear_status();
             let line = shell::in_a_line(error);
             self.console.say(Severity::Error, &line);
             shell::show_error(&line);

@@ -13,7 +13,7 @@ use ipnet::IpNet;
 
 use crate::args::{AnnounceArgs, KeyArgs, StatisticsArgs, units};
 use crate::net::listen::{bind, network};
-use crate::net::{Bind, Target};
+use crate::net::{Bind, DEFAULT_PORT, Target};
 use crate::picture::Turn;
 use crate::report::ListFormat;
 use crate::sinks::{record, snapshot};
@@ -61,7 +61,7 @@ pub struct Options {
 
     /// Drop a sender after this time without a frame; 0: never [default: three times its frame
     /// interval, at least 5s]
-    #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = units::time("0"..=units::LONGEST, "seconds").map(idle))]
+    #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = units::time_or_never())]
     pub idle_timeout: Option<Duration>,
 
     /// Longest frame to accept
@@ -92,7 +92,7 @@ pub struct Options {
     pub frames: Option<u64>,
 
     /// Exit after this time; 0: never
-    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::time("0"..=units::LONGEST, "seconds"), help_heading = "Stopping")]
+    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::time_or_never(), help_heading = "Stopping")]
     pub duration: Duration,
 
     #[command(flatten)]
@@ -177,20 +177,22 @@ impl Options {
                 "{option} is for the window, and --headless opens none: leave one of them out"
             ));
         }
-        if let (Some(network), false) = (self.allow.first(), self.listens()) {
+        if let (Some(network), None) = (self.allow.first(), self.listens_on()) {
             return conflict(format!(
                 "--allow {network} is for senders that dial, and --connect alone listens to none: add --bind, or leave it out"
             ));
         }
         match self.announce.without_listener("--bind") {
-            Some(line) if !self.listens() => conflict(line),
+            Some(line) if self.listens_on().is_none() => conflict(line),
             _ => Ok(()),
         }
     }
 
-    /// Whether it listens.
-    pub fn listens(&self) -> bool {
-        self.bind.is_some() || self.connect.is_empty()
+    /// Where it listens, if it does.
+    pub fn listens_on(&self) -> Option<Bind> {
+        let by_default = self.connect.is_empty();
+        self.bind
+            .or(by_default.then_some(Bind::All { port: DEFAULT_PORT }))
     }
 }
 
@@ -198,14 +200,6 @@ impl WindowArgs {
     /// How the pictures are turned.
     pub fn turn(&self) -> Turn {
         Turn::from_flips(self.rotation, self.hflip, self.vflip)
-    }
-}
-
-/// As it was asked for; never, where that is 0.
-fn idle(duration: Duration) -> Duration {
-    match duration {
-        Duration::ZERO => Duration::MAX,
-        _ => duration,
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Options {
 
 /// Puts the stream's pictures into the feed until it ends or the feed says stop.
 /// Says what was skipped; a stream without one whole frame is an error.
-pub(crate) fn run(options: &Options, feed: &Feed) -> Result<Skipped, StreamError> {
+pub fn run(options: &Options, feed: &Feed) -> Result<Skipped, StreamError> {
     let mut player = Player::new(options, feed);
     let Some(file) = &options.file else {
         player.play(io::stdin().lock())?;

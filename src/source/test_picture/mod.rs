@@ -44,7 +44,7 @@ const PANEL: Size = Size::new(204, 40);
 type Panel = Framebuffer<Gray8, RawU8, LittleEndian, 204, 40, { 204 * 40 }>;
 
 /// Gives test pictures of that size (each side has 1 to [`MAX_SIDE`]), rate and turn until the feed says stop.
-pub(crate) fn run(config: &CameraConfig, feed: &Feed) {
+pub fn run(config: &CameraConfig, feed: &Feed) {
     let picture = TestPicture::new(config.size.0, config.size.1);
     if !feed.wait_for_link() {
         return;
