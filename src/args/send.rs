@@ -248,10 +248,7 @@ impl Options {
                 "--every-frame waits for one receiver's link, and {several} can have several: leave one of them out"
             ));
         }
-        match self.announce.without_listener("--listen") {
-            Some(line) if self.listen.is_none() => return Err(line),
-            _ => {}
-        }
+        self.announce.check(self.listen.is_some(), "--listen")?;
         let named = self.host.iter().filter(|_| !is_auto);
         let targets = named.map(|host| self.target(host));
         let targets: Vec<Target> = targets.collect::<Result<_, _>>()?;
@@ -298,7 +295,7 @@ impl Options {
         }
         let asked = self.res.or(self.width.zip(self.height));
         let size @ (width, height) = asked.unwrap_or((640, 480));
-        let config = || Box::new(self.camera.config(size, fps, turn, self.quality));
+        let config = Box::new(self.camera.config(size, fps, turn, self.quality));
         match &source[..] {
             "camera" | "rpicam" | "test" if self.repeat => Err(format!(
                 "--loop is for --source FILE, and the source is '{source}'"
@@ -307,11 +304,10 @@ impl Options {
                 "--every-frame is for --source FILE or -, and the source is '{source}'"
             )),
             "camera" if camera::IS_BUILT_IN || !cfg!(target_os = "linux") => {
-                Ok(Source::Camera(config()))
+                Ok(Source::Camera(config))
             }
             #[cfg(target_os = "linux")]
             "camera" | "rpicam" => {
-                let config = config();
                 rpicam::check(&config)?;
                 Ok(Source::Rpicam(config))
             }
@@ -321,7 +317,7 @@ impl Options {
                 "a test picture of {width}x{height} was asked for; each side can have 1 to {} pixels",
                 test_picture::MAX_SIDE
             )),
-            "test" => Ok(Source::Test(config())),
+            "test" => Ok(Source::Test(config)),
             "" => Err(
                 "--source is empty: give camera, test, a file's name, or - for standard input"
                     .into(),

@@ -71,12 +71,11 @@ fn list_cameras(source: &str, format: ListFormat) -> Result<String, CameraError>
 
 /// `--tuning-file`, before there is any thread.
 fn use_tuning_file(plan: &Plan) -> anyhow::Result<()> {
-    if let Source::Camera(config) = &plan.source {
-        if let Some(file) = &config.tuning_file {
-            camera::use_tuning_file(file)?;
-        }
-    }
-    Ok(())
+    let Source::Camera(config) = &plan.source else {
+        return Ok(());
+    };
+    let mut file = config.tuning_file.iter();
+    Ok(file.try_for_each(|file| camera::use_tuning_file(file))?)
 }
 
 /// Looks for viewers that are announced: the only one (`--host auto`), or all that have the key.

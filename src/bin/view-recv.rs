@@ -34,9 +34,7 @@ const PATIENCE_WHEN_STOPPED: Duration = Duration::from_millis(300);
 
 fn main() {
     let options = Options::parse();
-    if let Err(error) = options.check() {
-        error.exit();
-    }
+    options.check().unwrap_or_else(|error| error.exit());
     let statistics = &options.statistics;
     let mut program = Program::start("view-recv", statistics.quiet, statistics.stats);
     pi_stream::jpeg::silence_caught_panics();

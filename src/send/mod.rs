@@ -94,7 +94,8 @@ impl Config {
     }
 }
 
-/// Sends a feed's pictures, on this thread, until the source ends, enough is sent, or `stop` is asked. Several receivers have a thread each. Each change of state is a line for the user.
+/// Sends a feed's pictures, on this thread, until the source ends, enough is sent, or `stop` is asked. Several receivers
+/// have a thread each. Each change of state is a line for the user.
 pub fn run(
     config: Config,
     feed: &Arc<Feed>,

@@ -182,10 +182,8 @@ impl Options {
                 "--allow {network} is for senders that dial, and --connect alone listens to none: add --bind, or leave it out"
             ));
         }
-        match self.announce.without_listener("--bind") {
-            Some(line) if self.listens_on().is_none() => conflict(line),
-            _ => Ok(()),
-        }
+        let listens = self.listens_on().is_some();
+        self.announce.check(listens, "--bind").or_else(conflict)
     }
 
     /// Where it listens, if it does.

@@ -68,7 +68,7 @@ fn a_reused_buffer_shows_no_trace_of_its_last_picture() {
 #[test]
 fn hand_clock_and_number_move() {
     let picture = TestPicture::new(640, 480);
-    let panel = Layout::new(640, 480).bands[2] as usize;
+    let panel = bands(640, 480)[2] as usize;
     let one = picture.draw(1, NOON);
     let two = picture.draw(2, NOON + Duration::from_millis(100));
     // The dial, the clock and the number.
