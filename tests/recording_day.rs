@@ -76,7 +76,10 @@ fn record_a_day(config: Config) -> u64 {
 }
 
 fn one_file(dir: &Path) -> Config {
-    Config::new(dir.join("day.mkv")).unwrap()
+    Config {
+        path: dir.join("day.mkv"),
+        ..Config::default()
+    }
 }
 
 #[test]

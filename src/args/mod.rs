@@ -15,7 +15,7 @@ pub mod camera;
 mod rpicam;
 #[cfg(feature = "send")]
 pub mod send;
-mod units;
+pub(crate) mod units;
 #[cfg(feature = "view")]
 pub mod view;
 
@@ -58,11 +58,14 @@ impl AnnounceArgs {
         self.announce || by_default && !self.no_announce
     }
 
-    /// What is wrong with it where nobody listens.
-    fn without_listener(&self, listen: &str) -> Option<String> {
-        self.announce.then(|| {
-            format!("--announce is for who listens, and others dial: add {listen}, or leave it out")
-        })
+    /// Says what is wrong with it where nobody `listens`.
+    fn check(&self, listens: bool, listen: &str) -> Result<(), String> {
+        match self.announce && !listens {
+            true => Err(format!(
+                "--announce is for who listens, and others dial: add {listen}, or leave it out"
+            )),
+            false => Ok(()),
+        }
     }
 }
 

@@ -18,13 +18,13 @@ use crate::args::{AnnounceArgs, KeyArgs, StatisticsArgs, units};
 use crate::camera;
 use crate::jpeg::markers::MAX_SIDE;
 use crate::net::listen::{bind, network};
-use crate::net::{Bind, DEFAULT_PORT, Target};
+use crate::net::{Allowed, Bind, DEFAULT_PORT, Target};
 use crate::picture::Turn;
 use crate::protocol::Name;
 use crate::protocol::stamp::FPS;
 use crate::report::ListFormat;
-use crate::send::source::Source;
 use crate::send::{self, Config};
+use crate::source::camera::CameraConfig;
 #[cfg(target_os = "linux")]
 use crate::source::rpicam;
 use crate::source::{Delivery, stream, test_picture};
@@ -60,7 +60,7 @@ pub struct Options {
     pub port: Option<u16>,
 
     #[command(flatten)]
-    announce: AnnounceArgs,
+    pub announce: AnnounceArgs,
 
     /// List the viewers that are announced on the local network, then exit: as a table or as json
     #[arg(long, value_name = "table|json", num_args = 0..=1, require_equals = true,
@@ -135,7 +135,7 @@ pub struct Options {
     pub camera: CameraArgs,
 
     /// Exit this long after the first picture was sent (to a viewer that takes it): seconds, or with a unit (500ms, 10min, 1h); 0: never
-    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::time("0"..=units::LONGEST, "seconds"), help_heading = "Stopping")]
+    #[arg(long, value_name = "TIME", default_value = "0", allow_negative_numbers = true, value_parser = units::time_or_never(), help_heading = "Stopping")]
     pub duration: Duration,
 
     /// Exit after this many pictures (those that a viewer busy with another camera did not take are not counted)
@@ -160,24 +160,25 @@ Examples:
 Exit status: 0 ended as asked, 1 failed, 2 wrong usage, 130 ended by Ctrl-C.";
 
 /// What pi-send is to do.
-#[derive(Debug, Clone)]
 pub struct Plan {
     pub source: Source,
     pub delivery: Delivery,
-    pub to: To,
+    /// The program reads the key's file, and listens or looks for viewers, where it names no host.
     pub sending: Config,
 }
 
-/// Whom to send to.
+/// Where pictures come from.
 #[derive(Debug, Clone)]
-pub enum To {
-    Hosts(Vec<Target>),
-    /// Whoever is announced: the only one, or all that have the key.
-    Found {
-        only: bool,
-    },
-    /// Viewers that dial: where, from which networks, and whether they find it announced.
-    Listen(Bind, Vec<IpNet>, bool),
+pub enum Source {
+    /// The camera.
+    Camera(Box<CameraConfig>),
+    /// The camera, through `rpicam-vid`.
+    #[cfg(target_os = "linux")]
+    Rpicam(Box<CameraConfig>),
+    /// The test picture: a camera of which the size, the rate and the turn count.
+    Test(Box<CameraConfig>),
+    /// A file or standard input.
+    Stream(stream::Options),
 }
 
 impl Options {
@@ -191,7 +192,7 @@ impl Options {
         if let Some(answer) = self.rpicam.answer() {
             return Err(answer);
         }
-        let to = self.to()?;
+        let hosts = self.hosts()?;
         let (quality, defaults) = (self.quality, Config::with_key(None));
         let lowest = defaults.min_quality.min(quality);
         let min_quality = self.min_quality.unwrap_or(lowest);
@@ -207,22 +208,22 @@ impl Options {
                 true => Delivery::EveryFrame,
                 false => Delivery::NewestWins,
             },
-            to,
             sending: Config {
-                // The program reads its file.
-                key: None,
+                hosts,
+                allowed: Allowed::Networks(self.allow.clone()),
                 retry: !self.no_retry,
                 name: self.name.clone().unwrap_or(defaults.name),
                 fps: self.fps.unwrap_or(defaults.fps),
                 quality,
                 min_quality,
-                duration: (!self.duration.is_zero()).then_some(self.duration),
+                duration: self.duration,
                 frames: self.frames,
+                ..defaults
             },
         })
     }
 
-    fn to(&self) -> Result<To, String> {
+    fn hosts(&self) -> Result<Vec<Target>, String> {
         if let (Some(network), None) = (self.allow.first(), self.listen) {
             return Err(format!(
                 "--allow {network} is for viewers that dial: give it with --listen, or leave it out"
@@ -247,22 +248,14 @@ impl Options {
                 "--every-frame waits for one receiver's link, and {several} can have several: leave one of them out"
             ));
         }
-        if let Some(bind) = self.listen {
-            let is_announced = self.announce.wants(true);
-            return Ok(To::Listen(bind, self.allow.clone(), is_announced));
-        }
-        if let Some(line) = self.announce.without_listener("--listen") {
-            return Err(line);
-        }
-        if is_auto || self.host.is_empty() {
-            return Ok(To::Found { only: is_auto });
-        }
-        let targets = self.host.iter().map(|host| self.target(host));
+        self.announce.check(self.listen.is_some(), "--listen")?;
+        let named = self.host.iter().filter(|_| !is_auto);
+        let targets = named.map(|host| self.target(host));
         let targets: Vec<Target> = targets.collect::<Result<_, _>>()?;
         let (mut seen, mut all) = (HashSet::new(), targets.iter());
         match all.find(|target| !seen.insert(target.to_string())) {
             Some(target) => Err(format!("--host {target} was given twice: give it once")),
-            None => Ok(To::Hosts(targets)),
+            None => Ok(targets),
         }
     }
 
@@ -302,7 +295,7 @@ impl Options {
         }
         let asked = self.res.or(self.width.zip(self.height));
         let size @ (width, height) = asked.unwrap_or((640, 480));
-        let config = || Box::new(self.camera.config(size, fps, turn, self.quality));
+        let config = Box::new(self.camera.config(size, fps, turn, self.quality));
         match &source[..] {
             "camera" | "rpicam" | "test" if self.repeat => Err(format!(
                 "--loop is for --source FILE, and the source is '{source}'"
@@ -311,11 +304,10 @@ impl Options {
                 "--every-frame is for --source FILE or -, and the source is '{source}'"
             )),
             "camera" if camera::IS_BUILT_IN || !cfg!(target_os = "linux") => {
-                Ok(Source::Camera(config()))
+                Ok(Source::Camera(config))
             }
             #[cfg(target_os = "linux")]
             "camera" | "rpicam" => {
-                let config = config();
                 rpicam::check(&config)?;
                 Ok(Source::Rpicam(config))
             }
@@ -325,7 +317,7 @@ impl Options {
                 "a test picture of {width}x{height} was asked for; each side can have 1 to {} pixels",
                 test_picture::MAX_SIDE
             )),
-            "test" => Ok(Source::Test(test_picture::Options { size, fps, turn })),
+            "test" => Ok(Source::Test(config)),
             "" => Err(
                 "--source is empty: give camera, test, a file's name, or - for standard input"
                     .into(),
@@ -400,7 +392,7 @@ mod tests {
             ("--host a --stats xml", "--stats"),
             ("--host a --source test --gain 2", "--gain 2"),
         ] {
-            let error = plan(line).expect_err(line);
+            let error = plan(line).err().expect(line);
             assert_eq!(error.exit_code(), 2, "{line}");
             assert!(error.to_string().contains(words), "{line}: {error}");
         }
@@ -408,7 +400,7 @@ mod tests {
 
     #[test]
     fn a_line_for_rpicam_vid_is_answered_option_by_option() {
-        let error = plan("-t 0 -n --codec mjpeg -b 4000000 -o -").unwrap_err();
+        let error = plan("-t 0 -n --codec mjpeg -b 4000000 -o -").err().unwrap();
         let answer = error.to_string();
         for words in [
             "--timeout 0: pi-send goes on until it is stopped",
@@ -419,14 +411,14 @@ mod tests {
         ] {
             assert!(answer.contains(words), "{words} is not in {answer}");
         }
-        let answer = plan("--timeout 10s").unwrap_err().to_string();
+        let answer = plan("--timeout 10s").err().unwrap().to_string();
         assert!(answer.contains("--duration 10s"), "{answer}");
     }
 
     #[test]
     fn names_that_other_tools_use_are_understood() {
         let plan = plan("--connect a:9000 --resolution 720p").unwrap();
-        assert!(matches!(plan.to, To::Hosts(targets) if targets[0].port == 9000));
+        assert_eq!(plan.sending.hosts[0].port, 9000);
         let Source::Camera(config) = plan.source else {
             panic!()
         };
@@ -436,9 +428,9 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_help() {
         let plan = plan("--host a").unwrap();
-        assert!(matches!(plan.to, To::Hosts(targets) if targets[0].to_string() == "a:8000"));
+        assert_eq!(plan.sending.hosts[0].to_string(), "a:8000");
         assert_eq!((plan.sending.quality, plan.sending.min_quality), (80, 30));
-        assert!(plan.sending.retry && plan.sending.duration.is_none());
+        assert!(plan.sending.retry && plan.sending.duration == Duration::MAX);
         let Source::Camera(config) = plan.source else {
             panic!()
         };

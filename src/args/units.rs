@@ -8,6 +8,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::TypedValueParser;
+
 /// The longest time where nothing else bounds an option: a century, by which any clock can be moved.
 pub(crate) const LONGEST: &str = "36500d";
 
@@ -52,6 +54,18 @@ pub(crate) fn time(
             )
         })
     }
+}
+
+/// A parser for times in seconds, of which 0 is never: [`Duration::MAX`].
+pub(crate) fn time_or_never() -> impl TypedValueParser<Value = Duration> {
+    let never = |time| {
+        if time == Duration::ZERO {
+            Duration::MAX
+        } else {
+            time
+        }
+    };
+    time("0"..=LONGEST, "seconds").map(never)
 }
 
 /// A parser for sizes in bytes: `4096`, `500k`, `64M`, `2GB`, `16MiB`.

@@ -10,14 +10,12 @@ use anyhow::Error;
 use clap::Parser;
 use pi_stream::args::view::Options;
 use pi_stream::handoff::{Reason, Stop, spawn};
-use pi_stream::net::{
-    Allowed, Bind, DEFAULT_PORT, Reach, Target, find, host_name, key_file, listen,
-};
+use pi_stream::net::{Allowed, Reach, Target, find, host_name, key_file, listen};
 use pi_stream::picture::Bitmap;
 use pi_stream::protocol::Role;
 use pi_stream::recv::camera::reports;
 use pi_stream::recv::{Cameras, Config, admission, decoder};
-use pi_stream::report::{Program, Severity, Statistics};
+use pi_stream::report::{Program, Severity};
 use pi_stream::sinks::{Sinks, Tell};
 use pi_stream::window::Model;
 use pi_stream::{Key, window};
@@ -36,9 +34,7 @@ const PATIENCE_WHEN_STOPPED: Duration = Duration::from_millis(300);
 
 fn main() {
     let options = Options::parse();
-    if let Err(error) = options.check() {
-        error.exit();
-    }
+    options.check().unwrap_or_else(|error| error.exit());
     let statistics = &options.statistics;
     let mut program = Program::start("view-recv", statistics.quiet, statistics.stats);
     pi_stream::jpeg::silence_caught_panics();
@@ -49,8 +45,8 @@ fn main() {
         (None, None) => run(options, &mut program),
     };
     match ran {
-        Ok(is_well) => program.exit(i32::from(!is_well)),
-        Err(error) => program.fail(1, error.as_ref()),
+        Ok(is_well) => program.exit(i32::from(!is_well), None),
+        Err(error) => program.exit(1, Some(error.as_ref())),
     }
 }
 
@@ -58,11 +54,8 @@ fn main() {
 fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let key_file = options.key.key.as_deref();
     let key = key_file::find(key_file)?;
-    let bind = options.bind.unwrap_or(Bind::All { port: DEFAULT_PORT });
-    let acceptors = match options.listens() {
-        true => listen::listen(bind, Role::Receives)?,
-        false => Vec::new(),
-    };
+    let listen = |bind| listen::listen(bind, Role::Receives);
+    let acceptors = options.listens_on().map_or(Ok(Vec::new()), listen)?;
     // What happens is said on the console, and what matters there in the window, once there is its model.
     let console = Arc::clone(&program.console);
     let report = move |severity, line: String, is_for_window| {
@@ -97,7 +90,7 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let started = Instant::now();
     start(program, model, &options)?;
     admission::start(&acceptors, &model.cameras)?;
-    let statistics = start_statistics(program, model)?;
+    report_figures(program, model)?;
     let stop = &program.stop;
     let shown = if options.headless {
         stop.sleep(Duration::MAX);
@@ -105,11 +98,10 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     } else {
         window::run(&options.window, model)
     };
-    let time_was_up = !options.duration.is_zero() && started.elapsed() >= options.duration;
+    let time_was_up = started.elapsed() >= options.duration;
     stop.ask(Reason::Done);
     drop(announced);
     end(stop, model);
-    statistics.finish();
     shown?;
     let reason = stop.reason();
     let waited_for = reason == Some(Reason::Done) && (options.once || options.frames.is_some());
@@ -149,8 +141,6 @@ fn dial(connect: &[Target], model: &'static Model, program: &Program) -> io::Res
 
 fn config(options: &Options, key: Option<Key>) -> Config {
     Config {
-        max_cameras: 1,
-        key,
         allowed: Allowed::Networks(options.allow.clone()),
         idle_timeout: options.idle_timeout,
         max_frame_bytes: options.max_frame_bytes,
@@ -158,6 +148,7 @@ fn config(options: &Options, key: Option<Key>) -> Config {
         frames: options.frames,
         once: options.once,
         samples: options.headless,
+        ..Config::new(1, key)
     }
 }
 
@@ -168,7 +159,7 @@ fn make_sinks(options: &Options, program: &mut Program, tell: Tell) -> io::Resul
         let stdout = program.stdout.take().expect("nobody has taken it before");
         (stdout, Arc::clone(&program.stop))
     });
-    let (first, snapshots) = (recording.recording(), recording.snapshots());
+    let (first, snapshots) = (recording.record.clone(), recording.snapshots.clone());
     Sinks::start(first, snapshots, pipe, options.window.turn(), tell)
 }
 
@@ -189,7 +180,7 @@ fn start(program: &Program, model: &'static Model, options: &Options) -> io::Res
         // Whoever waits for pictures is to see that it is over.
         pictures.nudge();
     })?;
-    if !options.duration.is_zero() {
+    if options.duration < Duration::MAX {
         let (stop, duration) = (Arc::clone(&program.stop), options.duration);
         spawn("deadline", move || {
             stop.sleep(duration);
@@ -200,12 +191,12 @@ fn start(program: &Program, model: &'static Model, options: &Options) -> io::Res
 }
 
 /// Starts the figures, and says what to try where no sender comes.
-fn start_statistics(program: &mut Program, model: &'static Model) -> io::Result<Statistics> {
+fn report_figures(program: &mut Program, model: &'static Model) -> io::Result<()> {
     let console = Arc::clone(&program.console);
     let recorder = &model.sinks.recorder;
     let mut report = reports(&model.cameras, || recorder.recorded());
     let mut hint = model.reach.as_ref().map(|reach| &reach.hint);
-    Statistics::start(program, move |now, last| {
+    program.report(move |now, last| {
         if let Some(hint) = hint.take_if(|_| model.is_late(now)) {
             console.say(Severity::Warning, &format!("No camera yet. {hint}"));
         }

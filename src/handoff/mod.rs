@@ -18,6 +18,5 @@ pub(crate) use self::lock::{lock, wait_while};
 pub(crate) use self::pool::WorkerPool;
 pub(crate) use self::slot::FRAMES;
 pub use self::slot::{Limits, Queue, Slot, Wake};
-pub(crate) use self::stop::ends_within;
-pub use self::stop::{Reason, Stop, spawn};
+pub use self::stop::{Reason, Stop, ends_within, spawn};
 pub(crate) use self::worker::Worker;

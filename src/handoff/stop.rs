@@ -93,7 +93,7 @@ pub fn spawn<T: Send + 'static>(
 }
 
 /// Waits for a thread's end, for so long at most; returns whether it has come. (std can only wait without a bound.)
-pub(crate) fn ends_within<T>(thread: &JoinHandle<T>, patience: Duration) -> bool {
+pub fn ends_within<T>(thread: &JoinHandle<T>, patience: Duration) -> bool {
     let until = Instant::now() + patience;
     while !thread.is_finished() && Instant::now() < until {
         thread::sleep(LOOK);

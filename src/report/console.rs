@@ -83,17 +83,10 @@ impl Console {
         if !self.is_terminal {
             self.put_newest(line);
         } else if last {
-            self.clear_status();
+            self.put_newest(String::new());
             self.put(line);
         } else {
             self.put_newest(printable(figures));
-        }
-    }
-
-    /// Takes the status line away, for the end.
-    pub(super) fn clear_status(&self) {
-        if self.is_terminal {
-            self.put_newest(String::new());
         }
     }
 
@@ -278,7 +271,7 @@ mod tests {
         assert_eq!(next(), "|1 fps");
         say(&console, "news");
         assert_eq!(next(), "|pi: news\n1 fps");
-        console.clear_status();
+        console.put_newest(String::new());
         assert_eq!(next(), "|");
         say(&console, "the end");
         assert_eq!(next(), "pi: the end\n");

@@ -29,8 +29,8 @@ pub use console::Console;
 pub(crate) use limit::RateLimit;
 pub use program::Program;
 pub(crate) use rates::{Latencies, round};
+pub use statistics::Stats;
 pub(crate) use statistics::write_stream;
-pub use statistics::{Statistics, Stats};
 
 use serde::Serialize;
 

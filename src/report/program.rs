@@ -4,8 +4,10 @@ use std::error::Error;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::console::PATIENCE;
+use super::statistics::Figures;
 use super::{Console, Severity, Stats, shell};
 use crate::handoff::{Reason, Stop};
 
@@ -15,10 +17,12 @@ pub struct Program {
     pub console: Arc<Console>,
     /// Asked by signals.
     pub stop: Arc<Stop>,
-    /// For whoever has data for it; what others print on stdout goes to stderr. [`Statistics`](super::Statistics)
-    /// take it, where nobody has before.
+    /// For whoever has data for it; what others print on stdout goes to stderr. [Figures](Program::report) take it, where
+    /// nobody has before.
     pub stdout: Option<File>,
     pub(super) stats: Stats,
+    /// The thread that reports figures, once there are some.
+    pub(super) figures: Option<Figures>,
 }
 
 impl Program {
@@ -46,6 +50,7 @@ impl Program {
             stop,
             stdout: Some(shell::take_stdout()?),
             stats: stats.unwrap_or(default),
+            figures: None,
         })
     }
 
@@ -55,21 +60,21 @@ impl Program {
         stdout.write_all(text.as_bytes())
     }
 
-    /// Ends with this status; with 0 by SIGINT, where that is what asked for the end.
-    pub fn exit(&self, status: i32) -> ! {
+    /// Ends with this status, after the last figures and what failed; with 0 by SIGINT, where that is what asked for the
+    /// end.
+    pub fn exit(mut self, status: i32, failure: Option<&(dyn Error + 'static)>) -> ! {
+        if let Some(figures) = self.figures.take() {
+            figures.finish(Instant::now() + PATIENCE);
+        }
+        if let Some(error) = failure {
+            let line = shell::in_a_line(error);
+            self.console.say(Severity::Error, &line);
+            shell::show_error(&line);
+        }
         self.console.finish(PATIENCE);
         if status == 0 && self.stop.reason() == Some(Reason::Interrupted) {
             shell::end_interrupted();
         }
         shell::end(status)
-    }
-
-    /// The same, and says what failed.
-    pub fn fail(&self, status: i32, error: &(dyn Error + 'static)) -> ! {
-        self.console.clear_status();
-        let line = shell::in_a_line(error);
-        self.console.say(Severity::Error, &line);
-        shell::show_error(&line);
-        self.exit(status)
     }
 }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::console::PATIENCE;
 use super::writer::Writer;
 use super::{Program, Severity};
 use crate::handoff::{Queue, Reason, Wake, Worker};
@@ -30,22 +29,21 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// The thread "figures". It alone writes to stdout, and blocks there for as long as nobody reads. Its queue carries
 /// nothing but its end.
-#[derive(Debug)]
-pub struct Statistics(Worker<Infallible>);
+pub(super) type Figures = Worker<Infallible>;
 
-impl Statistics {
+impl Program {
     /// Asks for a `report` once a second and, with `true`, at the end: an object for programs, whose `Display` is for
     /// people. Objects go to stdout, or to stderr where stdout is taken by something else.
     ///
     /// A reader of stdout who goes away asks the program for [`Reason::Done`], a normal end. Any other failure is
     /// reported once, and the next figures are tried all the same: a full disk may have room again.
-    pub fn start<R: Serialize + Display>(
-        program: &mut Program,
+    pub fn report<R: Serialize + Display>(
+        &mut self,
         mut report: impl FnMut(Instant, bool) -> R + Send + 'static,
-    ) -> io::Result<Self> {
-        let stats = program.stats;
-        let (console, stop) = (Arc::clone(&program.console), Arc::clone(&program.stop));
-        let mut stdout = program.stdout.take().map(Writer::new);
+    ) -> io::Result<()> {
+        let stats = self.stats;
+        let (console, stop) = (Arc::clone(&self.console), Arc::clone(&self.stop));
+        let mut stdout = self.stdout.take().map(Writer::new);
         let mut has_failed = false;
         let mut write = move |report: &R, last| {
             let object = || serde_json::to_string(report).expect("plain fields") + "\n";
@@ -65,7 +63,7 @@ impl Statistics {
                 },
             }
         };
-        let worker = Worker::start("figures", move |end: &Queue<_>| {
+        self.figures = Some(Worker::start("figures", move |end: &Queue<_>| {
             let mut due = Instant::now() + EVERY;
             let mut last = false;
             while !last {
@@ -74,13 +72,8 @@ impl Statistics {
                 write(&report(now, last), last);
                 due = next_due(due, now);
             }
-        })?;
-        Ok(Statistics(worker))
-    }
-
-    /// Writes the last figures; waits a moment at most for somebody to read them.
-    pub fn finish(self) {
-        self.0.finish(Instant::now() + PATIENCE);
+        })?);
+        Ok(())
     }
 }
 

@@ -7,7 +7,6 @@
 //!                                            └── stats           the next connection
 //!
 //! sender   the library's Sender: this, on a thread of its own
-//! source   which source pi-send runs
 //! outlets  one a receiver; several have a thread each; receivers that dial get places
 //! ```
 //!
@@ -20,7 +19,6 @@ mod gate;
 mod outlets;
 mod quality;
 mod sender;
-pub mod source;
 mod stage;
 pub mod stats;
 
@@ -48,9 +46,16 @@ pub(crate) const DEFAULT_QUALITY: u8 = 80;
 /// Pictures a second that are expected where nobody says otherwise.
 pub(crate) const DEFAULT_FPS: f64 = 30.0;
 
-/// How to send, and for how long.
-#[derive(Debug, Clone)]
+/// How to send, to whom, and for how long.
 pub struct Config {
+    /// These are dialled; without any, whoever comes gets the pictures.
+    pub hosts: Vec<Target>,
+    /// Whoever it finds is dialled.
+    pub finder: Option<Finder>,
+    /// Where receivers dial.
+    pub acceptors: Vec<Arc<Acceptor>>,
+    /// From where.
+    pub allowed: Allowed,
     /// What the receiver has to have, too.
     pub key: Option<Key>,
     /// Whether a lost connection is made anew.
@@ -63,52 +68,42 @@ pub struct Config {
     pub quality: u8,
     /// The JPEG quality at worst.
     pub min_quality: u8,
-    /// Ends so long after the first frame sent.
-    pub duration: Option<Duration>,
+    /// Ends so long after the first frame sent; [`Duration::MAX`]: never.
+    pub duration: Duration,
     /// Ends after so many frames.
     pub frames: Option<u64>,
 }
 
 impl Config {
-    /// pi-send's defaults: retries, this host's name, no end.
+    /// pi-send's defaults: retries, this host's name, no end; nobody to send to yet.
     pub(crate) fn with_key(key: Option<Key>) -> Self {
         Config {
+            hosts: Vec::new(),
+            finder: None,
+            acceptors: Vec::new(),
+            allowed: Allowed::default(),
             key,
             retry: true,
             name: reach::host_name(),
             fps: DEFAULT_FPS,
             quality: DEFAULT_QUALITY,
             min_quality: 30,
-            duration: None,
+            duration: Duration::MAX,
             frames: None,
         }
     }
 }
 
-/// Whom to send to: some hosts, or else whoever comes.
-#[derive(Default)]
-pub struct Receivers {
-    /// These are dialled.
-    pub hosts: Vec<Target>,
-    /// Whoever it finds is dialled.
-    pub finder: Option<Finder>,
-    /// Where they dial.
-    pub acceptors: Vec<Arc<Acceptor>>,
-    /// From where.
-    pub allowed: Allowed,
-}
-
-/// Sends a feed's pictures to those receivers, on this thread, until the source ends, enough is sent, or `stop` is
-/// asked. Several have a thread each. Each change of state is a line for the user.
+/// Sends a feed's pictures, on this thread, until the source ends, enough is sent, or `stop` is asked. Several receivers
+/// have a thread each. Each change of state is a line for the user.
 pub fn run(
-    to: Receivers,
     config: Config,
     feed: &Arc<Feed>,
     counters: Arc<Mutex<Counters>>,
     stop: &Arc<Stop>,
     report: Report<'_>,
 ) -> Result<(), SendError> {
-    let limit = Mutex::new(match to.hosts.is_empty() {
+    let limit = Mutex::new(match config.hosts.is_empty() {
         false => RateLimit::new(1, Duration::ZERO),
         // Others cause what is told.
         true => RateLimit::default(),
@@ -124,8 +119,7 @@ pub fn run(
         report(severity, line);
     };
     let shared = Shared {
-        stage: Stage::new(Arc::clone(feed), config.fps, to.hosts.len() != 1),
-        to,
+        stage: Stage::new(Arc::clone(feed), config.fps, config.hosts.len() != 1),
         config,
         counters,
         stop: Arc::clone(stop),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use image::RgbImage;
 
-use super::{Config, Receivers};
+use super::Config;
 use crate::handoff::{Reason, Stop, ends_within, spawn};
 use crate::net::{Allowed, Bind, StartError, Target, listen};
 use crate::picture::{Content, OwnedPicture, Picture, PixelFormat, Pixels, Pool, Turn};
@@ -46,9 +46,9 @@ impl Sender {
     /// [`Receiver::bind_with`](crate::recv::receiver::Receiver::bind_with).
     pub fn dial_with(host: &str, key: impl Into<Option<Key>>) -> Result<Sender, StartError> {
         let target = Target::parse(host).map_err(|_| StartError::Host(host.to_owned()))?;
-        let mut to = Receivers::default();
-        to.hosts.push(target);
-        Sender::start(to, key.into())
+        let mut config = Config::with_key(key.into());
+        config.hosts.push(target);
+        Sender::start(config)
     }
 
     /// A sender that listens, for receivers that dial it ([`Receiver::connect`](crate::recv::receiver::Receiver::connect)),
@@ -73,29 +73,23 @@ impl Sender {
         address: SocketAddr,
         key: impl Into<Option<Key>>,
     ) -> Result<Sender, StartError> {
-        let key = key.into();
-        let allowed = match key {
-            Some(_) => Allowed::default(),
-            None => Allowed::Attached,
-        };
-        let to = Receivers {
-            acceptors: listen::listen(Bind::One(address), Role::Sends)?,
-            allowed,
-            ..Receivers::default()
-        };
-        Sender::start(to, key)
+        let mut config = Config::with_key(key.into());
+        config.acceptors = listen::listen(Bind::One(address), Role::Sends)?;
+        if config.key.is_none() {
+            config.allowed = Allowed::Attached;
+        }
+        Sender::start(config)
     }
 
-    fn start(to: Receivers, key: Option<Key>) -> Result<Sender, StartError> {
-        let config = Config::with_key(key);
+    fn start(config: Config) -> Result<Sender, StartError> {
         let feed = Arc::new(Feed::new(Delivery::NewestWins));
         let stop = Arc::<Stop>::default();
-        let address = to.acceptors.first().map(|acceptor| acceptor.address);
+        let address = config.acceptors.first().map(|acceptor| acceptor.address);
         let thread = spawn("sender", {
             let (feed, stop) = (Arc::clone(&feed), Arc::clone(&stop));
             move || {
                 // With retries it ends when the feed is closed, or over pictures that cannot be encoded.
-                let _ = super::run(to, config, &feed, Arc::default(), &stop, &|_, _| ());
+                let _ = super::run(config, &feed, Arc::default(), &stop, &|_, _| ());
             }
         });
         Ok(Sender {

@@ -99,7 +99,7 @@ impl Feed {
     }
 
     /// Says that there is a first connection.
-    pub(crate) fn link_stands(&self) {
+    pub fn link_stands(&self) {
         self.has_link.store(true, Ordering::Relaxed);
         self.stop.nudge();
     }
@@ -141,7 +141,7 @@ impl Feed {
 
 /// Closes the slot when it is dropped, even where the source panics: the sending thread must not wait for a source
 /// that has ended.
-pub(crate) struct CloseAtEnd<'a>(pub(crate) &'a Feed);
+pub struct CloseAtEnd<'a>(pub &'a Feed);
 
 impl Drop for CloseAtEnd<'_> {
     fn drop(&mut self) {

@@ -14,7 +14,7 @@
 //! Each source runs on a thread of its own, blocks on its camera, its clock (`pace`) or its file, and
 //! puts its pictures into a [`Feed`]. It never waits for the network, except where every frame counts
 //! ([`Delivery::EveryFrame`]). It ends when the feed says so, or when it has no more; who runs it closes the feed then.
-//! This room knows no libcamera, no encoder and no socket; [`crate::send::source`] chooses a source.
+//! This room knows no libcamera, no encoder and no socket; pi-send chooses a source.
 
 pub mod camera;
 #[cfg(target_os = "linux")]
@@ -34,5 +34,4 @@ pub(crate) mod thinner;
 #[cfg(target_os = "linux")]
 pub(crate) mod tuning;
 
-pub(crate) use self::feed::CloseAtEnd;
-pub use self::feed::{Delivery, Feed, Report, Shot};
+pub use self::feed::{CloseAtEnd, Delivery, Feed, Report, Shot};

@@ -24,7 +24,7 @@ use crate::net::{Dialer, Finder, Link, Target};
 use crate::protocol::{Role, Status};
 use crate::report::Severity;
 use crate::send::error::Result;
-use crate::send::{Config, Counters, LOOK, Receivers, SendError, Stage};
+use crate::send::{Config, Counters, LOOK, SendError, Stage};
 use crate::source::Report;
 
 /// How many connections may wait to be looked at.
@@ -35,7 +35,6 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// What all of them share.
 pub(super) struct Shared<'a> {
-    pub(super) to: Receivers,
     pub(super) config: Config,
     pub(super) stage: Arc<Stage>,
     pub(super) counters: Arc<Mutex<Counters>>,
@@ -56,8 +55,8 @@ impl Shared<'_> {
 
     /// When sending ends by itself, as far as is known.
     fn deadline(&self) -> Option<Instant> {
-        let duration = self.config.duration?;
-        lock(&self.counters).since?.checked_add(duration)
+        let since = lock(&self.counters).since?;
+        since.checked_add(self.config.duration)
     }
 
     /// Whether no (more) pictures are wanted.
@@ -79,7 +78,7 @@ enum News {
 
 /// Sends to all of those, until the last one is over; where receivers dial or are found, until nothing more is wanted.
 pub(super) fn run(shared: &Shared<'_>) -> Result<()> {
-    if let [only] = &shared.to.hosts[..] {
+    if let [only] = &shared.config.hosts[..] {
         let (receiver, dialer) = (lock(&shared.counters).join(), shared.dial(only));
         return Outlet::new(shared, receiver, Some(dialer)).run(None);
     }
@@ -99,7 +98,7 @@ pub(super) fn run(shared: &Shared<'_>) -> Result<()> {
         outlets.admission.close();
         result
     });
-    for acceptor in &shared.to.acceptors {
+    for acceptor in &shared.config.acceptors {
         acceptor.wake();
     }
     result
@@ -127,7 +126,7 @@ impl Outlets<'_> {
         news: mpsc::Receiver<News>,
     ) -> Result<()> {
         let tell = self.tell.clone();
-        let listened = admission::listen(&self.shared.to.acceptors, move |taken| {
+        let listened = admission::listen(&self.shared.config.acceptors, move |taken| {
             let failed = taken.is_err();
             let told = tell.send(News::Link(taken));
             if failed {
@@ -135,12 +134,12 @@ impl Outlets<'_> {
             }
             told.is_ok()
         });
-        let mut hosts = self.shared.to.hosts.iter();
+        let mut hosts = self.shared.config.hosts.iter();
         let started = listened.and_then(|()| hosts.try_for_each(|host| self.dial(scope, host)));
         started.map_err(SendError::Thread)?;
         let (shared, counters) = (self.shared, &self.shared.counters);
         // Whether others may come yet.
-        let is_open = self.shared.to.hosts.is_empty();
+        let is_open = self.shared.config.hosts.is_empty();
         loop {
             let taken = match news.recv_timeout(LOOK) {
                 Ok(News::Link(taken)) => taken.and_then(|link| self.take(scope, link)),
@@ -158,7 +157,7 @@ impl Outlets<'_> {
                 }
                 Err(_) => Ok(()),
             };
-            let found = self.shared.to.finder.as_ref();
+            let found = self.shared.config.finder.as_ref();
             let found = found.and_then(Finder::newcomer);
             let dialled = found.map_or(Ok(()), |host| self.dial(scope, &host));
             for error in [taken, dialled].into_iter().filter_map(Result::err) {
@@ -187,7 +186,7 @@ impl Outlets<'_> {
     /// Takes a connection, if it may be here.
     fn take<'scope>(&'scope self, scope: Threads<'scope, '_>, link: Arc<Link>) -> io::Result<()> {
         let ip = link.peer.ip();
-        if let Some(why) = self.shared.to.allowed.refusal(ip) {
+        if let Some(why) = self.shared.config.allowed.refusal(ip) {
             self.shared.warn(format!("turned away {ip}: {why}"));
             return Ok(());
         }

@@ -347,7 +347,7 @@ mod tests {
     use crate::net::Target;
     use crate::picture::{Captured, Content, Turn};
     use crate::protocol::Role;
-    use crate::send::{Config, Receivers, Stage};
+    use crate::send::{Config, Stage};
     use crate::source::{Feed, Report};
     use std::io::Read;
     use std::sync::Mutex;
@@ -377,7 +377,6 @@ mod tests {
 
     fn run(stage: Arc<Stage>, dialer: Arc<Dialer>, stop: &Arc<Stop>, report: Report<'_>) {
         let shared = Shared {
-            to: Receivers::default(),
             config: Config::with_key(None),
             stage,
             counters: Arc::default(),

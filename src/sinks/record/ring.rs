@@ -217,7 +217,8 @@ mod tests {
         Ring::new(Config {
             keep: Some(keep),
             segment: Some(MINUTE),
-            ..Config::new(dir.join("cam.mkv")).unwrap()
+            path: dir.join("cam.mkv"),
+            ..Config::default()
         })
     }
 

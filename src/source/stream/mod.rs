@@ -45,7 +45,7 @@ pub struct Options {
 
 /// Puts the stream's pictures into the feed until it ends or the feed says stop.
 /// Says what was skipped; a stream without one whole frame is an error.
-pub(crate) fn run(options: &Options, feed: &Feed) -> Result<Skipped, StreamError> {
+pub fn run(options: &Options, feed: &Feed) -> Result<Skipped, StreamError> {
     let mut player = Player::new(options, feed);
     let Some(file) = &options.file else {
         player.play(io::stdin().lock())?;
@@ -80,37 +80,42 @@ impl<'a> Player<'a> {
     fn play(&mut self, from: impl Read) -> Result<bool, StreamError> {
         let mut reader = Reader::new(from)?;
         reader.skipped = self.skipped;
-        let mut frames = 0_u64;
+        let mut is_empty = true;
         // A buffer is taken only once the next frame has begun: a silent pipe holds none.
         while reader.has_more()? {
             let mut bytes = self.pool.get();
             if !reader.read(&mut bytes)? {
                 break;
             }
-            frames += 1;
-            let content = self.content(reader.header, bytes);
-            if !self.give(content) {
+            is_empty = false;
+            if !self.give(reader.header, bytes) {
                 return Ok(false);
             }
         }
         self.skipped = reader.skipped;
-        if frames == 0 {
-            let bytes = reader.position;
-            return Err(StreamError::NoFrame { bytes, after: 0 });
+        let bytes = reader.position;
+        match is_empty {
+            true => Err(StreamError::NoFrame { bytes, after: 0 }),
+            false => Ok(true),
         }
-        Ok(true)
     }
 
-    /// A whole frame: raw where there is a header, else a JPEG. With the first one the file's beat begins, and
-    /// goes on through its repetitions.
-    fn content(&mut self, header: Option<y4m::Header>, bytes: Pooled<Vec<u8>>) -> Content {
-        let is_first = self.pace.is_none();
-        self.pace.get_or_insert_with(|| {
-            let fps = self.options.fps.or(header.and_then(|header| header.fps));
+    /// Puts a whole frame in: raw where there is a header, else a JPEG; `false` once the source is to end. With the first
+    /// one the file's beat begins, and goes on through its repetitions.
+    fn give(&mut self, header: Option<y4m::Header>, bytes: Pooled<Vec<u8>>) -> bool {
+        let (options, feed, is_first) = (self.options, self.feed, self.pace.is_none());
+        let pace = self.pace.get_or_insert_with(|| {
+            let fps = options.fps.or(header.and_then(|header| header.fps));
             Pace::new(fps.unwrap_or(DEFAULT_FPS), Instant::now())
         });
+        // Only here: that a file is missing or no video is told at once, not when a viewer is there.
+        if options.file.is_some()
+            && (!feed.wait_for_link() || feed.stop.sleep_until(pace.next(Instant::now())))
+        {
+            return false;
+        }
         let Some(header) = header else {
-            return Content::Jpeg(bytes);
+            return feed.put_new(options.turn, Content::Jpeg(bytes));
         };
         if is_first {
             // Else the third picture would cost its memory in the first stall, however late that comes.
@@ -118,18 +123,7 @@ impl<'a> Player<'a> {
         }
         let picture = OwnedPicture::new(header.blank, bytes);
         let picture = picture.expect("the reader gives as many bytes as the picture has");
-        Content::Pixels(Box::new(picture))
-    }
-
-    /// `false` once the source is to end.
-    fn give(&mut self, content: Content) -> bool {
-        if let (Some(_), Some(pace)) = (&self.options.file, &mut self.pace) {
-            // Only here: that a file is missing or no video is told at once, not when a viewer is there.
-            if !self.feed.wait_for_link() || self.feed.stop.sleep_until(pace.next(Instant::now())) {
-                return false;
-            }
-        }
-        self.feed.put_new(self.options.turn, content)
+        feed.put_new(options.turn, Content::Pixels(Box::new(picture)))
     }
 }
 

@@ -24,11 +24,12 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::{Circle, Line, PrimitiveStyle};
 use embedded_graphics::text::{Baseline, Text};
 
-use self::layout::{BITS, Layout};
+use self::layout::{BITS, bands, colour};
 pub use self::layout::{bars, number_in};
 use super::Feed;
+use super::camera::CameraConfig;
 use super::pace::Pace;
-use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pool, Turn};
+use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pool};
 
 /// The longest side, in pixels: twice that of the largest camera of a Pi.
 pub(crate) const MAX_SIDE: u32 = 16_384;
@@ -42,24 +43,13 @@ const PANEL: Size = Size::new(204, 40);
 /// The hand, the clock and the number, before they are enlarged.
 type Panel = Framebuffer<Gray8, RawU8, LittleEndian, 204, 40, { 204 * 40 }>;
 
-/// What test pictures are asked for.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Options {
-    /// Pixels in a row, and rows, 1 to 16,384, before turning.
-    pub size: (u32, u32),
-    /// Pictures a second.
-    pub fps: f64,
-    /// What goes with each picture.
-    pub turn: Turn,
-}
-
-/// Gives test pictures until the feed says stop.
-pub(crate) fn run(options: Options, feed: &Feed) {
-    let picture = TestPicture::new(options.size.0, options.size.1);
+/// Gives test pictures of that size (each side has 1 to [`MAX_SIDE`]), rate and turn until the feed says stop.
+pub fn run(config: &CameraConfig, feed: &Feed) {
+    let picture = TestPicture::new(config.size.0, config.size.1);
     if !feed.wait_for_link() {
         return;
     }
-    let mut pace = Pace::new(options.fps, Instant::now());
+    let mut pace = Pace::new(config.fps, Instant::now());
     for number in 0.. {
         if feed.stop.sleep_until(pace.next(Instant::now())) {
             return;
@@ -68,14 +58,15 @@ pub(crate) fn run(options: Options, feed: &Feed) {
         // A clock before 1970 shows 1970.
         let unix = SystemTime::now().duration_since(UNIX_EPOCH);
         let pixels = picture.draw(number, unix.unwrap_or_default());
-        let (turn, content) = (options.turn, Content::Pixels(Box::new(pixels)));
+        let (turn, content) = (config.turn, Content::Pixels(Box::new(pixels)));
         feed.put(Captured { at, turn, content });
     }
 }
 
 /// Draws test pictures of one size: full-range BT.601 in [`PixelFormat::I420`].
 struct TestPicture {
-    layout: Layout,
+    width: u32,
+    bands: [u32; 5],
     still: Vec<u8>,
     pool: Pool<Vec<u8>>,
 }
@@ -83,13 +74,13 @@ struct TestPicture {
 impl TestPicture {
     /// Pictures of that size in pixels; each side has 1 to [`MAX_SIDE`].
     fn new(width: u32, height: u32) -> Self {
-        let layout = Layout::new(width, height);
+        let bands = bands(width, height);
         let mut still = Vec::new();
         // Two pixels each way share their chroma.
         for (plane, step) in [1, 2, 2].into_iter().enumerate() {
-            for band in layout.bands.windows(2) {
+            for band in bands.windows(2) {
                 let row = (0..width).step_by(step);
-                let row = row.map(|x| ycc(layout.colour(x, band[0]))[plane]);
+                let row = row.map(|x| ycc(colour(width, bands, x, band[0]))[plane]);
                 let row: Vec<u8> = row.collect();
                 // Row by row: what a large buffer took of the heap would stay with the program.
                 let rows = (band[1] - band[0]) as usize;
@@ -99,7 +90,8 @@ impl TestPicture {
         let pool = Pool::new(PICTURES);
         pool.stock(vec![still.clone(); PICTURES]);
         TestPicture {
-            layout,
+            width,
+            bands,
             still,
             pool,
         }
@@ -111,8 +103,7 @@ impl TestPicture {
         if bytes.is_empty() {
             bytes.clone_from(&self.still);
         }
-        let Layout { width, bands } = self.layout;
-        let [.., panel, cells, height] = bands;
+        let (width, [.., panel, cells, height]) = (self.width, self.bands);
         let side = (width / PANEL.width).min((cells - panel) / PANEL.height);
         let drawn = draw_panel(number, unix);
         self.lay(&mut bytes, panel, drawn.data(), PANEL.width, (side, side));
@@ -126,7 +117,7 @@ impl TestPicture {
     /// Lays a small grey picture of so many columns down from row `top` on, each pixel as a block of that size. Nothing there
     /// has a colour: luma is all that changes.
     fn lay(&self, luma: &mut [u8], top: u32, small: &[u8], columns: u32, block: (u32, u32)) {
-        let width = self.layout.width as usize;
+        let width = self.width as usize;
         let [top, columns, across, down] = [top, columns, block.0, block.1].map(|n| n as usize);
         if down == 0 {
             return;

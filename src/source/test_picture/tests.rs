@@ -1,5 +1,5 @@
 use super::*;
-use crate::picture::{Picture, Pixels};
+use crate::picture::{Picture, Pixels, Turn};
 use crate::source::Delivery;
 
 const NOON: Duration = Duration::from_millis(12 * 3_600_000 + 34 * 60_000 + 56_789);
@@ -68,7 +68,7 @@ fn a_reused_buffer_shows_no_trace_of_its_last_picture() {
 #[test]
 fn hand_clock_and_number_move() {
     let picture = TestPicture::new(640, 480);
-    let panel = Layout::new(640, 480).bands[2] as usize;
+    let panel = bands(640, 480)[2] as usize;
     let one = picture.draw(1, NOON);
     let two = picture.draw(2, NOON + Duration::from_millis(100));
     // The dial, the clock and the number.
@@ -116,13 +116,13 @@ fn any_size_from_one_pixel_is_drawn() {
 fn the_source_ends_when_asked() {
     use crate::handoff::{Reason, Wake};
     let feed = Feed::new(Delivery::NewestWins);
-    let options = Options {
+    let config = CameraConfig {
         size: (64, 48),
         fps: 1000.0,
-        turn: Turn::NONE,
+        ..CameraConfig::default()
     };
     std::thread::scope(|scope| {
-        scope.spawn(|| run(options, &feed));
+        scope.spawn(|| run(&config, &feed));
         feed.link_stands();
         assert_eq!(feed.slot.wait(None), Wake::Full);
         feed.stop.ask(Reason::Done);

@@ -14,7 +14,10 @@ use crate::sinks::files::tests::names;
 
 /// What a bare `Config` is in these tests.
 fn to(path: impl Into<PathBuf>) -> Config {
-    Config::new(path.into()).unwrap()
+    Config {
+        path: path.into(),
+        ..Config::default()
+    }
 }
 
 /// A line, and how much it matters.
