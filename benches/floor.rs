@@ -85,7 +85,7 @@ fn main() {
         stop,
         |_, _, _| (),
     ));
-    let (snapshots, tell) = (options.recording.snapshots, Arc::new(|_, _| ()));
+    let (snapshots, tell) = (options.recording.snapshots(), Arc::new(|_, _| ()));
     let sinks = Sinks::start(None, snapshots, None, Turn::NONE, tell).expect("threads");
     admission::start(&acceptors, &cameras).expect("threads");
     let model = Model::new(cameras, Arc::new(sinks), None);

@@ -76,10 +76,7 @@ fn record_a_day(config: Config) -> u64 {
 }
 
 fn one_file(dir: &Path) -> Config {
-    Config {
-        path: dir.join("day.mkv"),
-        ..Config::default()
-    }
+    Config::new(dir.join("day.mkv")).unwrap()
 }
 
 #[test]

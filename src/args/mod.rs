@@ -15,7 +15,7 @@ pub mod camera;
 mod rpicam;
 #[cfg(feature = "send")]
 pub mod send;
-pub(crate) mod units;
+mod units;
 #[cfg(feature = "view")]
 pub mod view;
 

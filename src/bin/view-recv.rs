@@ -159,7 +159,7 @@ fn make_sinks(options: &Options, program: &mut Program, tell: Tell) -> io::Resul
         let stdout = program.stdout.take().expect("nobody has taken it before");
         (stdout, Arc::clone(&program.stop))
     });
-    let (first, snapshots) = (recording.record.clone(), recording.snapshots.clone());
+    let (first, snapshots) = (recording.recording(), recording.snapshots());
     Sinks::start(first, snapshots, pipe, options.window.turn(), tell)
 }
 

@@ -6,15 +6,11 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use clap::Args;
-
 use super::{SLOW_EVERY, Tell, files};
-use crate::args::units;
 use crate::handoff::{Limits, Queue, Worker, lock};
 use crate::jpeg::orientation;
 use crate::picture::Turn;
@@ -28,20 +24,12 @@ const LIMITS: Limits = (64, 32 << 20);
 /// Why one that finds the queue full is not taken.
 const SLOW: &str = "no snapshot: the disk is too slow";
 
-/// Bounds of `--snapshot-every`: below, `--record FILE.mjpeg` serves better.
-const EVERY: RangeInclusive<&str> = "100ms"..="366d";
-
-/// Where snapshots go, and how often one is taken by itself: view-recv's options, whose help this is. The time from one
-/// to the next is by arrival.
-#[derive(Debug, Clone, PartialEq, Eq, Args)]
-#[group(id = "snapshots")]
+/// Where snapshots go, and how often one is taken by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// Folder for snapshots (S key, --snapshot-every); created if missing [default: your pictures folder]
-    #[arg(long = "snapshot-dir", value_name = "DIR", default_value_os_t = files::folder(dirs::picture_dir()), hide_default_value = true)]
+    /// The directory; created with its parents when the first snapshot is taken.
     pub dir: PathBuf,
-
-    /// Time lapse: save a frame as JPEG at this interval, as in 500ms or 10s
-    #[arg(long = "snapshot-every", allow_negative_numbers = true, value_name = "TIME", value_parser = units::time(EVERY, "seconds"))]
+    /// Time lapse: the time from one snapshot to the next, by arrival.
     pub every: Option<Duration>,
 }
 

@@ -1,12 +1,13 @@
 //! view-recv's command line, parsed and checked.
 //!
-//! clap parses into [`Options`], of which the sinks' configurations are a part; [`Options::check`] refuses what does not
-//! go together.
+//! clap parses into [`Options`]; [`Options::check`] refuses what does not go together; [`RecordingArgs`] become the
+//! configurations of the sinks.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::TypedValueParser;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser};
 use ipnet::IpNet;
@@ -16,7 +17,8 @@ use crate::net::listen::{bind, network};
 use crate::net::{Bind, DEFAULT_PORT, Target};
 use crate::picture::Turn;
 use crate::report::ListFormat;
-use crate::sinks::{record, snapshot};
+use crate::sinks::record::Config;
+use crate::sinks::{files, snapshot};
 
 /// Bounds of `--max-frame-bytes`: a frame of less is hardly a JPEG, and one of more is none that decodes.
 const FRAME_BYTES: RangeInclusive<u64> = 1024..=(1 << 30);
@@ -29,6 +31,15 @@ pub(crate) const SMALLEST: (u32, u32) = (320, 240);
 
 /// The longest side of a window; X11's own limit is 32,767.
 const LONGEST_SIDE: u32 = 16_384;
+
+/// Bounds of `--segment`: a file that is younger is not worth its name.
+const SEGMENT: RangeInclusive<&str> = "1s"..="366d";
+
+/// Bounds of `--snapshot-every`: below, `--record FILE.mjpeg` serves better.
+const SNAPSHOT_EVERY: RangeInclusive<&str> = "100ms"..="366d";
+
+/// The largest `--keep-free`: a petabyte.
+const MAX_FREE: u64 = 1_000_000_000_000_000;
 
 /// Show a camera, live, that pi-send (or the Python recipe) sends from another computer.
 #[derive(Debug, Parser)]
@@ -132,15 +143,37 @@ pub struct WindowArgs {
     vflip: bool,
 }
 
-/// Where the pictures go besides the window.
+/// Where the pictures go besides the window, as typed.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Recording")]
 pub struct RecordingArgs {
-    #[command(flatten)]
-    pub record: Option<record::Config>,
+    /// Record every frame: to FILE.mkv (Matroska, each at its time) or FILE.mjpeg, FILE.mjpg (plain JPEGs).
+    /// Missing folders are created and nothing is overwritten: where FILE exists, and from the second file
+    /// on, names say when a file starts. A crash loses at most the last second, a power cut the last five
+    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(recordable))]
+    record: Option<Config>,
 
-    #[command(flatten)]
-    pub snapshots: snapshot::Config,
+    /// Start a new file (FILE_2026-11-24_14-00-00.mkv, local time) after this time, as in 10min or 1h
+    #[arg(long, allow_negative_numbers = true, value_name = "TIME", requires = "record", value_parser = units::time(SEGMENT, "seconds"))]
+    segment: Option<Duration>,
+
+    /// Keep the last N such files of this recording, earlier runs' included, and delete older ones; short
+    /// ones count as the part of a segment that they are
+    #[arg(long, allow_negative_numbers = true, value_name = "N", requires = "record", value_parser = clap::value_parser!(u32).range(1..))]
+    keep: Option<u32>,
+
+    /// Leave this much of the disk free, as in 500M or 2GB: a recording waits for space, and one with
+    /// --keep deletes its oldest file [default: 100 MB, or 1% of a disk of less than 10 GB]
+    #[arg(long, allow_negative_numbers = true, value_name = "SIZE", requires = "record", value_parser = units::bytes(0..=MAX_FREE))]
+    keep_free: Option<u64>,
+
+    /// Folder for snapshots (S key, --snapshot-every); created if missing [default: your pictures folder]
+    #[arg(long, value_name = "DIR")]
+    snapshot_dir: Option<PathBuf>,
+
+    /// Time lapse: save a frame as JPEG at this interval, as in 500ms or 10s
+    #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = units::time(SNAPSHOT_EVERY, "seconds"))]
+    snapshot_every: Option<Duration>,
 
     /// "-": write the JPEGs to standard output as they came, an MJPEG stream for a pipe
     #[arg(long, value_name = "-", allow_hyphen_values = true, value_parser = stdout)]
@@ -199,6 +232,33 @@ impl WindowArgs {
     pub fn turn(&self) -> Turn {
         Turn::from_flips(self.rotation, self.hflip, self.vflip)
     }
+}
+
+impl RecordingArgs {
+    /// The recording that is asked for.
+    pub fn recording(&self) -> Option<Config> {
+        Some(Config {
+            segment: self.segment,
+            keep: self.keep,
+            keep_free: self.keep_free,
+            ..self.record.clone()?
+        })
+    }
+
+    /// Where snapshots go, whether by key or by time.
+    pub fn snapshots(&self) -> snapshot::Config {
+        let dir = self.snapshot_dir.clone();
+        snapshot::Config {
+            dir: dir.unwrap_or_else(|| files::folder(dirs::picture_dir())),
+            every: self.snapshot_every,
+        }
+    }
+}
+
+fn recordable(path: PathBuf) -> Result<Config, &'static str> {
+    let expected =
+        "expected a file name that ends in .mkv (Matroska) or .mjpeg, .mjpg (plain JPEGs)";
+    Config::new(path).ok_or(expected)
 }
 
 fn stdout(text: &str) -> Result<String, &'static str> {

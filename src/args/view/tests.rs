@@ -1,7 +1,6 @@
 //! view-recv's command line.
 
 use super::*;
-use crate::sinks::files;
 use crate::sinks::record::Container;
 
 fn parse(line: &str) -> Result<Options, clap::Error> {
@@ -117,15 +116,14 @@ fn recording(line: &str) -> RecordingArgs {
 #[test]
 fn a_ring_of_recordings_is_three_options() {
     let options = recording("--record dir/cam.MKV --segment 10min --keep 10");
-    let config = record::Config {
-        path: "dir/cam.MKV".into(),
+    let config = Config {
         segment: Some(Duration::from_secs(600)),
         keep: Some(10),
-        ..record::Config::default()
+        ..Config::new("dir/cam.MKV".into()).unwrap()
     };
-    assert_eq!(options.record, Some(config));
+    assert_eq!(options.recording(), Some(config));
     let options = recording("--record a.mjpg --keep-free 2GB");
-    let recording = options.record.unwrap();
+    let recording = options.recording().unwrap();
     assert_eq!(Container::of(&recording.path), Some(Container::Mjpeg));
     assert_eq!(recording.keep_free, Some(2_000_000_000));
 }
@@ -133,15 +131,15 @@ fn a_ring_of_recordings_is_three_options() {
 #[test]
 fn nothing_is_recorded_unasked_and_snapshots_have_a_place() {
     let options = recording("");
-    assert_eq!(options.record, None);
+    assert_eq!(options.recording(), None);
     assert!(options.output.is_none());
-    assert_eq!(options.snapshots.dir, files::folder(dirs::picture_dir()));
+    assert_eq!(options.snapshots().dir, files::folder(dirs::picture_dir()));
     let options = recording("--snapshot-dir lapse --snapshot-every 0.5 --output -");
     let expected = snapshot::Config {
         dir: "lapse".into(),
         every: Some(Duration::from_millis(500)),
     };
-    assert_eq!(options.snapshots, expected);
+    assert_eq!(options.snapshots(), expected);
     assert!(options.output.is_some());
 }
 

@@ -5,15 +5,10 @@ use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
-use clap::builder::{PathBufValueParser, TypedValueParser};
 use fs4::{FileExt, TryLockError};
-
-use crate::args::units;
 
 /// The container of a recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,52 +31,33 @@ impl Container {
     }
 }
 
-/// Bounds of `--segment`: a file that is younger is not worth its name.
-const SEGMENT: RangeInclusive<&str> = "1s"..="366d";
-
-/// The largest `--keep-free`: a petabyte.
-const MAX_FREE: u64 = 1_000_000_000_000_000;
-
-/// Where a recording goes, and when its files end: view-recv's options, whose help this is. Files are named
-/// `DIR/STEM_2026-11-24_14-00-00.EXTENSION` by their start with `segment` or `keep`, too.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-#[group(id = "recording")]
+/// Where a recording goes, and when its files end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
-    /// Record every frame: to FILE.mkv (Matroska, each at its time) or FILE.mjpeg, FILE.mjpg (plain JPEGs).
-    /// Missing folders are created and nothing is overwritten: where FILE exists, and from the second file
-    /// on, names say when a file starts. A crash loses at most the last second, a power cut the last five
-    // Not required: without it, and so without all the others, there is no recording.
-    #[arg(long = "record", id = "record", required = false, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(recordable))]
+    /// `DIR/STEM.EXTENSION`; the extension says what the files are. They are
+    /// `DIR/STEM_2026-11-24_14-00-00.EXTENSION` by their start with `segment` or `keep`, from the second
+    /// file on, and where the path itself is taken.
     pub path: PathBuf,
-
-    /// Start a new file (FILE_2026-11-24_14-00-00.mkv, local time) after this time, as in 10min or 1h
-    #[arg(long, allow_negative_numbers = true, value_name = "TIME", requires = "record", value_parser = units::time(SEGMENT, "seconds"))]
+    /// The longest time that one file shows.
     pub segment: Option<Duration>,
-
-    /// Keep the last N such files of this recording, earlier runs' included, and delete older ones; short
-    /// ones count as the part of a segment that they are
-    #[arg(long, allow_negative_numbers = true, value_name = "N", requires = "record", value_parser = clap::value_parser!(u32).range(1..))]
+    /// How many files by their start are left, the one being written among them; not 0. Shorter ones
+    /// than a segment count as the part of one that they are.
     pub keep: Option<u32>,
-
-    /// Leave this much of the disk free, as in 500M or 2GB: a recording waits for space, and one with
-    /// --keep deletes its oldest file [default: 100 MB, or 1% of a disk of less than 10 GB]
-    #[arg(long, allow_negative_numbers = true, value_name = "SIZE", requires = "record", value_parser = units::bytes(0..=MAX_FREE))]
+    /// How many bytes of the file system stay free; `None`: 100 MB, or a hundredth where that is less.
     pub keep_free: Option<u64>,
-
     /// Whether the directory is made with the first file.
-    #[arg(skip)]
     pub make_dir: bool,
 }
 
-/// The path, where its extension names a container.
-fn recordable(path: PathBuf) -> Result<PathBuf, &'static str> {
-    let expected =
-        "expected a file name that ends in .mkv (Matroska) or .mjpeg, .mjpg (plain JPEGs)";
-    let container = Container::of(&path);
-    container.map(|_| path).ok_or(expected)
-}
-
 impl Config {
+    /// A recording to this path, in one file; `None` where its extension names no container.
+    pub fn new(path: PathBuf) -> Option<Config> {
+        Container::of(&path).map(|_| Config {
+            path,
+            ..Config::default()
+        })
+    }
+
     /// The directory that the files lie in; `.` for a bare name.
     pub(super) fn dir(&self) -> &Path {
         let dir = self.path.parent().filter(|dir| *dir != Path::new(""));

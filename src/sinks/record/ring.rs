@@ -217,8 +217,7 @@ mod tests {
         Ring::new(Config {
             keep: Some(keep),
             segment: Some(MINUTE),
-            path: dir.join("cam.mkv"),
-            ..Config::default()
+            ..Config::new(dir.join("cam.mkv")).unwrap()
         })
     }
 

@@ -14,10 +14,7 @@ use crate::sinks::files::tests::names;
 
 /// What a bare `Config` is in these tests.
 fn to(path: impl Into<PathBuf>) -> Config {
-    Config {
-        path: path.into(),
-        ..Config::default()
-    }
+    Config::new(path.into()).unwrap()
 }
 
 /// A line, and how much it matters.
