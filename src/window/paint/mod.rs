@@ -2,7 +2,6 @@
 //!
 //! Bitmaps in, pixels out: no window, no clock, no thread of its own; the window's thread calls it
 //! for every frame that cannot be shown as it is. Everything is clipped, whatever the sizes.
-
 //!
 //! ```text
 //! transform   the picture turned and scaled into its area
