@@ -147,10 +147,12 @@ fn run(plan: Plan, options: &Options, program: &mut Program) -> anyhow::Result<(
             program.console.say(Severity::Info, line);
         }
         let warn = |line: String| program.console.say(Severity::Warning, &line);
-        if options.allow.is_empty() && !has_key && !reach.is_local {
+        if options.allow.is_empty() && !has_key {
             sending.allowed = Allowed::Attached;
             let line = "without --key and --allow, anyone in this machine's networks can watch";
-            warn(line.into());
+            if !reach.is_local {
+                warn(line.into());
+            }
         }
         if options.announce.wants(true) {
             let (name, key) = (&sending.name, sending.key.as_ref());
