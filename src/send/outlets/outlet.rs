@@ -148,7 +148,13 @@ impl<'a> Outlet<'a> {
         let pumped = self.pump(&mut connection);
         let is_over = pumped.is_err() && self.shared.is_over();
         let outcome = pumped.and_then(|()| self.end(&mut connection));
-        lock(&self.shared.counters).connected(self.number, None);
+        let mut counters = lock(&self.shared.counters);
+        match self.dialer {
+            Some(_) => counters.connected(self.number, None),
+            // Its place is free before anybody reads that it has gone.
+            None => counters.leave(self.number),
+        }
+        drop(counters);
         self.shared.stage.leave(self.number);
         match outcome {
             Ok(()) => Ok(()),
