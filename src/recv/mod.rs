@@ -7,8 +7,8 @@
 //! ```
 //!
 //! With a key, a candidate proves it before anything of it is read. A sender that listens is dialled, and its link read
-//! like those of senders that dial: `dialling`. A `session` is one sender's connection, a `camera` the place
-//! that it has; a `frame` answers its sender by what becomes of it. It knows neither windows nor files.
+//! like those of senders that dial: `dialling`. A `session` is one sender's connection, in one of the places
+//! of `cameras`; `camera` has the figures of a place; a `frame` answers its sender by what becomes of it. It knows neither windows nor files.
 
 pub mod admission;
 pub mod camera;

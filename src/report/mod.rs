@@ -15,7 +15,7 @@
 //! Whoever reads us may stop: Ctrl-S, a pager, a pipe that nobody empties. So each descriptor has one thread that
 //! writes to it and may block for ever; all others only queue, and the end waits for a moment at most. Lines that
 //! do not fit are counted, and their number stands in their place; of figures the newest is kept, since they
-//! count from the start. Only the binaries report; the rooms below them return events.
+//! count from the start. Only the binaries report; the rooms below them hand lines up.
 
 mod console;
 mod limit;
