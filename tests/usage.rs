@@ -343,12 +343,13 @@ fn versions_are_told() {
 }
 
 /// How things stand, which is said before it is known that they cannot go on.
-const STATE: [&str; 5] = [
+const STATE: [&str; 6] = [
     "listening on",
     "on the Pi, type",
     "only this machine can reach it",
     "trying again",
     "sending to",
+    "pictures come from rpicam-vid",
 ];
 
 /// Runs what cannot work: status 1, nothing on stdout, one line that says so, with these words in it.
