@@ -61,11 +61,14 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// With frames and bytes a second, as a report has them.
-    fn with_rates(self, [frames, bytes]: [f64; 2]) -> Figures {
+    /// As a report has them: with what is counted elsewhere, and what the receiver said since the last one.
+    fn report(self, rates: &mut Rates<2>, acks: Option<&Acks>, now: Instant) -> Figures {
+        let [frames, bytes] = rates.look([self.frames, self.bytes], now);
         Figures {
+            peer: acks.map(|acks| acks.link.peer),
             fps_sent: round(frames, 2),
             mbit_s: round(bytes * 8e-6, 3),
+            latency_ms: acks.and_then(|acks| acks.state().latencies.take_median_ms()),
             ..self
         }
     }
@@ -77,19 +80,6 @@ struct Receiver {
     /// The connection that stands and was reported, if any.
     acks: Option<Arc<Acks>>,
     rates: Rates<2>,
-}
-
-impl Receiver {
-    /// Its part in a report, where a connection stands.
-    fn report(&mut self, now: Instant) -> Option<Figures> {
-        let rates = self.rates.look([self.sent.frames, self.sent.bytes], now);
-        let acks = self.acks.as_ref()?;
-        Some(Figures {
-            peer: Some(acks.link.peer),
-            latency_ms: acks.state().latencies.take_median_ms(),
-            ..self.sent.with_rates(rates)
-        })
-    }
 }
 
 /// All receivers, and what was sent to them so far: outlets write, [`reports`] read. Whoever holds its lock may take
@@ -244,17 +234,17 @@ pub fn reports(
     feed: Arc<Feed>,
     key: bool,
 ) -> impl FnMut(Instant, bool) -> Report {
-    let mut rates = Rates::new(Instant::now());
+    let start = Instant::now();
+    let (mut captures, mut rates) = (Rates::new(start), Rates::new(start));
     move |now, last| {
-        let (all, captured) = (&mut *lock(&counters), feed.captured());
-        let sent = all.sent;
-        let [pictures, rates @ ..] = rates.look([captured, sent.frames, sent.bytes], now);
-        let receivers = all.receivers.values_mut();
-        let receivers = receivers.filter_map(|receiver| receiver.report(now));
-        let per_receiver: Vec<Figures> = receivers.collect();
-        let live = per_receiver.iter().filter_map(|live| live.quality);
+        let (counters, captured) = (&mut *lock(&counters), feed.captured());
+        let [fps_camera] = captures.look([captured], now);
+        let all = counters.sent.report(&mut rates, None, now);
+        let receivers = counters.receivers.values_mut();
+        let receivers = receivers.map(|to| to.sent.report(&mut to.rates, to.acks.as_deref(), now));
+        let per_receiver: Vec<Figures> = receivers.filter(|live| live.peer.is_some()).collect();
+        let qualities = per_receiver.iter().filter_map(|live| live.quality);
         let latencies = per_receiver.iter().filter_map(|live| live.latency_ms);
-        let first = per_receiver.first().and_then(|receiver| receiver.peer);
         Report {
             state: match per_receiver.len() {
                 _ if feed.is_lost.load(Ordering::Relaxed) => State::CameraLost,
@@ -262,15 +252,15 @@ pub fn reports(
                 _ => State::Sending,
             },
             all: Figures {
-                peer: first,
-                quality: live.max().or(sent.quality),
+                peer: per_receiver.first().and_then(|first| first.peer),
+                quality: qualities.max().or(all.quality),
                 latency_ms: latencies.reduce(f64::max),
-                ..sent.with_rates(rates)
+                ..all
             },
             receivers: per_receiver.len(),
             key,
-            fps_camera: round(pictures, 2),
-            skipped: captured.saturating_sub(sent.frames),
+            fps_camera: round(fps_camera, 2),
+            skipped: captured.saturating_sub(all.frames),
             per_receiver,
             shot: feed.shot().unwrap_or_default(),
             last,
