@@ -202,12 +202,14 @@ impl Options {
                  the quality fixed)"
             ));
         }
+        let (delivery, min_quality) = match self.every_frame {
+            // It gets every frame at its best.
+            true => (Delivery::EveryFrame, quality),
+            false => (Delivery::NewestWins, min_quality),
+        };
         Ok(Plan {
             source: self.source()?,
-            delivery: match self.every_frame {
-                true => Delivery::EveryFrame,
-                false => Delivery::NewestWins,
-            },
+            delivery,
             sending: Config {
                 hosts,
                 allowed: Allowed::Networks(self.allow.clone()),

@@ -63,10 +63,7 @@ impl Gate {
                 return Verdict::PathIsBusy;
             }
         }
-        match self.frames_allow(acks, interval, now) {
-            true => Verdict::Open,
-            false => Verdict::FramesAreOut,
-        }
+        self.look_at_acks(acks, interval, now)
     }
 
     /// Bytes that keep the path busy for a round trip at the rate that it has shown.
@@ -75,20 +72,20 @@ impl Gate {
         (rate * path.min_round_trip.as_secs_f64()) as usize + DELAYED_SEGMENTS * path.segment
     }
 
-    fn frames_allow(&mut self, acks: Account, interval: Duration, now: Instant) -> bool {
+    fn look_at_acks(&mut self, acks: Account, interval: Duration, now: Instant) -> Verdict {
         let (Some(last_ack), Some(round_trip)) = (acks.last_ack, acks.round_trip) else {
-            return true;
+            return Verdict::Open;
         };
         if acks.unacked() <= frames_in(round_trip, interval) {
             self.probed = None;
-            return true;
+            return Verdict::Open;
         }
         let since = self.probed.map_or(last_ack, |probed| probed.max(last_ack));
         if now.saturating_duration_since(since) < LAPSE.max(round_trip * 4) {
-            return false;
+            return Verdict::FramesAreOut;
         }
         self.probed = Some(now);
-        true
+        Verdict::Open
     }
 }
 

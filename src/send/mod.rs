@@ -103,13 +103,11 @@ pub fn run(
     stop: &Arc<Stop>,
     report: Report<'_>,
 ) -> Result<(), SendError> {
-    let limit = Mutex::new(match config.hosts.is_empty() {
-        false => RateLimit::new(1, Duration::ZERO),
-        // Others cause what is told.
-        true => RateLimit::default(),
-    });
+    // Where others cause what is told.
+    let limit = config.hosts.is_empty().then(Mutex::<RateLimit>::default);
+    let allow = |limit: &Mutex<RateLimit>| lock(limit).allow(Instant::now());
     let report = |severity, line| {
-        let Some(left_out) = lock(&limit).allow(Instant::now()) else {
+        let Some(left_out) = limit.as_ref().map_or(Some(0), allow) else {
             return;
         };
         if left_out > 0 {

@@ -39,8 +39,7 @@ pub(super) struct Quality {
     /// What the frame before went through at, where it had to wait, too.
     last_seen: Option<f64>,
     /// When the rate is next taken for more, and by which part.
-    grow_at: Option<Instant>,
-    growth: f64,
+    growth: Option<(Instant, f64)>,
     changed: Option<Instant>,
 }
 
@@ -64,7 +63,6 @@ impl Quality {
             min,
             max,
             now: max,
-            growth: GROWTH,
             ..Quality::default()
         }
     }
@@ -75,10 +73,8 @@ impl Quality {
             return;
         }
         self.learn_rate(carried, now);
-        let fitting = self.rate.map_or(self.max, |rate| {
-            let room = rate * interval.as_secs_f64() * SHARE;
-            self.fitting(carried.quality, carried.bytes as f64, room)
-        });
+        let room = self.rate.map(|rate| rate * interval.as_secs_f64() * SHARE);
+        let fitting = room.map_or(self.max, |room| self.fitting(carried, room));
         let may_rise = self.changed.is_none_or(|at| now >= at + RISE);
         if fitting < self.now || (fitting > self.now && may_rise) {
             self.now = fitting.min(self.now + 1);
@@ -92,27 +88,27 @@ impl Quality {
         let was_narrow = carried.waited.as_secs_f64() > busy / 4.0;
         let seen = was_narrow.then(|| carried.bytes as f64 / busy.max(1e-9));
         let before = mem::replace(&mut self.last_seen, seen);
+        let due = self.growth.filter(|(at, _)| seen.is_none() && now >= *at);
         // One slow frame is a stall; two in a row are a narrow link, no narrower than the faster of them.
         if let Some(seen) = seen.zip(before).map(|(a, b)| a.max(b)) {
             let known = self.rate.unwrap_or(seen);
             // Down faster than up: too much in flight is seen by everybody.
             let weight = if seen < known { 2.0 * WEIGHT } else { WEIGHT };
             self.rate = Some(known + weight * (seen - known));
-            (self.growth, self.grow_at) = (GROWTH, Some(now + PROBE));
-        } else if seen.is_none() && self.grow_at.is_some_and(|at| now >= at) {
-            self.rate = self.rate.map(|rate| rate * (1.0 + self.growth));
-            (self.growth, self.grow_at) = (2.0 * self.growth, Some(now + GROW));
+            self.growth = Some((now + PROBE, GROWTH));
+        } else if let Some((_, growth)) = due {
+            self.rate = self.rate.map(|rate| rate * (1.0 + growth));
+            self.growth = Some((now + GROW, 2.0 * growth));
         }
     }
 
-    /// The highest quality at which a frame like the last, of that quality, would weigh no more than `room`.
-    fn fitting(&self, of: Option<u8>, bytes: f64, room: f64) -> u8 {
-        let of = quantiser_scale(of.unwrap_or(self.now));
-        let scale = of * (bytes / room.max(1.0)).powf(1.0 / EXPONENT);
-        (self.min..=self.max)
-            .rev()
-            .find(|quality| quantiser_scale(*quality) >= scale)
-            .unwrap_or(self.min)
+    /// The highest quality at which a frame like the last would weigh no more than `room`.
+    fn fitting(&self, last: Carried, room: f64) -> u8 {
+        let of = quantiser_scale(last.quality.unwrap_or(self.now));
+        let scale = of * (last.bytes as f64 / room.max(1.0)).powf(1.0 / EXPONENT);
+        let mut best_first = (self.min..=self.max).rev();
+        let fitting = best_first.find(|quality| quantiser_scale(*quality) >= scale);
+        fitting.unwrap_or(self.min)
     }
 }
 

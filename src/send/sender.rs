@@ -110,8 +110,7 @@ impl Sender {
     /// without a pixel are left out.
     pub fn send(&mut self, picture: &RgbImage) {
         let mut bytes = self.pixels.get();
-        bytes.clear();
-        bytes.extend_from_slice(picture.as_raw());
+        bytes.clone_from(picture.as_raw());
         let blank = Picture::blank(PixelFormat::Rgb, picture.width(), picture.height());
         let pixels = OwnedPicture::new(blank, bytes).filter(|_| !picture.is_empty());
         if let Some(pixels) = pixels {

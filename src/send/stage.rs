@@ -116,10 +116,9 @@ impl Stage {
             let (best, turn) = (encoding.best(newest), captured.turn);
             let pixels = encoding.encode(captured, newest, best, &self.jpegs)?;
             let is_too_much = |(wish, _): &(u8, u64)| halves_the_rate(best, *wish);
+            let pixels = pixels.filter(|_| encoding.wishes.values().any(is_too_much));
             if let (Some(pixels), Some(of)) = (pixels, &encoding.newest) {
-                if encoding.wishes.values().any(is_too_much) {
-                    drop(self.pixels.put((pixels, turn, Arc::clone(of))));
-                }
+                drop(self.pixels.put((pixels, turn, Arc::clone(of))));
             }
             self.newest.store(newest, Ordering::Release);
             // A single outlet has nobody to wake.

@@ -45,7 +45,7 @@ pub struct Shot {
 pub struct Feed {
     /// Where the sending thread takes from. It is closed when the source has no more.
     pub slot: Slot<Captured>,
-    pub(crate) delivery: Delivery,
+    delivery: Delivery,
     captured: AtomicU64,
     shot: Mutex<Option<Shot>>,
     /// Whether the camera is lost.

@@ -26,7 +26,6 @@ use crate::send::error::{Kind, MAX_UNENCODABLE, Result};
 use crate::send::gate::{self, Verdict};
 use crate::send::quality::{Carried, Quality};
 use crate::send::{Account, Encoded, End, Interval, LOOK, SendError};
-use crate::source::Delivery;
 
 /// The longest pause from one attempt to connect to the next: a host that boots shall be found at once when it is
 /// there.
@@ -60,13 +59,8 @@ impl<'a> Outlet<'a> {
     /// Prepares to send; no connection is made yet.
     pub(super) fn new(shared: &'a Shared<'a>, number: usize, dialer: Option<Arc<Dialer>>) -> Self {
         let config = &shared.config;
-        // A source of which every frame counts gets every frame at its best.
-        let min_quality = match shared.stage.feed.delivery {
-            Delivery::NewestWins => config.min_quality,
-            Delivery::EveryFrame => config.quality,
-        };
         Outlet {
-            quality: Quality::new(min_quality, config.quality),
+            quality: Quality::new(config.min_quality, config.quality),
             interval: Interval::new(config.fps),
             shared,
             dialer,
@@ -354,7 +348,7 @@ mod tests {
     use crate::picture::{Captured, Content, Turn};
     use crate::protocol::Role;
     use crate::send::{Config, Stage};
-    use crate::source::{Feed, Report};
+    use crate::source::{Delivery, Feed, Report};
     use std::io::Read;
     use std::sync::Mutex;
     use std::thread;
