@@ -206,10 +206,8 @@ impl Acks {
 
     /// What was taken for acks were none.
     pub(super) fn is_plain(&self) {
-        let mut state = self.state();
-        let account = &mut state.account;
+        let account = &mut self.state().account;
         (account.last_ack, account.round_trip, account.latency) = (None, None, None);
-        drop(state);
         self.changed.notify_all();
     }
 

@@ -69,9 +69,6 @@ impl Quality {
 
     /// Learns from the frame before; pictures come every `interval`.
     pub(super) fn learn(&mut self, carried: Carried, interval: Duration, now: Instant) {
-        if self.min == self.max || carried.bytes == 0 {
-            return;
-        }
         self.learn_rate(carried, now);
         let room = self.rate.map(|rate| rate * interval.as_secs_f64() * SHARE);
         let fitting = room.map_or(self.max, |room| self.fitting(carried, room));

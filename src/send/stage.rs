@@ -213,9 +213,6 @@ impl Encoding {
 /// How much a new interval counts for the average.
 const WEIGHT: f64 = 0.1;
 
-/// The longest interval that is expected.
-const LONGEST: Duration = Duration::from_secs(3600);
-
 /// How long it is from one of a source's pictures to the next: as asked for at first, then as seen.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Interval {
@@ -226,11 +223,10 @@ pub(super) struct Interval {
 }
 
 impl Interval {
-    /// Starts from the expected pictures a second; zero, negative and NaN stand for one an hour.
+    /// Starts from the expected pictures a second; of what is no rate, zero or NaN, from no time at all.
     pub(super) fn new(fps: f64) -> Self {
-        let average = Duration::try_from_secs_f64(1.0 / fps).unwrap_or(LONGEST);
         Interval {
-            average: average.min(LONGEST),
+            average: Duration::try_from_secs_f64(1.0 / fps).unwrap_or_default(),
             ..Interval::default()
         }
     }
@@ -238,7 +234,7 @@ impl Interval {
     /// What a receiver should know, so that it does not take a source that has become slow for one that is
     /// gone: the longer of the average and the last.
     pub(super) fn to_declare(self) -> Duration {
-        self.average.max(self.newest).min(LONGEST)
+        self.average.max(self.newest)
     }
 
     /// Learns from the source's `count`-th picture, captured at `at`. Not every picture has to be given.

@@ -12,6 +12,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::handoff::{Stop, spawn};
@@ -49,6 +50,8 @@ pub(super) struct Connection {
     clock: Clock,
     /// Whether it was reported.
     pub(super) is_announced: bool,
+    /// How many receivers each picture has that went over it, until it comes to something.
+    pub(super) unproven: Vec<Arc<AtomicU32>>,
     /// When the last frame was begun, its bytes and its quality.
     pub(super) last_frame: Option<(Instant, usize, Option<u8>)>,
 }
@@ -74,6 +77,7 @@ impl Connection {
             gate: Gate::default(),
             clock: Clock::now(),
             is_announced: false,
+            unproven: Vec::new(),
             last_frame: None,
         })
     }
@@ -96,10 +100,8 @@ impl Connection {
         let [head, middle, tail] = stamp::places(jpeg);
         let pieces = [&jpeg[head], &stamp, &jpeg[middle], &jpeg[tail]];
         let bytes = pieces.iter().map(|piece| piece.len()).sum();
-        let started = Instant::now();
-        self.acks
-            .state()
-            .note(seq, picture.captured, bytes, started);
+        let (captured, started) = (picture.captured, Instant::now());
+        self.acks.state().note(seq, captured, bytes, started);
         let (written, peer) = (link.write_frame(&pieces), link.peer);
         written.map_err(|error| match error.kind() {
             _ if is_timeout(&error) => SendError::Silent(peer, sending::SILENCE),

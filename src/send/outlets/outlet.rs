@@ -13,7 +13,6 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
 use super::Shared;
@@ -42,8 +41,6 @@ pub(super) struct Outlet<'a> {
     number: usize,
     /// The number of its last picture.
     seen: u64,
-    /// The pictures of a connection of which nobody knows yet whether it comes to something.
-    unproven: Vec<Arc<AtomicU32>>,
     interval: Interval,
     quality: Quality,
     /// Connections in a row that did not last.
@@ -67,7 +64,6 @@ impl<'a> Outlet<'a> {
             link: None,
             number,
             seen: 0,
-            unproven: Vec::new(),
             failures: 0,
             unencodable: 0,
             expects_acks: false,
@@ -122,7 +118,6 @@ impl<'a> Outlet<'a> {
     /// Sends on one connection until it, or everything, is over.
     fn stream(&mut self, link: Arc<Link>) -> Result<()> {
         let peer = link.peer;
-        self.unproven.clear();
         let (feed, stop) = (&self.shared.stage.feed, &self.shared.stop);
         let opened = Connection::open(link, self.dialer.clone(), feed, stop);
         let mut connection = match opened {
@@ -207,7 +202,9 @@ impl<'a> Outlet<'a> {
                 frames_out += now.elapsed();
             }
         };
-        if let Some((started, bytes, quality)) = connection.last_frame.take() {
+        let last_frame = connection.last_frame.take();
+        let last_frame = last_frame.filter(|_| acks.has_settled(opened));
+        if let Some((started, bytes, quality)) = last_frame {
             // A receiver that is slow to decode is no narrow link, and smaller pictures are no help to it.
             let held = frames_out.min(acks.held);
             let carried = Carried {
@@ -216,9 +213,7 @@ impl<'a> Outlet<'a> {
                 took: opened.duration_since(started).saturating_sub(held),
                 waited: opened.duration_since(came).saturating_sub(held),
             };
-            if acks.has_settled(opened) {
-                self.quality.learn(carried, interval, opened);
-            }
+            self.quality.learn(carried, interval, opened);
         }
         Ok(true)
     }
@@ -231,11 +226,11 @@ impl<'a> Outlet<'a> {
         }
         let written = connection.write(picture, &config.name);
         if connection.acks.state().account.came_to_something() {
-            self.unproven.clear();
+            connection.unproven.clear();
         }
         let receivers = &picture.receivers;
         let bytes = written.inspect_err(|_| lock(counters).give_back(to, receivers))?;
-        self.unproven.push(Arc::clone(receivers));
+        connection.unproven.push(Arc::clone(receivers));
         lock(counters).add(to, picture, bytes);
         connection.acks.state().deadline = self.shared.deadline();
         Ok(())
@@ -284,8 +279,8 @@ impl<'a> Outlet<'a> {
                 dialer.took_none(peer);
             }
             let mut counters = lock(&self.shared.counters);
-            for receivers in self.unproven.drain(..) {
-                counters.give_back(self.number, &receivers);
+            for receivers in &connection.unproven {
+                counters.give_back(self.number, receivers);
             }
         }
         self.link = connection.acks.state().second.take();
