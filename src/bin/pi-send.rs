@@ -171,8 +171,7 @@ fn run(plan: Plan, options: &Options, program: &mut Program) -> anyhow::Result<(
     let reported = report.clone();
     let source = spawn("source", move || run_source(&source, &fed, &reported))?;
 
-    let stop = &program.stop;
-    let sent = send::run(sending, &feed, counters, stop, &report);
+    let sent = send::run(sending, &feed, counters, &program.stop, &report);
 
     drop(announced);
     feed.end();

@@ -154,10 +154,8 @@ fn config(options: &Options, key: Option<Key>) -> Config {
 /// Every frame's other ways: recording, snapshots, standard output.
 fn make_sinks(options: &Options, program: &mut Program, tell: Tell) -> io::Result<Sinks> {
     let recording = &options.recording;
-    let pipe = recording.output.as_ref().map(|_| {
-        let stdout = program.stdout.take().expect("nobody has taken it before");
-        (stdout, Arc::clone(&program.stop))
-    });
+    let pipe = program.stdout.take_if(|_| recording.output.is_some());
+    let pipe = pipe.map(|stdout| (stdout, Arc::clone(&program.stop)));
     let (first, snapshots) = (recording.recording(), recording.snapshots());
     Sinks::start(first, snapshots, pipe, options.window.turn(), tell)
 }

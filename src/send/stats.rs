@@ -271,15 +271,12 @@ pub fn reports(
 /// One line for people.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = &self.all;
+        let (all, captured) = (&self.all, self.fps_camera);
+        let (fps, mbit_s) = (all.fps_sent, all.mbit_s);
         match self.state {
             State::Connecting => f.write_str("connecting")?,
             State::CameraLost => f.write_str("camera lost")?,
-            State::Sending => write!(
-                f,
-                "{:.1} fps of {:.1}, {:.1} Mbit/s",
-                all.fps_sent, self.fps_camera, all.mbit_s
-            )?,
+            State::Sending => write!(f, "{fps:.1} fps of {captured:.1}, {mbit_s:.1} Mbit/s")?,
         }
         if self.receivers > 1 {
             write!(f, ", {} receivers", self.receivers)?;

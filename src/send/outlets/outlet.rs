@@ -137,13 +137,12 @@ impl<'a> Outlet<'a> {
         let pumped = self.pump(&mut connection);
         let is_over = pumped.is_err() && self.shared.is_over();
         let outcome = pumped.and_then(|()| self.end(&mut connection));
-        let mut counters = lock(&self.shared.counters);
+        let counters = &self.shared.counters;
         match self.dialer {
-            Some(_) => counters.connected(self.number, None),
+            Some(_) => lock(counters).connected(self.number, None),
             // Its place is free before anybody reads that it has gone.
-            None => counters.leave(self.number),
+            None => lock(counters).leave(self.number),
         }
-        drop(counters);
         self.shared.stage.leave(self.number);
         match outcome {
             Ok(()) => Ok(()),
