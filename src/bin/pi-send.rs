@@ -37,8 +37,14 @@ fn main() {
         (_, Some(format), _) => find::list(Role::Receives, format).map_err(Error::from),
         (.., Some(file)) => key_file::make(file).map_err(Error::from),
         _ => {
-            let checked = options.check().unwrap_or_else(|error| error.exit());
-            use_tuning_file(plan.insert(checked)).map(|()| String::new())
+            let plan = plan.insert(options.check().unwrap_or_else(|error| error.exit()));
+            let tuning_file = match &plan.source {
+                Source::Camera(config) => config.tuning_file.as_deref(),
+                _ => None,
+            };
+            // Before there is any thread.
+            let used = tuning_file.map_or(Ok(()), camera::use_tuning_file);
+            used.map(|()| String::new()).map_err(Error::from)
         }
     };
     let statistics = &options.statistics;
@@ -69,25 +75,16 @@ fn list_cameras(source: &str, format: ListFormat) -> Result<String, CameraError>
     }
 }
 
-/// `--tuning-file`, before there is any thread.
-fn use_tuning_file(plan: &Plan) -> anyhow::Result<()> {
-    let Source::Camera(config) = &plan.source else {
-        return Ok(());
-    };
-    let mut file = config.tuning_file.iter();
-    Ok(file.try_for_each(|file| camera::use_tuning_file(file))?)
-}
-
 /// Looks for viewers that are announced: the only one (`--host auto`), or all that have the key.
 /// `false` where it was to end before one was there.
 fn find(only: bool, sending: &mut Config, program: &Program) -> anyhow::Result<bool> {
+    /// The only one that there was: no other takes its place.
+    static CHOSEN: OnceLock<Name> = OnceLock::new();
     let key = sending.key.as_ref();
     let say = |line: &str| program.console.say(Severity::Info, line);
     let (own, lists_all) = (key.map(find::key_id), !only && key.is_none());
-    let chosen = Arc::new(OnceLock::<Name>::new());
-    let only_this = Arc::clone(&chosen);
     let finder = Finder::start(move |found| {
-        let is_chosen = only_this.get().is_none_or(|name| *name == found.name);
+        let is_chosen = CHOSEN.get().is_none_or(|name| *name == found.name);
         found.role == Role::Receives && is_chosen && (lists_all || found.key == own)
     })?;
     if !only && !lists_all {
@@ -109,7 +106,7 @@ fn find(only: bool, sending: &mut Config, program: &Program) -> anyhow::Result<b
     match &found[..] {
         [] => Ok(false),
         [one] => {
-            let _ = chosen.set(one.name.clone());
+            let _ = CHOSEN.set(one.name.clone());
             say(&format!("sending to {} ({})", one.name, one.addresses[0]));
             sending.hosts.push(finder.peer(one));
             Ok(true)
@@ -140,8 +137,7 @@ fn run(plan: Plan, options: &Options, program: &mut Program) -> anyhow::Result<(
     let (has_key, mut announced) = (sending.key.is_some(), None);
     if let Some(bind) = options.listen {
         sending.acceptors = listen::listen(bind, Role::Sends)?;
-        let bound = sending.acceptors.iter().map(|acceptor| acceptor.address);
-        let bound = Vec::from_iter(bound);
+        let bound = Vec::from_iter(sending.acceptors.iter().map(|acceptor| acceptor.address));
         let reach = Reach::of(Role::Sends, &bound, file);
         for line in &reach.lines {
             program.console.say(Severity::Info, line);

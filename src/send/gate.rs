@@ -57,22 +57,15 @@ impl Gate {
         now: Instant,
     ) -> Verdict {
         if let Some(path) = path {
-            let rate = Reverse(path.delivery_rate);
-            self.rate.offer(rate, RATE_WINDOW, now);
-            if path.in_flight > self.needed(&path) {
+            let newest = Reverse(path.delivery_rate);
+            self.rate.offer(newest, RATE_WINDOW, now);
+            let rate = self.rate.min().unwrap_or(newest).0 as f64;
+            // What keeps the path busy for a round trip at the rate that it has shown.
+            let needed = (rate * path.min_round_trip.as_secs_f64()) as usize;
+            if path.in_flight > needed + DELAYED_SEGMENTS * path.segment {
                 return Verdict::PathIsBusy;
             }
         }
-        self.look_at_acks(acks, interval, now)
-    }
-
-    /// Bytes that keep the path busy for a round trip at the rate that it has shown.
-    fn needed(&self, path: &Path) -> usize {
-        let rate = self.rate.min().map_or(0, |rate| rate.0) as f64;
-        (rate * path.min_round_trip.as_secs_f64()) as usize + DELAYED_SEGMENTS * path.segment
-    }
-
-    fn look_at_acks(&mut self, acks: Account, interval: Duration, now: Instant) -> Verdict {
         let (Some(last_ack), Some(round_trip)) = (acks.last_ack, acks.round_trip) else {
             return Verdict::Open;
         };

@@ -52,12 +52,10 @@ pub(super) struct Stage {
     encoding: Mutex<Encoding>,
     /// The newest picture's pixels, while an outlet may need a smaller JPEG of them.
     pixels: Slot<(Box<dyn Pixels>, Turn, Arc<Encoded>)>,
-    smaller: Mutex<Smaller>,
+    /// What makes the smaller JPEGs, and the newest of them.
+    smaller: Mutex<(Encoder, Option<Arc<Encoded>>)>,
     jpegs: Pool<Vec<u8>>,
 }
-
-/// What makes the smaller JPEGs, and the newest of them.
-type Smaller = (Encoder, Option<Arc<Encoded>>);
 
 struct Encoding {
     interval: Interval,
@@ -72,17 +70,16 @@ impl Stage {
     /// `is_shared`.
     pub(super) fn new(feed: Arc<Feed>, fps: f64, is_shared: bool) -> Arc<Stage> {
         let cores = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        let encoding = Encoding {
-            interval: Interval::new(fps),
-            encoder: Encoder::new(cores),
-            newest: None,
-            wishes: BTreeMap::new(),
-        };
         Arc::new(Stage {
             feed,
             is_shared,
             newest: AtomicU64::new(0),
-            encoding: Mutex::new(encoding),
+            encoding: Mutex::new(Encoding {
+                interval: Interval::new(fps),
+                encoder: Encoder::new(cores),
+                newest: None,
+                wishes: BTreeMap::new(),
+            }),
             pixels: Slot::default(),
             // On the outlet's thread alone: the others are for the larger ones.
             smaller: Mutex::new((Encoder::new(NonZeroUsize::MIN), None)),
@@ -113,10 +110,8 @@ impl Stage {
         if let Some(captured) = self.feed.slot.take() {
             encoding.interval.learn(captured.at, self.feed.captured());
             newest += 1;
-            let (best, turn) = (encoding.best(newest), captured.turn);
-            let pixels = encoding.encode(captured, newest, best, &self.jpegs)?;
-            let is_too_much = |(wish, _): &(u8, u64)| halves_the_rate(best, *wish);
-            let pixels = pixels.filter(|_| encoding.wishes.values().any(is_too_much));
+            let turn = captured.turn;
+            let pixels = encoding.encode(captured, newest, &self.jpegs)?;
             if let (Some(pixels), Some(of)) = (pixels, &encoding.newest) {
                 drop(self.pixels.put((pixels, turn, Arc::clone(of))));
             }
@@ -167,21 +162,16 @@ impl Stage {
 }
 
 impl Encoding {
-    /// The best quality that is wished for.
-    fn best(&self, newest: u64) -> u8 {
-        let wishes = self.wishes.values();
-        let wishes = wishes.filter(|(_, at)| at + WISHED_FOR >= newest);
-        wishes.map(|(quality, _)| *quality).max().unwrap_or(0)
-    }
-
-    /// Returns the pixels, where it was of pixels.
+    /// At the best quality that is wished for. Returns the pixels, where a smaller JPEG of them may be wanted.
     fn encode(
         &mut self,
         captured: Captured,
         number: u64,
-        quality: u8,
         jpegs: &Pool<Vec<u8>>,
     ) -> Result<Option<Box<dyn Pixels>>, EncodeError> {
+        let wishes = self.wishes.values();
+        let wishes = wishes.filter(|(_, at)| at + WISHED_FOR >= number);
+        let quality = wishes.map(|(wish, _)| *wish).max().unwrap_or(0);
         // If no outlet holds it any more, its buffer is the next one's.
         self.newest = None;
         let mut jpeg = jpegs.get();
@@ -206,7 +196,8 @@ impl Encoding {
             receivers: Arc::default(),
             number,
         }));
-        Ok(encoded)
+        let is_too_much = |(wish, _): &(u8, u64)| halves_the_rate(quality, *wish);
+        Ok(encoded.filter(|_| self.wishes.values().any(is_too_much)))
     }
 }
 

@@ -130,18 +130,16 @@ impl Counters {
     /// else's. An error where there is none.
     pub(super) fn gives_way(&self, ip: IpAddr, now: Instant) -> Result<Option<usize>, Status> {
         let is_full = self.receivers.len() >= PLACES;
-        let rank = |receiver: &Receiver| {
+        let rank = |(number, receiver): (&usize, &Receiver)| {
             let acks = receiver.acks.as_ref()?;
             let is_own = acks.link.peer.ip() == ip;
             let has_gone = is_own && acks.state().is_silent;
             let gives_way = has_gone || is_full && acks.state().is_stuck(now);
-            gives_way.then_some((!has_gone, !is_own))
+            gives_way.then_some((!has_gone, !is_own, *number))
         };
-        let ranks = self.receivers.iter();
-        let ranks = ranks.filter_map(|(number, receiver)| Some((rank(receiver)?, *number)));
-        match ranks.min() {
+        match self.receivers.iter().filter_map(rank).min() {
             None if is_full => Err(Status::Busy),
-            first => Ok(first.map(|(_, number)| number)),
+            first => Ok(first.map(|(.., number)| number)),
         }
     }
 

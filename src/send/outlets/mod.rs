@@ -157,8 +157,7 @@ impl Outlets<'_> {
                 }
                 Err(_) => Ok(()),
             };
-            let found = self.shared.config.finder.as_ref();
-            let found = found.and_then(Finder::newcomer);
+            let found = shared.config.finder.as_ref().and_then(Finder::newcomer);
             let dialled = found.map_or(Ok(()), |host| self.dial(scope, &host));
             for error in [taken, dialled].into_iter().filter_map(Result::err) {
                 shared.warn(format!("cannot take another receiver yet: {error}"));
