@@ -27,7 +27,7 @@ use crate::send::{self, Config};
 use crate::source::camera::CameraConfig;
 #[cfg(target_os = "linux")]
 use crate::source::rpicam;
-use crate::source::{Delivery, stream, test_picture};
+use crate::source::{DEFAULT_FPS, Delivery, stream, test_picture};
 
 /// Bounds of `--width` and `--height`.
 const SIDE: RangeInclusive<u32> = 1..=MAX_SIDE;
@@ -289,7 +289,7 @@ impl Options {
             ));
         }
         let turn = Turn::from_flips(self.rotation, self.hflip, self.vflip);
-        let fps = self.fps.unwrap_or(send::DEFAULT_FPS);
+        let fps = self.fps.unwrap_or(DEFAULT_FPS);
         if let Some(sensor) = self.camera.sensor_fps.filter(|sensor| *sensor < fps) {
             return Err(format!(
                 "--sensor-fps {sensor}: expected at least --fps ({fps})"

@@ -35,16 +35,13 @@ use crate::handoff::{Stop, lock};
 use crate::net::{Acceptor, Allowed, Finder, Target, reach};
 use crate::protocol::{Key, Name};
 use crate::report::{RateLimit, Severity};
-use crate::source::{Feed, Report};
+use crate::source::{DEFAULT_FPS, Feed, Report};
 
 /// How long a wait lasts at most before the wish to stop, or what else it waits for, is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The JPEG quality at best where nobody says otherwise.
 pub(crate) const DEFAULT_QUALITY: u8 = 80;
-
-/// Pictures a second that are expected where nobody says otherwise.
-pub(crate) const DEFAULT_FPS: f64 = 30.0;
 
 /// How to send, to whom, and for how long.
 pub struct Config {

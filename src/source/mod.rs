@@ -35,3 +35,4 @@ pub(crate) mod thinner;
 pub(crate) mod tuning;
 
 pub use self::feed::{CloseAtEnd, Delivery, Feed, Report, Shot};
+pub(crate) use self::pace::DEFAULT_FPS;

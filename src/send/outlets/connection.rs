@@ -150,12 +150,7 @@ impl Drop for Connection {
 
 /// Hears a link to its end, which comes some time after `stop` is asked, or when another link, which the `dialer` made,
 /// is to take over.
-fn hear(
-    mut back: sending::Acks,
-    acks: &Acks,
-    dialer: Option<&Arc<Dialer>>,
-    stop: &Arc<Stop>,
-) -> End {
+fn hear(mut back: sending::Acks, acks: &Acks, dialer: Option<&Arc<Dialer>>, stop: &Stop) -> End {
     let (mut cut_at, mut waiting_since, mut search) = (None, None, None);
     loop {
         let heard = back.read();
