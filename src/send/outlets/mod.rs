@@ -127,12 +127,10 @@ impl Outlets<'_> {
     ) -> Result<()> {
         let tell = self.tell.clone();
         let listened = admission::listen(&self.shared.config.acceptors, move |taken| {
-            let failed = taken.is_err();
-            let told = tell.send(News::Link(taken));
-            if failed {
+            if taken.is_err() {
                 thread::sleep(PAUSE);
             }
-            told.is_ok()
+            tell.send(News::Link(taken)).is_ok()
         });
         let mut hosts = self.shared.config.hosts.iter();
         let started = listened.and_then(|()| hosts.try_for_each(|host| self.dial(scope, host)));

@@ -119,8 +119,7 @@ impl<'a> Outlet<'a> {
     fn stream(&mut self, link: Arc<Link>) -> Result<()> {
         let peer = link.peer;
         let (feed, stop) = (&self.shared.stage.feed, &self.shared.stop);
-        let opened = Connection::open(link, self.dialer.clone(), feed, stop);
-        let mut connection = match opened {
+        let mut connection = match Connection::open(link, self.dialer.clone(), feed, stop) {
             Ok(connection) => connection,
             // No descriptor, or no thread, just now: as passing as any loss.
             Err(error) => {
@@ -240,8 +239,7 @@ impl<'a> Outlet<'a> {
         if !std::mem::replace(&mut connection.is_announced, true) {
             let acks = Arc::clone(&connection.acks);
             let line = format!("sending to {}", acks.link.peer);
-            let counters = &self.shared.counters;
-            lock(counters).connected(self.number, Some(acks));
+            lock(&self.shared.counters).connected(self.number, Some(acks));
             self.reported.clear();
             (self.shared.report)(Severity::Info, line);
         }
