@@ -61,7 +61,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// As a report has them: with what is counted elsewhere, and what the receiver said since the last one.
+    /// As a report has them: with rates and, where a connection stands, what its receiver said since the last one.
     fn report(self, rates: &mut Rates<2>, acks: Option<&Acks>, now: Instant) -> Figures {
         let [frames, bytes] = rates.look([self.frames, self.bytes], now);
         Figures {
