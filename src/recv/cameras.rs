@@ -10,7 +10,6 @@
 use std::collections::HashMap;
 use std::iter;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -76,8 +75,6 @@ pub struct Cameras {
     places: Mutex<Places>,
     left: Condvar,
     sink: Sink,
-    /// Frames of all of them.
-    received: AtomicU64,
     tell: Box<dyn Fn(Severity, String, bool) + Send + Sync>,
     limits: Mutex<HashMap<Kind, RateLimit>>,
 }
@@ -165,7 +162,6 @@ impl Cameras {
             places: Mutex::default(),
             left: Condvar::new(),
             sink: Box::new(sink),
-            received: AtomicU64::new(0),
             tell: Box::new(tell),
             limits: Mutex::default(),
         }
@@ -252,18 +248,18 @@ impl Cameras {
         received: Arc<Received>,
         is_newest: bool,
     ) -> bool {
-        let enough = |count: u64| self.config.frames.is_some_and(|frames| count >= frames);
+        let is_enough = || (self.config.frames).is_some_and(|frames| self.received() >= frames);
         // A sender whose connection was closed with the last one is back before that is shown.
-        if enough(self.received.load(Ordering::Relaxed)) {
+        if is_enough() {
             return false;
         }
         session.counts().count(&received);
-        let is_last = enough(self.received.fetch_add(1, Ordering::Relaxed) + 1);
+        let is_last = is_enough();
         (self.sink)(&received);
         let mut frame = Frame::new(received, session);
         frame.stop = is_last.then(|| Arc::clone(&self.stop));
         if self.config.samples {
-            frame.shown(Instant::now());
+            frame.shown();
         }
         if is_newest || is_last {
             drop(self.frames.put_from(session.place, frame));
@@ -284,9 +280,7 @@ impl Cameras {
             self.left.notify_all();
         }
         drop(places);
-        let Some(why) = session.why_over() else {
-            return;
-        };
+        let why = session.why_over().unwrap_or(&End::Stopped);
         if !matches!(why, End::Stopped) {
             let line = format!("{} {why}", session.peer);
             let severity = match why {
@@ -332,7 +326,8 @@ impl Cameras {
 
     /// How many frames have come, of all cameras.
     pub fn received(&self) -> u64 {
-        self.received.load(Ordering::Relaxed)
+        let places = &lock(&self.places).all;
+        places.iter().map(|session| session.counts().frames).sum()
     }
 
     /// Whether the last session of the first camera ended without an end marker.
@@ -639,7 +634,7 @@ mod tests {
         assert_eq!(cameras.received(), 2);
         assert_eq!(cameras.stop.reason(), None);
         let mut last = cameras.frames.take().unwrap();
-        last.shown(Instant::now());
+        last.shown();
         assert_eq!(cameras.stop.reason(), Some(Reason::Done));
     }
 
@@ -656,7 +651,7 @@ mod tests {
         assert_eq!(counted(), ((0, 2), 0));
         let mut frame = cameras.frames.take().unwrap();
         frame.decoded(true);
-        frame.shown(Instant::now());
+        frame.shown();
         frame.skip();
         drop(frame);
         assert_eq!(counted(), ((1, 2), 0));
@@ -681,7 +676,7 @@ mod tests {
         assert_eq!(session.counts().shown, 10);
         assert!(cameras.frames.take().is_none(), "the first one was decoded");
         let mut sample = Frame::new(fixture::Frame::default().build(), &session);
-        sample.shown(Instant::now());
+        sample.shown();
         for _ in 0..5 {
             assert_eq!(session.garbage(), None);
             sample.decoded(false);
