@@ -16,8 +16,7 @@ const BITMAPS: usize = 3;
 /// Decodes until the slot of frames is closed, into bitmaps that `make` makes.
 /// Without a slot for pictures, what is decoded are samples, to see whether there are pictures.
 pub fn run(cameras: &Cameras, pictures: Option<&Slot<Decoded>>, make: fn() -> Bitmap) {
-    let threads = pictures.and_then(|_| thread::available_parallelism().ok());
-    let threads = threads.unwrap_or(NonZeroUsize::MIN);
+    let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let mut decoder = Decoder::new(threads, cameras.config.max_pixels);
     run_with(cameras, pictures, make, |jpeg, bitmap| {
         let decoded = match pictures {

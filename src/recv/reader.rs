@@ -263,10 +263,8 @@ impl Reader<'_> {
             let (now, is_within) = (Instant::now(), self.frames.reader.is_within_frame());
             if !is_within {
                 began = now;
-            }
-            // Bytes are a sign of life, as long as they come to a frame in the end.
-            let comes_to_it = now.saturating_duration_since(began) < FRAME_PATIENCE;
-            if is_within && comes_to_it && self.frames.position() > was_at {
+            } else if began.elapsed() < FRAME_PATIENCE && self.frames.position() > was_at {
+                // Bytes are a sign of life, as long as they come to a frame in the end.
                 session.bytes(now);
             }
             if session.is_idle(self.cameras.config.idle_timeout, now) {

@@ -6,7 +6,6 @@
 //! session's frames that are much later than its best. Only then: on a slow link every frame is late, and late is
 //! better than none. Clocks: the monotonic one, and the wall clock, which sees a sleep of the machine.
 
-use std::mem;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -122,13 +121,11 @@ impl Clocks {
 
     /// How the sender's clock is off, once a session.
     pub(super) fn is_off(&mut self, frame: &Received) -> Option<ClockOff> {
-        let off = frame.clock_is_off();
+        let off = frame.clock_is_off().filter(|_| !self.told_off);
         self.off_since = off.and(self.off_since.or(Some(frame.arrived)));
-        let for_how_long = |since| frame.arrived.saturating_duration_since(since);
-        let lasts = self
-            .off_since
-            .is_some_and(|since| for_how_long(since) >= OFF_FOR);
-        off.filter(|_| lasts && !mem::replace(&mut self.told_off, true))
+        let lasted = frame.arrived.saturating_duration_since(self.off_since?);
+        self.told_off = lasted >= OFF_FOR;
+        off.filter(|_| self.told_off)
     }
 }
 
