@@ -198,10 +198,9 @@ impl Reader<'_> {
         let identity = Identity::new(link.peer, stamp.as_ref());
         loop {
             if self.cameras.wait_for_room(&identity, Instant::now() + LOOK) {
-                let turn = permit.turn(pixels);
-                let tried = Decoder::new(NonZeroUsize::MIN, max_pixels).try_out(&first);
-                drop(turn);
-                tried.map_err(refused)?;
+                let _turn = permit.turn(pixels);
+                let mut decoder = Decoder::new(NonZeroUsize::MIN, max_pixels);
+                decoder.try_out(&first).map_err(refused)?;
                 let now = Instant::now();
                 if let Some(session) = self.cameras.begin(link, stamp.as_ref(), now) {
                     let who = match &identity.name {
@@ -228,14 +227,13 @@ impl Reader<'_> {
         // From here on this thread's questions are ticks.
         self.cameras.stall.held_up_since(Instant::now());
         let stamp = Stamp::find(&first);
-        if !self.take_frame(session, first, stamp) {
-            return End::Stopped;
-        }
+        self.take_frame(session, first, stamp);
         let mut frame = self.pool.get();
         let mut began = Instant::now();
         loop {
-            // Whoever has its place now said why.
-            if self.cameras.stop.is_asked() || session.is_over() {
+            let cameras = self.cameras;
+            // Whoever has its place now, or found no pictures in its frames, said why.
+            if cameras.stop.is_asked() || cameras.has_enough() || session.is_over() {
                 return End::Stopped;
             }
             let before = Instant::now();
@@ -249,12 +247,7 @@ impl Reader<'_> {
                     let jpeg = std::mem::replace(&mut frame, self.pool.get());
                     let stamp = Stamp::find(&jpeg);
                     session.frame(stamp.as_ref(), Instant::now());
-                    if !self.take_frame(session, jpeg, stamp) {
-                        return End::Stopped;
-                    }
-                    if let Some(frames) = session.garbage() {
-                        return End::Garbage(frames);
-                    }
+                    self.take_frame(session, jpeg, stamp);
                 }
                 Ok(false) => return End::Marker,
                 Err(error) if error.is_timeout() => {}
@@ -277,8 +270,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Hands a frame on, if it could be a picture; `false` once no more are wanted.
-    fn take_frame(&mut self, session: &Arc<Session>, jpeg: Jpeg, stamp: Option<Stamp>) -> bool {
+    /// Hands a frame on, if it could be a picture.
+    fn take_frame(&mut self, session: &Arc<Session>, jpeg: Jpeg, stamp: Option<Stamp>) {
         let (cameras, arrived) = (self.cameras, Instant::now());
         let header = jpeg::inspect(&jpeg, cameras.config.max_pixels);
         let size = header.as_ref().map(|header| (header.width, header.height));
@@ -294,7 +287,7 @@ impl Reader<'_> {
         });
         if header.is_err() {
             Frame::new(frame, session).decoded(false);
-            return true;
+            return;
         }
         // Both have to be asked: the one remembers, the other knows what the kernel holds.
         let way = frame.way_us();
@@ -310,6 +303,6 @@ impl Reader<'_> {
             true => self.samples.allow(arrived).is_some(),
             false => is_current && !self.frames.newer_is_here(),
         };
-        cameras.frame(session, frame, is_newest)
+        cameras.frame(session, frame, is_newest);
     }
 }

@@ -238,20 +238,18 @@ impl Session {
         over.is_some_and(|(then, _)| now.saturating_duration_since(*then) < KEPT_FOR)
     }
 
-    /// Notes whether a frame could be decoded.
-    pub(super) fn decoded(&self, is_good: bool, is_sample: bool) {
+    /// Notes whether a frame could be decoded. It is over where too many in a row could not.
+    pub(super) fn decoded(&self, is_good: bool, is_sample: bool, now: Instant) {
         let mut bad = lock(&self.bad);
-        match is_good {
-            true => *bad = [0; 2],
-            false => bad[usize::from(is_sample)] += 1,
+        if is_good {
+            *bad = [0; 2];
+            return;
         }
-    }
-
-    /// How many in a row could not be decoded, where they are too many.
-    pub(super) fn garbage(&self) -> Option<u32> {
-        let bad = *lock(&self.bad);
-        let mut too_many = bad.into_iter().zip(MAX_BAD).filter(|(bad, max)| bad >= max);
-        too_many.next().map(|(bad, _)| bad)
+        let kind = usize::from(is_sample);
+        bad[kind] += 1;
+        if bad[kind] >= MAX_BAD[kind] {
+            self.end(End::Garbage(bad[kind]), now);
+        }
     }
 
     /// For how long its sender has been received, up to its last frame.

@@ -147,7 +147,7 @@ impl Frame {
     /// answer is a sample.
     pub(super) fn decoded(&mut self, is_good: bool) {
         let is_sample = self.is_answered;
-        self.session.decoded(is_good, is_sample);
+        self.session.decoded(is_good, is_sample, Instant::now());
         if is_sample && !is_good {
             self.session.counts().corrupt += 1;
         } else if !is_good {
