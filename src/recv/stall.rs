@@ -37,27 +37,16 @@ const OFF_FOR: Duration = Duration::from_secs(10);
 
 /// Ticks, and knows of the last time that ticks stayed away. Every question is a tick, too: the answer holds
 /// whichever thread is the first to run again.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct StallDetector(Mutex<Ticks>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Ticks {
-    /// How long after the last one the next is due.
-    interval: Duration,
-    last: Instant,
-    last_wall: SystemTime,
+    /// The last one, by both clocks.
+    last: Option<(Instant, SystemTime)>,
+    /// How long after the last one the next is due; `None`: as where frames come.
+    interval: Option<Duration>,
     held_up_until: Option<Instant>,
-}
-
-impl Default for StallDetector {
-    fn default() -> Self {
-        StallDetector(Mutex::new(Ticks {
-            interval: TICK,
-            last: Instant::now(),
-            last_wall: SystemTime::now(),
-            held_up_until: None,
-        }))
-    }
 }
 
 impl StallDetector {
@@ -68,24 +57,24 @@ impl StallDetector {
             let now = Instant::now();
             self.tick(now, SystemTime::now());
             interval = if is_idle(now) { IDLE_TICK } else { TICK };
-            lock(&self.0).interval = interval;
+            lock(&self.0).interval = Some(interval);
         }
     }
 
     /// Whether the program was held up at any time since then.
     pub(crate) fn held_up_since(&self, then: Instant) -> bool {
-        self.tick(Instant::now(), SystemTime::now())
-            .is_some_and(|until| until > then)
+        self.tick(Instant::now(), SystemTime::now()) > Some(then)
     }
 
     fn tick(&self, now: Instant, wall: SystemTime) -> Option<Instant> {
         let mut ticks = lock(&self.0);
-        let slept = wall.duration_since(ticks.last_wall).unwrap_or_default();
-        let since = slept.max(now.saturating_duration_since(ticks.last));
-        if since > ticks.interval + HELD_UP {
+        // Nothing is there to be held up before the first.
+        let (last, last_wall) = ticks.last.replace((now, wall)).unwrap_or((now, wall));
+        let slept = wall.duration_since(last_wall).unwrap_or_default();
+        let since = slept.max(now.saturating_duration_since(last));
+        if since > ticks.interval.unwrap_or(TICK) + HELD_UP {
             ticks.held_up_until = Some(now);
         }
-        (ticks.last, ticks.last_wall) = (now, wall);
         ticks.held_up_until
     }
 }
@@ -148,6 +137,7 @@ mod tests {
     #[test]
     fn a_sleep_of_the_machine_is_seen_by_the_wall_clock() {
         let (stall, start, wall) = (StallDetector::default(), Instant::now(), SystemTime::now());
+        stall.tick(start, wall);
         let woken = start + Duration::from_millis(60);
         assert_eq!(
             stall.tick(woken, wall + Duration::from_secs(600)),
