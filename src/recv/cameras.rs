@@ -101,22 +101,20 @@ impl Places {
             return None;
         }
         let gives_way = |own: &Session| own.is_over() || own.is_silent(HALF_OPEN_AFTER, now);
-        let own = |session: &Arc<Session>| is(&session.identity) && gives_way(session);
-        if let Some(own) = self.all.iter().position(own) {
-            return Some(own);
-        }
-        if self.all.len() < config.max_cameras {
-            return Some(self.all.len());
-        }
+        let is_own = |session: &Arc<Session>| is(&session.identity) && gives_way(session);
+        let own = self.all.iter().position(is_own);
+        let new = Some(self.all.len()).filter(|new| *new < config.max_cameras);
         let is_only = config.max_cameras == 1;
-        let had_it_for = self.had_it_for(is, now);
-        self.all.iter().position(|session| {
+        let had_it_for = self.had_it_for(&is, now);
+        let may_be_taken = |session: &Arc<Session>| {
             if session.is_over() {
                 return is_only || !session.is_kept(now);
             }
             let is_idle = session.is_idle(config.idle_timeout, now);
             is_only && (is_idle || had_it_for > Some(session.received_for()))
-        })
+        };
+        let others = || self.all.iter().position(may_be_taken);
+        own.or(new).or_else(others)
     }
 
     /// For how long the only place was received from whoever lost it and may have it back, where it `is` that one.
@@ -174,10 +172,10 @@ impl Cameras {
     }
 
     /// Whether a sender there would have to wait, and for others than itself.
-    pub(super) fn is_busy_for(&self, ip: IpAddr, now: Instant) -> bool {
+    pub(super) fn is_busy_for(&self, ip: IpAddr) -> bool {
         let places = lock(&self.places);
         let is_live = |session: &Arc<Session>| session.identity.ip == ip && !session.is_over();
-        let room = places.room_for(|other| other.ip == ip, &self.config, now);
+        let room = places.room_for(|other| other.ip == ip, &self.config, Instant::now());
         room.is_none() && !places.all.iter().any(is_live)
     }
 

@@ -115,16 +115,13 @@ impl Reader<'_> {
     fn first_frame(&mut self, mut permit: Permit) -> Progress<(Arc<Session>, Jpeg)> {
         let mut first = self.pool.get();
         let mut moved = permit.candidate.since;
-        loop {
+        while !self.cameras.stop.is_asked() && !permit.is_evicted() {
             let (now, ip) = (Instant::now(), self.ip());
             permit.has_prospects = self.cameras.has_room_for(|other| other.ip == ip, now);
-            if self.cameras.stop.is_asked() || permit.is_evicted() {
-                return Err(Some(sent_nothing(self.ip())));
-            }
             let was_at = self.frames.position();
             match permit.read(&mut self.frames, &mut first) {
                 Ok(true) => return self.begin(&permit, first),
-                Ok(false) => return Err(Some(sent_nothing(self.ip()))),
+                Ok(false) => break,
                 Err(error) if error.is_timeout() => {}
                 Err(error) => return Err(self.broke_off(&permit, error)),
             }
@@ -134,6 +131,7 @@ impl Reader<'_> {
             }
             self.is_worth_waiting_for(&permit, &first, moved)?;
         }
+        Err(Some(sent_nothing(self.ip())))
     }
 
     fn ip(&self) -> IpAddr {
@@ -222,24 +220,20 @@ impl Reader<'_> {
 
     /// Reads frames until the session is over.
     fn read_session(&mut self, session: &Arc<Session>, first: Jpeg) -> End {
+        let cameras = self.cameras;
         // The first frame has been decoded.
         self.samples.allow(Instant::now());
         // From here on this thread's questions are ticks.
-        self.cameras.stall.held_up_since(Instant::now());
+        cameras.stall.held_up_since(Instant::now());
         let stamp = Stamp::find(&first);
         self.take_frame(session, first, stamp);
         let mut frame = self.pool.get();
         let mut began = Instant::now();
-        loop {
-            let cameras = self.cameras;
-            // Whoever has its place now, or found no pictures in its frames, said why.
-            if cameras.stop.is_asked() || cameras.has_enough() || session.is_over() {
-                return End::Stopped;
-            }
+        while !(cameras.stop.is_asked() || cameras.has_enough() || session.is_over()) {
             let before = Instant::now();
             let was_at = self.frames.position();
             let read = self.frames.read(&mut frame, None);
-            if self.cameras.stall.held_up_since(before) {
+            if cameras.stall.held_up_since(before) {
                 self.clocks.held_up(Instant::now());
             }
             match read {
@@ -260,7 +254,7 @@ impl Reader<'_> {
                 // Bytes are a sign of life, as long as they come to a frame in the end.
                 session.bytes(now);
             }
-            if session.is_idle(self.cameras.config.idle_timeout, now) {
+            if session.is_idle(cameras.config.idle_timeout, now) {
                 return End::Idle(session.silent_for(now));
             }
             let is_quiet = session.is_quiet(now) && !is_within;
@@ -268,6 +262,8 @@ impl Reader<'_> {
             // Where that fails it looks as often as before.
             let _ = self.frames.look_every(look);
         }
+        // Whoever has its place now, or found no pictures in its frames, said why.
+        End::Stopped
     }
 
     /// Hands a frame on, if it could be a picture.
