@@ -11,7 +11,6 @@ use clap::Parser;
 use pi_stream::args::view::Options;
 use pi_stream::handoff::{Reason, Stop, spawn};
 use pi_stream::net::{Allowed, Reach, Target, find, host_name, key_file, listen};
-use pi_stream::picture::Bitmap;
 use pi_stream::protocol::Role;
 use pi_stream::recv::camera::reports;
 use pi_stream::recv::{Cameras, Config, admission, decoder};
@@ -166,12 +165,8 @@ fn make_sinks(options: &Options, program: &mut Program, tell: Tell) -> io::Resul
 /// Starts the threads that bring and decode frames, and the one that ends it all after `--duration`.
 fn start(program: &Program, model: &'static Model, options: &Options) -> io::Result<()> {
     let (cameras, pictures) = (&model.cameras, &model.pictures);
-    let headless = options.headless;
     spawn("decoder", move || {
-        match headless {
-            true => decoder::run(cameras, None, Bitmap::default),
-            false => decoder::run(cameras, Some(pictures), window::bitmap),
-        }
+        decoder::run(cameras, pictures, window::bitmap);
         pictures.close();
     })?;
     let stop = Arc::clone(&program.stop);
