@@ -97,7 +97,8 @@ impl<T> Slot<T> {
         })
     }
 
-    /// Waits until the slot is empty or closed: a source that must not lose any item then puts its next one.
+    /// Waits until the slot is empty or closed: a source that must not lose any item, and is the only one, then puts its
+    /// next.
     pub fn wait_until_empty(&self) {
         let is_waiting = |state: &mut State<T>| !state.items.is_empty() && !state.closed;
         let state = lock(&self.state);
