@@ -93,7 +93,7 @@ fn main() {
         let (cameras, pictures) = (Arc::clone(&model.cameras), Arc::clone(&model.pictures));
         move || {
             let put = |jpeg: &[u8], bitmap: &mut Bitmap| ready.put(jpeg, bitmap);
-            decoder::run_with(&cameras, Some(&pictures), window::bitmap, put);
+            decoder::run_with(&cameras, &pictures, window::bitmap, put);
         }
     });
     window::run(&options.window, &model).expect("a window");

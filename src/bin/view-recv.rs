@@ -163,9 +163,8 @@ fn make_sinks(options: &Options, program: &mut Program, tell: Tell) -> io::Resul
 /// Starts the threads that bring and decode frames, and the one that ends it all after `--duration`.
 fn start(program: &Program, model: &'static Model, options: &Options) -> io::Result<()> {
     let (cameras, pictures) = (&model.cameras, &model.pictures);
-    let shown = (!options.headless).then_some(&**pictures);
     spawn("decoder", move || {
-        decoder::run(cameras, shown, window::bitmap);
+        decoder::run(cameras, pictures, window::bitmap);
         pictures.close();
     })?;
     let stop = Arc::clone(&program.stop);

@@ -13,7 +13,8 @@
 
 use std::collections::VecDeque;
 use std::iter;
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::mem;
+use std::sync::{Condvar, Mutex};
 use std::time::Instant;
 
 use crate::handoff::{lock, wait_while};
@@ -82,79 +83,65 @@ impl<T> Slot<T> {
 
     /// The same for one of several sources: it displaces none but its own.
     pub fn put_from(&self, source: usize, item: T) -> Option<T> {
-        let mut state = lock(&self.state);
-        if state.closed {
-            return Some(item);
-        }
-        let own = state.items.iter_mut().find(|(from, _)| *from == source);
-        let older = match own {
-            Some((_, older)) => Some(std::mem::replace(older, item)),
-            None => {
-                state.items.push_back((source, item));
-                None
+        self.change(|state| {
+            if state.closed {
+                return Some(item);
             }
-        };
-        state.dropped += u64::from(older.is_some());
-        drop(state);
-        self.changed.notify_all();
-        older
+            let own = state.items.iter_mut().find(|(from, _)| *from == source);
+            let Some((_, older)) = own else {
+                state.items.push_back((source, item));
+                return None;
+            };
+            state.dropped += 1;
+            Some(mem::replace(older, item))
+        })
     }
 
-    /// Puts an item once the slot is empty: for a source that must not lose any. Gives the item
-    /// back where the slot was closed meanwhile.
-    pub fn put_when_empty(&self, item: T) -> Result<(), T> {
-        let mut state = wait_while(&self.changed, lock(&self.state), None, |state| {
-            !state.items.is_empty() && !state.closed
-        });
-        if state.closed {
-            return Err(item);
-        }
-        state.items.push_back((0, item));
-        drop(state);
-        self.changed.notify_all();
-        Ok(())
+    /// Waits until the slot is empty or closed: a source that must not lose any item, and is the only one, then puts its
+    /// next.
+    pub fn wait_until_empty(&self) {
+        let is_waiting = |state: &mut State<T>| !state.items.is_empty() && !state.closed;
+        let state = lock(&self.state);
+        drop(wait_while(&self.changed, state, None, is_waiting));
     }
 
     /// Puts an item of `bytes` beside those that are there, and never blocks; returns whether it is in. One that exceeds
     /// the limits is dropped and counted; one that comes after the end is only dropped.
     pub(crate) fn put_beside(&self, item: T, bytes: usize, limits: Limits) -> bool {
         let (most_items, most_bytes) = limits;
-        let mut state = lock(&self.state);
-        if state.closed {
-            return false;
-        }
-        let held: usize = state.items.iter().map(|(bytes, _)| bytes).sum();
-        let is_full = state.items.len() >= most_items || held.saturating_add(bytes) > most_bytes;
-        if is_full && !state.items.is_empty() {
-            state.dropped += 1;
-            return false;
-        }
-        state.items.push_back((bytes, item));
-        drop(state);
-        self.changed.notify_all();
-        true
+        self.change(|state| {
+            if state.closed {
+                return false;
+            }
+            let held: usize = state.items.iter().map(|(bytes, _)| bytes).sum();
+            let is_full =
+                state.items.len() >= most_items || held.saturating_add(bytes) > most_bytes;
+            if is_full && !state.items.is_empty() {
+                state.dropped += 1;
+                return false;
+            }
+            state.items.push_back((bytes, item));
+            true
+        })
     }
 
     /// Takes the item, if there is one; never blocks. A closed slot still gives its last item.
     pub fn take(&self) -> Option<T> {
-        self.pop(lock(&self.state))
+        let (_, item) = lock(&self.state).items.pop_front()?;
+        self.changed.notify_all();
+        Some(item)
     }
 
     /// Waits for the next item and takes it, nudged or not; `None` once the slot is closed and empty, or the
     /// deadline has passed.
     pub fn next(&self, deadline: Option<Instant>) -> Option<T> {
-        let state = wait_while(&self.changed, lock(&self.state), deadline, |state| {
-            state.nudged = false;
-            state.items.is_empty() && !state.closed
-        });
-        self.pop(state)
-    }
-
-    fn pop(&self, mut state: MutexGuard<'_, State<T>>) -> Option<T> {
-        let (_, item) = state.items.pop_front()?;
-        drop(state);
-        self.changed.notify_all();
-        Some(item)
+        while matches!(self.wait(deadline), Wake::Full | Wake::Nudged) {
+            // A nudge alone brings none.
+            if let Some(item) = self.take() {
+                return Some(item);
+            }
+        }
+        None
     }
 
     /// Waits until an item is there, and leaves it there. `None` waits without a deadline.
@@ -171,7 +158,7 @@ impl<T> Slot<T> {
                 wake = Wake::Full;
             } else if state.closed {
                 wake = Wake::Closed;
-            } else if std::mem::take(&mut state.nudged) {
+            } else if mem::take(&mut state.nudged) {
                 wake = Wake::Nudged;
             }
             wake == Wake::TimedOut
@@ -183,14 +170,19 @@ impl<T> Slot<T> {
 
     /// Makes a waiting (or the next waiting) taker return with [`Wake::Nudged`].
     pub fn nudge(&self) {
-        lock(&self.state).nudged = true;
-        self.changed.notify_all();
+        self.change(|state| state.nudged = true);
     }
 
     /// Nothing more can be put; what is there can still be taken.
     pub fn close(&self) {
-        lock(&self.state).closed = true;
+        self.change(|state| state.closed = true);
+    }
+
+    /// Changes the state, and has whoever waits look at it.
+    fn change<R>(&self, change: impl FnOnce(&mut State<T>) -> R) -> R {
+        let result = change(&mut lock(&self.state));
         self.changed.notify_all();
+        result
     }
 
     /// Whether nothing will come any more.
@@ -253,7 +245,8 @@ mod tests {
         slot.put(1);
         slot.close();
         assert_eq!(slot.put(2), Some(2));
-        assert_eq!(slot.put_when_empty(3), Err(3));
+        slot.wait_until_empty();
+        assert_eq!(slot.put(3), Some(3));
         assert_eq!(slot.wait(None), Wake::Full);
         assert_eq!(slot.take(), Some(1));
         assert_eq!(slot.wait(None), Wake::Closed);
@@ -296,7 +289,8 @@ mod tests {
             let slot = Arc::clone(&slot);
             move || {
                 for i in 0..1000 {
-                    slot.put_when_empty(i).expect("the slot is open");
+                    slot.wait_until_empty();
+                    assert_eq!(slot.put(i), None);
                 }
                 slot.close();
             }

@@ -24,13 +24,11 @@ impl<T: Send + 'static> Worker<T> {
     /// Starts the thread, which bears its stage's name.
     pub fn start(name: &str, run: impl FnOnce(&Queue<T>) + Send + 'static) -> io::Result<Self> {
         let queue = Arc::<Queue<T>>::default();
-        let thread = spawn(name, {
-            let queue = Arc::clone(&queue);
-            move || {
-                run(&queue);
-                // Nobody takes any more: what is put must not pile up.
-                queue.abandon();
-            }
+        let taken = Arc::clone(&queue);
+        let thread = spawn(name, move || {
+            run(&taken);
+            // Nobody takes any more: what is put must not pile up.
+            taken.abandon();
         })?;
         Ok(Worker { queue, thread })
     }

@@ -44,9 +44,8 @@ impl PartialEq for Counts {
 impl Counts {
     /// Those of the first camera, as they are now.
     pub(crate) fn of(session: Option<&Arc<Session>>) -> Counts {
-        session
-            .map(|session| session.counts().clone())
-            .unwrap_or_default()
+        let counts = session.map(|session| session.counts().clone());
+        counts.unwrap_or_default()
     }
 
     /// What the newest frame's stamp says.

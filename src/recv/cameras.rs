@@ -10,7 +10,6 @@
 use std::collections::HashMap;
 use std::iter;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -76,8 +75,6 @@ pub struct Cameras {
     places: Mutex<Places>,
     left: Condvar,
     sink: Sink,
-    /// Frames of all of them.
-    received: AtomicU64,
     tell: Box<dyn Fn(Severity, String, bool) + Send + Sync>,
     limits: Mutex<HashMap<Kind, RateLimit>>,
 }
@@ -104,34 +101,33 @@ impl Places {
             return None;
         }
         let gives_way = |own: &Session| own.is_over() || own.is_silent(HALF_OPEN_AFTER, now);
-        let own = |session: &Arc<Session>| is(&session.identity) && gives_way(session);
-        if let Some(own) = self.all.iter().position(own) {
-            return Some(own);
-        }
-        if self.all.len() < config.max_cameras {
-            return Some(self.all.len());
-        }
+        let is_own = |session: &Arc<Session>| is(&session.identity) && gives_way(session);
+        let own = self.all.iter().position(is_own);
+        let new = Some(self.all.len()).filter(|new| *new < config.max_cameras);
         let is_only = config.max_cameras == 1;
-        let former = self.former.as_ref().filter(|former| former.is_kept(now));
-        let former = former.filter(|former| is(&former.identity));
-        let had_it_for = former.map(|former| former.received_for());
-        self.all.iter().position(|session| {
+        let had_it_for = self.had_it_for(&is, now);
+        let may_be_taken = |session: &Arc<Session>| {
             if session.is_over() {
                 return is_only || !session.is_kept(now);
             }
             let is_idle = session.is_idle(config.idle_timeout, now);
             is_only && (is_idle || had_it_for > Some(session.received_for()))
-        })
+        };
+        let others = || self.all.iter().position(may_be_taken);
+        own.or(new).or_else(others)
+    }
+
+    /// For how long the only place was received from whoever lost it and may have it back, where it `is` that one.
+    fn had_it_for(&self, is: impl Fn(&Identity) -> bool, now: Instant) -> Option<Duration> {
+        let former = self.former.as_ref()?;
+        let may = is(&former.identity) && former.is_kept(now);
+        may.then(|| former.received_for())
     }
 
     /// Keeps the only place for a sender that lost it, but for the one that had it longest.
     fn keep_for(&mut self, old: &Arc<Session>, now: Instant) {
-        let goes_before = |former: &Arc<Session>| {
-            former.identity != old.identity
-                && former.received_for() > old.received_for()
-                && former.is_kept(now)
-        };
-        if !self.former.as_ref().is_some_and(goes_before) {
+        let is_other = |former: &Identity| *former != old.identity;
+        if self.had_it_for(is_other, now) <= Some(old.received_for()) {
             self.former = Some(Arc::clone(old));
         }
     }
@@ -165,7 +161,6 @@ impl Cameras {
             places: Mutex::default(),
             left: Condvar::new(),
             sink: Box::new(sink),
-            received: AtomicU64::new(0),
             tell: Box::new(tell),
             limits: Mutex::default(),
         }
@@ -177,10 +172,10 @@ impl Cameras {
     }
 
     /// Whether a sender there would have to wait, and for others than itself.
-    pub(super) fn is_busy_for(&self, ip: IpAddr, now: Instant) -> bool {
+    pub(super) fn is_busy_for(&self, ip: IpAddr) -> bool {
         let places = lock(&self.places);
         let is_live = |session: &Arc<Session>| session.identity.ip == ip && !session.is_over();
-        let room = places.room_for(|other| other.ip == ip, &self.config, now);
+        let room = places.room_for(|other| other.ip == ip, &self.config, Instant::now());
         room.is_none() && !places.all.iter().any(is_live)
     }
 
@@ -202,10 +197,10 @@ impl Cameras {
     ) -> Option<Arc<Session>> {
         let identity = Identity::new(link.peer, stamp);
         let mut places = lock(&self.places);
-        let index = places.room_for(|other| *other == identity, &self.config, now)?;
-        let own = |former: &mut Arc<Session>| former.identity == identity && former.is_kept(now);
-        let former = places.former.take_if(own);
-        let mut before = former.map_or(Duration::ZERO, |former| former.received_for());
+        let is_own = |other: &Identity| *other == identity;
+        let index = places.room_for(is_own, &self.config, now)?;
+        let mut before = places.had_it_for(is_own, now).unwrap_or_default();
+        places.former.take_if(|former| is_own(&former.identity));
         let (counts, label) = match places.all.get(index).cloned() {
             None => (Arc::default(), places.label(&identity)),
             Some(old) if old.identity == identity => {
@@ -244,31 +239,29 @@ impl Cameras {
         Some(session)
     }
 
+    /// Whether as many frames have come as were asked for.
+    pub(super) fn has_enough(&self) -> bool {
+        (self.config.frames).is_some_and(|frames| self.received() >= frames)
+    }
+
     /// Takes a frame of a session. `is_newest` says whether nothing newer is known to be there already, or, of samples,
-    /// whether one is due. Returns whether more are wanted.
-    pub(super) fn frame(
-        &self,
-        session: &Arc<Session>,
-        received: Arc<Received>,
-        is_newest: bool,
-    ) -> bool {
-        let enough = |count: u64| self.config.frames.is_some_and(|frames| count >= frames);
+    /// whether one is due.
+    pub(super) fn frame(&self, session: &Arc<Session>, received: Arc<Received>, is_newest: bool) {
         // A sender whose connection was closed with the last one is back before that is shown.
-        if enough(self.received.load(Ordering::Relaxed)) {
-            return false;
+        if self.has_enough() {
+            return;
         }
         session.counts().count(&received);
-        let is_last = enough(self.received.fetch_add(1, Ordering::Relaxed) + 1);
+        let is_last = self.has_enough();
         (self.sink)(&received);
         let mut frame = Frame::new(received, session);
         frame.stop = is_last.then(|| Arc::clone(&self.stop));
         if self.config.samples {
-            frame.shown(Instant::now());
+            frame.shown();
         }
         if is_newest || is_last {
             drop(self.frames.put_from(session.place, frame));
         }
-        !is_last
     }
 
     /// A session is over, for this reason unless there was one before, and leaves its place unless another session has
@@ -277,16 +270,13 @@ impl Cameras {
         let mut places = lock(&self.places);
         // Else the sender does not mean to send, or cannot.
         let may_come_back = !matches!(why, End::Marker | End::Garbage(_));
-        if session.end(why, now) {
-            if may_come_back && self.config.max_cameras == 1 {
-                places.keep_for(session, now);
-            }
-            self.left.notify_all();
+        let is_only = self.config.max_cameras == 1;
+        if session.end(why, now) && may_come_back && is_only {
+            places.keep_for(session, now);
         }
         drop(places);
-        let Some(why) = session.why_over() else {
-            return;
-        };
+        self.left.notify_all();
+        let why = session.why_over().unwrap_or(&End::Stopped);
         if !matches!(why, End::Stopped) {
             let line = format!("{} {why}", session.peer);
             let severity = match why {
@@ -332,7 +322,8 @@ impl Cameras {
 
     /// How many frames have come, of all cameras.
     pub fn received(&self) -> u64 {
-        self.received.load(Ordering::Relaxed)
+        let places = &lock(&self.places).all;
+        places.iter().map(|session| session.counts().frames).sum()
     }
 
     /// Whether the last session of the first camera ended without an end marker.
@@ -632,14 +623,14 @@ mod tests {
             ..Config::new(1, None)
         });
         let session = session(&cameras);
-        let frame = || fixture::Frame::default().build();
-        assert!(cameras.frame(&session, frame(), true));
-        assert!(!cameras.frame(&session, frame(), true));
-        assert!(!cameras.frame(&session, frame(), true));
+        for has_enough in [false, true, true] {
+            cameras.frame(&session, fixture::Frame::default().build(), true);
+            assert_eq!(cameras.has_enough(), has_enough);
+        }
         assert_eq!(cameras.received(), 2);
         assert_eq!(cameras.stop.reason(), None);
         let mut last = cameras.frames.take().unwrap();
-        last.shown(Instant::now());
+        last.shown();
         assert_eq!(cameras.stop.reason(), Some(Reason::Done));
     }
 
@@ -652,11 +643,13 @@ mod tests {
             ((counts.shown, counts.skipped), counts.corrupt)
         };
         let put = |is_newest| cameras.frame(&session, fixture::Frame::default().build(), is_newest);
-        assert!(put(true) && put(true) && put(false));
+        for is_newest in [true, true, false] {
+            put(is_newest);
+        }
         assert_eq!(counted(), ((0, 2), 0));
         let mut frame = cameras.frames.take().unwrap();
         frame.decoded(true);
-        frame.shown(Instant::now());
+        frame.shown();
         frame.skip();
         drop(frame);
         assert_eq!(counted(), ((1, 2), 0));
@@ -681,13 +674,14 @@ mod tests {
         assert_eq!(session.counts().shown, 10);
         assert!(cameras.frames.take().is_none(), "the first one was decoded");
         let mut sample = Frame::new(fixture::Frame::default().build(), &session);
-        sample.shown(Instant::now());
-        for _ in 0..5 {
-            assert_eq!(session.garbage(), None);
-            sample.decoded(false);
+        sample.shown();
+        for are_good in [[false; 4], [true; 4], [false; 4]] {
+            for is_good in are_good {
+                sample.decoded(is_good);
+                assert!(!session.is_over());
+            }
         }
-        assert_eq!(session.garbage(), Some(5));
-        sample.decoded(true);
-        assert_eq!(session.garbage(), None);
+        sample.decoded(false);
+        assert!(matches!(session.why_over(), Some(End::Garbage(5))));
     }
 }

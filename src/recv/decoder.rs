@@ -13,16 +13,15 @@ use crate::picture::{Bitmap, Pool, bitmap};
 /// is given back when it goes on.) Of huge pictures there are only those that are at work.
 const BITMAPS: usize = 3;
 
-/// Decodes until the slot of frames is closed, into bitmaps that `make` makes.
-/// Without a slot for pictures, what is decoded are samples, to see whether there are pictures.
-pub fn run(cameras: &Cameras, pictures: Option<&Slot<Decoded>>, make: fn() -> Bitmap) {
-    let threads = pictures.and_then(|_| thread::available_parallelism().ok());
-    let threads = threads.unwrap_or(NonZeroUsize::MIN);
+/// Decodes until the slot of frames is closed, into bitmaps that `make` makes; samples only to see whether they are
+/// pictures.
+pub fn run(cameras: &Cameras, pictures: &Slot<Decoded>, make: fn() -> Bitmap) {
+    let threads = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let mut decoder = Decoder::new(threads, cameras.config.max_pixels);
     run_with(cameras, pictures, make, |jpeg, bitmap| {
-        let decoded = match pictures {
-            Some(_) => decoder.decode(jpeg, bitmap),
-            None => decoder.try_out(jpeg),
+        let decoded = match cameras.config.samples {
+            true => decoder.try_out(jpeg),
+            false => decoder.decode(jpeg, bitmap),
         };
         decoded.is_ok()
     });
@@ -31,7 +30,7 @@ pub fn run(cameras: &Cameras, pictures: Option<&Slot<Decoded>>, make: fn() -> Bi
 /// The same by another decoder, which says whether there is a picture.
 pub fn run_with(
     cameras: &Cameras,
-    pictures: Option<&Slot<Decoded>>,
+    pictures: &Slot<Decoded>,
     make: fn() -> Bitmap,
     mut decode: impl FnMut(&[u8], &mut Bitmap) -> bool,
 ) {
@@ -44,7 +43,7 @@ pub fn run_with(
         let mut bitmap = bitmaps.pool.get();
         let is_good = decode(&frame.jpeg, &mut bitmap);
         frame.decoded(is_good);
-        if let Some(pictures) = pictures.filter(|_| is_good) {
+        if is_good && !cameras.config.samples {
             let pixels = bitmap.pixels.len();
             drop(pictures.put(Decoded { bitmap, frame }));
             bitmaps.stock(pixels);

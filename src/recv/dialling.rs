@@ -63,7 +63,6 @@ pub fn start(target: Target, cameras: &Arc<Cameras>) -> io::Result<Arc<Dialling>
         cameras: Arc::clone(cameras),
         dialer: Arc::new(dialer),
         shown: Arc::clone(&shown),
-        admission: Arc::new(Admission::new(cameras.config.max_frame_bytes)),
         search: None,
         links: Vec::new(),
         known: None,
@@ -86,7 +85,6 @@ struct Dialler {
     cameras: Arc<Cameras>,
     dialer: Arc<Dialer>,
     shown: Arc<Dialling>,
-    admission: Arc<Admission>,
     /// For the next link, while one is wanted.
     search: Option<Search>,
     /// The newest last: one, and for as long as that is silent a second.
@@ -148,7 +146,9 @@ impl Dialler {
             true => admission::PATIENCE,
             false => IDLE_AT_FIRST,
         };
-        let (peer, permit) = (link.peer, self.admission.admit(&link, patience));
+        // It competes with nobody: of two links, the older has a session.
+        let admission = Arc::new(Admission::new(self.cameras.config.max_frame_bytes));
+        let (peer, permit) = (link.peer, admission.admit(&link, patience));
         let session = Arc::new(OnceLock::new());
         let (cameras, begun) = (Arc::clone(&self.cameras), Arc::clone(&session));
         match reader::start(move || reader::read(&cameras, &link, permit, &begun)) {

@@ -115,16 +115,13 @@ impl Reader<'_> {
     fn first_frame(&mut self, mut permit: Permit) -> Progress<(Arc<Session>, Jpeg)> {
         let mut first = self.pool.get();
         let mut moved = permit.candidate.since;
-        loop {
+        while !self.cameras.stop.is_asked() && !permit.is_evicted() {
             let (now, ip) = (Instant::now(), self.ip());
             permit.has_prospects = self.cameras.has_room_for(|other| other.ip == ip, now);
-            if self.cameras.stop.is_asked() || permit.is_evicted() {
-                return Err(Some(sent_nothing(self.ip())));
-            }
             let was_at = self.frames.position();
             match permit.read(&mut self.frames, &mut first) {
                 Ok(true) => return self.begin(&permit, first),
-                Ok(false) => return Err(Some(sent_nothing(self.ip()))),
+                Ok(false) => break,
                 Err(error) if error.is_timeout() => {}
                 Err(error) => return Err(self.broke_off(&permit, error)),
             }
@@ -134,6 +131,7 @@ impl Reader<'_> {
             }
             self.is_worth_waiting_for(&permit, &first, moved)?;
         }
+        Err(Some(sent_nothing(self.ip())))
     }
 
     fn ip(&self) -> IpAddr {
@@ -198,10 +196,9 @@ impl Reader<'_> {
         let identity = Identity::new(link.peer, stamp.as_ref());
         loop {
             if self.cameras.wait_for_room(&identity, Instant::now() + LOOK) {
-                let turn = permit.turn(pixels);
-                let tried = Decoder::new(NonZeroUsize::MIN, max_pixels).try_out(&first);
-                drop(turn);
-                tried.map_err(refused)?;
+                let _turn = permit.turn(pixels);
+                let mut decoder = Decoder::new(NonZeroUsize::MIN, max_pixels);
+                decoder.try_out(&first).map_err(refused)?;
                 let now = Instant::now();
                 if let Some(session) = self.cameras.begin(link, stamp.as_ref(), now) {
                     let who = match &identity.name {
@@ -223,25 +220,20 @@ impl Reader<'_> {
 
     /// Reads frames until the session is over.
     fn read_session(&mut self, session: &Arc<Session>, first: Jpeg) -> End {
+        let cameras = self.cameras;
         // The first frame has been decoded.
         self.samples.allow(Instant::now());
         // From here on this thread's questions are ticks.
-        self.cameras.stall.held_up_since(Instant::now());
+        cameras.stall.held_up_since(Instant::now());
         let stamp = Stamp::find(&first);
-        if !self.take_frame(session, first, stamp) {
-            return End::Stopped;
-        }
+        self.take_frame(session, first, stamp);
         let mut frame = self.pool.get();
         let mut began = Instant::now();
-        loop {
-            // Whoever has its place now said why.
-            if self.cameras.stop.is_asked() || session.is_over() {
-                return End::Stopped;
-            }
+        while !(cameras.stop.is_asked() || cameras.has_enough() || session.is_over()) {
             let before = Instant::now();
             let was_at = self.frames.position();
             let read = self.frames.read(&mut frame, None);
-            if self.cameras.stall.held_up_since(before) {
+            if cameras.stall.held_up_since(before) {
                 self.clocks.held_up(Instant::now());
             }
             match read {
@@ -249,12 +241,7 @@ impl Reader<'_> {
                     let jpeg = std::mem::replace(&mut frame, self.pool.get());
                     let stamp = Stamp::find(&jpeg);
                     session.frame(stamp.as_ref(), Instant::now());
-                    if !self.take_frame(session, jpeg, stamp) {
-                        return End::Stopped;
-                    }
-                    if let Some(frames) = session.garbage() {
-                        return End::Garbage(frames);
-                    }
+                    self.take_frame(session, jpeg, stamp);
                 }
                 Ok(false) => return End::Marker,
                 Err(error) if error.is_timeout() => {}
@@ -263,13 +250,11 @@ impl Reader<'_> {
             let (now, is_within) = (Instant::now(), self.frames.reader.is_within_frame());
             if !is_within {
                 began = now;
-            }
-            // Bytes are a sign of life, as long as they come to a frame in the end.
-            let comes_to_it = now.saturating_duration_since(began) < FRAME_PATIENCE;
-            if is_within && comes_to_it && self.frames.position() > was_at {
+            } else if began.elapsed() < FRAME_PATIENCE && self.frames.position() > was_at {
+                // Bytes are a sign of life, as long as they come to a frame in the end.
                 session.bytes(now);
             }
-            if session.is_idle(self.cameras.config.idle_timeout, now) {
+            if session.is_idle(cameras.config.idle_timeout, now) {
                 return End::Idle(session.silent_for(now));
             }
             let is_quiet = session.is_quiet(now) && !is_within;
@@ -277,10 +262,12 @@ impl Reader<'_> {
             // Where that fails it looks as often as before.
             let _ = self.frames.look_every(look);
         }
+        // Whoever has its place now, or found no pictures in its frames, said why.
+        End::Stopped
     }
 
-    /// Hands a frame on, if it could be a picture; `false` once no more are wanted.
-    fn take_frame(&mut self, session: &Arc<Session>, jpeg: Jpeg, stamp: Option<Stamp>) -> bool {
+    /// Hands a frame on, if it could be a picture.
+    fn take_frame(&mut self, session: &Arc<Session>, jpeg: Jpeg, stamp: Option<Stamp>) {
         let (cameras, arrived) = (self.cameras, Instant::now());
         let header = jpeg::inspect(&jpeg, cameras.config.max_pixels);
         let size = header.as_ref().map(|header| (header.width, header.height));
@@ -296,7 +283,7 @@ impl Reader<'_> {
         });
         if header.is_err() {
             Frame::new(frame, session).decoded(false);
-            return true;
+            return;
         }
         // Both have to be asked: the one remembers, the other knows what the kernel holds.
         let way = frame.way_us();
@@ -312,6 +299,6 @@ impl Reader<'_> {
             true => self.samples.allow(arrived).is_some(),
             false => is_current && !self.frames.newer_is_here(),
         };
-        cameras.frame(session, frame, is_newest)
+        cameras.frame(session, frame, is_newest);
     }
 }

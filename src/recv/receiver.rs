@@ -118,7 +118,7 @@ impl Receiver {
     pub fn next_within(&mut self, patience: Duration) -> Option<Frame> {
         let deadline = Instant::now().checked_add(patience);
         let mut frame = self.cameras.frames.next(deadline)?;
-        frame.shown(Instant::now());
+        frame.shown();
         Some(frame)
     }
 }

@@ -8,7 +8,6 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -116,17 +115,14 @@ impl Pace {
         self.declared.max(self.learnt).unwrap_or_default()
     }
 
-    /// After how long the next byte is overdue. Who was told that there is room sends within the interval that
-    /// it declares; else a slow link, or a slow viewer, counts as its own pace.
-    fn overdue(&self) -> Duration {
-        let declared = self.declared.filter(|_| self.acked_at.is_some());
-        declared.unwrap_or(self.interval())
-    }
-
     /// Whether there was no frame for `at_least`, nor for so many of its own intervals, and of one that is on its way
     /// no byte for `bytes`.
     fn is_silent(&self, at_least: Duration, intervals: f64, bytes: Duration, now: Instant) -> bool {
-        let frames = at_least.max(self.overdue().mul_f64(intervals));
+        // Who was told that there is room sends within the interval that it declares; else a slow link, or a slow
+        // viewer, counts as its own pace.
+        let declared = self.declared.filter(|_| self.acked_at.is_some());
+        let interval = declared.unwrap_or(self.interval());
+        let frames = at_least.max(interval.mul_f64(intervals));
         let since = |then| now.saturating_duration_since(then);
         let asked = self.acked_at.unwrap_or(self.last_frame);
         since(asked) >= frames && self.last_byte.is_none_or(|at| since(at) >= bytes)
@@ -154,7 +150,7 @@ pub(crate) struct Session {
     /// When it was over, and why.
     pub(super) over: OnceLock<(Instant, End)>,
     /// In a row: frames that did not decode, and samples.
-    pub(super) bad: [AtomicU32; 2],
+    pub(super) bad: Mutex<[u32; 2]>,
 }
 
 impl Session {
@@ -242,22 +238,18 @@ impl Session {
         over.is_some_and(|(then, _)| now.saturating_duration_since(*then) < KEPT_FOR)
     }
 
-    /// Notes whether a frame could be decoded.
-    pub(super) fn decoded(&self, is_good: bool, is_sample: bool) {
+    /// Notes whether a frame could be decoded. It is over where too many in a row could not.
+    pub(super) fn decoded(&self, is_good: bool, is_sample: bool, now: Instant) {
+        let mut bad = lock(&self.bad);
         if is_good {
-            for bad in &self.bad {
-                bad.store(0, Ordering::Relaxed);
-            }
-        } else {
-            self.bad[usize::from(is_sample)].fetch_add(1, Ordering::Relaxed);
+            *bad = [0; 2];
+            return;
         }
-    }
-
-    /// How many in a row could not be decoded, where they are too many.
-    pub(super) fn garbage(&self) -> Option<u32> {
-        let bad = self.bad.each_ref().map(|bad| bad.load(Ordering::Relaxed));
-        let mut too_many = bad.into_iter().zip(MAX_BAD).filter(|(bad, max)| bad >= max);
-        too_many.next().map(|(bad, _)| bad)
+        let kind = usize::from(is_sample);
+        bad[kind] += 1;
+        if bad[kind] >= MAX_BAD[kind] {
+            self.end(End::Garbage(bad[kind]), now);
+        }
     }
 
     /// For how long its sender has been received, up to its last frame.

@@ -6,7 +6,6 @@
 //! session's frames that are much later than its best. Only then: on a slow link every frame is late, and late is
 //! better than none. Clocks: the monotonic one, and the wall clock, which sees a sleep of the machine.
 
-use std::mem;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -38,27 +37,16 @@ const OFF_FOR: Duration = Duration::from_secs(10);
 
 /// Ticks, and knows of the last time that ticks stayed away. Every question is a tick, too: the answer holds
 /// whichever thread is the first to run again.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct StallDetector(Mutex<Ticks>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Ticks {
-    /// How long after the last one the next is due.
-    interval: Duration,
-    last: Instant,
-    last_wall: SystemTime,
+    /// The last one, by both clocks.
+    last: Option<(Instant, SystemTime)>,
+    /// How long after the last one the next is due; `None`: as where frames come.
+    interval: Option<Duration>,
     held_up_until: Option<Instant>,
-}
-
-impl Default for StallDetector {
-    fn default() -> Self {
-        StallDetector(Mutex::new(Ticks {
-            interval: TICK,
-            last: Instant::now(),
-            last_wall: SystemTime::now(),
-            held_up_until: None,
-        }))
-    }
 }
 
 impl StallDetector {
@@ -69,24 +57,24 @@ impl StallDetector {
             let now = Instant::now();
             self.tick(now, SystemTime::now());
             interval = if is_idle(now) { IDLE_TICK } else { TICK };
-            lock(&self.0).interval = interval;
+            lock(&self.0).interval = Some(interval);
         }
     }
 
     /// Whether the program was held up at any time since then.
     pub(crate) fn held_up_since(&self, then: Instant) -> bool {
-        self.tick(Instant::now(), SystemTime::now())
-            .is_some_and(|until| until > then)
+        self.tick(Instant::now(), SystemTime::now()) > Some(then)
     }
 
     fn tick(&self, now: Instant, wall: SystemTime) -> Option<Instant> {
         let mut ticks = lock(&self.0);
-        let slept = wall.duration_since(ticks.last_wall).unwrap_or_default();
-        let since = slept.max(now.saturating_duration_since(ticks.last));
-        if since > ticks.interval + HELD_UP {
+        // Nothing is there to be held up before the first.
+        let (last, last_wall) = ticks.last.replace((now, wall)).unwrap_or((now, wall));
+        let slept = wall.duration_since(last_wall).unwrap_or_default();
+        let since = slept.max(now.saturating_duration_since(last));
+        if since > ticks.interval.unwrap_or(TICK) + HELD_UP {
             ticks.held_up_until = Some(now);
         }
-        (ticks.last, ticks.last_wall) = (now, wall);
         ticks.held_up_until
     }
 }
@@ -122,13 +110,11 @@ impl Clocks {
 
     /// How the sender's clock is off, once a session.
     pub(super) fn is_off(&mut self, frame: &Received) -> Option<ClockOff> {
-        let off = frame.clock_is_off();
+        let off = frame.clock_is_off().filter(|_| !self.told_off);
         self.off_since = off.and(self.off_since.or(Some(frame.arrived)));
-        let for_how_long = |since| frame.arrived.saturating_duration_since(since);
-        let lasts = self
-            .off_since
-            .is_some_and(|since| for_how_long(since) >= OFF_FOR);
-        off.filter(|_| lasts && !mem::replace(&mut self.told_off, true))
+        let lasted = frame.arrived.saturating_duration_since(self.off_since?);
+        self.told_off = lasted >= OFF_FOR;
+        off.filter(|_| self.told_off)
     }
 }
 
@@ -151,6 +137,7 @@ mod tests {
     #[test]
     fn a_sleep_of_the_machine_is_seen_by_the_wall_clock() {
         let (stall, start, wall) = (StallDetector::default(), Instant::now(), SystemTime::now());
+        stall.tick(start, wall);
         let woken = start + Duration::from_millis(60);
         assert_eq!(
             stall.tick(woken, wall + Duration::from_secs(600)),

@@ -68,11 +68,11 @@ impl Feed {
     /// Puts a picture in; `false` once the source is to end.
     pub(crate) fn put(&self, captured: Captured) -> bool {
         self.captured.fetch_add(1, Ordering::Relaxed);
-        match self.delivery {
-            // What was displaced is dropped here, on the source's thread and outside the lock.
-            Delivery::NewestWins => drop(self.slot.put(captured)),
-            Delivery::EveryFrame => drop(self.slot.put_when_empty(captured)),
+        if self.delivery == Delivery::EveryFrame {
+            self.slot.wait_until_empty();
         }
+        // What was displaced is dropped here, on the source's thread and outside the lock.
+        drop(self.slot.put(captured));
         !self.stop.is_asked()
     }
 

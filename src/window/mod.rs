@@ -169,7 +169,7 @@ impl Viewer<'_> {
         }
         self.draw(now)?;
         if let Some(picture) = &mut self.scene.picture {
-            picture.frame.shown(Instant::now());
+            picture.frame.shown();
         }
         Ok(())
     }

@@ -147,33 +147,34 @@ impl Frame {
     /// answer is a sample.
     pub(super) fn decoded(&mut self, is_good: bool) {
         let is_sample = self.is_answered;
-        self.session.decoded(is_good, is_sample);
+        self.session.decoded(is_good, is_sample, Instant::now());
         if is_sample && !is_good {
             self.session.counts().corrupt += 1;
         } else if !is_good {
-            self.answer(|counts| &mut counts.corrupt, Instant::now());
+            self.answer(|counts| &mut counts.corrupt);
         }
     }
 
-    /// It is on the screen since `at`, or need not be: it is a program's.
-    pub(crate) fn shown(&mut self, at: Instant) {
-        self.answer(|counts| &mut counts.shown, at);
+    /// It is on the screen from now on, or need not be: it is a program's.
+    pub(crate) fn shown(&mut self) {
+        self.answer(|counts| &mut counts.shown);
     }
 
     /// It will not be shown, though it is kept.
     pub(crate) fn skip(&mut self) {
-        self.answer(|counts| &mut counts.skipped, Instant::now());
+        self.answer(|counts| &mut counts.skipped);
     }
 
-    /// Counts what became of it, and acknowledges it; once.
-    fn answer(&mut self, count: fn(&mut Counts) -> &mut u64, at: Instant) {
+    /// Counts what became of it now, and acknowledges it; once.
+    fn answer(&mut self, count: fn(&mut Counts) -> &mut u64) {
         if !mem::replace(&mut self.is_answered, true) {
+            let now = Instant::now();
             *count(&mut self.session.counts()) += 1;
             if let Some(stamp) = self.stamp.as_ref().filter(|stamp| stamp.ack) {
-                let held = at.saturating_duration_since(self.arrived);
+                let held = now.saturating_duration_since(self.arrived);
                 let held_us = held.as_micros().try_into().unwrap_or(u32::MAX);
                 let seq = stamp.seq as u32;
-                self.session.ack(Ack { seq, held_us }, Instant::now());
+                self.session.ack(Ack { seq, held_us }, now);
             }
         }
         if let Some(stop) = self.stop.take() {
