@@ -104,14 +104,7 @@ impl Dialer {
             target,
             role,
             stop: Arc::clone(stop),
-            connect: Box::new(move |address| {
-                let link = connect(address, role)?;
-                if let Some(key) = &key {
-                    let proven = link.dial(key, role);
-                    proven.map_err(|status| DialError::Key(address, role, status))?;
-                }
-                Ok(link)
-            }),
+            connect: Box::new(move |address| connect(address, role, key.as_ref())),
             memory: Mutex::default(),
         }
     }
@@ -185,14 +178,10 @@ fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
         return Ok(addresses_now());
     }
     let addresses = (target.host.as_str(), target.port).to_socket_addrs()?;
-    let addresses: Vec<SocketAddr> = addresses.take(MAX_ADDRESSES).collect();
-    match addresses.is_empty() {
-        true => Err(io::Error::other("it has no address")),
-        false => Ok(addresses),
-    }
+    Ok(addresses.take(MAX_ADDRESSES).collect())
 }
 
-fn connect(address: SocketAddr, role: Role) -> Result<Arc<Link>, DialError> {
+fn connect(address: SocketAddr, role: Role, key: Option<&Key>) -> Result<Arc<Link>, DialError> {
     let stream =
         TcpStream::connect_timeout(&address, ANSWER).map_err(|source| match source.kind() {
             io::ErrorKind::ConnectionRefused => DialError::Refused(address, role),
@@ -203,7 +192,10 @@ fn connect(address: SocketAddr, role: Role) -> Result<Arc<Link>, DialError> {
     if stream.local_addr().ok() == Some(address) {
         return Err(DialError::Refused(address, role));
     }
-    Ok(Link::new(stream, address))
+    let link = Link::new(stream, address);
+    let proven = key.map_or(Ok(()), |key| link.dial(key, role));
+    proven.map_err(|status| DialError::Key(address, role, status))?;
+    Ok(link)
 }
 
 /// What an attempt has come to.
@@ -395,7 +387,7 @@ mod tests {
             if to != address {
                 let _ = answers.lock().unwrap().recv();
             }
-            connect(to, Role::Sends)
+            connect(to, Role::Sends, None)
         });
         assert_eq!(first(&Arc::new(dialer)).unwrap().peer, address);
     }
