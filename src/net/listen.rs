@@ -25,11 +25,8 @@ const WAKE: Duration = Duration::from_millis(100);
 /// Where to listen: `--bind`, and pi-send's `--listen`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bind {
-    /// Every address of this machine, IPv4 and IPv6.
-    All {
-        /// The TCP port; 0 takes any that is free.
-        port: u16,
-    },
+    /// Every address of this machine, IPv4 and IPv6, with this TCP port; 0 takes any that is free.
+    All(u16),
     /// This address alone.
     One(SocketAddr),
 }
@@ -78,25 +75,18 @@ pub enum Allowed {
     Attached,
 }
 
-impl Default for Allowed {
-    /// Everybody.
-    fn default() -> Self {
-        Allowed::Networks(Vec::new())
-    }
-}
-
 impl Allowed {
-    /// Why an address may not connect, and what lets it in; `None` where it may.
+    /// What to tell of an address that may not connect: why, and what lets it in; `None` where it may.
     pub(crate) fn refusal(&self, ip: IpAddr) -> Option<String> {
         let is_in = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&ip));
         match self {
             Allowed::Networks(networks) if networks.is_empty() || is_in(networks) => None,
             Allowed::Networks(_) => Some(format!(
-                "--allow does not include it; to let it in: --allow {ip}"
+                "turned away {ip}: --allow does not include it; to let it in: --allow {ip}"
             )),
             #[cfg(feature = "send")]
             Allowed::Attached => (!is_in(&attached())).then(|| format!(
-                "it is in none of this machine's networks; to let it in: --allow {ip}, better with a key (--key)"
+                "turned away {ip}: it is in none of this machine's networks; to let it in: --allow {ip}, better with a key (--key)"
             )),
         }
     }
@@ -116,14 +106,11 @@ fn attached() -> Vec<IpNet> {
 /// `:PORT`, `ADDRESS:PORT` or `ADDRESS`; an error says what was expected.
 pub(crate) fn bind(text: &str) -> Result<Bind, &'static str> {
     let any = text.strip_prefix(':').and_then(|port| port.parse().ok());
-    let address = || text.parse::<SocketAddr>().ok();
-    let ip = || text.parse::<IpAddr>().ok();
-    any.map(|port| Bind::All { port })
-        .or_else(|| address().map(Bind::One))
-        .or_else(|| ip().map(|ip| Bind::One((ip, DEFAULT_PORT).into())))
-        .ok_or(
-            "expected ADDRESS:PORT, [IPv6]:PORT or :PORT, as in 0.0.0.0:8000, [::]:8000 or :9000",
-        )
+    let with_port = |ip: IpAddr| SocketAddr::new(ip, DEFAULT_PORT);
+    let one = text.parse().or_else(|_| text.parse().map(with_port));
+    any.map(Bind::All).or(one.map(Bind::One).ok()).ok_or(
+        "expected ADDRESS:PORT, [IPv6]:PORT or :PORT, as in 0.0.0.0:8000, [::]:8000 or :9000",
+    )
 }
 
 /// `ADDRESS` or `ADDRESS/BITS`; an error says what was expected.
@@ -184,7 +171,7 @@ impl Acceptor {
 pub fn listen(bind: Bind, role: Role) -> Result<Vec<Arc<Acceptor>>, ListenError> {
     match bind {
         Bind::One(address) => Ok(vec![open(address, role)?]),
-        Bind::All { port } => {
+        Bind::All(port) => {
             let four = open((Ipv4Addr::UNSPECIFIED, port).into(), role)?;
             match open((Ipv6Addr::UNSPECIFIED, four.address.port()).into(), role) {
                 Ok(six) => Ok(vec![four, six]),
@@ -235,7 +222,7 @@ mod tests {
 
     #[test]
     fn every_address_means_both_families_on_one_port() {
-        let acceptors = listen(Bind::All { port: 0 }, Role::Receives).unwrap();
+        let acceptors = listen(Bind::All(0), Role::Receives).unwrap();
         let ports: Vec<u16> = acceptors
             .iter()
             .map(|acceptor| acceptor.address.port())

@@ -43,9 +43,7 @@ pub(super) fn exhausted(error: &io::Error) -> Event {
 }
 
 fn take(admission: &Arc<Admission>, link: &Arc<Link>, cameras: &Arc<Cameras>) -> io::Result<()> {
-    let ip = link.peer.ip();
-    if let Some(why) = cameras.config.allowed.refusal(ip) {
-        let line = format!("turned away {ip}: {why}");
+    if let Some(line) = cameras.config.allowed.refusal(link.peer.ip()) {
         cameras.tell(Severity::Warning, (Kind::NotAllowed, line));
         return Ok(());
     }

@@ -185,9 +185,8 @@ impl Outlets<'_> {
 
     /// Takes a connection, if it may be here.
     fn take<'scope>(&'scope self, scope: Threads<'scope, '_>, link: Arc<Link>) -> io::Result<()> {
-        let ip = link.peer.ip();
-        if let Some(why) = self.shared.config.allowed.refusal(ip) {
-            self.shared.warn(format!("turned away {ip}: {why}"));
+        if let Some(line) = self.shared.config.allowed.refusal(link.peer.ip()) {
+            self.shared.warn(line);
             return Ok(());
         }
         // Without a key it waits for nothing, and must not be evicted while it gets its place.
