@@ -189,7 +189,7 @@ impl Permit {
             thread::sleep(LOOK);
         }
         let was_at = frames.reader.position;
-        let read = frames.read(frame, Some(share));
+        let read = frames.read(frame, share);
         self.charge((frames.reader.position - was_at) as usize);
         read
     }

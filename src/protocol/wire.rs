@@ -82,8 +82,8 @@ pub struct FrameReader {
     /// How many bytes of the stream have been read.
     pub position: u64,
     prefix: [u8; PREFIX],
-    /// Bytes of the frame that came, its prefix included.
-    got: usize,
+    /// Bytes of the frame that came, its prefix included; 0 between frames.
+    pub got: usize,
 }
 
 impl FrameReader {
@@ -132,11 +132,6 @@ impl FrameReader {
         self.position += came as u64;
         self.got += came;
         Ok(())
-    }
-
-    /// Whether a frame has begun and not ended.
-    pub fn is_within_frame(&self) -> bool {
-        self.got > 0
     }
 
     /// How many bytes of the frame that has begun are still to come; 0 between frames.
