@@ -156,13 +156,12 @@ impl Acceptor {
     /// Wakes a thread that blocks in `accept`: nothing but a connection does that everywhere.
     pub(crate) fn wake(&self) {
         let mut address = self.address;
-        // A wildcard is no address to dial, but on some systems.
-        if address.ip().is_unspecified() {
-            address.set_ip(match address {
-                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-            });
-        }
+        address.set_ip(match address.ip() {
+            // A wildcard is no address to dial, but on some systems.
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+            own => own,
+        });
         let _ = TcpStream::connect_timeout(&address, WAKE);
     }
 }
