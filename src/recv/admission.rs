@@ -61,12 +61,9 @@ fn take(admission: &Arc<Admission>, link: &Arc<Link>, cameras: &Arc<Cameras>) ->
 
 /// Has the candidate prove the key, where there is one.
 fn prove(cameras: &Cameras, link: &Link, permit: &Permit) -> Progress<()> {
-    let Some(key) = &cameras.config.key else {
-        return Ok(());
-    };
     let (ip, until) = (link.peer.ip(), permit.candidate.since + handshake::PATIENCE);
     let is_busy = || cameras.is_busy_for(ip, Instant::now());
-    let refused = link.accept(key, Role::Receives, until, is_busy);
+    let refused = link.accept(cameras.config.key.as_ref(), Role::Receives, until, is_busy);
     refused.map_err(|why| match why {
         Some(Status::Busy) => busy(cameras, link, None),
         Some(status) => Some(turned_away(ip, status)),

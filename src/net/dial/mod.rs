@@ -138,11 +138,8 @@ impl Dialer {
     fn attempt(&self, number: u32, wanted: &Weak<Slot<Outcome>>) -> Option<Outcome> {
         let unresolved = |error| DialError::Unresolved(self.target.host.clone(), self.role, error);
         let mut errors = Vec::from_iter(self.ask().map_err(unresolved).err());
-        let addresses = lock(&self.memory).order(number);
-        for address in addresses {
-            if wanted.strong_count() == 0 {
-                return None;
-            }
+        let order = lock(&self.memory).order(number);
+        for address in order.into_iter().take_while(|_| wanted.strong_count() > 0) {
             match (self.connect)(address) {
                 Ok(link) => return Some(Ok(link)),
                 Err(error) => errors.push(error),
@@ -156,13 +153,11 @@ impl Dialer {
     /// blocks for as long as the system's resolver wants.
     fn ask(&self) -> io::Result<()> {
         let mut memory = lock(&self.memory);
-        if let Some(asked) = memory.asked {
-            return match asked.elapsed() < RESOLVER {
-                true => Ok(()),
-                false => Err(io::ErrorKind::TimedOut.into()),
-            };
+        match memory.asked {
+            None => memory.asked = Some(Instant::now()),
+            Some(asked) if asked.elapsed() < RESOLVER => return Ok(()),
+            Some(_) => return Err(io::ErrorKind::TimedOut.into()),
         }
-        memory.asked = Some(Instant::now());
         drop(memory);
         let answer = resolve(&self.target);
         let mut memory = lock(&self.memory);
@@ -193,7 +188,7 @@ fn connect(address: SocketAddr, role: Role, key: Option<&Key>) -> Result<Arc<Lin
         return Err(DialError::Refused(address, role));
     }
     let link = Link::new(stream, address);
-    let proven = key.map_or(Ok(()), |key| link.dial(key, role));
+    let proven = link.dial(key, role);
     proven.map_err(|status| DialError::Key(address, role, status))?;
     Ok(link)
 }
@@ -223,15 +218,13 @@ impl Search {
             if now >= self.next {
                 self.attempt(now);
             }
-            let outcome = || self.outcomes.take();
-            if let Some(outcome) = self.dialer.stop.sleep_or(until.min(self.next), outcome) {
-                if let Ok(link) = &outcome {
-                    lock(&self.dialer.memory).reached(link.peer);
-                }
-                return Some(outcome);
+            let (dialer, look) = (&self.dialer, || self.outcomes.take());
+            let outcome = dialer.stop.sleep_or(until.min(self.next), look);
+            if let Some(Ok(link)) = &outcome {
+                lock(&dialer.memory).reached(link.peer);
             }
-            if self.dialer.stop.is_asked() || Instant::now() >= until {
-                return None;
+            if outcome.is_some() || dialer.stop.is_asked() || Instant::now() >= until {
+                return outcome;
             }
         }
     }

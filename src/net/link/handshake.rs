@@ -21,11 +21,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 const LINGER: (Duration, u64) = (Duration::from_secs(1), 1024 * 1024);
 
 impl Link {
-    /// Proves the key to the peer that was dialled, and has it prove its own; else says what is wrong with that.
-    pub(in crate::net) fn dial(&self, key: &Key, role: Role) -> Result<(), Status> {
+    /// Proves the key, where there is one, to the peer that was dialled, and has it prove its own; else says what is wrong
+    /// with that.
+    pub(in crate::net) fn dial(&self, key: Option<&Key>, role: Role) -> Result<(), Status> {
+        let Some(key) = key else { return Ok(()) };
         let until = Instant::now() + PATIENCE;
         let hello = protocol::hello(key, role);
-        let asked = self.tune().and_then(|()| (&self.socket).write_all(&hello));
+        let asked = (&self.socket).write_all(&hello);
         let answer = asked.and_then(|()| self.read_until(until));
         // Who takes a hello for a length closes, or waits for more.
         let answer = answer.map_err(|_| Status::NoKey)?;
@@ -37,17 +39,17 @@ impl Link {
         proven.map_err(|_| Status::UnknownKey)
     }
 
-    /// Has the peer that dialled prove the key, until then at the latest, and proves it; `is_busy` says whether there
-    /// is no room for it. Else says why not; `None` where it just went away, or took too long.
+    /// Has the peer that dialled prove the key, where there is one, until then at the latest, and proves it; `is_busy`
+    /// says whether there is no room for it. Else says why not; `None` where it just went away, or took too long.
     pub(crate) fn accept(
         &self,
-        key: &Key,
+        key: Option<&Key>,
         role: Role,
         until: Instant,
         is_busy: impl FnOnce() -> bool,
     ) -> Result<(), Option<Status>> {
-        let heard = self.tune().and_then(|()| self.read_until(until));
-        let hello: Hello = heard.map_err(|_| None)?;
+        let Some(key) = key else { return Ok(()) };
+        let hello: Hello = self.read_until(until).map_err(|_| None)?;
         let status = match protocol::judge(&hello, key, role) {
             Status::GoOn if is_busy() => Status::Busy,
             status => status,
@@ -140,8 +142,8 @@ mod tests {
         let (key, (dialler, far)) = (Key::random().unwrap(), Link::pair(there()));
         let listener = Link::new(far, there());
         thread::scope(|scope| {
-            let dialled = scope.spawn(|| dialler.dial(&key, Role::Sends));
-            let accepted = listener.accept(&key, Role::Receives, soon(), || false);
+            let dialled = scope.spawn(|| dialler.dial(Some(&key), Role::Sends));
+            let accepted = listener.accept(Some(&key), Role::Receives, soon(), || false);
             accepted.unwrap();
             dialled.join().unwrap().unwrap();
         });
@@ -249,7 +251,7 @@ mod tests {
                 let _ = far.read_to_end(&mut got);
                 got
             });
-            let refused = link.accept(&key, Role::Sends, soon(), || false);
+            let refused = link.accept(Some(&key), Role::Sends, soon(), || false);
             assert_eq!(refused, Err(last.map(|_| Status::UnknownKey)));
             assert!(lock(&link.writing).sealer.is_none());
             drop(link);
@@ -263,7 +265,7 @@ mod tests {
         let (link, mut far): (_, FarEnd) = Link::pair(there());
         far.write_all(bytes).unwrap();
         far.shutdown(Shutdown::Write).unwrap();
-        let refused = link.accept(key, Role::Receives, soon(), || false);
+        let refused = link.accept(Some(key), Role::Receives, soon(), || false);
         drop(link);
         let mut got = Vec::new();
         far.read_to_end(&mut got).unwrap();
@@ -301,7 +303,7 @@ mod tests {
     fn a_peer_that_says_nothing_costs_no_more_than_the_time_it_has() {
         let (key, (link, _far)) = (Key::random().unwrap(), Link::pair(there()));
         let until = Instant::now() + LOOK;
-        let refused = link.accept(&key, Role::Receives, until, || false);
+        let refused = link.accept(Some(&key), Role::Receives, until, || false);
         assert_eq!(refused, Err(None));
         assert!(Instant::now() < until + PATIENCE);
     }
@@ -313,7 +315,7 @@ mod tests {
             let (link, mut far) = Link::pair(there());
             far.write_all(answer).unwrap();
             far.shutdown(Shutdown::Write).unwrap();
-            link.dial(&key, Role::Sends).unwrap_err()
+            link.dial(Some(&key), Role::Sends).unwrap_err()
         };
         for status in [
             Status::UnknownKey,

@@ -19,8 +19,7 @@ impl Link {
     /// Prepares it for receiving and returns the half that reads, which accepts frames of at most `max_bytes` and
     /// returns after `look` at the latest. Call it once.
     pub(crate) fn frames(self: &Arc<Self>, max_bytes: u32, look: Duration) -> io::Result<Frames> {
-        self.tune()?;
-        self.socket.set_read_timeout(Some(look))?;
+        self.tune(look)?;
         Ok(Frames {
             link: Arc::clone(self),
             opener: lock(&self.opener).take(),
@@ -34,11 +33,8 @@ impl Link {
         let Writing { unwritten, sealer } = &mut *lock(&self.writing);
         self.write_now(unwritten);
         if unwritten.is_empty() {
-            match sealer {
-                None => unwritten.extend(ack.emit()),
-                // It fails where no numbers are left: no acks, then.
-                Some(sealer) => drop(sealer.write(unwritten, [&ack.emit()[..]])),
-            }
+            // It fails where no numbers are left to seal it: no acks, then.
+            let _ = super::write(sealer, unwritten, &ack.emit());
             self.write_now(unwritten);
         }
     }

@@ -198,10 +198,9 @@ impl Outlets<'_> {
     /// Has whoever dialled prove the key, where there is one, and sends to it, once it has a place.
     fn receiver(&self, link: Arc<Link>, permit: Option<Permit>) {
         let (ip, counters) = (link.peer.ip(), &self.shared.counters);
-        let (key, until) = (&self.shared.config.key, Instant::now() + PATIENCE);
+        let (key, until) = (self.shared.config.key.as_ref(), Instant::now() + PATIENCE);
         let is_busy = || lock(counters).gives_way(ip, Instant::now()).is_err();
-        let prove = |key| link.accept(key, Role::Sends, until, is_busy);
-        let mut proven = key.as_ref().map_or(Ok(()), prove);
+        let mut proven = link.accept(key, Role::Sends, until, is_busy);
         if proven == Err(None) && Instant::now() >= until {
             // One that waits for pictures.
             let until = Instant::now() + PATIENCE;
