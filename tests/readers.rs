@@ -19,7 +19,7 @@ use pi_stream::jpeg::{self, Decoder};
 use pi_stream::picture::{Bitmap, Matrix, Picture, PixelFormat, Plane, Range, Turn};
 use pi_stream::protocol::encrypted::handshake::{Handshake, answer, hello, judge, status};
 use pi_stream::protocol::encrypted::records::{Opener, Sealer};
-use pi_stream::protocol::wire::{write_end, write_frame};
+use pi_stream::protocol::wire::{END, write_frame};
 use pi_stream::protocol::{Ack, FrameReader, Name, ReadError, Role, Stamp, Status, stamp};
 use pi_stream::source::stream::{Reader, Skipped};
 
@@ -150,7 +150,7 @@ fn wire_stream(frames: &[Vec<u8>]) -> Vec<u8> {
     for frame in frames {
         write_frame(&mut stream, &[frame]).unwrap();
     }
-    write_end(&mut stream).unwrap();
+    stream.extend(END);
     stream
 }
 
@@ -171,7 +171,8 @@ fn read_wire(stream: &[u8], dice: &mut Dice) -> (Vec<Vec<u8>>, bool) {
                 let at = match &e {
                     ReadError::Io { at, .. }
                     | ReadError::TooLong { at, .. }
-                    | ReadError::Ended { at, .. } => *at,
+                    | ReadError::Ended { at }
+                    | ReadError::Torn { at, .. } => *at,
                 };
                 assert!(at <= stream.len() as u64, "{e}");
                 return (frames, false);
