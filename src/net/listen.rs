@@ -132,19 +132,16 @@ pub struct Acceptor {
 impl Acceptor {
     /// The next connection; one that is gone before it is taken is nobody's business.
     pub(crate) fn accept(&self) -> io::Result<Arc<Link>> {
-        let is_gone = |error: &io::Error| {
+        use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidInput, NotConnected};
+        let is_gone = |kind| {
             matches!(
-                error.kind(),
-                io::ErrorKind::ConnectionAborted
-                    | io::ErrorKind::ConnectionReset
-                    | io::ErrorKind::NotConnected
-                    | io::ErrorKind::InvalidInput
-                    | io::ErrorKind::Interrupted
+                kind,
+                ConnectionAborted | ConnectionReset | NotConnected | InvalidInput
             )
         };
         let (stream, peer) = loop {
             match self.socket.accept() {
-                Err(error) if is_gone(&error) => {}
+                Err(error) if is_gone(error.kind()) => {}
                 taken => break taken?,
             }
         };

@@ -88,12 +88,10 @@ impl Link {
 
     /// Tells a peer why it is turned away.
     pub(crate) fn turn_away(&self, status: Status, until: Instant) -> Status {
-        let told = (&self.socket).write_all(&protocol::answer(status));
+        let _ = (&self.socket).write_all(&protocol::answer(status));
         let _ = self.socket.shutdown(Shutdown::Write);
-        if told.is_ok() {
-            let until = until.min(Instant::now() + LINGER.0);
-            let _ = io::copy(&mut self.until(until).take(LINGER.1), &mut io::sink());
-        }
+        let until = until.min(Instant::now() + LINGER.0);
+        let _ = io::copy(&mut self.until(until).take(LINGER.1), &mut io::sink());
         status
     }
 
