@@ -31,10 +31,7 @@ impl Link {
         let answer = asked.and_then(|()| self.read_until(until));
         // Who takes a hello for a length closes, or waits for more.
         let answer = answer.map_err(|_| Status::NoKey)?;
-        match protocol::status(&answer) {
-            Status::GoOn => {}
-            status => return Err(status),
-        }
+        protocol::status(&answer)?;
         let proven = self.prove(Handshake::begin(key, &hello, &answer, true), true, until);
         proven.map_err(|_| Status::UnknownKey)
     }
@@ -50,14 +47,11 @@ impl Link {
     ) -> Result<(), Option<Status>> {
         let Some(key) = key else { return Ok(()) };
         let hello: Hello = self.read_until(until).map_err(|_| None)?;
-        let status = match protocol::judge(&hello, key, role) {
-            Status::GoOn if is_busy() => Status::Busy,
-            status => status,
-        };
-        if status != Status::GoOn {
+        let refused = protocol::judge(&hello, key, role).err();
+        if let Some(status) = refused.or_else(|| is_busy().then_some(Status::Busy)) {
             return Err(Some(self.turn_away(status, until)));
         }
-        let answer = protocol::answer(status);
+        let answer = protocol::answer(Ok(()));
         let noise = Handshake::begin(key, &hello, &answer, false);
         let answered = (&self.socket).write_all(&answer);
         let proven = answered.and_then(|()| self.prove(noise, false, until));
@@ -88,7 +82,7 @@ impl Link {
 
     /// Tells a peer why it is turned away.
     pub(crate) fn turn_away(&self, status: Status, until: Instant) -> Status {
-        let _ = (&self.socket).write_all(&protocol::answer(status));
+        let _ = (&self.socket).write_all(&protocol::answer(Err(status)));
         let _ = self.socket.shutdown(Shutdown::Write);
         let until = until.min(Instant::now() + LINGER.0);
         let _ = io::copy(&mut self.until(until).take(LINGER.1), &mut io::sink());
@@ -232,7 +226,7 @@ mod tests {
         let key = Key::random().unwrap();
         let (hello, answer) = (
             protocol::hello(&key, Role::Receives),
-            protocol::answer(Status::GoOn),
+            protocol::answer(Ok(())),
         );
         let mut dialling = Handshake::begin(&key, &hello, &answer, true);
         let recorded = dialling.write().unwrap();
@@ -288,7 +282,7 @@ mod tests {
         ] {
             let (refused, got) = refused(&key, bytes);
             assert_eq!(refused, Some(status));
-            assert_eq!(got, protocol::answer(status));
+            assert_eq!(got, protocol::answer(Err(status)));
         }
         for gone in [&b""[..], b"pi", b"pi-s\x01", &sends] {
             assert_eq!(refused(&key, gone).0, None);
@@ -322,13 +316,13 @@ mod tests {
             Status::SameRole,
             Status::NoKey,
         ] {
-            assert_eq!(dialled(&protocol::answer(status)), status);
+            assert_eq!(dialled(&protocol::answer(Err(status))), status);
         }
         for answer in [&b""[..], b"pi-s", b"SSH-2.0-OpenSSH"] {
             assert_eq!(dialled(answer), Status::NoKey);
         }
         // It goes on, and cannot prove the key.
-        let goes_on = protocol::answer(Status::GoOn);
+        let goes_on = protocol::answer(Ok(()));
         let garbage = [&goes_on[..], &[9; 48]].concat();
         assert_eq!(dialled(&garbage), Status::UnknownKey);
         assert_eq!(dialled(&goes_on), Status::UnknownKey);

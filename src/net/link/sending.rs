@@ -101,7 +101,7 @@ impl Acks {
         }
         self.got = 0;
         // A viewer with a key answers a frame like that; it is no ack that anybody sends.
-        if self.opener.is_none() && handshake::status(&self.bytes) == Status::KeyWanted {
+        if self.opener.is_none() && handshake::status(&self.bytes) == Err(Status::KeyWanted) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         Ack::read(&mut &self.bytes[..])

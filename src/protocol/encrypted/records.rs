@@ -200,13 +200,13 @@ impl Opener {
 mod tests {
     use super::*;
     use crate::protocol::encrypted::handshake::{Handshake, answer, hello};
-    use crate::protocol::{FrameReader, Key, ReadError, Role, Status};
+    use crate::protocol::{FrameReader, Key, ReadError, Role};
     use std::io::Read;
 
     /// A connection's two directions: there, and back.
     fn pair() -> [(Sealer, Opener); 2] {
         let key = Key::random().unwrap();
-        let (hello, answer) = (hello(&key, Role::Sends), answer(Status::GoOn));
+        let (hello, answer) = (hello(&key, Role::Sends), answer(Ok(())));
         let mut dialler = Handshake::begin(&key, &hello, &answer, true);
         let mut listener = Handshake::begin(&key, &hello, &answer, false);
         listener.read(&dialler.write().unwrap()).unwrap();
