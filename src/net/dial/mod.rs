@@ -84,15 +84,16 @@ impl DialError {
     }
 }
 
-/// How an address becomes a link. Blocks.
-type Connect = dyn Fn(SocketAddr) -> Result<Arc<Link>, DialError> + Send + Sync;
+/// What an attempt has come to.
+type Outcome = Result<Arc<Link>, DialError>;
 
 /// The way to whoever listens there, over as many links as that takes. It remembers what came of them.
 pub(crate) struct Dialer {
     target: Target,
     role: Role,
     stop: Arc<Stop>,
-    pub(crate) connect: Box<Connect>,
+    /// How an address becomes a link. Blocks.
+    pub(crate) connect: Box<dyn Fn(SocketAddr) -> Outcome + Send + Sync>,
     memory: Mutex<Memory>,
 }
 
@@ -176,7 +177,7 @@ fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
     Ok(addresses.take(MAX_ADDRESSES).collect())
 }
 
-fn connect(address: SocketAddr, role: Role, key: Option<&Key>) -> Result<Arc<Link>, DialError> {
+fn connect(address: SocketAddr, role: Role, key: Option<&Key>) -> Outcome {
     let stream =
         TcpStream::connect_timeout(&address, ANSWER).map_err(|source| match source.kind() {
             io::ErrorKind::ConnectionRefused => DialError::Refused(address, role),
@@ -192,9 +193,6 @@ fn connect(address: SocketAddr, role: Role, key: Option<&Key>) -> Result<Arc<Lin
     proven.map_err(|status| DialError::Key(address, role, status))?;
     Ok(link)
 }
-
-/// What an attempt has come to.
-type Outcome = Result<Arc<Link>, DialError>;
 
 /// A search: the first connection that is established is the link. Any others are closed at once. Dropped, it gives
 /// up what is under way.
