@@ -157,17 +157,16 @@ pub(super) fn parse(packet: &[u8]) -> Option<Packet<'_>> {
 
 /// What an answer says of those who are announced, to us on the link of this interface, and for how long that holds (zero:
 /// it has gone).
-pub(super) fn read(answer: &Packet, interface: u32) -> Vec<(Found, Duration)> {
+pub(super) fn read(answer: &Packet, interface: u32) -> impl Iterator<Item = (Found, Duration)> {
     let (service, is_answer) = (name(SERVICE), answer.has_flags(PacketFlag::RESPONSE));
-    let records = answer.answers.iter().filter(|_| is_answer);
-    let believed = records.filter_map(|record| match &record.rdata {
+    let records = answer.answers.iter().filter(move |_| is_answer);
+    records.filter_map(move |record| match &record.rdata {
         RData::PTR(PTR(instance)) if record.name == service => {
             let lasting = Duration::from_secs(record.ttl.min(TTL).into());
             Some((found(answer, instance, interface)?, lasting))
         }
         _ => None,
-    });
-    believed.collect()
+    })
 }
 
 /// `None` where it is none of ours, or hardly: without a name, a port or an address, with a key that is none. (Whoever does
@@ -252,7 +251,7 @@ mod tests {
     }
 
     fn read(packet: &[u8]) -> Vec<(Found, Duration)> {
-        super::read(&parse(packet).unwrap(), 7)
+        super::read(&parse(packet).unwrap(), 7).collect()
     }
 
     #[test]
