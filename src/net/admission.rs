@@ -152,10 +152,8 @@ impl Permit {
 
     /// Whether its place was given to another.
     pub(crate) fn is_evicted(&self) -> bool {
-        let waiting = lock(&self.admission.waiting);
-        !waiting
-            .iter()
-            .any(|other| Arc::ptr_eq(other, &self.candidate))
+        let is_own = |other: &Arc<Candidate>| Arc::ptr_eq(other, &self.candidate);
+        !lock(&self.admission.waiting).iter().any(is_own)
     }
 
     /// Its turn to have a first frame of so many pixels decoded: one at a time has it, so that many candidates'
