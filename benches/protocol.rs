@@ -7,7 +7,7 @@ use divan::{Bencher, counter::BytesCount};
 use pi_stream::Key;
 use pi_stream::protocol::encrypted::handshake::{Handshake, answer, hello};
 use pi_stream::protocol::encrypted::records::{Opener, Sealer};
-use pi_stream::protocol::{DEFAULT_MAX_FRAME_BYTES, FrameReader, Role, Stamp, Status, stamp, wire};
+use pi_stream::protocol::{DEFAULT_MAX_FRAME_BYTES, FrameReader, Role, Stamp, stamp, wire};
 
 fn main() {
     divan::main();
@@ -63,7 +63,7 @@ fn wire_write_and_read(bencher: Bencher<'_, '_>, bytes: usize) {
 /// What a dialler seals with, and its listener opens with.
 fn records() -> (Sealer, Opener) {
     let key = Key::random().expect("random numbers");
-    let (hello, answer) = (hello(&key, Role::Sends), answer(Status::GoOn));
+    let (hello, answer) = (hello(&key, Role::Sends), answer(Ok(())));
     let mut dialler = Handshake::begin(&key, &hello, &answer, true);
     let mut listener = Handshake::begin(&key, &hello, &answer, false);
     let first = dialler.write().expect("it is its turn");

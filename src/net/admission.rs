@@ -9,7 +9,6 @@
 //! connected.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -60,6 +59,7 @@ pub(crate) fn listen(
 
 /// All candidates.
 pub(crate) struct Admission {
+    /// Who has waited longest stands first.
     waiting: Mutex<Vec<Arc<Candidate>>>,
     trials: [Mutex<()>; 2],
     /// What all of them may hold, in bytes.
@@ -93,13 +93,12 @@ impl Admission {
             patience,
             bytes: AtomicUsize::new(0),
         });
-        let ip = candidate.ip();
+        let is_neighbour = |other: &Candidate| other.link.peer.ip() == link.peer.ip();
         let mut waiting = lock(&self.waiting);
-        let of_one: usize = waiting.iter().filter(|other| other.ip() == ip).count();
-        if of_one >= MAX_OF_ONE_ADDRESS {
-            evict(&mut waiting, |other| other.ip() == ip, Candidate::brought);
+        if waiting.iter().filter(|other| is_neighbour(other)).count() >= MAX_OF_ONE_ADDRESS {
+            evict(&mut waiting, is_neighbour);
         } else if waiting.len() >= MAX_WAITING {
-            evict(&mut waiting, |_| true, Candidate::brought);
+            evict(&mut waiting, |_| true);
         }
         waiting.push(Arc::clone(&candidate));
         Permit {
@@ -111,7 +110,7 @@ impl Admission {
 
     /// Lets one go so that another can come: whoever has brought least.
     pub(crate) fn make_place(&self) {
-        evict(&mut lock(&self.waiting), |_| true, Candidate::brought);
+        evict(&mut lock(&self.waiting), |_| true);
     }
 
     /// Lets all of them go.
@@ -123,29 +122,17 @@ impl Admission {
 }
 
 impl Candidate {
-    fn ip(&self) -> IpAddr {
-        self.link.peer.ip()
-    }
-
     fn held(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
-
-    /// Whoever has brought least comes first; of several, who has waited longest.
-    fn brought(&self) -> (usize, Instant) {
-        (self.held(), self.since)
-    }
 }
 
-/// Takes its place from the first of those, in that order; its thread finds itself evicted, and its link cut.
-fn evict<K: Ord>(
-    waiting: &mut Vec<Arc<Candidate>>,
-    of: impl Fn(&Candidate) -> bool,
-    order: impl Fn(&Candidate) -> K,
-) {
+/// Takes its place from whoever of those has brought least; of several, from who has waited longest. Its thread finds
+/// itself evicted, and its link cut.
+fn evict(waiting: &mut Vec<Arc<Candidate>>, of: impl Fn(&Candidate) -> bool) {
     let those = (0..waiting.len()).filter(|index| of(&waiting[*index]));
-    if let Some(first) = those.min_by_key(|index| order(&waiting[*index])) {
-        waiting.remove(first).link.cut();
+    if let Some(least) = those.min_by_key(|index| waiting[*index].held()) {
+        waiting.remove(least).link.cut();
     }
 }
 
@@ -165,10 +152,8 @@ impl Permit {
 
     /// Whether its place was given to another.
     pub(crate) fn is_evicted(&self) -> bool {
-        let waiting = lock(&self.admission.waiting);
-        !waiting
-            .iter()
-            .any(|other| Arc::ptr_eq(other, &self.candidate))
+        let is_own = |other: &Arc<Candidate>| Arc::ptr_eq(other, &self.candidate);
+        !lock(&self.admission.waiting).iter().any(is_own)
     }
 
     /// Its turn to have a first frame of so many pixels decoded: one at a time has it, so that many candidates'
@@ -189,7 +174,7 @@ impl Permit {
             thread::sleep(LOOK);
         }
         let was_at = frames.reader.position;
-        let read = frames.read(frame, Some(share));
+        let read = frames.read(frame, share);
         self.charge((frames.reader.position - was_at) as usize);
         read
     }
@@ -201,8 +186,10 @@ impl Permit {
         self.candidate.bytes.fetch_add(bytes, Ordering::Relaxed);
         let held: usize = waiting.iter().map(|candidate| candidate.held()).sum();
         if held > self.admission.limit {
-            let is_large = |other: &Candidate| other.held() > SHARE;
-            evict(&mut waiting, is_large, |other| other.since);
+            let is_large = |other: &Arc<Candidate>| other.held() > SHARE;
+            if let Some(first) = waiting.iter().position(is_large) {
+                waiting.remove(first).link.cut();
+            }
         }
     }
 }

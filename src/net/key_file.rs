@@ -52,12 +52,10 @@ pub fn find(file: Option<&Path>) -> Result<Option<Key>, KeyFileError> {
     if let Some(file) = file {
         return Key::read(file).map(Some);
     }
-    let Some(directory) = std::env::var_os("CREDENTIALS_DIRECTORY") else {
-        return Ok(None);
-    };
-    match read(&PathBuf::from(directory).join(CREDENTIAL)) {
-        Err(KeyFileError::Missing(_)) => Ok(None),
-        found => found.map(Some),
+    let handed_over = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    match handed_over.map(|directory| read(&directory.join(CREDENTIAL))) {
+        None | Some(Err(KeyFileError::Missing(_))) => Ok(None),
+        Some(found) => found.map(Some),
     }
 }
 

@@ -25,11 +25,8 @@ const WAKE: Duration = Duration::from_millis(100);
 /// Where to listen: `--bind`, and pi-send's `--listen`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bind {
-    /// Every address of this machine, IPv4 and IPv6.
-    All {
-        /// The TCP port; 0 takes any that is free.
-        port: u16,
-    },
+    /// Every address of this machine, IPv4 and IPv6, with this TCP port; 0 takes any that is free.
+    All(u16),
     /// This address alone.
     One(SocketAddr),
 }
@@ -78,25 +75,18 @@ pub enum Allowed {
     Attached,
 }
 
-impl Default for Allowed {
-    /// Everybody.
-    fn default() -> Self {
-        Allowed::Networks(Vec::new())
-    }
-}
-
 impl Allowed {
-    /// Why an address may not connect, and what lets it in; `None` where it may.
+    /// What to tell of an address that may not connect: why, and what lets it in; `None` where it may.
     pub(crate) fn refusal(&self, ip: IpAddr) -> Option<String> {
         let is_in = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&ip));
         match self {
             Allowed::Networks(networks) if networks.is_empty() || is_in(networks) => None,
             Allowed::Networks(_) => Some(format!(
-                "--allow does not include it; to let it in: --allow {ip}"
+                "turned away {ip}: --allow does not include it; to let it in: --allow {ip}"
             )),
             #[cfg(feature = "send")]
             Allowed::Attached => (!is_in(&attached())).then(|| format!(
-                "it is in none of this machine's networks; to let it in: --allow {ip}, better with a key (--key)"
+                "turned away {ip}: it is in none of this machine's networks; to let it in: --allow {ip}, better with a key (--key)"
             )),
         }
     }
@@ -116,14 +106,11 @@ fn attached() -> Vec<IpNet> {
 /// `:PORT`, `ADDRESS:PORT` or `ADDRESS`; an error says what was expected.
 pub(crate) fn bind(text: &str) -> Result<Bind, &'static str> {
     let any = text.strip_prefix(':').and_then(|port| port.parse().ok());
-    let address = || text.parse::<SocketAddr>().ok();
-    let ip = || text.parse::<IpAddr>().ok();
-    any.map(|port| Bind::All { port })
-        .or_else(|| address().map(Bind::One))
-        .or_else(|| ip().map(|ip| Bind::One((ip, DEFAULT_PORT).into())))
-        .ok_or(
-            "expected ADDRESS:PORT, [IPv6]:PORT or :PORT, as in 0.0.0.0:8000, [::]:8000 or :9000",
-        )
+    let with_port = |ip: IpAddr| SocketAddr::new(ip, DEFAULT_PORT);
+    let one = text.parse().or_else(|_| text.parse().map(with_port));
+    any.map(Bind::All).or(one.map(Bind::One).ok()).ok_or(
+        "expected ADDRESS:PORT, [IPv6]:PORT or :PORT, as in 0.0.0.0:8000, [::]:8000 or :9000",
+    )
 }
 
 /// `ADDRESS` or `ADDRESS/BITS`; an error says what was expected.
@@ -145,19 +132,16 @@ pub struct Acceptor {
 impl Acceptor {
     /// The next connection; one that is gone before it is taken is nobody's business.
     pub(crate) fn accept(&self) -> io::Result<Arc<Link>> {
-        let is_gone = |error: &io::Error| {
+        use io::ErrorKind::{ConnectionAborted, ConnectionReset, InvalidInput, NotConnected};
+        let is_gone = |kind| {
             matches!(
-                error.kind(),
-                io::ErrorKind::ConnectionAborted
-                    | io::ErrorKind::ConnectionReset
-                    | io::ErrorKind::NotConnected
-                    | io::ErrorKind::InvalidInput
-                    | io::ErrorKind::Interrupted
+                kind,
+                ConnectionAborted | ConnectionReset | NotConnected | InvalidInput
             )
         };
         let (stream, peer) = loop {
             match self.socket.accept() {
-                Err(error) if is_gone(&error) => {}
+                Err(error) if is_gone(error.kind()) => {}
                 taken => break taken?,
             }
         };
@@ -169,13 +153,12 @@ impl Acceptor {
     /// Wakes a thread that blocks in `accept`: nothing but a connection does that everywhere.
     pub(crate) fn wake(&self) {
         let mut address = self.address;
-        // A wildcard is no address to dial, but on some systems.
-        if address.ip().is_unspecified() {
-            address.set_ip(match address {
-                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-            });
-        }
+        address.set_ip(match address.ip() {
+            // A wildcard is no address to dial, but on some systems.
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+            own => own,
+        });
         let _ = TcpStream::connect_timeout(&address, WAKE);
     }
 }
@@ -184,7 +167,7 @@ impl Acceptor {
 pub fn listen(bind: Bind, role: Role) -> Result<Vec<Arc<Acceptor>>, ListenError> {
     match bind {
         Bind::One(address) => Ok(vec![open(address, role)?]),
-        Bind::All { port } => {
+        Bind::All(port) => {
             let four = open((Ipv4Addr::UNSPECIFIED, port).into(), role)?;
             match open((Ipv6Addr::UNSPECIFIED, four.address.port()).into(), role) {
                 Ok(six) => Ok(vec![four, six]),
@@ -235,7 +218,7 @@ mod tests {
 
     #[test]
     fn every_address_means_both_families_on_one_port() {
-        let acceptors = listen(Bind::All { port: 0 }, Role::Receives).unwrap();
+        let acceptors = listen(Bind::All(0), Role::Receives).unwrap();
         let ports: Vec<u16> = acceptors
             .iter()
             .map(|acceptor| acceptor.address.port())

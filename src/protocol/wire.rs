@@ -35,23 +35,18 @@ pub enum ReadError {
         "a frame of {length} bytes was announced at byte {at}, and at most {max} are accepted (--max-frame-bytes)"
     )]
     TooLong { at: u64, length: u32, max: u32 },
-    /// The stream ended without an end marker: between frames (`wanted` is 0), or after `got` bytes of a frame
-    /// or of its prefix.
-    #[error("the stream ended at byte {at} {}", ended_where(*wanted, *got))]
-    Ended { at: u64, wanted: u32, got: u32 },
+    /// The stream ended between frames, and without an end marker.
+    #[error("the stream ended at byte {at} without an end marker")]
+    Ended { at: u64 },
+    /// It ended after `got` bytes of a frame or of its prefix.
+    #[error("the stream ended at byte {at} within a frame: {got} of {wanted} bytes had come")]
+    Torn { at: u64, wanted: u32, got: u32 },
 }
 
 impl ReadError {
     /// Whether the stream merely had nothing yet: reading can go on.
     pub fn is_timeout(&self) -> bool {
         matches!(self, ReadError::Io { source, .. } if is_timeout(source))
-    }
-}
-
-fn ended_where(wanted: u32, got: u32) -> String {
-    match wanted {
-        0 => "without an end marker".to_owned(),
-        _ => format!("within a frame: {got} of {wanted} bytes had come"),
     }
 }
 
@@ -64,10 +59,10 @@ pub(crate) fn is_timeout(error: &io::Error) -> bool {
 /// Reads frames from one stream of bytes: knows where in it reading is.
 ///
 /// ```
-/// use pi_stream::protocol::wire::{FrameReader, write_end, write_frame};
+/// use pi_stream::protocol::wire::{END, FrameReader, write_frame};
 /// let mut stream = Vec::new();
 /// write_frame(&mut stream, &[b"a fr", b"ame"])?;
-/// write_end(&mut stream)?;
+/// stream.extend(END);
 ///
 /// let (mut reader, mut stream) = (FrameReader::new(1024), stream.as_slice());
 /// let mut frame = Vec::new();
@@ -82,8 +77,8 @@ pub struct FrameReader {
     /// How many bytes of the stream have been read.
     pub position: u64,
     prefix: [u8; PREFIX],
-    /// Bytes of the frame that came, its prefix included.
-    got: usize,
+    /// Bytes of the frame that came, its prefix included; 0 between frames.
+    pub got: usize,
 }
 
 impl FrameReader {
@@ -101,8 +96,7 @@ impl FrameReader {
     pub fn read(&mut self, mut from: impl Read, frame: &mut Vec<u8>) -> Result<bool, ReadError> {
         while self.got < PREFIX {
             let came = from.read(&mut self.prefix[self.got..]);
-            let wanted = if self.got == 0 { 0 } else { PREFIX };
-            self.count(came, wanted)?;
+            self.count(came, PREFIX)?;
         }
         let length = LE::read_u32(&self.prefix);
         if length > self.max {
@@ -124,19 +118,17 @@ impl FrameReader {
     fn count(&mut self, came: io::Result<usize>, wanted: usize) -> Result<(), ReadError> {
         let at = self.position;
         let came = came.map_err(|source| ReadError::Io { at, source })?;
+        if came == 0 && self.got == 0 {
+            return Err(ReadError::Ended { at });
+        }
         if came == 0 {
             let got = self.got.checked_sub(PREFIX).unwrap_or(self.got);
             let (wanted, got) = (wanted as u32, got as u32);
-            return Err(ReadError::Ended { at, wanted, got });
+            return Err(ReadError::Torn { at, wanted, got });
         }
         self.position += came as u64;
         self.got += came;
         Ok(())
-    }
-
-    /// Whether a frame has begun and not ended.
-    pub fn is_within_frame(&self) -> bool {
-        self.got > 0
     }
 
     /// How many bytes of the frame that has begun are still to come; 0 between frames.
@@ -186,12 +178,7 @@ pub(super) fn prefix(pieces: &[&[u8]]) -> io::Result<[u8; PREFIX]> {
 }
 
 /// The end marker.
-pub(crate) const END: [u8; PREFIX] = [0; PREFIX];
-
-/// Writes the end marker.
-pub fn write_end<W: Write>(to: &mut W) -> io::Result<()> {
-    to.write_all(&END)
-}
+pub const END: [u8; PREFIX] = [0; PREFIX];
 
 /// The receiver's answer to a frame that asked for one: it, and all before it, were shown or skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -247,7 +234,7 @@ mod tests {
         let mut stream = Vec::new();
         write_frame(&mut stream, &[b"one"]).unwrap();
         write_frame(&mut stream, &[b"", b"t", b"wo!"]).unwrap();
-        write_end(&mut stream).unwrap();
+        stream.extend(END);
         let mut trickle = Trickle {
             bytes: &stream,
             ready: false,
@@ -291,7 +278,7 @@ mod tests {
         assert!(
             matches!(
                 error,
-                ReadError::Ended {
+                ReadError::Torn {
                     at: 104,
                     got: 100,
                     ..
@@ -307,20 +294,13 @@ mod tests {
         let error = FrameReader::new(16)
             .read(&[][..], &mut Vec::new())
             .unwrap_err();
-        assert!(matches!(
-            error,
-            ReadError::Ended {
-                at: 0,
-                wanted: 0,
-                got: 0
-            }
-        ));
+        assert!(matches!(error, ReadError::Ended { at: 0 }));
         let error = FrameReader::new(16)
             .read(&[5, 0][..], &mut Vec::new())
             .unwrap_err();
         assert!(matches!(
             error,
-            ReadError::Ended {
+            ReadError::Torn {
                 at: 2,
                 wanted: 4,
                 got: 2

@@ -43,9 +43,7 @@ pub(super) fn exhausted(error: &io::Error) -> Event {
 }
 
 fn take(admission: &Arc<Admission>, link: &Arc<Link>, cameras: &Arc<Cameras>) -> io::Result<()> {
-    let ip = link.peer.ip();
-    if let Some(why) = cameras.config.allowed.refusal(ip) {
-        let line = format!("turned away {ip}: {why}");
+    if let Some(line) = cameras.config.allowed.refusal(link.peer.ip()) {
         cameras.tell(Severity::Warning, (Kind::NotAllowed, line));
         return Ok(());
     }
@@ -64,8 +62,8 @@ fn take(admission: &Arc<Admission>, link: &Arc<Link>, cameras: &Arc<Cameras>) ->
 /// Has the candidate prove the key, where there is one.
 fn prove(cameras: &Cameras, link: &Link, permit: &Permit) -> Progress<()> {
     let (ip, until) = (link.peer.ip(), permit.candidate.since + handshake::PATIENCE);
-    let accept = |key| link.accept(key, Role::Receives, until, || cameras.is_busy_for(ip));
-    let proven = cameras.config.key.as_ref().map_or(Ok(()), accept);
+    let (key, is_busy) = (cameras.config.key.as_ref(), || cameras.is_busy_for(ip));
+    let proven = link.accept(key, Role::Receives, until, is_busy);
     proven.map_err(|why| match why {
         Some(Status::Busy) => busy(cameras, link, None),
         Some(status) => Some(turned_away(ip, status)),

@@ -53,7 +53,7 @@ impl Config {
         Config {
             max_cameras,
             key,
-            allowed: Allowed::default(),
+            allowed: Allowed::Networks(Vec::new()),
             idle_timeout: None,
             max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
             max_pixels: jpeg::MAX_PIXELS,

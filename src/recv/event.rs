@@ -107,7 +107,7 @@ pub enum End {
 
 fn broken(error: &ReadError) -> String {
     match error {
-        ReadError::Ended { wanted: 0, .. } => "went away without an end marker".into(),
+        ReadError::Ended { .. } => "went away without an end marker".into(),
         ReadError::Io { at, source } => format!("was lost at byte {at}: {source}"),
         error => format!("was lost: {error}"),
     }

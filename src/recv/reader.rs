@@ -232,7 +232,7 @@ impl Reader<'_> {
         while !(cameras.stop.is_asked() || cameras.has_enough() || session.is_over()) {
             let before = Instant::now();
             let was_at = self.frames.position();
-            let read = self.frames.read(&mut frame, None);
+            let read = self.frames.read(&mut frame, usize::MAX);
             if cameras.stall.held_up_since(before) {
                 self.clocks.held_up(Instant::now());
             }
@@ -247,7 +247,7 @@ impl Reader<'_> {
                 Err(error) if error.is_timeout() => {}
                 Err(error) => return End::Broken(error),
             }
-            let (now, is_within) = (Instant::now(), self.frames.reader.is_within_frame());
+            let (now, is_within) = (Instant::now(), self.frames.reader.got > 0);
             if !is_within {
                 began = now;
             } else if began.elapsed() < FRAME_PATIENCE && self.frames.position() > was_at {

@@ -78,7 +78,7 @@ impl Config {
             hosts: Vec::new(),
             finder: None,
             acceptors: Vec::new(),
-            allowed: Allowed::default(),
+            allowed: Allowed::Networks(Vec::new()),
             key,
             retry: true,
             name: reach::host_name(),

@@ -1,13 +1,13 @@
 //! The real viewer in a window, and a sender that waits for the ack of each of its pictures.
 
 use std::fs;
-use std::io::BufReader;
+use std::io::{BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use image::{Rgb, RgbImage};
-use pi_stream::protocol::wire::{write_end, write_frame};
+use pi_stream::protocol::wire::{END, write_frame};
 use pi_stream::protocol::{Ack, Stamp, stamp};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -75,7 +75,7 @@ impl Viewer {
     /// Ends the stream properly.
     pub fn end_stream(&mut self) {
         let mut sender = self.sender.take().expect("somebody sends");
-        write_end(&mut sender).unwrap();
+        sender.write_all(&END).unwrap();
         sender.shutdown(Shutdown::Write).unwrap();
     }
 

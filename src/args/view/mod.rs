@@ -222,8 +222,7 @@ impl Options {
     /// Where it listens, if it does.
     pub fn listens_on(&self) -> Option<Bind> {
         let by_default = self.connect.is_empty();
-        self.bind
-            .or(by_default.then_some(Bind::All { port: DEFAULT_PORT }))
+        self.bind.or(by_default.then_some(Bind::All(DEFAULT_PORT)))
     }
 }
 

@@ -27,12 +27,12 @@ fn times_and_sizes_have_units_and_the_default_is_the_protocols() {
     let options = parse("--max-frame-bytes 500k").unwrap();
     assert_eq!(options.max_frame_bytes, 500_000);
     let options = parse("--listen :9000").unwrap();
-    assert_eq!(options.bind, Some(Bind::All { port: 9000 }));
+    assert_eq!(options.bind, Some(Bind::All(9000)));
 }
 
 #[test]
 fn addresses_to_listen_on_are_understood() {
-    assert_eq!(bind(":9000"), Ok(Bind::All { port: 9000 }));
+    assert_eq!(bind(":9000"), Ok(Bind::All(9000)));
     assert_eq!(
         bind("0.0.0.0:8000"),
         Ok(Bind::One(([0, 0, 0, 0], 8000).into()))

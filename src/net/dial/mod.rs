@@ -84,15 +84,16 @@ impl DialError {
     }
 }
 
-/// How an address becomes a link. Blocks.
-type Connect = dyn Fn(SocketAddr) -> Result<Arc<Link>, DialError> + Send + Sync;
+/// What an attempt has come to.
+type Outcome = Result<Arc<Link>, DialError>;
 
 /// The way to whoever listens there, over as many links as that takes. It remembers what came of them.
 pub(crate) struct Dialer {
     target: Target,
     role: Role,
     stop: Arc<Stop>,
-    pub(crate) connect: Box<Connect>,
+    /// How an address becomes a link. Blocks.
+    pub(crate) connect: Box<dyn Fn(SocketAddr) -> Outcome + Send + Sync>,
     memory: Mutex<Memory>,
 }
 
@@ -104,14 +105,7 @@ impl Dialer {
             target,
             role,
             stop: Arc::clone(stop),
-            connect: Box::new(move |address| {
-                let link = connect(address, role)?;
-                if let Some(key) = &key {
-                    let proven = link.dial(key, role);
-                    proven.map_err(|status| DialError::Key(address, role, status))?;
-                }
-                Ok(link)
-            }),
+            connect: Box::new(move |address| connect(address, role, key.as_ref())),
             memory: Mutex::default(),
         }
     }
@@ -145,11 +139,8 @@ impl Dialer {
     fn attempt(&self, number: u32, wanted: &Weak<Slot<Outcome>>) -> Option<Outcome> {
         let unresolved = |error| DialError::Unresolved(self.target.host.clone(), self.role, error);
         let mut errors = Vec::from_iter(self.ask().map_err(unresolved).err());
-        let addresses = lock(&self.memory).order(number);
-        for address in addresses {
-            if wanted.strong_count() == 0 {
-                return None;
-            }
+        let order = lock(&self.memory).order(number);
+        for address in order.into_iter().take_while(|_| wanted.strong_count() > 0) {
             match (self.connect)(address) {
                 Ok(link) => return Some(Ok(link)),
                 Err(error) => errors.push(error),
@@ -163,13 +154,11 @@ impl Dialer {
     /// blocks for as long as the system's resolver wants.
     fn ask(&self) -> io::Result<()> {
         let mut memory = lock(&self.memory);
-        if let Some(asked) = memory.asked {
-            return match asked.elapsed() < RESOLVER {
-                true => Ok(()),
-                false => Err(io::ErrorKind::TimedOut.into()),
-            };
+        match memory.asked {
+            None => memory.asked = Some(Instant::now()),
+            Some(asked) if asked.elapsed() < RESOLVER => return Ok(()),
+            Some(_) => return Err(io::ErrorKind::TimedOut.into()),
         }
-        memory.asked = Some(Instant::now());
         drop(memory);
         let answer = resolve(&self.target);
         let mut memory = lock(&self.memory);
@@ -185,14 +174,10 @@ fn resolve(target: &Target) -> io::Result<Vec<SocketAddr>> {
         return Ok(addresses_now());
     }
     let addresses = (target.host.as_str(), target.port).to_socket_addrs()?;
-    let addresses: Vec<SocketAddr> = addresses.take(MAX_ADDRESSES).collect();
-    match addresses.is_empty() {
-        true => Err(io::Error::other("it has no address")),
-        false => Ok(addresses),
-    }
+    Ok(addresses.take(MAX_ADDRESSES).collect())
 }
 
-fn connect(address: SocketAddr, role: Role) -> Result<Arc<Link>, DialError> {
+fn connect(address: SocketAddr, role: Role, key: Option<&Key>) -> Outcome {
     let stream =
         TcpStream::connect_timeout(&address, ANSWER).map_err(|source| match source.kind() {
             io::ErrorKind::ConnectionRefused => DialError::Refused(address, role),
@@ -203,11 +188,11 @@ fn connect(address: SocketAddr, role: Role) -> Result<Arc<Link>, DialError> {
     if stream.local_addr().ok() == Some(address) {
         return Err(DialError::Refused(address, role));
     }
-    Ok(Link::new(stream, address))
+    let link = Link::new(stream, address);
+    let proven = link.dial(key, role);
+    proven.map_err(|status| DialError::Key(address, role, status))?;
+    Ok(link)
 }
-
-/// What an attempt has come to.
-type Outcome = Result<Arc<Link>, DialError>;
 
 /// A search: the first connection that is established is the link. Any others are closed at once. Dropped, it gives
 /// up what is under way.
@@ -231,15 +216,13 @@ impl Search {
             if now >= self.next {
                 self.attempt(now);
             }
-            let outcome = || self.outcomes.take();
-            if let Some(outcome) = self.dialer.stop.sleep_or(until.min(self.next), outcome) {
-                if let Ok(link) = &outcome {
-                    lock(&self.dialer.memory).reached(link.peer);
-                }
-                return Some(outcome);
+            let (dialer, look) = (&self.dialer, || self.outcomes.take());
+            let outcome = dialer.stop.sleep_or(until.min(self.next), look);
+            if let Some(Ok(link)) = &outcome {
+                lock(&dialer.memory).reached(link.peer);
             }
-            if self.dialer.stop.is_asked() || Instant::now() >= until {
-                return None;
+            if outcome.is_some() || dialer.stop.is_asked() || Instant::now() >= until {
+                return outcome;
             }
         }
     }
@@ -395,7 +378,7 @@ mod tests {
             if to != address {
                 let _ = answers.lock().unwrap().recv();
             }
-            connect(to, Role::Sends)
+            connect(to, Role::Sends, None)
         });
         assert_eq!(first(&Arc::new(dialer)).unwrap().peer, address);
     }

@@ -48,8 +48,7 @@ impl Target {
     /// The same, with the default port where none is given; an error says what was expected.
     pub fn parse(text: &str) -> Result<Target, &'static str> {
         let (host, port) = Target::split(text).ok_or("expected HOST, HOST:PORT or [IPv6]:PORT")?;
-        let port = port.unwrap_or(DEFAULT_PORT);
-        Ok(Target::new(host, port))
+        Ok(Target::new(host, port.unwrap_or(DEFAULT_PORT)))
     }
 
     /// `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT`; a bare IPv6 address too.

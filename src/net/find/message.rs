@@ -157,19 +157,16 @@ pub(super) fn parse(packet: &[u8]) -> Option<Packet<'_>> {
 
 /// What an answer says of those who are announced, to us on the link of this interface, and for how long that holds (zero:
 /// it has gone).
-pub(super) fn read(answer: &Packet, interface: u32) -> Vec<(Found, Duration)> {
-    if !answer.has_flags(PacketFlag::RESPONSE) {
-        return Vec::new();
-    }
-    let service = name(SERVICE);
-    let believed = answer.answers.iter().filter_map(|record| {
-        let (RData::PTR(PTR(instance)), true) = (&record.rdata, record.name == service) else {
-            return None;
-        };
-        let found = found(answer, instance, interface)?;
-        Some((found, Duration::from_secs(record.ttl.min(TTL).into())))
-    });
-    believed.collect()
+pub(super) fn read(answer: &Packet, interface: u32) -> impl Iterator<Item = (Found, Duration)> {
+    let (service, is_answer) = (name(SERVICE), answer.has_flags(PacketFlag::RESPONSE));
+    let records = answer.answers.iter().filter(move |_| is_answer);
+    records.filter_map(move |record| match &record.rdata {
+        RData::PTR(PTR(instance)) if record.name == service => {
+            let lasting = Duration::from_secs(record.ttl.min(TTL).into());
+            Some((found(answer, instance, interface)?, lasting))
+        }
+        _ => None,
+    })
 }
 
 /// `None` where it is none of ours, or hardly: without a name, a port or an address, with a key that is none. (Whoever does
@@ -222,13 +219,11 @@ pub(super) fn addresses(
         IpAddr::V4(ip) if ip.is_broadcast() => None,
         IpAddr::V4(v4) => Some((u8::from(v4.is_link_local()), SocketAddr::new(ip, port))),
         // An IPv4 address in disguise: if it is true, it comes as one, too.
-        IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some() => None,
-        IpAddr::V6(ip) => {
-            let is_local = ip.is_unicast_link_local();
-            let scope = if is_local { interface } else { 0 };
-            let address = SocketAddrV6::new(ip, port, 0, scope);
-            Some((2 + u8::from(is_local), address.into()))
+        IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some() => None,
+        IpAddr::V6(v6) if v6.is_unicast_link_local() => {
+            Some((3, SocketAddrV6::new(v6, port, 0, interface).into()))
         }
+        IpAddr::V6(_) => Some((2, SocketAddr::new(ip, port))),
     });
     let ranked = ranked.collect::<BTreeSet<(u8, SocketAddr)>>().into_iter();
     let sorted = ranked.map(|(_, address)| address).take(MAX_ADDRESSES);
@@ -256,7 +251,7 @@ mod tests {
     }
 
     fn read(packet: &[u8]) -> Vec<(Found, Duration)> {
-        super::read(&parse(packet).unwrap(), 7)
+        super::read(&parse(packet).unwrap(), 7).collect()
     }
 
     #[test]

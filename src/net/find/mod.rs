@@ -19,7 +19,7 @@ mod message;
 mod sockets;
 mod watch;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -161,16 +161,14 @@ impl List {
         if lasting.is_zero() || !(self.is_wanted)(&new) {
             return;
         }
+        let before = found.remove(&new.instance);
         // One that ended without a word, and was started again.
-        found.retain(|instance, (_, old)| {
-            let is_same = old.name == new.name && old.addresses[0] == new.addresses[0];
-            *instance == new.instance || !is_same
-        });
-        if let Some((_, old)) = found.get(&new.instance) {
+        let is_same = |old: &Found| old.name == new.name && old.addresses[0] == new.addresses[0];
+        found.retain(|_, (_, old)| !is_same(old));
+        if let Some((_, mut old)) = before {
             // By another of its interfaces, or somebody else says that they are this one: both are tried.
-            new.addresses.extend(&old.addresses);
-            let mut seen = HashSet::new();
-            new.addresses.retain(|address| seen.insert(*address));
+            old.addresses.retain(|at| !new.addresses.contains(at));
+            new.addresses.append(&mut old.addresses);
             new.addresses.truncate(MAX_ADDRESSES);
         } else if found.len() >= MAX_FOUND {
             return;

@@ -18,6 +18,14 @@ const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xFF02, 0, 0, 0, 0, 0, 0, 0xFB);
 /// The longest packet (RFC 6762, 17).
 const MAX_PACKET: usize = 9000;
 
+/// Interfaces of docker, podman, libvirt, LXC, Hyper-V and the like: no other machine sees their addresses.
+const BRIDGES: [&str; 10] = [
+    "docker", "br-", "veth", "virbr", "vmnet", "lxc", "lxd", "cni", "podman", "vEth",
+];
+
+/// Interfaces of VPNs that are not point-to-point, as most are: what is announced is for this network alone.
+const VPNS: [&str; 5] = ["tun", "tap", "wg", "zt", "tailscale"];
+
 /// One of them.
 pub(super) struct Socket {
     pub(super) socket: UdpSocket,
@@ -26,10 +34,10 @@ pub(super) struct Socket {
     /// Of its interface, in both families.
     pub(super) addresses: BTreeSet<IpAddr>,
     group: SocketAddr,
-    /// When to say something next, how often something was said, and when the last time.
+    /// When to say something next, how often something was said, and before when nothing more is.
     pub(super) due: Option<Instant>,
     pub(super) said: u32,
-    pub(super) last: Option<Instant>,
+    pub(super) not_before: Instant,
 }
 
 impl Socket {
@@ -72,7 +80,7 @@ impl Socket {
             group,
             due: Some(Instant::now()),
             said: 0,
-            last: None,
+            not_before: Instant::now(),
         })
     }
 
@@ -114,9 +122,9 @@ pub(super) fn update(sockets: &mut Vec<Socket>) -> io::Result<()> {
 fn interfaces() -> BTreeMap<u32, BTreeSet<IpAddr>> {
     let mut interfaces = BTreeMap::<u32, BTreeSet<IpAddr>>::new();
     for interface in if_addrs::get_if_addrs().unwrap_or_default() {
-        let name = interface.name.as_str();
-        let is_sensible = interface.is_oper_up()
-            && !(interface.is_loopback() || interface.is_p2p() || is_bridge(name) || is_vpn(name));
+        let is_vpn = VPNS.iter().any(|vpn| interface.name.starts_with(vpn));
+        let is_foreign = interface.is_p2p() || is_vpn || is_bridge(&interface.name);
+        let is_sensible = interface.is_oper_up() && !interface.is_loopback() && !is_foreign;
         if let Some(index) = interface.index.filter(|_| is_sensible) {
             interfaces.entry(index).or_default().insert(interface.ip());
         }
@@ -124,16 +132,7 @@ fn interfaces() -> BTreeMap<u32, BTreeSet<IpAddr>> {
     interfaces
 }
 
-/// Interfaces of docker, podman, libvirt, LXC, Hyper-V and the like: no other machine sees their addresses.
+/// Whether it is one of [`BRIDGES`].
 pub(crate) fn is_bridge(name: &str) -> bool {
-    const PREFIXES: [&str; 10] = [
-        "docker", "br-", "veth", "virbr", "vmnet", "lxc", "lxd", "cni", "podman", "vEth",
-    ];
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
-}
-
-/// Interfaces of VPNs that are not point-to-point, as most are: what is announced is for this network alone.
-fn is_vpn(name: &str) -> bool {
-    const PREFIXES: [&str; 5] = ["tun", "tap", "wg", "zt", "tailscale"];
-    PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    BRIDGES.iter().any(|bridge| name.starts_with(bridge))
 }

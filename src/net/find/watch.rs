@@ -128,7 +128,7 @@ impl Task {
         };
         // (An address that is new may not be ready for it.)
         socket.said += u32::from(packet.is_none_or(|packet| socket.send(&packet)));
-        socket.last = Some(now);
+        socket.not_before = now + SECOND;
         socket.due = match self {
             Task::Announce(_) => (socket.said < ANNOUNCEMENTS).then_some(now + SECOND),
             Task::Find(_) => {
@@ -139,22 +139,19 @@ impl Task {
 
     /// What somebody said, or asked, on this socket's link.
     fn take(&self, packet: &[u8], socket: &mut Socket) {
-        let Some(packet) = message::parse(packet) else {
-            return;
-        };
-        match self {
-            Task::Announce(announcer) if announcer.is_asked_for(&packet) => {
+        match (self, message::parse(packet)) {
+            (Task::Announce(announcer), Some(asked)) if announcer.is_asked_for(&asked) => {
                 let delay = ANSWER_AFTER_MS + random() % ANSWER_AFTER_MS;
                 let soon = Instant::now() + Duration::from_millis(delay.into());
-                let due = socket.last.map_or(soon, |last| soon.max(last + SECOND));
+                let due = soon.max(socket.not_before);
                 socket.due = Some(socket.due.map_or(due, |earlier| earlier.min(due)));
             }
-            Task::Announce(_) => {}
-            Task::Find(list) => {
-                for (found, lasting) in message::read(&packet, socket.index) {
+            (Task::Find(list), Some(answer)) => {
+                for (found, lasting) in message::read(&answer, socket.index) {
                     lock(list).put(found, lasting);
                 }
             }
+            _ => {}
         }
     }
 }

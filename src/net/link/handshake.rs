@@ -21,41 +21,37 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 const LINGER: (Duration, u64) = (Duration::from_secs(1), 1024 * 1024);
 
 impl Link {
-    /// Proves the key to the peer that was dialled, and has it prove its own; else says what is wrong with that.
-    pub(in crate::net) fn dial(&self, key: &Key, role: Role) -> Result<(), Status> {
+    /// Proves the key, where there is one, to the peer that was dialled, and has it prove its own; else says what is wrong
+    /// with that.
+    pub(in crate::net) fn dial(&self, key: Option<&Key>, role: Role) -> Result<(), Status> {
+        let Some(key) = key else { return Ok(()) };
         let until = Instant::now() + PATIENCE;
         let hello = protocol::hello(key, role);
-        let asked = self.tune().and_then(|()| (&self.socket).write_all(&hello));
+        let asked = (&self.socket).write_all(&hello);
         let answer = asked.and_then(|()| self.read_until(until));
         // Who takes a hello for a length closes, or waits for more.
         let answer = answer.map_err(|_| Status::NoKey)?;
-        match protocol::status(&answer) {
-            Status::GoOn => {}
-            status => return Err(status),
-        }
+        protocol::status(&answer)?;
         let proven = self.prove(Handshake::begin(key, &hello, &answer, true), true, until);
         proven.map_err(|_| Status::UnknownKey)
     }
 
-    /// Has the peer that dialled prove the key, until then at the latest, and proves it; `is_busy` says whether there
-    /// is no room for it. Else says why not; `None` where it just went away, or took too long.
+    /// Has the peer that dialled prove the key, where there is one, until then at the latest, and proves it; `is_busy`
+    /// says whether there is no room for it. Else says why not; `None` where it just went away, or took too long.
     pub(crate) fn accept(
         &self,
-        key: &Key,
+        key: Option<&Key>,
         role: Role,
         until: Instant,
         is_busy: impl FnOnce() -> bool,
     ) -> Result<(), Option<Status>> {
-        let heard = self.tune().and_then(|()| self.read_until(until));
-        let hello: Hello = heard.map_err(|_| None)?;
-        let status = match protocol::judge(&hello, key, role) {
-            Status::GoOn if is_busy() => Status::Busy,
-            status => status,
-        };
-        if status != Status::GoOn {
+        let Some(key) = key else { return Ok(()) };
+        let hello: Hello = self.read_until(until).map_err(|_| None)?;
+        let refused = protocol::judge(&hello, key, role).err();
+        if let Some(status) = refused.or_else(|| is_busy().then_some(Status::Busy)) {
             return Err(Some(self.turn_away(status, until)));
         }
-        let answer = protocol::answer(status);
+        let answer = protocol::answer(Ok(()));
         let noise = Handshake::begin(key, &hello, &answer, false);
         let answered = (&self.socket).write_all(&answer);
         let proven = answered.and_then(|()| self.prove(noise, false, until));
@@ -67,12 +63,12 @@ impl Link {
     /// written is sealed, and what is read opened.
     fn prove(&self, mut noise: Handshake, dials: bool, until: Instant) -> io::Result<()> {
         let mut socket = &self.socket;
-        if dials {
-            socket.write_all(&noise.write()?)?;
-        }
-        noise.read(&self.read_until(until)?)?;
-        if !dials {
-            socket.write_all(&noise.write()?)?;
+        // The first is the dialler's, the second the listener's.
+        for is_ours in [dials, !dials] {
+            match is_ours {
+                true => socket.write_all(&noise.write()?)?,
+                false => noise.read(&self.read_until(until)?)?,
+            }
         }
         let (mut sealer, mut opener) = noise.into_records()?;
         match dials {
@@ -86,12 +82,10 @@ impl Link {
 
     /// Tells a peer why it is turned away.
     pub(crate) fn turn_away(&self, status: Status, until: Instant) -> Status {
-        let told = (&self.socket).write_all(&protocol::answer(status));
+        let _ = (&self.socket).write_all(&protocol::answer(Err(status)));
         let _ = self.socket.shutdown(Shutdown::Write);
-        if told.is_ok() {
-            let until = until.min(Instant::now() + LINGER.0);
-            let _ = io::copy(&mut self.until(until).take(LINGER.1), &mut io::sink());
-        }
+        let until = until.min(Instant::now() + LINGER.0);
+        let _ = io::copy(&mut self.until(until).take(LINGER.1), &mut io::sink());
         status
     }
 
@@ -140,8 +134,8 @@ mod tests {
         let (key, (dialler, far)) = (Key::random().unwrap(), Link::pair(there()));
         let listener = Link::new(far, there());
         thread::scope(|scope| {
-            let dialled = scope.spawn(|| dialler.dial(&key, Role::Sends));
-            let accepted = listener.accept(&key, Role::Receives, soon(), || false);
+            let dialled = scope.spawn(|| dialler.dial(Some(&key), Role::Sends));
+            let accepted = listener.accept(Some(&key), Role::Receives, soon(), || false);
             accepted.unwrap();
             dialled.join().unwrap().unwrap();
         });
@@ -157,14 +151,14 @@ mod tests {
         for seq in 0..50 {
             let sent = vec![seq as u8; 1 + 5000 * seq as usize];
             dialler.write_frame(&[&sent[..1], &sent[1..]]).unwrap();
-            assert!(frames.read(&mut frame, None).unwrap());
+            assert!(frames.read(&mut frame, usize::MAX).unwrap());
             assert!(frame == sent);
             listener.ack(Ack { seq, held_us: !seq });
             let held_us = !seq;
             assert_eq!(acks.read().unwrap(), Some(Ack { seq, held_us }));
         }
         assert!(dialler.end(Duration::from_secs(1)));
-        assert!(!frames.read(&mut frame, None).unwrap());
+        assert!(!frames.read(&mut frame, usize::MAX).unwrap());
     }
 
     #[test]
@@ -174,14 +168,14 @@ mod tests {
         let mut frame = Vec::new();
         for bytes in [1, 900, 100_000] {
             dialler.write_frame(&[&[1; 1000]]).unwrap();
-            assert!(frames.read(&mut frame, None).unwrap());
+            assert!(frames.read(&mut frame, usize::MAX).unwrap());
             assert!(!frames.newer_is_here());
             let sent = vec![2; bytes];
             dialler.write_frame(&[&sent]).unwrap();
             while !frames.newer_is_here() {
                 thread::yield_now();
             }
-            assert!(frames.read(&mut frame, None).unwrap());
+            assert!(frames.read(&mut frame, usize::MAX).unwrap());
             assert!(frame == sent);
             assert!(!frames.newer_is_here());
         }
@@ -190,9 +184,9 @@ mod tests {
         let pieces = [&1000_u32.to_le_bytes()[..], &[3; 999]];
         sealer.write(&mut &dialler.socket, pieces).unwrap();
         let until = soon();
-        while frames.opener.as_ref().unwrap().waiting() < 999 && Instant::now() < until {
+        while frames.opener.as_ref().unwrap().arrived.len() < 999 && Instant::now() < until {
             assert!(!frames.newer_is_here());
-            let _ = frames.read(&mut frame, Some(4));
+            let _ = frames.read(&mut frame, 4);
         }
         // An end marker is none either.
         let (dialler, listener) = keyed();
@@ -202,7 +196,7 @@ mod tests {
             assert!(!frames.newer_is_here());
         }
         assert!(!frames.newer_is_here());
-        assert!(!frames.read(&mut frame, None).unwrap());
+        assert!(!frames.read(&mut frame, usize::MAX).unwrap());
     }
 
     #[test]
@@ -232,7 +226,7 @@ mod tests {
         let key = Key::random().unwrap();
         let (hello, answer) = (
             protocol::hello(&key, Role::Receives),
-            protocol::answer(Status::GoOn),
+            protocol::answer(Ok(())),
         );
         let mut dialling = Handshake::begin(&key, &hello, &answer, true);
         let recorded = dialling.write().unwrap();
@@ -249,7 +243,7 @@ mod tests {
                 let _ = far.read_to_end(&mut got);
                 got
             });
-            let refused = link.accept(&key, Role::Sends, soon(), || false);
+            let refused = link.accept(Some(&key), Role::Sends, soon(), || false);
             assert_eq!(refused, Err(last.map(|_| Status::UnknownKey)));
             assert!(lock(&link.writing).sealer.is_none());
             drop(link);
@@ -263,7 +257,7 @@ mod tests {
         let (link, mut far): (_, FarEnd) = Link::pair(there());
         far.write_all(bytes).unwrap();
         far.shutdown(Shutdown::Write).unwrap();
-        let refused = link.accept(key, Role::Receives, soon(), || false);
+        let refused = link.accept(Some(key), Role::Receives, soon(), || false);
         drop(link);
         let mut got = Vec::new();
         far.read_to_end(&mut got).unwrap();
@@ -288,7 +282,7 @@ mod tests {
         ] {
             let (refused, got) = refused(&key, bytes);
             assert_eq!(refused, Some(status));
-            assert_eq!(got, protocol::answer(status));
+            assert_eq!(got, protocol::answer(Err(status)));
         }
         for gone in [&b""[..], b"pi", b"pi-s\x01", &sends] {
             assert_eq!(refused(&key, gone).0, None);
@@ -301,7 +295,7 @@ mod tests {
     fn a_peer_that_says_nothing_costs_no_more_than_the_time_it_has() {
         let (key, (link, _far)) = (Key::random().unwrap(), Link::pair(there()));
         let until = Instant::now() + LOOK;
-        let refused = link.accept(&key, Role::Receives, until, || false);
+        let refused = link.accept(Some(&key), Role::Receives, until, || false);
         assert_eq!(refused, Err(None));
         assert!(Instant::now() < until + PATIENCE);
     }
@@ -313,7 +307,7 @@ mod tests {
             let (link, mut far) = Link::pair(there());
             far.write_all(answer).unwrap();
             far.shutdown(Shutdown::Write).unwrap();
-            link.dial(&key, Role::Sends).unwrap_err()
+            link.dial(Some(&key), Role::Sends).unwrap_err()
         };
         for status in [
             Status::UnknownKey,
@@ -322,13 +316,13 @@ mod tests {
             Status::SameRole,
             Status::NoKey,
         ] {
-            assert_eq!(dialled(&protocol::answer(status)), status);
+            assert_eq!(dialled(&protocol::answer(Err(status))), status);
         }
         for answer in [&b""[..], b"pi-s", b"SSH-2.0-OpenSSH"] {
             assert_eq!(dialled(answer), Status::NoKey);
         }
         // It goes on, and cannot prove the key.
-        let goes_on = protocol::answer(Status::GoOn);
+        let goes_on = protocol::answer(Ok(()));
         let garbage = [&goes_on[..], &[9; 48]].concat();
         assert_eq!(dialled(&garbage), Status::UnknownKey);
         assert_eq!(dialled(&goes_on), Status::UnknownKey);

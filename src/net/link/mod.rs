@@ -12,7 +12,7 @@ pub(crate) mod handshake;
 pub(crate) mod receiving;
 pub(crate) mod sending;
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -89,8 +89,9 @@ impl Link {
         self.cut();
     }
 
-    /// What both sides need: no waiting for more to send, and a dead peer noticed.
-    fn tune(&self) -> io::Result<()> {
+    /// What both sides need: no waiting for more to send, a dead peer noticed, and reads that look up so often.
+    fn tune(&self, look: Duration) -> io::Result<()> {
+        self.socket.set_read_timeout(Some(look))?;
         self.socket.set_nodelay(true)?;
         let keepalive = TcpKeepalive::new()
             .with_time(KEEPALIVE)
@@ -98,6 +99,14 @@ impl Link {
         #[cfg(not(windows))]
         let keepalive = keepalive.with_retries(KEEPALIVE_PROBES);
         SockRef::from(&self.socket).set_tcp_keepalive(&keepalive)
+    }
+}
+
+/// Writes bytes as they are or, with a key, sealed.
+fn write(sealer: &mut Option<Sealer>, to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    match sealer {
+        None => to.write_all(bytes),
+        Some(sealer) => sealer.write(to, [bytes]),
     }
 }
 

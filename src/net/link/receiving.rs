@@ -19,8 +19,7 @@ impl Link {
     /// Prepares it for receiving and returns the half that reads, which accepts frames of at most `max_bytes` and
     /// returns after `look` at the latest. Call it once.
     pub(crate) fn frames(self: &Arc<Self>, max_bytes: u32, look: Duration) -> io::Result<Frames> {
-        self.tune()?;
-        self.socket.set_read_timeout(Some(look))?;
+        self.tune(look)?;
         Ok(Frames {
             link: Arc::clone(self),
             opener: lock(&self.opener).take(),
@@ -34,11 +33,8 @@ impl Link {
         let Writing { unwritten, sealer } = &mut *lock(&self.writing);
         self.write_now(unwritten);
         if unwritten.is_empty() {
-            match sealer {
-                None => unwritten.extend(ack.emit()),
-                // It fails where no numbers are left: no acks, then.
-                Some(sealer) => drop(sealer.write(unwritten, [&ack.emit()[..]])),
-            }
+            // It fails where no numbers are left to seal it: no acks, then.
+            let _ = super::write(sealer, unwritten, &ack.emit());
             self.write_now(unwritten);
         }
     }
@@ -65,12 +61,8 @@ pub(crate) struct Frames {
 impl Frames {
     /// As [`FrameReader::read`] reads on, into the same `frame` until that is whole; with a time-out after `look` at the
     /// latest, even while bytes come without a pause, and after that many bytes.
-    pub(crate) fn read(
-        &mut self,
-        frame: &mut Vec<u8>,
-        at_most: Option<usize>,
-    ) -> Result<bool, ReadError> {
-        let (mut left, until) = (at_most.unwrap_or(usize::MAX), Instant::now() + self.look);
+    pub(crate) fn read(&mut self, frame: &mut Vec<u8>, at_most: usize) -> Result<bool, ReadError> {
+        let (mut left, until) = (at_most, Instant::now() + self.look);
         let bytes = ReadBy(|to: &mut [u8]| {
             if left == 0 || Instant::now() >= until {
                 return Err(io::ErrorKind::WouldBlock.into());
@@ -121,7 +113,7 @@ impl Frames {
         };
         let length = u32::from_le_bytes(*prefix) as usize;
         let missing = length.saturating_sub(begun.len());
-        length > 0 && opener.waiting() + readable >= records::sealed(missing)
+        length > 0 && opener.arrived.len() + readable >= records::sealed(missing)
     }
 }
 
@@ -160,13 +152,13 @@ mod tests {
         write_frame(&mut sender, &[&[1; 1000]]).unwrap();
         sender.write_all(&second[..1003]).unwrap();
         let mut frame = Vec::new();
-        assert!(frames.read(&mut frame, None).unwrap());
+        assert!(frames.read(&mut frame, usize::MAX).unwrap());
         assert!(!frames.newer_is_here());
         sender.write_all(&second[1003..]).unwrap();
         while !frames.newer_is_here() {
             thread::yield_now();
         }
-        assert!(frames.read(&mut frame, None).unwrap());
+        assert!(frames.read(&mut frame, usize::MAX).unwrap());
         assert_eq!(frame, [2; 1000]);
         assert!(!frames.newer_is_here());
     }
@@ -175,7 +167,7 @@ mod tests {
     fn a_cut_wakes_the_thread_that_reads() {
         let (link, _sender) = Link::pair(([10, 0, 0, 1], 1).into());
         let mut frames = link.frames(1 << 20, Duration::from_secs(3600)).unwrap();
-        let reading = thread::spawn(move || frames.read(&mut Vec::new(), None));
+        let reading = thread::spawn(move || frames.read(&mut Vec::new(), usize::MAX));
         link.cut();
         assert!(reading.join().unwrap().is_err());
     }

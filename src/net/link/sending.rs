@@ -28,8 +28,7 @@ const NOT_SENT_LOW_WATER: u32 = 128 * 1024;
 impl Link {
     /// Prepares it for sending and returns the half that reads, which returns after `look` without a byte. Call it once.
     pub(crate) fn acks(self: &Arc<Self>, look: Duration) -> io::Result<Acks> {
-        self.tune()?;
-        self.socket.set_read_timeout(Some(look))?;
+        self.tune(look)?;
         self.socket.set_write_timeout(Some(SILENCE))?;
         #[cfg(target_os = "linux")]
         {
@@ -61,11 +60,7 @@ impl Link {
         let mut writing = lock(&self.writing);
         // Else a receiver that stands still would keep the marker out for as long as a frame.
         let _ = self.socket.set_write_timeout(Some(patience));
-        let to = &mut &self.socket;
-        let written = match &mut writing.sealer {
-            None => wire::write_end(to),
-            Some(sealer) => sealer.write(to, [&wire::END[..]]),
-        };
+        let written = super::write(&mut writing.sealer, &mut &self.socket, &wire::END);
         if written.is_err_and(|error| is_timeout(&error)) {
             return false;
         }
@@ -106,7 +101,7 @@ impl Acks {
         }
         self.got = 0;
         // A viewer with a key answers a frame like that; it is no ack that anybody sends.
-        if self.opener.is_none() && handshake::status(&self.bytes) == Status::KeyWanted {
+        if self.opener.is_none() && handshake::status(&self.bytes) == Err(Status::KeyWanted) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         Ack::read(&mut &self.bytes[..])

@@ -54,10 +54,9 @@ impl Role {
     }
 }
 
-/// A listener's answer to a hello: advice, and no proof.
+/// Why a listener's answer to a hello is not to go on (0): advice, and no proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
-    GoOn = 0,
     /// The listener has another key.
     UnknownKey = 1,
     /// It speaks another version.
@@ -106,31 +105,32 @@ pub fn hello(key: &Key, role: Role) -> Hello {
     [a, b, c, d, VERSION, role as u8, 0, 0, w, x, y, z]
 }
 
-/// What a listener with this key, that does this, has to say to a hello, or to what came instead of one.
-pub fn judge(hello: &Hello, key: &Key, role: Role) -> Status {
+/// Whether a listener with this key, that does this, goes on after a hello, or what came instead of one; else why not.
+pub fn judge(hello: &Hello, key: &Key, role: Role) -> Result<(), Status> {
     match hello.strip_prefix(&MAGIC) {
-        None => Status::KeyWanted,
-        Some([VERSION, _, _, _, id @ ..]) if *id != key.id() => Status::UnknownKey,
-        Some([VERSION, does, ..]) if *does == role as u8 => Status::SameRole,
-        Some([VERSION, ..]) => Status::GoOn,
-        Some(_) => Status::Version,
+        None => Err(Status::KeyWanted),
+        Some([VERSION, _, _, _, id @ ..]) if *id != key.id() => Err(Status::UnknownKey),
+        Some([VERSION, does, ..]) if *does == role as u8 => Err(Status::SameRole),
+        Some([VERSION, ..]) => Ok(()),
+        Some(_) => Err(Status::Version),
     }
 }
 
-/// A status as it travels.
-pub fn answer(status: Status) -> Answer {
-    let [a, b, c, d] = MAGIC;
-    [a, b, c, d, VERSION, status as u8, 0, 0]
+/// The same as it travels.
+pub fn answer(judged: Result<(), Status>) -> Answer {
+    let ([a, b, c, d], status) = (MAGIC, judged.err().map_or(0, |status| status as u8));
+    [a, b, c, d, VERSION, status, 0, 0]
 }
 
 /// What an answer says; what is none comes from who knows no keys.
-pub fn status(answer: &Answer) -> Status {
-    use Status::{Busy, GoOn, KeyWanted, NoKey, SameRole, UnknownKey, Version};
-    let all = [GoOn, UnknownKey, Version, Busy, SameRole, KeyWanted];
+pub fn status(answer: &Answer) -> Result<(), Status> {
+    use Status::{Busy, KeyWanted, NoKey, SameRole, UnknownKey, Version};
+    let all = [UnknownKey, Version, Busy, SameRole, KeyWanted];
     match answer.strip_prefix(&MAGIC) {
-        Some([VERSION, status, ..]) => *all.get(usize::from(*status)).unwrap_or(&NoKey),
-        Some(_) => Version,
-        None => NoKey,
+        Some([VERSION, 0, ..]) => Ok(()),
+        Some([VERSION, status, ..]) => Err(*all.get(usize::from(*status) - 1).unwrap_or(&NoKey)),
+        Some(_) => Err(Version),
+        None => Err(NoKey),
     }
 }
 
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn the_same_ephemeral_keys_give_the_bytes_that_another_program_gives() {
         let key = key();
-        let (hello, answer) = (hello(&key, Role::Sends), answer(Status::GoOn));
+        let (hello, answer) = (hello(&key, Role::Sends), answer(Ok(())));
         assert_eq!(hello, *b"pi-s\x01\0\0\0\xce\xef\x15\x59");
         assert_eq!(answer, *b"pi-s\x01\0\0\0");
         let prologue = [&hello[..], &answer].concat();
@@ -298,36 +298,39 @@ mod tests {
     fn a_hello_is_judged_by_its_version_then_its_key_then_what_it_does() {
         let (key, other) = (key(), Key::random().unwrap());
         let judged = |hello: Hello| judge(&hello, &key, Role::Receives);
-        assert_eq!(judged(hello(&key, Role::Sends)), Status::GoOn);
-        assert_eq!(judged(hello(&other, Role::Sends)), Status::UnknownKey);
-        assert_eq!(judged(hello(&other, Role::Receives)), Status::UnknownKey);
-        assert_eq!(judged(hello(&key, Role::Receives)), Status::SameRole);
+        assert_eq!(judged(hello(&key, Role::Sends)), Ok(()));
+        assert_eq!(judged(hello(&other, Role::Sends)), Err(Status::UnknownKey));
+        assert_eq!(
+            judged(hello(&other, Role::Receives)),
+            Err(Status::UnknownKey)
+        );
+        assert_eq!(judged(hello(&key, Role::Receives)), Err(Status::SameRole));
         let mut later = hello(&other, Role::Sends);
         later[4] = 2;
-        assert_eq!(judged(later), Status::Version);
+        assert_eq!(judged(later), Err(Status::Version));
         assert_eq!(
             judged(*b"\x10\0\0\0\xFF\xD8\xFF\xE0\0\x10JF"),
-            Status::KeyWanted
+            Err(Status::KeyWanted)
         );
     }
 
     #[test]
     fn an_answer_says_what_was_answered_and_anything_else_is_no_keys() {
         for number in 0..7 {
-            let mut bytes = answer(Status::GoOn);
+            let mut bytes = answer(Ok(()));
             bytes[5] = number;
-            assert_eq!(status(&bytes) as u8, number);
+            assert_eq!(answer(status(&bytes)), bytes);
         }
-        assert_eq!(status(b"pi-s\x01\x07\0\0"), Status::NoKey);
-        assert_eq!(status(b"pi-s\x02\0\0\0"), Status::Version);
-        assert_eq!(status(b"SSH-2.0-"), Status::NoKey);
+        assert_eq!(status(b"pi-s\x01\x07\0\0"), Err(Status::NoKey));
+        assert_eq!(status(b"pi-s\x02\0\0\0"), Err(Status::Version));
+        assert_eq!(status(b"SSH-2.0-"), Err(Status::NoKey));
     }
 
     #[test]
     fn roles_and_keys_that_differ_prove_nothing() {
         let (key, other) = (key(), Key::random().unwrap());
         let hello = hello(&key, Role::Sends);
-        let answer = answer(Status::GoOn);
+        let answer = answer(Ok(()));
         let dial = || Handshake::begin(&key, &hello, &answer, true);
         let first = dial().write().unwrap();
         let read = |key: &Key, hello: &Hello| {

@@ -108,7 +108,7 @@ pub struct Opener {
     number: u64,
     buffer: Vec<u8>,
     /// What of it arrived and is not opened yet.
-    arrived: Range<usize>,
+    pub(crate) arrived: Range<usize>,
     /// A record that was opened before its bytes were asked for.
     plain: Cursor<Vec<u8>>,
     /// How many bytes have arrived, of all records.
@@ -143,11 +143,6 @@ impl Opener {
         self.arrived.end += came;
         self.position += came as u64;
         Ok(came)
-    }
-
-    /// How many bytes have arrived and are not opened yet.
-    pub fn waiting(&self) -> usize {
-        self.arrived.len()
     }
 
     /// Reads the next bytes, from what has arrived or arrives now; 0 where there are no more. After an error there are
@@ -205,13 +200,13 @@ impl Opener {
 mod tests {
     use super::*;
     use crate::protocol::encrypted::handshake::{Handshake, answer, hello};
-    use crate::protocol::{FrameReader, Key, ReadError, Role, Status};
+    use crate::protocol::{FrameReader, Key, ReadError, Role};
     use std::io::Read;
 
     /// A connection's two directions: there, and back.
     fn pair() -> [(Sealer, Opener); 2] {
         let key = Key::random().unwrap();
-        let (hello, answer) = (hello(&key, Role::Sends), answer(Status::GoOn));
+        let (hello, answer) = (hello(&key, Role::Sends), answer(Ok(())));
         let mut dialler = Handshake::begin(&key, &hello, &answer, true);
         let mut listener = Handshake::begin(&key, &hello, &answer, false);
         listener.read(&dialler.write().unwrap()).unwrap();
@@ -415,7 +410,7 @@ mod tests {
         assert!(opener.look_ahead().unwrap().is_empty());
         opener.fill(&mut &sealed[..]).unwrap();
         assert_eq!(opener.look_ahead().unwrap(), b"one");
-        assert_eq!(opener.waiting(), HEADER + 3 + TAG);
+        assert_eq!(opener.arrived.len(), HEADER + 3 + TAG);
         let mut text = [0; 16];
         assert_eq!(read_on(&mut opener, &mut text[..2]).unwrap(), 2);
         assert_eq!(opener.look_ahead().unwrap(), b"e");

@@ -182,9 +182,8 @@ impl Outlets<'_> {
 
     /// Takes a connection, if it may be here.
     fn take<'scope>(&'scope self, scope: Threads<'scope, '_>, link: Arc<Link>) -> io::Result<()> {
-        let ip = link.peer.ip();
-        if let Some(why) = self.shared.config.allowed.refusal(ip) {
-            self.shared.warn(format!("turned away {ip}: {why}"));
+        if let Some(line) = self.shared.config.allowed.refusal(link.peer.ip()) {
+            self.shared.warn(line);
             return Ok(());
         }
         // Without a key it waits for nothing, and must not be evicted while it gets its place.
@@ -196,10 +195,9 @@ impl Outlets<'_> {
     /// Has whoever dialled prove the key, where there is one, and sends to it, once it has a place.
     fn receiver(&self, link: Arc<Link>, permit: Option<Permit>) {
         let (ip, counters) = (link.peer.ip(), &self.shared.counters);
-        let (key, until) = (&self.shared.config.key, Instant::now() + PATIENCE);
+        let (key, until) = (self.shared.config.key.as_ref(), Instant::now() + PATIENCE);
         let is_busy = || lock(counters).gives_way(ip, Instant::now()).is_err();
-        let prove = |key| link.accept(key, Role::Sends, until, is_busy);
-        let mut proven = key.as_ref().map_or(Ok(()), prove);
+        let mut proven = link.accept(key, Role::Sends, until, is_busy);
         if proven == Err(None) && Instant::now() >= until {
             // One that waits for pictures.
             let until = Instant::now() + PATIENCE;
