@@ -5,8 +5,8 @@
 //! ```
 //!
 //! For people and for machines: no flip or rotation leaves it as it is, the bars have known colours
-//! ([`bars`]), the ramp shows crushed or washed-out ranges, and a row of black and white cells bears
-//! the frame's number ([`number_in`]). What does not fit into a small picture is left out, the bars last.
+//! ([`colour`]), the ramp shows crushed or washed-out ranges, and a row of black and white cells bears
+//! the frame's number ([`bands`]). What does not fit into a small picture is left out, the bars last.
 //! Runs on the source's thread and blocks on its clock. What stands still is drawn once. What moves is drawn small
 //! ([`Panel`]), and laid over it enlarged.
 
@@ -24,8 +24,7 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::{Circle, Line, PrimitiveStyle};
 use embedded_graphics::text::{Baseline, Text};
 
-use self::layout::{BITS, bands, colour};
-pub use self::layout::{bars, number_in};
+pub use self::layout::{BITS, bands, colour};
 use super::Feed;
 use super::camera::CameraConfig;
 use super::pace::Pace;
