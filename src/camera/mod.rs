@@ -30,7 +30,7 @@ use std::fmt::Display;
 use std::{io, mem};
 
 use self::buffers::{Buffer, Lent, Queued};
-use self::controls::{Entry, Given, Table};
+use self::controls::{Entry, Table};
 pub use self::environment::use_tuning_file;
 pub use self::list::list;
 use self::negotiate::Agreed;

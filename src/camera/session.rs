@@ -19,7 +19,7 @@ use libcamera::request::{Request, RequestStatus, ReuseFlag};
 
 use super::negotiate::{self, rate};
 use super::{
-    Agreed, Buffer, CameraConfig, CameraError, Given, Lent, Names, Queued, Result, Table, buffers,
+    Agreed, Buffer, CameraConfig, CameraError, Lent, Names, Queued, Result, Table, buffers,
     library, select,
 };
 use crate::jpeg::markers;
@@ -126,24 +126,19 @@ impl Session {
         Ok(session)
     }
 
-    fn start(&mut self, buffers: Vec<(Request, Buffer)>, controls: &[Given]) -> Result<()> {
+    fn start(&mut self, buffers: Vec<(Request, Buffer)>, controls: &ControlList) -> Result<()> {
         // Without a session there is nothing to do with what comes.
         let (done, unplugged) = (self.home.clone(), self.home.clone());
         self.active
             .on_request_completed(move |request| drop(done.send(Event::Done(request))));
         self.active
             .on_disconnected(move || drop(unplugged.send(Event::Unplugged)));
-        let mut list = ControlList::new();
-        for (id, value) in controls {
-            // Always Ok in this binding; what the camera takes was checked before.
-            let _ = list.set_raw(*id, value.clone());
-        }
-        let started = self.active.start(Some(&list));
+        let started = self.active.start(Some(controls));
         started.map_err(library("start the camera"))?;
         for (mut request, buffer) in buffers {
             // Some pipelines (uvcvideo) look at the controls of requests only. They keep what was set once.
-            let controls = request.controls_mut();
-            controls.merge(&list, MergePolicy::OverwriteExisting);
+            let own = request.controls_mut();
+            own.merge(controls, MergePolicy::OverwriteExisting);
             self.parked.insert(buffer.cookie, request);
             self.queue(buffer)?;
         }

@@ -49,7 +49,7 @@ pub(super) fn make(entry: &Entry, given: &[f64]) -> Result<ControlValue, String>
 /// Parses text for this control, which may also name its choices, or its own `default`.
 pub(super) fn parse(entry: &Entry, text: &str) -> Result<Vec<f64>, String> {
     let one = |part: &str| {
-        let choice = entry.choices.iter().find(|(_, name)| name == part.trim());
+        let choice = entry.choices.iter().find(|(_, name)| *name == part.trim());
         let choice = choice.map(|(value, _)| f64::from(*value));
         choice.or_else(|| number(part))
     };
