@@ -18,7 +18,7 @@ use rustix::pipe::PipeFlags;
 
 use super::CameraError;
 use crate::source::log::report_log;
-use crate::source::{Feed, Report, tuning};
+use crate::source::{Feed, tuning};
 
 /// The variables by which a user says what libcamera logs, and where.
 const LOG_LEVELS: &str = "LIBCAMERA_LOG_LEVELS";
@@ -26,7 +26,7 @@ const LOG_FILE: &str = "LIBCAMERA_LOG_FILE";
 
 /// Does the work while libcamera's messages are reported among ours. Without a pipe or a thread for them libcamera is
 /// silent, as it is afterwards.
-pub(super) fn with_log<T>(feed: &Feed, report: Report<'_>, work: impl FnOnce() -> T) -> T {
+pub(super) fn with_log<T>(feed: &Feed, work: impl FnOnce() -> T) -> T {
     if env::var_os(LOG_FILE).is_some() {
         return work();
     }
@@ -38,7 +38,7 @@ pub(super) fn with_log<T>(feed: &Feed, report: Report<'_>, work: impl FnOnce() -
             reader.spawn_scoped(scope, || {
                 // To who has asked for levels, all that they let through.
                 let all = env::var_os(LOG_LEVELS).is_some();
-                report_log(log, "libcamera", all, feed, report)
+                report_log(log, "libcamera", all, feed)
             })
         });
         if reading.is_err() {

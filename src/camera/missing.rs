@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use crate::report::ListFormat;
+use crate::source::Feed;
 use crate::source::camera::{CameraConfig, CameraError};
-use crate::source::{Feed, Report};
 
 /// Whether libcamera is built in.
 pub const IS_BUILT_IN: bool = false;
@@ -13,7 +13,7 @@ pub const IS_BUILT_IN: bool = false;
 const MISSING: &str = "cameras are reached through libcamera, which exists on Linux only: take --source test, a FILE or -";
 
 /// Fails.
-pub fn run(_: &CameraConfig, _: &Feed, _: Report<'_>) -> Result<(), CameraError> {
+pub fn run(_: &CameraConfig, _: &Feed) -> Result<(), CameraError> {
     Err(CameraError::Failed(MISSING.into()))
 }
 

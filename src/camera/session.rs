@@ -27,7 +27,7 @@ use crate::picture::{Captured, Content, Pool};
 use crate::report::Severity;
 use crate::source::clock::taken_at;
 use crate::source::thinner::Thinner;
-use crate::source::{Feed, Report, Shot};
+use crate::source::{Feed, Shot};
 
 /// How long a stop may go unseen.
 const LOOK: Duration = Duration::from_millis(100);
@@ -75,7 +75,7 @@ impl Session {
         config: &CameraConfig,
         known: &OnceCell<Names>,
         heaps: bool,
-        report: Report<'_>,
+        feed: &Feed,
     ) -> Result<Session> {
         let (manager, cameras) = select::cameras()?;
         let names = match known.get() {
@@ -111,16 +111,9 @@ impl Session {
         };
         session.start(buffers, &controls)?;
         if known.get().is_none() {
-            let (model, agreed) = (&names.model, &session.agreed);
-            let mode = agreed
-                .choice
-                .map(|choice| format!(", sensor mode {}", choice.mode));
-            let mode = mode.unwrap_or_default();
-            let line = format!("camera {model}: {}{mode}", agreed.format);
-            report(Severity::Info, line);
-            for differs in rate::remarks(config, agreed) {
-                report(Severity::Warning, differs);
-            }
+            let line = format!("camera {}: {}", names.model, session.agreed.format);
+            feed.report(Severity::Info, line);
+            rate::remark(config, &session.agreed, feed);
             let _ = known.set(names);
         }
         Ok(session)
@@ -146,7 +139,7 @@ impl Session {
     }
 
     /// Puts the camera's pictures into the feed until its stop is asked; an error is why the camera was lost.
-    pub(super) fn serve(&mut self, feed: &Feed, report: Report<'_>) -> Result<()> {
+    pub(super) fn serve(&mut self, feed: &Feed) -> Result<()> {
         let (mut last, before) = (Instant::now(), feed.captured());
         while !feed.stop.is_asked() {
             match self.events.recv_timeout(LOOK) {
@@ -156,7 +149,7 @@ impl Session {
                 }
                 Ok(Event::Done(request)) => {
                     last = Instant::now();
-                    self.give(request, feed, report)?;
+                    self.give(request, feed)?;
                 }
                 Ok(Event::Home(buffer)) => self.queue(buffer)?,
                 Ok(Event::Unplugged) => return Err(CameraError::unplugged()),
@@ -177,7 +170,7 @@ impl Session {
     }
 
     /// Puts a completed request's picture into the feed, if there is one.
-    fn give(&mut self, mut request: Request, feed: &Feed, report: Report<'_>) -> Result<()> {
+    fn give(&mut self, mut request: Request, feed: &Feed) -> Result<()> {
         let (mut good, mut stamp_ns, mut bytes) = (true, 0, 0);
         if let Some(metadata) = buffers::metadata(&request, &self.agreed.stream) {
             good = metadata.status() == FrameMetadataStatus::Success;
@@ -233,7 +226,7 @@ impl Session {
             Content::Jpeg(jpeg)
         };
         let turn = self.agreed.remaining_turn;
-        feed.put_shot(Captured { at, turn, content }, shot, report);
+        feed.put_shot(Captured { at, turn, content }, shot);
         Ok(())
     }
 

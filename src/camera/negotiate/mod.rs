@@ -33,7 +33,7 @@ pub(super) struct Agreed {
     pub(super) stream: Stream,
     /// Width and height.
     pub(super) size: (u32, u32),
-    /// The size, and libcamera's name of the format.
+    /// The size, libcamera's name of the format, and the sensor's mode, where it has any.
     pub(super) format: String,
     /// What its pictures are like, without their planes; `None`: JPEGs, which are passed through.
     pub(super) blank: Option<Picture<'static>>,
@@ -137,10 +137,12 @@ pub(super) fn configure(camera: &mut ActiveCamera<'_>, wanted: &CameraConfig) ->
     let Size { width, height } = given.get_size();
     let (range, matrix) = colours(given.get_color_space().filter(|_| !is_virtual));
     let done = turned(config.orientation());
+    let mode = choice.map(|choice| format!(", sensor mode {}", choice.mode));
+    let mode = mode.unwrap_or_default();
     Ok(Agreed {
         stream: given.stream().ok_or_else(CameraError::unplugged)?,
         size: (width, height),
-        format: format!("{width}x{height} {fourcc}"),
+        format: format!("{width}x{height} {fourcc}{mode}"),
         blank: pixels.map(|format| Picture {
             range,
             matrix,
