@@ -16,7 +16,7 @@ use std::thread;
 use libcamera::logging::{self, LoggingTarget};
 use rustix::pipe::PipeFlags;
 
-use super::CameraError;
+use super::Result;
 use crate::source::log::report_log;
 use crate::source::{Feed, tuning};
 
@@ -80,7 +80,7 @@ const TUNING_FILE: &str = "LIBCAMERA_RPI_TUNING_FILE";
 /// looked for among libcamera's own.
 ///
 /// To be called before the program starts a thread; panics later.
-pub fn use_tuning_file(asked: &Path) -> Result<(), CameraError> {
+pub fn use_tuning_file(asked: &Path) -> Result<()> {
     let path = tuning::find(asked)?;
     // Another thread might be reading the environment.
     let threads = fs::read_dir("/proc/self/task").map_or(0, Iterator::count);

@@ -37,11 +37,8 @@ use self::negotiate::Agreed;
 use self::session::Session;
 use crate::report::Severity;
 use crate::source::Feed;
-use crate::source::camera::{CameraConfig, CameraError, Names, Setting};
+use crate::source::camera::{CameraConfig, CameraError, Names, Result, Setting};
 use crate::source::keep::keep;
-
-/// What the room's functions return.
-type Result<T, E = CameraError> = std::result::Result<T, E>;
 
 /// Whether libcamera is built in.
 pub const IS_BUILT_IN: bool = true;

@@ -92,7 +92,7 @@ impl Feed {
     }
 
     /// Puts a camera's picture in, with what the camera says of it. One that was lost is back then.
-    pub(crate) fn put_shot(&self, captured: Captured, shot: Shot) {
+    pub fn put_shot(&self, captured: Captured, shot: Shot) {
         *lock(&self.shot) = Some(shot);
         if self.is_lost.swap(false, Ordering::Relaxed) {
             self.report(Severity::Info, "the camera is back".into());
@@ -101,7 +101,7 @@ impl Feed {
     }
 
     /// Says that the camera is lost, once until it is back.
-    pub(crate) fn lose(&self, why: &CameraError) {
+    pub fn lose(&self, why: &CameraError) {
         if !self.is_lost.swap(true, Ordering::Relaxed) {
             self.report(Severity::Error, format!("{why}; trying again"));
         }

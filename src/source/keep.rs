@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::Feed;
-use super::camera::CameraError;
+use super::camera::Result;
 
 /// The shortest and the longest pause between attempts to get a lost camera back. A camera on USB needs about a
 /// second to come up, and each attempt scans the devices.
@@ -16,8 +16,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from
 pub(crate) fn keep(
     feed: &Feed,
     has_begun: impl Fn() -> bool,
-    mut serve: impl FnMut() -> Result<(), CameraError>,
-) -> Result<(), CameraError> {
+    mut serve: impl FnMut() -> Result<()>,
+) -> Result<()> {
     let mut pause = PAUSES.0;
     loop {
         let before = feed.captured();

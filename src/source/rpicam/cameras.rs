@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::process;
 use crate::report::ListFormat;
-use crate::source::camera::{CameraError, Names, SensorMode};
+use crate::source::camera::{CameraError, Names, Result, SensorMode};
 
 /// One camera, with the fields that a build with libcamera gives it, too, as far as they are told.
 #[derive(Debug, PartialEq, Serialize)]
@@ -18,13 +18,13 @@ struct Camera {
 }
 
 /// All cameras: a table, or one JSON array.
-pub fn list(format: ListFormat) -> Result<String, CameraError> {
+pub fn list(format: ListFormat) -> Result<String> {
     let listing = listing()?;
     Ok(format.list(&parse(&listing), || listing))
 }
 
 /// The number of the camera that `--camera` means by its number, its id or a part of its model.
-pub(super) fn number_of(camera: &str) -> Result<usize, CameraError> {
+pub(super) fn number_of(camera: &str) -> Result<usize> {
     if let Ok(number) = camera.parse() {
         return Ok(number);
     }
@@ -41,7 +41,7 @@ pub(super) fn number_of(camera: &str) -> Result<usize, CameraError> {
     })
 }
 
-fn listing() -> Result<String, CameraError> {
+fn listing() -> Result<String> {
     let child = process::spawn("hello", |command: &mut Command| {
         command.arg("--list-cameras").stdin(Stdio::null());
         Ok(())

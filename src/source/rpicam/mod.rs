@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 pub use self::cameras::list;
 use self::process::Process;
-use super::camera::{CameraConfig, CameraError, HDR_SINGLE, Setting};
+use super::camera::{CameraConfig, CameraError, HDR_SINGLE, Result, Setting};
 use super::clock::taken_at;
 use super::keep::keep;
 use super::log::report_log;
@@ -60,7 +60,7 @@ pub(crate) fn check(config: &CameraConfig) -> Result<(), String> {
 }
 
 /// Puts the camera's pictures into the feed until its [`stop`](Feed::stop) is asked.
-pub fn run(config: &CameraConfig, feed: &Feed) -> Result<(), CameraError> {
+pub fn run(config: &CameraConfig, feed: &Feed) -> Result<()> {
     keep(feed, || feed.captured() > 0, || serve(config, feed))
 }
 
@@ -77,7 +77,7 @@ fn sensor_fps(config: &CameraConfig) -> f64 {
     config.sensor_fps.min(1e6 / exposure_us)
 }
 
-fn arguments(config: &CameraConfig) -> Result<Vec<String>, CameraError> {
+fn arguments(config: &CameraConfig) -> Result<Vec<String>> {
     let (width, height) = config.size;
     let codec = raw(config).map_or("mjpeg", |_| "yuv420");
     let mut arguments = vec![
@@ -113,7 +113,7 @@ fn patience(config: &CameraConfig, has_begun: bool) -> Duration {
 
 /// Starts a process and puts its pictures into the feed until its stop is asked; an error is why there are no
 /// (more).
-fn serve(config: &CameraConfig, feed: &Feed) -> Result<(), CameraError> {
+fn serve(config: &CameraConfig, feed: &Feed) -> Result<()> {
     // The arguments anew each time: the camera with that id may have another number now.
     let (mut process, (pictures, metadata, log)) = Process::start(&arguments(config)?)?;
     thread::scope(|scope| {
@@ -171,11 +171,7 @@ fn read(config: &CameraConfig, feed: &Feed, mut pictures: ChildStdout, metadata:
 
 /// Watches the process until it ends or no picture comes any more, which is an error; `None`: until the feed's stop
 /// was asked.
-fn watch(
-    config: &CameraConfig,
-    feed: &Feed,
-    process: &mut Process,
-) -> Result<Option<ExitStatus>, CameraError> {
+fn watch(config: &CameraConfig, feed: &Feed, process: &mut Process) -> Result<Option<ExitStatus>> {
     let begin = feed.captured();
     let (mut seen, mut last) = (begin, Instant::now());
     while !feed.stop.sleep(LOOK) {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
 
-use crate::source::camera::CameraError;
+use crate::source::camera::{CameraError, Result};
 
 /// Without `--flush`, the end of a picture stays in its buffer until the next one comes. It never reads its standard
 /// input: the pipe for the metadata can be there, where it bears a name.
@@ -43,7 +43,7 @@ pub(super) type Pipes = (ChildStdout, File, ChildStderr);
 
 impl Process {
     /// Starts it. The calling thread has to stay: when it ends, the kernel kills the process.
-    pub(super) fn start(arguments: &[String]) -> Result<(Process, Pipes), CameraError> {
+    pub(super) fn start(arguments: &[String]) -> Result<(Process, Pipes)> {
         let mut metadata = None;
         let mut child = spawn("vid", |command| {
             let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -84,7 +84,7 @@ impl Drop for Process {
 pub(super) fn spawn(
     name: &str,
     mut prepare: impl FnMut(&mut Command) -> io::Result<()>,
-) -> Result<Child, CameraError> {
+) -> Result<Child> {
     let mut spawn = |prefix: &str| {
         let mut command = Command::new(format!("{prefix}-{name}"));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -8,7 +8,7 @@ use std::io::Read;
 
 use memchr::memmem;
 
-use super::{Reader, StreamError};
+use super::{Reader, Result, StreamError};
 use crate::jpeg::markers::{SOI, Stop, Walk};
 use crate::protocol::DEFAULT_MAX_FRAME_BYTES;
 use crate::protocol::stamp::MAX_TEXT;
@@ -25,10 +25,7 @@ const MAX_LOST_BYTES: u64 = 2 * MAX_FRAME_BYTES as u64;
 const START: [u8; 3] = [0xFF, SOI, 0xFF];
 
 /// Reads up to the end of the next whole JPEG, which is left in `frame`; `false` where there is none any more.
-pub(super) fn read_frame<R: Read>(
-    from: &mut Reader<R>,
-    frame: &mut Vec<u8>,
-) -> Result<bool, StreamError> {
+pub(super) fn read_frame<R: Read>(from: &mut Reader<R>, frame: &mut Vec<u8>) -> Result<bool> {
     let after = from.position;
     let mut walk = None;
     loop {

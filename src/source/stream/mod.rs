@@ -21,6 +21,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use self::reader::Result;
 pub use self::reader::{Reader, Skipped, StreamError};
 use super::Feed;
 use super::pace::{DEFAULT_FPS, Pace};
@@ -45,7 +46,7 @@ pub struct Options {
 
 /// Puts the stream's pictures into the feed until it ends or the feed says stop.
 /// Says what was skipped; a stream without one whole frame is an error.
-pub fn run(options: &Options, feed: &Feed) -> Result<Skipped, StreamError> {
+pub fn run(options: &Options, feed: &Feed) -> Result<Skipped> {
     let mut player = Player::new(options, feed);
     let Some(file) = &options.file else {
         player.play(io::stdin().lock())?;
@@ -77,7 +78,7 @@ impl<'a> Player<'a> {
     }
 
     /// Plays to the end; `false` where the feed says stop before it.
-    fn play(&mut self, from: impl Read) -> Result<bool, StreamError> {
+    fn play(&mut self, from: impl Read) -> Result<bool> {
         let mut reader = Reader::new(from)?;
         reader.skipped = self.skipped;
         let mut is_empty = true;
