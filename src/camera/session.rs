@@ -171,24 +171,23 @@ impl Session {
 
     /// Puts a completed request's picture into the feed, if there is one.
     fn give(&mut self, mut request: Request, feed: &Feed) -> Result<()> {
-        let (mut good, mut stamp_ns, mut bytes) = (true, 0, 0);
-        if let Some(metadata) = buffers::metadata(&request, &self.agreed.stream) {
-            good = metadata.status() == FrameMetadataStatus::Success;
-            stamp_ns = metadata.timestamp();
-            let (sequence, last) = (metadata.sequence(), self.sequence);
-            self.sequence = Some(sequence);
-            // A number that goes back is a count that began anew.
-            let gap = last.and_then(|last| sequence.checked_sub(last)?.checked_sub(1));
-            self.missed += u64::from(gap.unwrap_or(0));
-            let plane = metadata.planes().get(0);
-            bytes = plane.map_or(0, |plane| plane.bytes_used as usize);
-        }
+        let frame = buffers::metadata(&request, &self.agreed.stream);
+        let queued = self.queued.remove(&request.cookie());
+        let (frame, Queued(buffer)) = frame.zip(queued).ok_or_else(CameraError::unplugged)?;
+        let is_good = frame.status() == FrameMetadataStatus::Success;
+        let plane = frame.planes().get(0);
+        let bytes = plane.map_or(0, |plane| plane.bytes_used as usize);
+        let sequence = frame.sequence();
+        let last = self.sequence.replace(sequence);
+        // A number that goes back is a count that began anew.
+        let gap = last.and_then(|last| sequence.checked_sub(last)?.checked_sub(1));
+        self.missed += u64::from(gap.unwrap_or(0));
         // The virtual pipeline stamps a request when it is queued, long before it draws the picture: there the
         // buffer's own time is right.
         let metadata = request.metadata();
         let sensor = metadata.get::<SensorTimestamp>().ok();
         let sensor = sensor.filter(|_| !self.agreed.is_virtual);
-        let at = taken_at(sensor.map_or(stamp_ns, |stamp| stamp.0 as u64));
+        let at = taken_at(sensor.map_or(frame.timestamp(), |stamp| stamp.0 as u64));
         let exposure = metadata.get::<ExposureTime>().ok();
         let shot = Shot {
             exposure_us: exposure.and_then(|time| u32::try_from(time.0).ok()),
@@ -196,12 +195,9 @@ impl Session {
             lens_position: metadata.get::<LensPosition>().ok().map(|lens| lens.0),
             missed: self.missed,
         };
-        let Some(Queued(buffer)) = self.queued.remove(&request.cookie()) else {
-            return Ok(());
-        };
         request.reuse(ReuseFlag::REUSE_BUFFERS);
         self.parked.insert(buffer.cookie, request);
-        if !good || !self.thinner.wants(at) {
+        if !is_good || !self.thinner.wants(at) {
             return self.queue(buffer);
         }
         let content = if let Some(mut blank) = self.agreed.blank {

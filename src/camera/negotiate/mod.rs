@@ -116,8 +116,9 @@ pub(super) fn configure(camera: &mut ActiveCamera<'_>, wanted: &CameraConfig) ->
     };
     let generated = camera.generate_first_supported_configuration(&ROLES);
     let (mut config, _) = generated.ok_or_else(|| refused(&[]))?;
-    if let Some(choice) = choice {
-        config.set_sensor_configuration(choice.mode.configuration());
+    if let Some(Choice { mode, .. }) = choice {
+        let size = Size::new(mode.width, mode.height);
+        config.set_sensor_configuration(mode::configuration(size, mode.bits));
     }
     let formats = offered(&config);
     let mut candidates = candidates(&formats, size).into_iter();
