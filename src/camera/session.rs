@@ -27,13 +27,10 @@ use crate::picture::{Captured, Content, Pool};
 use crate::report::Severity;
 use crate::source::clock::taken_at;
 use crate::source::thinner::Thinner;
-use crate::source::{Feed, Shot};
+use crate::source::{Feed, Shot, UNDER_WAY};
 
 /// How long a stop may go unseen.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// JPEGs of a webcam that are under way at once: one sent, one in the slot, one being filled.
-const JPEGS: usize = 3;
 
 /// What the camera's thread waits for.
 pub(super) enum Event {
@@ -62,6 +59,7 @@ pub(super) struct Session {
     /// The longest that a frame may take.
     interval: Duration,
     thinner: Thinner,
+    /// A webcam's.
     jpegs: Pool<Vec<u8>>,
     /// The last frame's number, by the camera's count.
     sequence: Option<u32>,
@@ -105,7 +103,7 @@ impl Session {
             agreed,
             interval,
             thinner: Thinner::new(config.fps),
-            jpegs: Pool::new(JPEGS),
+            jpegs: Pool::new(UNDER_WAY),
             sequence: None,
             missed: 0,
         };
@@ -202,7 +200,7 @@ impl Session {
         }
         let content = if let Some(mut blank) = self.agreed.blank {
             if self.agreed.is_virtual {
-                blank.range = negotiate::virtual_range(buffer.first(blank.width as usize).iter());
+                blank.range = negotiate::virtual_range(buffer.first(blank.width as usize));
             }
             Content::Pixels(Box::new(Lent {
                 buffer: Some(buffer),

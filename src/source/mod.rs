@@ -34,4 +34,5 @@ pub(crate) mod thinner;
 #[cfg(target_os = "linux")]
 pub(crate) mod tuning;
 
+pub(crate) use self::feed::UNDER_WAY;
 pub use self::feed::{CloseAtEnd, Delivery, Feed, Report, Shot};

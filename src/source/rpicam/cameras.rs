@@ -42,7 +42,7 @@ pub(super) fn number_of(camera: &str) -> Result<usize> {
 }
 
 fn listing() -> Result<String> {
-    let child = process::spawn("hello", |command: &mut Command| {
+    let (child, ()) = process::spawn("hello", |command: &mut Command| {
         command.arg("--list-cameras").stdin(Stdio::null());
         Ok(())
     })?;

@@ -31,24 +31,20 @@ use super::log::report_log;
 use super::stream::Reader;
 use super::thinner::Thinner;
 use super::tuning;
-use super::{Feed, Shot};
+use super::{Feed, Shot, UNDER_WAY};
 use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pool, Pooled};
 
 /// Rows of raw pictures whose width is a multiple of this have no padding on any Raspberry Pi. How much others have,
 /// `rpicam-vid` does not say: they are taken as JPEGs.
 const UNPADDED: u32 = 128;
 
-/// Pictures that are under way at once: one sent, one in the slot, one being read.
-const PICTURES: usize = 3;
-
 /// How often the process is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// What `rpicam-vid` cannot do of it, as a line for the user.
 pub(crate) fn check(config: &CameraConfig) -> Result<(), String> {
-    let asked = config.settings.iter().flat_map(|setting| &setting.asked);
-    let mut by_name = asked.filter(|asked| asked.starts_with("--control "));
-    if let Some(asked) = by_name.next() {
+    let mut asked = config.settings.iter().flat_map(|setting| &setting.asked);
+    if let Some(asked) = asked.find(|asked| asked.starts_with("--control ")) {
         return Err(format!(
             "{asked}: rpicam-vid sets no control by its name; a pi-send that is built with libcamera does"
         ));
@@ -156,7 +152,7 @@ fn read(config: &CameraConfig, feed: &Feed, mut pictures: ChildStdout, metadata:
         }
     };
     let mut metadata = BufReader::new(metadata);
-    let pool = Pool::<Vec<u8>>::new(PICTURES);
+    let pool = Pool::<Vec<u8>>::new(UNDER_WAY);
     let mut thinner = Thinner::new(config.fps);
     // What the camera leaves to us.
     let turn = config.turn_of_camera().inverse().then(config.turn);

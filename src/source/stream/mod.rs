@@ -23,12 +23,9 @@ use std::time::Instant;
 
 use self::reader::Result;
 pub use self::reader::{Reader, Skipped, StreamError};
-use super::Feed;
 use super::pace::{DEFAULT_FPS, Pace};
+use super::{Feed, UNDER_WAY};
 use crate::picture::{Content, OwnedPicture, Pool, Pooled, Turn};
-
-/// Frames there are at once: being read, in the slot, being encoded or sent.
-const FRAMES: usize = 3;
 
 /// Which stream, and how it is played.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,7 +69,7 @@ impl<'a> Player<'a> {
             feed,
             options,
             pace: None,
-            pool: Pool::new(FRAMES),
+            pool: Pool::new(UNDER_WAY),
             skipped: Skipped::default(),
         }
     }
@@ -120,7 +117,7 @@ impl<'a> Player<'a> {
         };
         if is_first {
             // Else the third picture would cost its memory in the first stall, however late that comes.
-            self.pool.stock(vec![bytes.clone(); FRAMES - 1]);
+            self.pool.stock(vec![bytes.clone(); UNDER_WAY - 1]);
         }
         let picture = OwnedPicture::new(header.blank, bytes);
         let picture = picture.expect("the reader gives as many bytes as the picture has");

@@ -25,16 +25,13 @@ use embedded_graphics::primitives::{Circle, Line, PrimitiveStyle};
 use embedded_graphics::text::{Baseline, Text};
 
 pub use self::layout::{BITS, bands, colour};
-use super::Feed;
 use super::camera::CameraConfig;
 use super::pace::Pace;
+use super::{Feed, UNDER_WAY};
 use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pool};
 
 /// The longest side, in pixels: twice that of the largest camera of a Pi.
 pub(crate) const MAX_SIDE: u32 = 16_384;
-
-/// Pictures there are at once: being drawn, in the slot, being encoded.
-const PICTURES: usize = 3;
 
 /// The sides of a [`Panel`] in pixels: a dial, and right of it two lines of 16 characters.
 const PANEL: Size = Size::new(204, 40);
@@ -86,8 +83,8 @@ impl TestPicture {
                 (0..rows.div_ceil(step)).for_each(|_| still.extend_from_slice(&row));
             }
         }
-        let pool = Pool::new(PICTURES);
-        pool.stock(vec![still.clone(); PICTURES]);
+        let pool = Pool::new(UNDER_WAY);
+        pool.stock(vec![still.clone(); UNDER_WAY]);
         TestPicture {
             width,
             bands,
