@@ -120,11 +120,10 @@ impl Session {
     fn start(&mut self, buffers: Vec<(Request, Buffer)>, controls: &ControlList) -> Result<()> {
         // Without a session there is nothing to do with what comes.
         let (done, unplugged) = (self.home.clone(), self.home.clone());
-        self.active
-            .on_request_completed(move |request| drop(done.send(Event::Done(request))));
-        self.active
-            .on_disconnected(move || drop(unplugged.send(Event::Unplugged)));
-        let started = self.active.start(Some(controls));
+        let camera = &mut self.active;
+        camera.on_request_completed(move |request| drop(done.send(Event::Done(request))));
+        camera.on_disconnected(move || drop(unplugged.send(Event::Unplugged)));
+        let started = camera.start(Some(controls));
         started.map_err(library("start the camera"))?;
         for (mut request, buffer) in buffers {
             // Some pipelines (uvcvideo) look at the controls of requests only. They keep what was set once.

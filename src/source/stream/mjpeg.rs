@@ -59,17 +59,16 @@ pub(super) fn read_frame<R: Read>(from: &mut Reader<R>, frame: &mut Vec<u8>) -> 
 fn find(bytes: &[u8], walk: &mut Option<Walk>, torn: &mut u64) -> (usize, Option<usize>) {
     let mut begin = 0;
     loop {
-        let rest = &bytes[begin..];
-        let Some(under_way) = walk else {
+        if walk.is_none() {
+            let rest = &bytes[begin..];
             let Some(start) = memmem::find(rest, &START) else {
                 let begun = (1..START.len()).rfind(|n| rest.ends_with(&START[..*n]));
                 return (bytes.len() - begun.unwrap_or(0), None);
             };
             begin += start;
-            *walk = Some(Walk::default());
-            continue;
-        };
-        begin += match under_way.advance(rest) {
+        }
+        let rest = &bytes[begin..];
+        begin += match walk.get_or_insert_default().advance(rest) {
             Ok(length) if length <= MAX_FRAME_BYTES => return (begin, Some(length)),
             Err(Stop::Unfinished) if rest.len() <= MAX_FRAME_BYTES => return (begin, None),
             Err(Stop::Unfinished) => rest.len(),
