@@ -72,11 +72,10 @@ fn parse(listing: &str) -> Vec<Camera> {
             let (model, rest) = after.split_once(' ').unwrap_or((after, ""));
             let (sensor, id) = rest.rsplit_once(" (").unwrap_or((rest, ""));
             let (id, model) = (id.trim_end_matches(')').into(), model.into());
+            let size = numbers(sensor);
             cameras.push(Camera {
                 names: Names { index, id, model },
-                sensor_size: numbers(sensor)
-                    .first_chunk()
-                    .map(|size| size.map(|n| n as u32)),
+                sensor_size: size.first_chunk().map(|size| size.map(|n| n as u32)),
                 modes: Vec::new(),
             });
         } else if let Some(camera) = cameras.last_mut() {

@@ -190,19 +190,16 @@ fn watch(config: &CameraConfig, feed: &Feed, process: &mut Process) -> Result<Op
 /// A setting as `rpicam-vid`'s option; `None` for companions, which it sets by itself.
 fn argument(setting: &Setting) -> Option<String> {
     let is_time = ["ExposureTime", "AeFlickerPeriod"].contains(&&setting.control[..]);
-    match &setting.asked {
+    let Some(asked) = &setting.asked else {
         // Where the camera has it, and so asked for in no certain terms.
-        None if setting.control == "HdrMode" && setting.value == HDR_SINGLE => {
-            Some("--hdr=auto".into())
-        }
-        None => None,
+        let is_hdr = setting.control == "HdrMode" && setting.value == HDR_SINGLE;
+        return is_hdr.then(|| "--hdr=auto".into());
+    };
+    Some(match asked.split_once(' ') {
         // Older ones read numbers alone, in microseconds.
-        Some(asked) if is_time => {
-            let name = asked.split(' ').next().unwrap_or(asked);
-            Some(format!("{name}={}", setting.value))
-        }
-        Some(asked) => Some(asked.replacen(' ', "=", 1)),
-    }
+        Some((name, _)) if is_time => format!("{name}={}", setting.value),
+        _ => asked.replacen(' ', "=", 1),
+    })
 }
 
 /// Reads what `rpicam-vid` says of a picture, a block of lines `Name=value` and an empty one: when its first row was
