@@ -11,9 +11,6 @@ use crate::handoff::{Reason, Slot, Stop, lock};
 use crate::picture::{Captured, Content, Turn};
 use crate::report::Severity;
 
-/// Pictures that a source has under way at once: one being made, one in the slot, one being encoded or sent.
-pub(crate) const UNDER_WAY: usize = 3;
-
 /// Where lines for the user go.
 pub type Report<'a> = &'a (dyn Fn(Severity, String) + Sync);
 

@@ -116,9 +116,8 @@ fn serve(config: &CameraConfig, feed: &Feed) -> Result<()> {
         let thread = |name: &str| thread::Builder::new().name(name.into());
         let no_thread = |error| CameraError::Failed(format!("no thread for rpicam-vid: {error}"));
         let read = || read(config, feed, pictures, metadata);
-        thread("rpicam")
-            .spawn_scoped(scope, read)
-            .map_err(no_thread)?;
+        let reader = thread("rpicam").spawn_scoped(scope, read);
+        reader.map_err(no_thread)?;
         let log = || report_log(log, "rpicam-vid", false, feed);
         let log = thread("rpicam log").spawn_scoped(scope, log);
         let log = log.map_err(no_thread)?;
