@@ -23,14 +23,12 @@ pub(crate) fn report_log(log: impl Read, who: &str, all: bool, feed: &Feed) -> O
             last = Some(error.trim_end_matches(" ***").to_owned());
             continue;
         }
-        let mut is_news = || {
-            severity < Severity::Info
-                && feed.captured() > 0
-                && !feed.is_lost.load(Ordering::Relaxed)
-                && reported.len() < MAX_LOGGED
-                && reported.insert(line.to_owned())
-        };
-        if all || is_news() {
+        let is_news = severity < Severity::Info
+            && feed.captured() > 0
+            && !feed.is_lost.load(Ordering::Relaxed)
+            && reported.len() < MAX_LOGGED
+            && reported.insert(line.to_owned());
+        if all || is_news {
             feed.report(severity, format!("{who}: {line}"));
         }
     }

@@ -138,8 +138,9 @@ pub(super) fn configure(camera: &mut ActiveCamera<'_>, wanted: &CameraConfig) ->
     let Size { width, height } = given.get_size();
     let (range, matrix) = colours(given.get_color_space().filter(|_| !is_virtual));
     let done = turned(config.orientation());
-    let mode = choice.map(|choice| format!(", sensor mode {}", choice.mode));
-    let mode = mode.unwrap_or_default();
+    let mode = choice.map_or(String::new(), |choice| {
+        format!(", sensor mode {}", choice.mode)
+    });
     Ok(Agreed {
         stream: given.stream().ok_or_else(CameraError::unplugged)?,
         size: (width, height),
