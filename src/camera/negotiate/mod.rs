@@ -121,8 +121,7 @@ pub(super) fn configure(camera: &mut ActiveCamera<'_>, wanted: &CameraConfig) ->
         config.set_sensor_configuration(mode::configuration(size, mode.bits));
     }
     let formats = offered(&config);
-    let mut candidates = candidates(&formats, size).into_iter();
-    let found = candidates.find_map(|fourcc| {
+    let found = candidates(&formats, size).find_map(|fourcc| {
         let mut stream = config.get_mut(0)?;
         stream.set_buffer_count(BUFFERS);
         stream.set_color_space(Some(ColorSpace::sycc()));
@@ -138,9 +137,8 @@ pub(super) fn configure(camera: &mut ActiveCamera<'_>, wanted: &CameraConfig) ->
     let Size { width, height } = given.get_size();
     let (range, matrix) = colours(given.get_color_space().filter(|_| !is_virtual));
     let done = turned(config.orientation());
-    let mode = choice.map_or(String::new(), |choice| {
-        format!(", sensor mode {}", choice.mode)
-    });
+    let mode = choice.map(|choice| format!(", sensor mode {}", choice.mode));
+    let mode = mode.unwrap_or_default();
     Ok(Agreed {
         stream: given.stream().ok_or_else(CameraError::unplugged)?,
         size: (width, height),
@@ -177,7 +175,7 @@ pub(super) fn set_stream(
 }
 
 /// The formats that are understood, best first: those that come in the wanted size, then the cheapest.
-fn candidates(offered: &[Offered], size: Size) -> Vec<Fourcc> {
+fn candidates(offered: &[Offered], size: Size) -> impl Iterator<Item = Fourcc> {
     let comes_in_size = |(_, sizes, range): &Offered| {
         let is_wanted = |listed: &Size| (listed.width, listed.height) == (size.width, size.height);
         let steps = range.h_step != 0 && range.v_step != 0;
@@ -186,7 +184,7 @@ fn candidates(offered: &[Offered], size: Size) -> Vec<Fourcc> {
     let cost = |offered: &Offered| FORMATS.iter().position(|(known, _)| *known == offered.0);
     let mut known = Vec::from_iter(offered.iter().filter(|offered| cost(offered).is_some()));
     known.sort_by_key(|offered| (!comes_in_size(offered), cost(offered)));
-    known.into_iter().map(|offered| offered.0).collect()
+    known.into_iter().map(|offered| offered.0)
 }
 
 /// Range and matrix of a stream's YUV samples. Where the stream does not say, they are what webcams send.
