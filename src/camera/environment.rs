@@ -65,8 +65,8 @@ fn log_into_pipe() -> io::Result<File> {
     Ok(File::from(read))
 }
 
-/// Silences libcamera's own messages unless the user wants them: errors come as [`CameraError`]s, in one line, and a
-/// level cannot be set for all of its categories at once.
+/// Silences libcamera's own messages unless the user wants them: errors come as [`CameraError`](super::CameraError)s, in
+/// one line, and a level cannot be set for all of its categories at once.
 pub(super) fn silence_unless_asked() {
     if env::var_os(LOG_LEVELS).is_none() && env::var_os(LOG_FILE).is_none() {
         drop(Silence);
