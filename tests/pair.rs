@@ -15,9 +15,9 @@ use std::process::Command;
 use common::figures::Figures;
 use common::pictures::{self, near};
 use common::screen::Screen;
+use common::test_picture::{bars, number_in};
 use common::{Running, pi_send, view_recv};
 use image::RgbImage;
-use pi_stream::source::test_picture::{bars, number_in};
 
 /// What JPEG, 4:2:0 and whole numbers may cost a colour.
 const STEPS: u8 = 6;

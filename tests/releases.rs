@@ -17,8 +17,8 @@ use common::pictures::{cut, near};
 use common::receiver::Listening;
 use common::rpicam::{self, System};
 use common::screen::{Screen, colours};
+use common::test_picture::{bars, number_in};
 use common::{Running, view_recv};
-use pi_stream::source::test_picture::{bars, number_in};
 use tempfile::TempDir;
 
 const DEBIAN_ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/debian-root");

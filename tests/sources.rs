@@ -11,8 +11,8 @@ use std::thread;
 
 use common::pictures::{self, near};
 use common::receiver::{Frame, Listening};
+use common::test_picture::{bars, number_in};
 use common::{Running, pi_send};
-use pi_stream::source::test_picture::{bars, number_in};
 
 /// What pi-send sends with these arguments, fed with `input`, to the end marker.
 fn frames_of(args: &[&str], input: &[u8]) -> Vec<Frame> {

@@ -16,8 +16,8 @@ use common::figures::Figures;
 use common::key::Key;
 use common::pictures;
 use common::relay::Relay;
+use common::test_picture::number_in;
 use common::{Running, until};
-use pi_stream::source::test_picture::number_in;
 
 /// The package with that name in the folder that this variable names.
 fn package(variable: &str, name: &str) -> Option<PathBuf> {

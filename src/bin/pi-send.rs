@@ -19,7 +19,7 @@ use pi_stream::send::{self, Config, Counters, stats};
 use pi_stream::source::camera::CameraError;
 #[cfg(target_os = "linux")]
 use pi_stream::source::rpicam;
-use pi_stream::source::{CloseAtEnd, Feed, Report, stream, test_picture};
+use pi_stream::source::{CloseAtEnd, Feed, stream, test_picture};
 
 /// How often it is looked whether somebody is there whom to send to.
 const LOOK: Duration = Duration::from_millis(50);
@@ -157,15 +157,16 @@ fn run(plan: Plan, options: &Options, program: &mut Program) -> anyhow::Result<(
     } else if sending.hosts.is_empty() && !find(!options.host.is_empty(), &mut sending, program)? {
         return Ok(());
     }
-    let feed = Arc::new(Feed::new(plan.delivery));
+    let console = Arc::clone(&program.console);
+    let report = move |severity, line: String| console.say(severity, &line);
+    let mut feed = Feed::new(plan.delivery);
+    feed.report = Some(Box::new(report.clone()));
+    let feed = Arc::new(feed);
     let counters = Arc::<Mutex<Counters>>::default();
     let figures = stats::reports(Arc::clone(&counters), Arc::clone(&feed), has_key);
     program.report(figures)?;
-    let console = Arc::clone(&program.console);
     let (source, fed) = (plan.source, Arc::clone(&feed));
-    let report = move |severity, line: String| console.say(severity, &line);
-    let reported = report.clone();
-    let source = spawn("source", move || run_source(&source, &fed, &reported))?;
+    let source = spawn("source", move || run_source(&source, &fed))?;
 
     let sent = send::run(sending, &feed, counters, &program.stop, &report);
 
@@ -175,12 +176,11 @@ fn run(plan: Plan, options: &Options, program: &mut Program) -> anyhow::Result<(
     Ok(sent?)
 }
 
-/// Runs a source, for a thread of its own. When it ends it closes the feed, and sending ends. Lines for the user go to
-/// `report`.
-fn run_source(source: &Source, feed: &Feed, report: Report<'_>) -> anyhow::Result<()> {
+/// Runs a source, for a thread of its own. When it ends it closes the feed, and sending ends.
+fn run_source(source: &Source, feed: &Feed) -> anyhow::Result<()> {
     let _closing = CloseAtEnd(feed);
     match source {
-        Source::Camera(config) => camera::run(config, feed, report)?,
+        Source::Camera(config) => camera::run(config, feed)?,
         #[cfg(target_os = "linux")]
         Source::Rpicam(config) => {
             let without = match camera::IS_BUILT_IN {
@@ -188,8 +188,8 @@ fn run_source(source: &Source, feed: &Feed, report: Report<'_>) -> anyhow::Resul
                 false => " (this pi-send was built without libcamera)",
             };
             let line = format!("the camera's pictures come from rpicam-vid{without}");
-            report(Severity::Info, line);
-            rpicam::run(config, feed, report)?;
+            feed.report(Severity::Info, line);
+            rpicam::run(config, feed)?;
         }
         Source::Test(config) => test_picture::run(config, feed),
         Source::Stream(options) => {
@@ -201,7 +201,7 @@ fn run_source(source: &Source, feed: &Feed, report: Report<'_>) -> anyhow::Resul
                     "{} bytes of the input were skipped, {} torn frames among them",
                     skipped.bytes, skipped.torn
                 );
-                report(Severity::Warning, line);
+                feed.report(Severity::Warning, line);
             }
         }
     }
@@ -246,7 +246,7 @@ mod tests {
             let source = Options::parse_from(line).check().unwrap().source;
             let feed = Arc::new(Feed::new(Delivery::NewestWins));
             let fed = Arc::clone(&feed);
-            let running = thread::spawn(move || run_source(&source, &fed, &|_, _| ()));
+            let running = thread::spawn(move || run_source(&source, &fed));
             feed.link_stands();
             feed.stop.ask(Reason::Done);
             while feed.slot.wait(None) != Wake::Closed {

@@ -16,9 +16,9 @@ use std::thread;
 use libcamera::logging::{self, LoggingTarget};
 use rustix::pipe::PipeFlags;
 
-use super::CameraError;
+use super::Result;
 use crate::source::log::report_log;
-use crate::source::{Feed, Report, tuning};
+use crate::source::{Feed, tuning};
 
 /// The variables by which a user says what libcamera logs, and where.
 const LOG_LEVELS: &str = "LIBCAMERA_LOG_LEVELS";
@@ -26,7 +26,7 @@ const LOG_FILE: &str = "LIBCAMERA_LOG_FILE";
 
 /// Does the work while libcamera's messages are reported among ours. Without a pipe or a thread for them libcamera is
 /// silent, as it is afterwards.
-pub(super) fn with_log<T>(feed: &Feed, report: Report<'_>, work: impl FnOnce() -> T) -> T {
+pub(super) fn with_log<T>(feed: &Feed, work: impl FnOnce() -> T) -> T {
     if env::var_os(LOG_FILE).is_some() {
         return work();
     }
@@ -38,7 +38,7 @@ pub(super) fn with_log<T>(feed: &Feed, report: Report<'_>, work: impl FnOnce() -
             reader.spawn_scoped(scope, || {
                 // To who has asked for levels, all that they let through.
                 let all = env::var_os(LOG_LEVELS).is_some();
-                report_log(log, "libcamera", all, feed, report)
+                report_log(log, "libcamera", all, feed)
             })
         });
         if reading.is_err() {
@@ -65,8 +65,8 @@ fn log_into_pipe() -> io::Result<File> {
     Ok(File::from(read))
 }
 
-/// Silences libcamera's own messages unless the user wants them: errors come as [`CameraError`]s, in one line, and a
-/// level cannot be set for all of its categories at once.
+/// Silences libcamera's own messages unless the user wants them: errors come as [`CameraError`](super::CameraError)s, in
+/// one line, and a level cannot be set for all of its categories at once.
 pub(super) fn silence_unless_asked() {
     if env::var_os(LOG_LEVELS).is_none() && env::var_os(LOG_FILE).is_none() {
         drop(Silence);
@@ -80,7 +80,7 @@ const TUNING_FILE: &str = "LIBCAMERA_RPI_TUNING_FILE";
 /// looked for among libcamera's own.
 ///
 /// To be called before the program starts a thread; panics later.
-pub fn use_tuning_file(asked: &Path) -> Result<(), CameraError> {
+pub fn use_tuning_file(asked: &Path) -> Result<()> {
     let path = tuning::find(asked)?;
     // Another thread might be reading the environment.
     let threads = fs::read_dir("/proc/self/task").map_or(0, Iterator::count);

@@ -12,7 +12,7 @@ use libcamera::properties;
 use serde::Serialize;
 
 use super::negotiate::{self, Offered, ROLES, mode, rate};
-use super::{CameraError, Entry, Names, Table, environment, listed, select};
+use super::{CameraError, Entry, Names, Result, Table, environment, listed, select};
 use crate::report::ListFormat;
 use crate::source::camera::SensorMode;
 
@@ -49,7 +49,7 @@ struct FrameSize {
 /// All cameras, in the order in which `--camera` counts them: a table, or one JSON array.
 ///
 /// Must not be called while [`run`](super::run) is at work in the same process.
-pub fn list(format: ListFormat) -> Result<String, CameraError> {
+pub fn list(format: ListFormat) -> Result<String> {
     environment::silence_unless_asked();
     let (manager, names) = select::cameras()?;
     let cameras = names.into_iter().map(|names| look(&manager, names));
@@ -58,7 +58,7 @@ pub fn list(format: ListFormat) -> Result<String, CameraError> {
     Ok(format.list(&cameras, table))
 }
 
-fn look(manager: &CameraManager, names: Names) -> Result<Listed, CameraError> {
+fn look(manager: &CameraManager, names: Names) -> Result<Listed> {
     let camera = manager.get(&names.id).ok_or_else(CameraError::unplugged)?;
     let properties = camera.properties();
     let areas = properties.get::<properties::PixelArrayActiveAreas>();

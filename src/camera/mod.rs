@@ -30,38 +30,35 @@ use std::fmt::Display;
 use std::{io, mem};
 
 use self::buffers::{Buffer, Lent, Queued};
-use self::controls::{Entry, Given, Table};
+use self::controls::{Entry, Table};
 pub use self::environment::use_tuning_file;
 pub use self::list::list;
 use self::negotiate::Agreed;
 use self::session::Session;
 use crate::report::Severity;
-use crate::source::camera::{CameraConfig, CameraError, Names, Setting};
+use crate::source::Feed;
+use crate::source::camera::{CameraConfig, CameraError, Names, Result, Setting};
 use crate::source::keep::keep;
-use crate::source::{Feed, Report};
-
-/// What the room's functions return.
-type Result<T, E = CameraError> = std::result::Result<T, E>;
 
 /// Whether libcamera is built in.
 pub const IS_BUILT_IN: bool = true;
 
 /// Puts the camera's pictures into the feed until its [`stop`](Feed::stop) is asked.
 ///
-/// Lines for the user go to `report`. Returns an error where the camera cannot be opened and started the first time;
-/// [`CameraError::is_usage`] tells whether the command line is at fault. Only one camera may be in use in a process
-/// at any time, listing included: libcamera ends the process otherwise.
-pub fn run(config: &CameraConfig, feed: &Feed, report: Report<'_>) -> Result<()> {
+/// Returns an error where the camera cannot be opened and started the first time; [`CameraError::is_usage`] tells
+/// whether the command line is at fault. Only one camera may be in use in a process at any time, listing included:
+/// libcamera ends the process otherwise.
+pub fn run(config: &CameraConfig, feed: &Feed) -> Result<()> {
     let known = OnceCell::new();
     let (mut heaps, mut waiting) = (true, false);
     // Each attempt starts libcamera anew, which makes it look for devices again. A camera keeps its id in the same
     // socket.
     let serve = || {
-        let mut opened = Session::open(config, &known, heaps, report);
+        let mut opened = Session::open(config, &known, heaps, feed);
         if heaps && known.get().is_none() && matches!(opened, Err(CameraError::Library(..))) {
             // It may not take buffers from a heap.
             heaps = false;
-            opened = Session::open(config, &known, heaps, report);
+            opened = Session::open(config, &known, heaps, feed);
         }
         if let (Err(CameraError::Absent(_)), Some(Names { model, id, .. })) = (&opened, known.get())
         {
@@ -69,22 +66,20 @@ pub fn run(config: &CameraConfig, feed: &Feed, report: Report<'_>) -> Result<()>
                 let line = format!(
                     "waiting for the camera {model} ({id}) to be back in its socket; no other is taken in its place"
                 );
-                report(Severity::Error, line);
+                feed.report(Severity::Error, line);
             }
         }
         let mut session = opened?;
         waiting = false;
-        session.serve(feed, report).inspect_err(|why| {
-            feed.lose(why, report);
+        session.serve(feed).inspect_err(|why| {
+            feed.lose(why);
             // Some devices take a heap's buffers and fail to fill them.
             heaps &= feed.captured() > 0;
             // Only now is the camera let go: a device that hangs may keep this thread in the kernel for good.
         })
     };
     // While the camera is opened, we report what fails, in one line.
-    environment::with_log(feed, report, || {
-        keep(feed, report, || known.get().is_some(), serve)
-    })
+    environment::with_log(feed, || keep(feed, || known.get().is_some(), serve))
 }
 
 /// Adds what was attempted, as a verb, to libcamera's error.

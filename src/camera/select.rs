@@ -56,16 +56,15 @@ fn count(mut cameras: Vec<(String, String)>) -> Vec<Names> {
 
 /// Acquires the camera for this process alone.
 pub(super) fn acquire(camera: &Camera<'static>) -> Result<ActiveCamera<'static>> {
-    camera
-        .acquire()
-        .map_err(|source| match source.raw_os_error() {
-            Some(libc::EBUSY) => CameraError::Busy(format!(
-                "the camera {} is busy: another program uses it; end that one (another pi-send, \
-                 rpicam-*, picamera2), or choose another camera (--list-cameras)",
-                camera.id()
-            )),
-            _ => library("take the camera")(source),
-        })
+    let acquired = camera.acquire();
+    acquired.map_err(|source| match source.raw_os_error() {
+        Some(libc::EBUSY) => CameraError::Busy(format!(
+            "the camera {} is busy: another program uses it; end that one (another pi-send, \
+             rpicam-*, picamera2), or choose another camera (--list-cameras)",
+            camera.id()
+        )),
+        _ => library("take the camera")(source),
+    })
 }
 
 /// Whether rpicam-apps would leave it out.

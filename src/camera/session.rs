@@ -19,7 +19,7 @@ use libcamera::request::{Request, RequestStatus, ReuseFlag};
 
 use super::negotiate::{self, rate};
 use super::{
-    Agreed, Buffer, CameraConfig, CameraError, Given, Lent, Names, Queued, Result, Table, buffers,
+    Agreed, Buffer, CameraConfig, CameraError, Lent, Names, Queued, Result, Table, buffers,
     library, select,
 };
 use crate::jpeg::markers;
@@ -27,13 +27,10 @@ use crate::picture::{Captured, Content, Pool};
 use crate::report::Severity;
 use crate::source::clock::taken_at;
 use crate::source::thinner::Thinner;
-use crate::source::{Feed, Report, Shot};
+use crate::source::{Feed, Shot, UNDER_WAY};
 
 /// How long a stop may go unseen.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// JPEGs of a webcam that are under way at once: one sent, one in the slot, one being filled.
-const JPEGS: usize = 3;
 
 /// What the camera's thread waits for.
 pub(super) enum Event {
@@ -62,6 +59,7 @@ pub(super) struct Session {
     /// The longest that a frame may take.
     interval: Duration,
     thinner: Thinner,
+    /// A webcam's.
     jpegs: Pool<Vec<u8>>,
     /// The last frame's number, by the camera's count.
     sequence: Option<u32>,
@@ -75,7 +73,7 @@ impl Session {
         config: &CameraConfig,
         known: &OnceCell<Names>,
         heaps: bool,
-        report: Report<'_>,
+        feed: &Feed,
     ) -> Result<Session> {
         let (manager, cameras) = select::cameras()?;
         let names = match known.get() {
@@ -105,45 +103,32 @@ impl Session {
             agreed,
             interval,
             thinner: Thinner::new(config.fps),
-            jpegs: Pool::new(JPEGS),
+            jpegs: Pool::new(UNDER_WAY),
             sequence: None,
             missed: 0,
         };
         session.start(buffers, &controls)?;
         if known.get().is_none() {
-            let (model, agreed) = (&names.model, &session.agreed);
-            let mode = agreed
-                .choice
-                .map(|choice| format!(", sensor mode {}", choice.mode));
-            let mode = mode.unwrap_or_default();
-            let line = format!("camera {model}: {}{mode}", agreed.format);
-            report(Severity::Info, line);
-            for differs in rate::remarks(config, agreed) {
-                report(Severity::Warning, differs);
-            }
+            let line = format!("camera {}: {}", names.model, session.agreed.format);
+            feed.report(Severity::Info, line);
+            rate::remark(config, &session.agreed, feed);
             let _ = known.set(names);
         }
         Ok(session)
     }
 
-    fn start(&mut self, buffers: Vec<(Request, Buffer)>, controls: &[Given]) -> Result<()> {
+    fn start(&mut self, buffers: Vec<(Request, Buffer)>, controls: &ControlList) -> Result<()> {
         // Without a session there is nothing to do with what comes.
         let (done, unplugged) = (self.home.clone(), self.home.clone());
-        self.active
-            .on_request_completed(move |request| drop(done.send(Event::Done(request))));
-        self.active
-            .on_disconnected(move || drop(unplugged.send(Event::Unplugged)));
-        let mut list = ControlList::new();
-        for (id, value) in controls {
-            // Always Ok in this binding; what the camera takes was checked before.
-            let _ = list.set_raw(*id, value.clone());
-        }
-        let started = self.active.start(Some(&list));
+        let camera = &mut self.active;
+        camera.on_request_completed(move |request| drop(done.send(Event::Done(request))));
+        camera.on_disconnected(move || drop(unplugged.send(Event::Unplugged)));
+        let started = camera.start(Some(controls));
         started.map_err(library("start the camera"))?;
         for (mut request, buffer) in buffers {
             // Some pipelines (uvcvideo) look at the controls of requests only. They keep what was set once.
-            let controls = request.controls_mut();
-            controls.merge(&list, MergePolicy::OverwriteExisting);
+            let own = request.controls_mut();
+            own.merge(controls, MergePolicy::OverwriteExisting);
             self.parked.insert(buffer.cookie, request);
             self.queue(buffer)?;
         }
@@ -151,7 +136,7 @@ impl Session {
     }
 
     /// Puts the camera's pictures into the feed until its stop is asked; an error is why the camera was lost.
-    pub(super) fn serve(&mut self, feed: &Feed, report: Report<'_>) -> Result<()> {
+    pub(super) fn serve(&mut self, feed: &Feed) -> Result<()> {
         let (mut last, before) = (Instant::now(), feed.captured());
         while !feed.stop.is_asked() {
             match self.events.recv_timeout(LOOK) {
@@ -161,7 +146,7 @@ impl Session {
                 }
                 Ok(Event::Done(request)) => {
                     last = Instant::now();
-                    self.give(request, feed, report)?;
+                    self.give(request, feed)?;
                 }
                 Ok(Event::Home(buffer)) => self.queue(buffer)?,
                 Ok(Event::Unplugged) => return Err(CameraError::unplugged()),
@@ -182,25 +167,24 @@ impl Session {
     }
 
     /// Puts a completed request's picture into the feed, if there is one.
-    fn give(&mut self, mut request: Request, feed: &Feed, report: Report<'_>) -> Result<()> {
-        let (mut good, mut stamp_ns, mut bytes) = (true, 0, 0);
-        if let Some(metadata) = buffers::metadata(&request, &self.agreed.stream) {
-            good = metadata.status() == FrameMetadataStatus::Success;
-            stamp_ns = metadata.timestamp();
-            let (sequence, last) = (metadata.sequence(), self.sequence);
-            self.sequence = Some(sequence);
-            // A number that goes back is a count that began anew.
-            let gap = last.and_then(|last| sequence.checked_sub(last)?.checked_sub(1));
-            self.missed += u64::from(gap.unwrap_or(0));
-            let plane = metadata.planes().get(0);
-            bytes = plane.map_or(0, |plane| plane.bytes_used as usize);
-        }
+    fn give(&mut self, mut request: Request, feed: &Feed) -> Result<()> {
+        let frame = buffers::metadata(&request, &self.agreed.stream);
+        let queued = self.queued.remove(&request.cookie());
+        let (frame, Queued(buffer)) = frame.zip(queued).ok_or_else(CameraError::unplugged)?;
+        let is_good = frame.status() == FrameMetadataStatus::Success;
+        let plane = frame.planes().get(0);
+        let bytes = plane.map_or(0, |plane| plane.bytes_used as usize);
+        let sequence = frame.sequence();
+        let last = self.sequence.replace(sequence);
+        // A number that goes back is a count that began anew.
+        let gap = last.and_then(|last| sequence.checked_sub(last)?.checked_sub(1));
+        self.missed += u64::from(gap.unwrap_or(0));
         // The virtual pipeline stamps a request when it is queued, long before it draws the picture: there the
         // buffer's own time is right.
         let metadata = request.metadata();
         let sensor = metadata.get::<SensorTimestamp>().ok();
         let sensor = sensor.filter(|_| !self.agreed.is_virtual);
-        let at = taken_at(sensor.map_or(stamp_ns, |stamp| stamp.0 as u64));
+        let at = taken_at(sensor.map_or(frame.timestamp(), |stamp| stamp.0 as u64));
         let exposure = metadata.get::<ExposureTime>().ok();
         let shot = Shot {
             exposure_us: exposure.and_then(|time| u32::try_from(time.0).ok()),
@@ -208,17 +192,14 @@ impl Session {
             lens_position: metadata.get::<LensPosition>().ok().map(|lens| lens.0),
             missed: self.missed,
         };
-        let Some(Queued(buffer)) = self.queued.remove(&request.cookie()) else {
-            return Ok(());
-        };
         request.reuse(ReuseFlag::REUSE_BUFFERS);
         self.parked.insert(buffer.cookie, request);
-        if !good || !self.thinner.wants(at) {
+        if !is_good || !self.thinner.wants(at) {
             return self.queue(buffer);
         }
         let content = if let Some(mut blank) = self.agreed.blank {
             if self.agreed.is_virtual {
-                blank.range = negotiate::virtual_range(buffer.first(blank.width as usize).iter());
+                blank.range = negotiate::virtual_range(buffer.first(blank.width as usize));
             }
             Content::Pixels(Box::new(Lent {
                 buffer: Some(buffer),
@@ -238,7 +219,7 @@ impl Session {
             Content::Jpeg(jpeg)
         };
         let turn = self.agreed.remaining_turn;
-        feed.put_shot(Captured { at, turn, content }, shot, report);
+        feed.put_shot(Captured { at, turn, content }, shot);
         Ok(())
     }
 

@@ -15,10 +15,7 @@ use crate::handoff::{Reason, Stop, ends_within, spawn};
 use crate::net::{Allowed, Bind, StartError, Target, listen};
 use crate::picture::{Content, OwnedPicture, Picture, PixelFormat, Pixels, Pool, Turn};
 use crate::protocol::{Key, Role};
-use crate::source::{Delivery, Feed};
-
-/// Pictures on their way at once: in the slot, being encoded, being made.
-const SPARE: usize = 3;
+use crate::source::{Delivery, Feed, UNDER_WAY};
 
 /// How long a dropped sender tries to get its last picture to a receiver that is not there, and how long it then has
 /// to end.
@@ -94,7 +91,7 @@ impl Sender {
         });
         Ok(Sender {
             feed,
-            pixels: Pool::new(SPARE),
+            pixels: Pool::new(UNDER_WAY),
             address,
             stop,
             thread: thread.map_err(|error| StartError::Thread(Role::Sends, error))?,

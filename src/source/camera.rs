@@ -140,6 +140,9 @@ pub enum CameraError {
     Library(&'static str, #[source] io::Error),
 }
 
+/// What the functions of both ways to a camera return.
+pub(crate) type Result<T, E = CameraError> = std::result::Result<T, E>;
+
 impl CameraError {
     /// Whether the command line is at fault (exit status 2) rather than the camera.
     pub fn is_usage(&self) -> bool {

@@ -10,6 +10,7 @@ const OLDEST: Duration = Duration::from_secs(3600);
 /// When a picture with this stamp (nanoseconds) was taken; now, for a stamp that makes no sense.
 pub(crate) fn taken_at(stamp_ns: u64) -> Instant {
     let now = Instant::now();
+    let read = |clock| Duration::try_from(clock_gettime(clock)).unwrap_or_default();
     let (monotonic, boottime) = (read(ClockId::Monotonic), read(ClockId::Boottime));
     let age = age(Duration::from_nanos(stamp_ns), monotonic, boottime);
     age.and_then(|age| now.checked_sub(age)).unwrap_or(now)
@@ -24,10 +25,6 @@ fn age(stamp: Duration, monotonic: Duration, boottime: Duration) -> Option<Durat
     let age = monotonic.checked_sub(stamp);
     let age = age.or_else(|| boottime.checked_sub(stamp))?;
     (age <= OLDEST && !stamp.is_zero()).then_some(age)
-}
-
-fn read(clock: ClockId) -> Duration {
-    clock_gettime(clock).try_into().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The way from a source to the sending thread: a slot for pictures, and what both say to each other.
+//! The way from a source to the sending thread: a slot for pictures, and what both say to each other and to the user.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -46,6 +46,8 @@ pub struct Feed {
     /// Where the sending thread takes from. It is closed when the source has no more.
     pub slot: Slot<Captured>,
     delivery: Delivery,
+    /// Where the source's lines for the user go; `None`: nowhere.
+    pub report: Option<Box<dyn Fn(Severity, String) + Send + Sync>>,
     captured: AtomicU64,
     shot: Mutex<Option<Shot>>,
     /// Whether the camera is lost.
@@ -62,6 +64,13 @@ impl Feed {
         Feed {
             delivery,
             ..Feed::default()
+        }
+    }
+
+    /// Tells the user.
+    pub fn report(&self, severity: Severity, line: String) {
+        if let Some(report) = &self.report {
+            report(severity, line);
         }
     }
 
@@ -83,18 +92,18 @@ impl Feed {
     }
 
     /// Puts a camera's picture in, with what the camera says of it. One that was lost is back then.
-    pub fn put_shot(&self, captured: Captured, shot: Shot, report: Report<'_>) {
+    pub fn put_shot(&self, captured: Captured, shot: Shot) {
         *lock(&self.shot) = Some(shot);
         if self.is_lost.swap(false, Ordering::Relaxed) {
-            report(Severity::Info, "the camera is back".into());
+            self.report(Severity::Info, "the camera is back".into());
         }
         self.put(captured);
     }
 
     /// Says that the camera is lost, once until it is back.
-    pub fn lose(&self, why: &CameraError, report: Report<'_>) {
+    pub fn lose(&self, why: &CameraError) {
         if !self.is_lost.swap(true, Ordering::Relaxed) {
-            report(Severity::Error, format!("{why}; trying again"));
+            self.report(Severity::Error, format!("{why}; trying again"));
         }
     }
 
@@ -131,11 +140,6 @@ impl Feed {
     /// How many pictures the source has made so far.
     pub(crate) fn captured(&self) -> u64 {
         self.captured.load(Ordering::Relaxed)
-    }
-
-    /// Whether the camera gives pictures: it has begun, and is not lost.
-    pub fn pictures_come(&self) -> bool {
-        self.captured() > 0 && !self.is_lost.load(Ordering::Relaxed)
     }
 }
 

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use super::camera::CameraError;
-use super::{Feed, Report};
+use super::Feed;
+use super::camera::Result;
 
 /// The shortest and the longest pause between attempts to get a lost camera back. A camera on USB needs about a
 /// second to come up, and each attempt scans the devices.
@@ -15,15 +15,14 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from
 /// camera gives none is the error until it `has_begun`; later that is reported once, and it is tried again.
 pub(crate) fn keep(
     feed: &Feed,
-    report: Report<'_>,
     has_begun: impl Fn() -> bool,
-    mut serve: impl FnMut() -> Result<(), CameraError>,
-) -> Result<(), CameraError> {
+    mut serve: impl FnMut() -> Result<()>,
+) -> Result<()> {
     let mut pause = PAUSES.0;
     loop {
         let before = feed.captured();
         match serve() {
-            Err(why) if has_begun() => feed.lose(&why, report),
+            Err(why) if has_begun() => feed.lose(&why),
             ended => return ended,
         }
         if feed.captured() > before {

@@ -2,22 +2,17 @@
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read};
+use std::sync::atomic::Ordering;
 
 use crate::report::Severity;
-use crate::source::{Feed, Report};
+use crate::source::Feed;
 
 /// At most this many lines are reported in a run; what follows is more of the same.
 const MAX_LOGGED: usize = 100;
 
 /// Reports what is warned of while pictures come, each line once. (While a camera is opened, much is only tried.) `all`
 /// reports every line. Returns the last error that ended the program, at the log's end.
-pub(crate) fn report_log(
-    log: impl Read,
-    who: &str,
-    all: bool,
-    feed: &Feed,
-    report: Report<'_>,
-) -> Option<String> {
+pub(crate) fn report_log(log: impl Read, who: &str, all: bool, feed: &Feed) -> Option<String> {
     let mut reported = HashSet::new();
     let mut last = None;
     for line in BufReader::new(log).split(b'\n').map_while(Result::ok) {
@@ -28,14 +23,13 @@ pub(crate) fn report_log(
             last = Some(error.trim_end_matches(" ***").to_owned());
             continue;
         }
-        let mut is_news = || {
-            severity < Severity::Info
-                && feed.pictures_come()
-                && reported.len() < MAX_LOGGED
-                && reported.insert(line.to_owned())
-        };
-        if all || is_news() {
-            report(severity, format!("{who}: {line}"));
+        let is_news = severity < Severity::Info
+            && feed.captured() > 0
+            && !feed.is_lost.load(Ordering::Relaxed)
+            && reported.len() < MAX_LOGGED
+            && reported.insert(line.to_owned());
+        if all || is_news {
+            feed.report(severity, format!("{who}: {line}"));
         }
     }
     last
@@ -56,11 +50,11 @@ fn logged(line: &str) -> (Severity, &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::mpsc;
 
     use super::*;
-    use crate::handoff::lock;
     use crate::picture::{Content, Turn};
+    use crate::source::Delivery;
 
     #[test]
     fn a_warning_of_libcameras_is_told_once_however_often_it_comes() {
@@ -69,14 +63,14 @@ mod tests {
                    [0:00:09.9] [8]  WARN V4L2 a.cpp:1 no flash\n\
                    [0:00:09.9] [8] ERROR V4L2 a.cpp:9 Device or resource busy\n";
         let reported = |pictures_come: bool| {
-            let lines = Mutex::new(Vec::new());
-            let report = |_: Severity, line: String| lock(&lines).push(line);
-            let feed = Feed::default();
+            let (said, lines) = mpsc::channel();
+            let mut feed = Feed::new(Delivery::NewestWins);
+            feed.report = Some(Box::new(move |_, line| said.send(line).unwrap()));
             if pictures_come {
                 feed.put_new(Turn::NONE, Content::Jpeg(Vec::new().into()));
             }
-            report_log(log.as_bytes(), "libcamera", false, &feed, &report);
-            lines.into_inner().unwrap()
+            report_log(log.as_bytes(), "libcamera", false, &feed);
+            Vec::from_iter(lines.try_iter())
         };
         assert_eq!(reported(false), [""; 0]);
         assert_eq!(

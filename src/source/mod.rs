@@ -12,8 +12,9 @@
 //! are due), `tuning` (where a sensor's tuning file is).
 //!
 //! Each source runs on a thread of its own, blocks on its camera, its clock (`pace`) or its file, and
-//! puts its pictures into a [`Feed`]. It never waits for the network, except where every frame counts
-//! ([`Delivery::EveryFrame`]). It ends when the feed says so, or when it has no more; who runs it closes the feed then.
+//! puts its pictures into a [`Feed`], by which it also reports. It never waits for the network, except where every
+//! frame counts ([`Delivery::EveryFrame`]). It ends when the feed says so, or when it has no more; who runs it closes
+//! the feed then.
 //! This room knows no libcamera, no encoder and no socket; pi-send chooses a source.
 
 pub mod camera;
@@ -36,3 +37,6 @@ pub(crate) mod tuning;
 
 pub use self::feed::{CloseAtEnd, Delivery, Feed, Report, Shot};
 pub(crate) use self::pace::DEFAULT_FPS;
+
+/// Pictures that a source has under way at once: one being made, one in the slot, one being encoded or sent.
+pub(crate) const UNDER_WAY: usize = 3;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::camera::CameraError;
+use super::camera::{CameraError, Result};
 
 /// Packaged, or built by hand.
 const FOLDERS: [&str; 2] = [
@@ -13,7 +13,7 @@ const FOLDERS: [&str; 2] = [
 ];
 
 /// The absolute path of a tuning file; a bare name that is no file here is looked for among libcamera's own.
-pub(crate) fn find(asked: &Path) -> Result<PathBuf, CameraError> {
+pub(crate) fn find(asked: &Path) -> Result<PathBuf> {
     find_in(asked, &FOLDERS, pipeline()).map_err(|source| {
         let (asked, folder) = (asked.display(), FOLDERS[0]);
         CameraError::Usage(format!(

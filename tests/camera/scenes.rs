@@ -15,7 +15,7 @@ use pi_stream::args::camera::CameraArgs;
 use pi_stream::camera;
 use pi_stream::handoff::{Reason, Wake};
 use pi_stream::picture::{Captured, Content, Picture, Range, Turn};
-use pi_stream::report::{ListFormat, Severity, shell};
+use pi_stream::report::{ListFormat, shell};
 use pi_stream::source::camera::{CameraConfig, CameraError};
 use pi_stream::source::{Delivery, Feed};
 
@@ -92,15 +92,16 @@ fn run_and_hear(
     hear: impl Fn(&str) + Send + Sync + 'static,
     take: impl FnMut(Captured, &Feed) -> bool,
 ) -> Result<(), CameraError> {
-    let feed = Arc::new(Feed::new(Delivery::NewestWins));
+    let mut feed = Feed::new(Delivery::NewestWins);
+    feed.report = Some(Box::new(move |_, line: String| {
+        println!("\nnotice: {line}");
+        hear(&line);
+    }));
+    let feed = Arc::new(feed);
     let camera = thread::Builder::new().name("camera".into()).spawn({
         let feed = Arc::clone(&feed);
         move || {
-            let tell = |_: Severity, line: String| {
-                println!("\nnotice: {line}");
-                hear(&line);
-            };
-            let ended = camera::run(&config(), &feed, &tell);
+            let ended = camera::run(&config(), &feed);
             feed.slot.close();
             ended
         }
@@ -202,9 +203,9 @@ fn unplugged() -> Result<(), CameraError> {
 fn hung() {
     let (say, lines) = mpsc::channel();
     thread::spawn(move || {
-        let feed = Feed::new(Delivery::NewestWins);
-        let tell = |_: Severity, line: String| say.send(line).unwrap();
-        camera::run(&config(), &feed, &tell)
+        let mut feed = Feed::new(Delivery::NewestWins);
+        feed.report = Some(Box::new(move |_, line| say.send(line).unwrap()));
+        camera::run(&config(), &feed)
     });
     while let Ok(line) = lines.recv_timeout(LONG) {
         println!("\nnotice: {line}");

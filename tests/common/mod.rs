@@ -25,6 +25,8 @@ pub mod screen;
 pub mod system;
 #[cfg(target_os = "linux")]
 pub mod terminal;
+#[cfg(feature = "send")]
+pub mod test_picture;
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};

@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use image::RgbImage;
-use pi_stream::source::test_picture::{bars, number_in};
 
 use crate::common::pictures::near;
 use crate::common::screen::Screen;
+use crate::common::test_picture::{bars, number_in};
 use crate::common::{Running, pi_send, python};
 
 /// Sets up, starts and ends the wine of a folder.

@@ -66,19 +66,14 @@ fn heap_buffer(heap: &File, length: usize) -> Option<OwnedFd> {
 /// The binding passes each descriptor to libcamera, which keeps a duplicate, and forgets the one that it was given
 /// (0.7.0; that leaks one for each plane). It is taken back here, but only where it is still open and still the same
 /// buffer, so that a binding that closes it one day does no harm.
-pub(super) fn import(
-    buffer: BorrowedFd<'_>,
-    planes: &[(u32, u32)],
-    cookie: u64,
-) -> io::Result<OwnedFrameBuffer> {
-    let mut given = Vec::with_capacity(planes.len());
-    let mut parts = Vec::with_capacity(planes.len());
-    for &(offset, length) in planes {
-        let fd = buffer.try_clone_to_owned()?;
-        given.push(fd.as_raw_fd());
-        parts.push(FrameBufferPlane { fd, offset, length });
-    }
-    let imported = OwnedFrameBuffer::new(parts, Some(cookie))?;
+pub(super) fn import(buffer: &OwnedFd, planes: &[(u32, u32)]) -> io::Result<OwnedFrameBuffer> {
+    let plane = |&(offset, length): &(u32, u32)| {
+        let fd = buffer.try_clone()?;
+        Ok(FrameBufferPlane { fd, offset, length })
+    };
+    let planes: Vec<_> = planes.iter().map(plane).collect::<io::Result<_>>()?;
+    let given = Vec::from_iter(planes.iter().map(|plane| plane.fd.as_raw_fd()));
+    let imported = OwnedFrameBuffer::new(planes, None)?;
     let ours = identity(buffer.as_raw_fd());
     for fd in given {
         if ours.is_some() && identity(fd) == ours {
@@ -178,7 +173,6 @@ const SYNC_END: u64 = 1 << 2;
 mod tests {
     use super::*;
     use std::io::Write;
-    use std::os::fd::AsFd;
 
     /// A file without a name in the temporary directory.
     fn buffer(content: &[u8]) -> OwnedFd {
@@ -223,7 +217,7 @@ mod tests {
     fn importing_leaks_no_descriptor() {
         let buffer = buffer(&[0; 6]);
         let count = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-        let once = || drop(import(buffer.as_fd(), &[(0, 4), (4, 2)], 1).unwrap());
+        let once = || drop(import(&buffer, &[(0, 4), (4, 2)]).unwrap());
         once();
         // Other tests open and close files at the same time: a leak of two a turn stands out of that.
         let before = count();

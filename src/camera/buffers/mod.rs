@@ -14,7 +14,7 @@
 mod memory;
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::mpsc::Sender;
 
 use libcamera::camera::ActiveCamera;
@@ -48,24 +48,23 @@ pub(super) fn allocate(
 ) -> Result<Vec<(Request, Buffer)>> {
     let import = library("import a buffer");
     let map = library("map a buffer");
-    let mut buffers = Vec::with_capacity(agreed.buffers);
     let from_heaps = || memory::from_heaps(agreed.buffers, agreed.frame_size);
     if let Some(heap) = heaps.then(from_heaps).flatten() {
         let planes = imported_planes(agreed);
-        for (cookie, fd) in (0..).zip(heap) {
-            let frame = memory::import(fd.as_fd(), &planes, cookie).map_err(&import)?;
+        let imported = |(cookie, fd)| {
+            let frame = memory::import(&fd, &planes).map_err(&import)?;
             let buffer = Buffer::map(cookie, fd, agreed.frame_size, agreed).map_err(&map)?;
-            buffers.push((request(camera, &agreed.stream, cookie, frame)?, buffer));
-        }
-    } else {
-        let frames = FrameBufferAllocator::new(camera).alloc(&agreed.stream);
-        let frames = frames.map_err(library("allocate buffers"))?;
-        for (cookie, frame) in (0..).zip(frames) {
-            let buffer = allocated(&frame, cookie, agreed).map_err(&map)?;
-            buffers.push((request(camera, &agreed.stream, cookie, frame)?, buffer));
-        }
+            Ok((request(camera, &agreed.stream, cookie, frame)?, buffer))
+        };
+        return (0..).zip(heap).map(imported).collect();
     }
-    Ok(buffers)
+    let frames = FrameBufferAllocator::new(camera).alloc(&agreed.stream);
+    let frames = frames.map_err(library("allocate buffers"))?;
+    let mapped = |(cookie, frame)| {
+        let buffer = allocated(&frame, cookie, agreed).map_err(&map)?;
+        Ok((request(camera, &agreed.stream, cookie, frame)?, buffer))
+    };
+    (0..).zip(frames).map(mapped).collect()
 }
 
 /// A request that fills this buffer of libcamera's.

@@ -6,13 +6,16 @@
 
 mod value;
 
+use std::collections::BTreeMap;
+
 use libcamera::control::{ControlIdRef, ControlInfoMap, ControlList};
 use libcamera::control_value::{ControlType, ControlValue};
 use libcamera::controls::ControlId;
+use libcamera::utils::UniquePtr;
 use serde::{Serialize, Serializer};
 
 use self::value::{json, make, numbers, parse, text};
-use super::{CameraError, Setting, listed};
+use super::{CameraError, Result, Setting, listed};
 
 /// One control of the camera. Its values are text, as [`value`] says.
 #[derive(Debug, Serialize)]
@@ -31,16 +34,16 @@ pub(super) struct Entry {
     max: String,
     #[serde(serialize_with = "json")]
     default: String,
-    /// The number and the name of each; empty where the control has none.
-    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "names")]
-    choices: Vec<(i32, String)>,
+    /// Names by number; empty where the control has none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", serialize_with = "names")]
+    choices: BTreeMap<i32, String>,
     /// The choices that this camera has; empty where it has a range.
     #[serde(skip)]
     values: Vec<f64>,
 }
 
-fn names<S: Serializer>(choices: &[(i32, String)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(choices.iter().map(|(_, name)| name))
+fn names<S: Serializer>(choices: &BTreeMap<i32, String>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(choices.values())
 }
 
 /// The control that says which part of the sensor's field is shown; the Raspberry Pi's ScalerCrops begin so, too.
@@ -48,9 +51,6 @@ const CROP: &str = "ScalerCrop";
 
 /// The camera's controls, by name.
 pub(super) struct Table(pub(super) Vec<Entry>);
-
-/// A control's number and value, as libcamera takes them.
-pub(super) type Given = (u32, ControlValue);
 
 impl Table {
     /// Reads the camera's table. Ranges depend on the mode: read it after the camera was configured.
@@ -73,18 +73,21 @@ impl Table {
     }
 
     /// What to set for these settings. The first that was asked for and that the camera does not take is the error.
-    pub(super) fn resolve(&self, settings: &[Setting]) -> Result<Vec<Given>, CameraError> {
-        let resolved = settings.iter().filter_map(|setting| {
+    pub(super) fn resolve(&self, settings: &[Setting]) -> Result<UniquePtr<ControlList>> {
+        let mut list = ControlList::new();
+        for setting in settings {
             match (self.resolve_one(setting), &setting.asked) {
-                (Ok(given), _) => Some(Ok(given)),
-                (Err(_), None) => None,
-                (Err(why), Some(asked)) => Some(Err(CameraError::Usage(format!("{asked}: {why}")))),
+                // Always Ok in this binding.
+                (Ok((id, value)), _) => drop(list.set_raw(id, value)),
+                (Err(_), None) => {}
+                (Err(why), Some(asked)) => Err(CameraError::Usage(format!("{asked}: {why}")))?,
             }
-        });
-        resolved.collect()
+        }
+        Ok(list)
     }
 
-    fn resolve_one(&self, setting: &Setting) -> Result<Given, String> {
+    /// The control's number and value, as libcamera takes them.
+    fn resolve_one(&self, setting: &Setting) -> Result<(u32, ControlValue), String> {
         let entry = self.find(&setting.control)?;
         let mut given = parse(entry, &setting.value)?;
         if let (ControlType::Rectangle, &[x, y, w, h]) = (&entry.kind, &given[..]) {
@@ -118,9 +121,7 @@ fn entry(key: u32, id: ControlIdRef, map: &ControlInfoMap) -> Option<Entry> {
     // The binding cannot read values of a type that it does not know; nothing could be set either.
     let kind = Some(id.ty()).filter(|kind| !matches!(kind, ControlType::None))?;
     let known = ControlId::from_id(key).map(|known| known.enumerators_map());
-    let mut choices: Vec<(i32, String)> = known.into_iter().flatten().collect();
-    choices.sort_unstable();
-    let values = Vec::from_iter(info.values().iter().map(text)).join(",");
+    let values = info.values().into_iter();
     Some(Entry {
         id: key,
         name: id.name().into(),
@@ -129,8 +130,8 @@ fn entry(key: u32, id: ControlIdRef, map: &ControlInfoMap) -> Option<Entry> {
         min: text(&info.min()),
         max: text(&info.max()),
         default: text(&info.def()),
-        choices,
-        values: numbers(&values),
+        choices: known.into_iter().flatten().collect(),
+        values: values.flat_map(|value| numbers(&text(&value))).collect(),
     })
 }
 
@@ -167,10 +168,9 @@ impl Entry {
     /// What would be right, in words.
     pub(super) fn expected(&self) -> String {
         let name = |number: &f64| {
-            let named = |(value, _): &&(i32, String)| f64::from(*value) == *number;
-            let choice = self.choices.iter().find(named);
-            let choice = choice.map(|(value, name)| format!("{name} ({value})"));
-            choice.unwrap_or(number.to_string())
+            // Choices are whole numbers.
+            let choice = self.choices.get(&(*number as i32));
+            choice.map_or(number.to_string(), |name| format!("{name} ({number})"))
         };
         if !self.values.is_empty() {
             return listed(self.values.iter().map(name));

@@ -11,7 +11,7 @@ fn entry(name: &str, kind: ControlType, size: Option<usize>, min: f64, max: f64)
         min: min.to_string(),
         max: max.to_string(),
         default: min.to_string(),
-        choices: Vec::new(),
+        choices: BTreeMap::new(),
         values: Vec::new(),
     }
 }
@@ -26,11 +26,11 @@ fn table() -> Table {
     windows.max = "65535,65535,65535,65535".into();
     let mut awb = entry("AwbMode", ControlType::Int32, None, 0.0, 7.0);
     awb.values = (0..6).map(f64::from).collect();
-    awb.choices = vec![
+    awb.choices = BTreeMap::from([
         (0, "AwbAuto".into()),
         (5, "AwbDaylight".into()),
         (7, "AwbCustom".into()),
-    ];
+    ]);
     Table(vec![
         crop,
         windows,
@@ -45,7 +45,7 @@ fn table() -> Table {
 fn text(control: &str, text: &str) -> Result<ControlValue, String> {
     let setting = Setting::new(Some(format!("--{control}")), control, text);
     match table().resolve(&[setting]) {
-        Ok(given) => Ok(given[0].1.clone()),
+        Ok(mut given) => Ok(given.get_raw(1).unwrap()),
         Err(error) => {
             assert!(error.is_usage());
             Err(error.to_string())

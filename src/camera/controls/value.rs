@@ -14,9 +14,6 @@ use serde_json::Value as Json;
 
 use super::super::Entry;
 
-/// The control whose single value may be given twice; see [`make`].
-const AF_WINDOWS: &str = "AfWindows";
-
 /// The numbers as a value of the control's type.
 pub(super) fn make(entry: &Entry, given: &[f64]) -> Result<ControlValue, String> {
     let value: ControlValue = match entry.kind {
@@ -39,7 +36,7 @@ pub(super) fn make(entry: &Entry, given: &[f64]) -> Result<ControlValue, String>
         // The binding passes a list of one on as a single value, and libcamera ends the process at that. To the
         // autofocus a window given twice is the same; of other lists nobody can say so.
         _ if count == 1 && entry.size.is_some() => match (&entry.name[..], value) {
-            (AF_WINDOWS, ControlValue::Rectangle(window)) => Ok(vec![window[0]; 2].into()),
+            ("AfWindows", ControlValue::Rectangle(window)) => Ok(vec![window[0]; 2].into()),
             _ => Err("lists of a single value cannot be given; expected two or more".into()),
         },
         _ => Ok(value),
@@ -49,7 +46,7 @@ pub(super) fn make(entry: &Entry, given: &[f64]) -> Result<ControlValue, String>
 /// Parses text for this control, which may also name its choices, or its own `default`.
 pub(super) fn parse(entry: &Entry, text: &str) -> Result<Vec<f64>, String> {
     let one = |part: &str| {
-        let choice = entry.choices.iter().find(|(_, name)| name == part.trim());
+        let choice = entry.choices.iter().find(|(_, name)| *name == part.trim());
         let choice = choice.map(|(value, _)| f64::from(*value));
         choice.or_else(|| number(part))
     };

@@ -33,7 +33,7 @@ pub(super) struct Agreed {
     pub(super) stream: Stream,
     /// Width and height.
     pub(super) size: (u32, u32),
-    /// The size, and libcamera's name of the format.
+    /// The size, libcamera's name of the format, and the sensor's mode, where it has any.
     pub(super) format: String,
     /// What its pictures are like, without their planes; `None`: JPEGs, which are passed through.
     pub(super) blank: Option<Picture<'static>>,
@@ -116,12 +116,12 @@ pub(super) fn configure(camera: &mut ActiveCamera<'_>, wanted: &CameraConfig) ->
     };
     let generated = camera.generate_first_supported_configuration(&ROLES);
     let (mut config, _) = generated.ok_or_else(|| refused(&[]))?;
-    if let Some(choice) = choice {
-        config.set_sensor_configuration(choice.mode.configuration());
+    if let Some(Choice { mode, .. }) = choice {
+        let size = Size::new(mode.width, mode.height);
+        config.set_sensor_configuration(mode::configuration(size, mode.bits));
     }
     let formats = offered(&config);
-    let mut candidates = candidates(&formats, size).into_iter();
-    let found = candidates.find_map(|fourcc| {
+    let found = candidates(&formats, size).find_map(|fourcc| {
         let mut stream = config.get_mut(0)?;
         stream.set_buffer_count(BUFFERS);
         stream.set_color_space(Some(ColorSpace::sycc()));
@@ -137,10 +137,12 @@ pub(super) fn configure(camera: &mut ActiveCamera<'_>, wanted: &CameraConfig) ->
     let Size { width, height } = given.get_size();
     let (range, matrix) = colours(given.get_color_space().filter(|_| !is_virtual));
     let done = turned(config.orientation());
+    let mode = choice.map(|choice| format!(", sensor mode {}", choice.mode));
+    let mode = mode.unwrap_or_default();
     Ok(Agreed {
         stream: given.stream().ok_or_else(CameraError::unplugged)?,
         size: (width, height),
-        format: format!("{width}x{height} {fourcc}"),
+        format: format!("{width}x{height} {fourcc}{mode}"),
         blank: pixels.map(|format| Picture {
             range,
             matrix,
@@ -173,7 +175,7 @@ pub(super) fn set_stream(
 }
 
 /// The formats that are understood, best first: those that come in the wanted size, then the cheapest.
-fn candidates(offered: &[Offered], size: Size) -> Vec<Fourcc> {
+fn candidates(offered: &[Offered], size: Size) -> impl Iterator<Item = Fourcc> {
     let comes_in_size = |(_, sizes, range): &Offered| {
         let is_wanted = |listed: &Size| (listed.width, listed.height) == (size.width, size.height);
         let steps = range.h_step != 0 && range.v_step != 0;
@@ -182,7 +184,7 @@ fn candidates(offered: &[Offered], size: Size) -> Vec<Fourcc> {
     let cost = |offered: &Offered| FORMATS.iter().position(|(known, _)| *known == offered.0);
     let mut known = Vec::from_iter(offered.iter().filter(|offered| cost(offered).is_some()));
     known.sort_by_key(|offered| (!comes_in_size(offered), cost(offered)));
-    known.into_iter().map(|offered| offered.0).collect()
+    known.into_iter().map(|offered| offered.0)
 }
 
 /// Range and matrix of a stream's YUV samples. Where the stream does not say, they are what webcams send.
@@ -203,10 +205,11 @@ fn colours(space: Option<ColorSpace>) -> (Range, Matrix) {
 /// It draws its test patterns with libyuv's ARGBToNV12, which gives limited range, and its JPEGs with MJPGToNV12,
 /// which leaves them as they are; only the picture itself tells which. The patterns are known: eight bars in the
 /// colours of the screen, or lines in the first and the last of them.
-pub(super) fn virtual_range<'a>(mut luma: impl Iterator<Item = &'a u8>) -> Range {
+pub(super) fn virtual_range(luma: &[u8]) -> Range {
     const BARS: [u8; 8] = [235, 210, 170, 145, 107, 82, 41, 16];
     // libyuv rounds differently on different processors.
-    match luma.all(|sample| BARS.iter().any(|bar| bar.abs_diff(*sample) <= 2)) {
+    let is_bar = |sample: &u8| BARS.iter().any(|bar| bar.abs_diff(*sample) <= 2);
+    match luma.iter().all(is_bar) {
         true => Range::Limited,
         false => Range::Full,
     }
@@ -272,11 +275,8 @@ mod tests {
 
     #[test]
     fn the_virtual_cameras_patterns_are_of_limited_range_and_its_jpegs_of_full() {
-        assert_eq!(
-            virtual_range([235, 234, 209, 16, 83].iter()),
-            Range::Limited
-        );
-        assert_eq!(virtual_range([235, 0, 16].iter()), Range::Full);
-        assert_eq!(virtual_range([235, 119, 16].iter()), Range::Full);
+        assert_eq!(virtual_range(&[235, 234, 209, 16, 83]), Range::Limited);
+        assert_eq!(virtual_range(&[235, 0, 16]), Range::Full);
+        assert_eq!(virtual_range(&[235, 119, 16]), Range::Full);
     }
 }

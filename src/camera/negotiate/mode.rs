@@ -40,33 +40,28 @@ pub(crate) fn modes(camera: &mut ActiveCamera<'_>) -> Vec<SensorMode> {
         };
         for size in sizes {
             let Size { width, height } = size;
-            let mut mode = SensorMode {
-                width,
-                height,
-                bits,
-                fps: None,
-                crop: [0, 0, width, height],
-            };
-            config.set_sensor_configuration(mode.configuration());
+            config.set_sensor_configuration(configuration(size, bits));
             let is_taken = set_stream(&mut config, fourcc, size).is_some();
             if is_taken && camera.configure(&mut config).is_ok() {
-                mode.fps = frame_durations(camera).map(|(shortest, _)| fps(shortest));
-                mode.crop = field(camera).unwrap_or(mode.crop);
-                modes.push(mode);
+                modes.push(SensorMode {
+                    width,
+                    height,
+                    bits,
+                    fps: frame_durations(camera).map(|(shortest, _)| fps(shortest)),
+                    crop: field(camera).unwrap_or([0, 0, width, height]),
+                });
             }
         }
     }
     modes
 }
 
-impl SensorMode {
-    /// What makes libcamera take the mode.
-    pub(super) fn configuration(&self) -> SensorConfiguration {
-        let mut sensor = SensorConfiguration::new();
-        sensor.set_output_size(self.width, self.height);
-        sensor.set_bit_depth(self.bits);
-        sensor
-    }
+/// What makes libcamera take the mode of this size, with so many bits a sample.
+pub(super) fn configuration(size: Size, bits: u32) -> SensorConfiguration {
+    let mut sensor = SensorConfiguration::new();
+    sensor.set_output_size(size.width, size.height);
+    sensor.set_bit_depth(bits);
+    sensor
 }
 
 /// The part of the sensor that the configured mode shows.

@@ -7,8 +7,10 @@ use libcamera::control_value::ControlValue;
 use libcamera::controls::ControlId;
 
 use super::super::Agreed;
-use super::mode::WHOLE;
+use super::mode::{Choice, WHOLE};
 use crate::camera::{CameraConfig, Setting};
+use crate::report::Severity;
+use crate::source::Feed;
 
 /// The shortest and the longest frame duration, in microseconds, in the current configuration.
 pub(crate) fn frame_durations(camera: &ActiveCamera<'_>) -> Option<(i64, i64)> {
@@ -39,36 +41,34 @@ pub(crate) fn rate(config: &CameraConfig, durations: Option<(i64, i64)>) -> (Set
     (setting, Duration::from_secs_f64(within(longest) / 1e6))
 }
 
-/// A line for each difference from what was asked for.
-pub(crate) fn remarks(config: &CameraConfig, agreed: &Agreed) -> Vec<String> {
+/// Reports each difference from what was asked for.
+pub(crate) fn remark(config: &CameraConfig, agreed: &Agreed, feed: &Feed) {
+    let warn = |line: String| feed.report(Severity::Warning, line);
     let (asked_fps, (width, height)) = (config.fps, config.size);
     let (given_width, given_height) = agreed.size;
-    let size = (config.size != agreed.size).then(|| {
-        format!(
+    if config.size != agreed.size {
+        warn(format!(
             "the camera gives {given_width}x{given_height} where {width}x{height} was asked for \
              (--list-cameras shows its sizes)"
-        )
-    });
-    let crop = agreed.choice.filter(|choice| choice.share < WHOLE).map(|choice| {
-        format!(
-            "the picture shows the middle {:.0} % of the field, a side, in sensor mode {}; a lower \
+        ));
+    }
+    if let Some(Choice { mode, share }) = agreed.choice.filter(|choice| choice.share < WHOLE) {
+        warn(format!(
+            "the picture shows the middle {:.0} % of the field, a side, in sensor mode {mode}; a lower \
              --fps or another --mode shows more (--list-cameras shows them)",
-            choice.share * 100.0,
-            choice.mode
-        )
-    });
+            share * 100.0
+        ));
+    }
     let possible = agreed
         .durations
         .map(|(shortest, longest)| (fps(longest), fps(shortest)));
     // Lower rates than the camera has are reached by leaving pictures out.
-    let too_high = possible.filter(|(_, fastest)| asked_fps > fastest * 1.005);
-    let rate = too_high.map(|(slowest, fastest)| {
-        format!(
+    if let Some((slowest, fastest)) = possible.filter(|(_, fastest)| asked_fps > fastest * 1.005) {
+        warn(format!(
             "the camera gives {slowest:.1} to {fastest:.1} frames a second in this mode where --fps \
              {asked_fps} was asked for"
-        )
-    });
-    [size, crop, rate].into_iter().flatten().collect()
+        ));
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::process;
 use crate::report::ListFormat;
-use crate::source::camera::{CameraError, Names, SensorMode};
+use crate::source::camera::{CameraError, Names, Result, SensorMode};
 
 /// One camera, with the fields that a build with libcamera gives it, too, as far as they are told.
 #[derive(Debug, PartialEq, Serialize)]
@@ -18,13 +18,13 @@ struct Camera {
 }
 
 /// All cameras: a table, or one JSON array.
-pub fn list(format: ListFormat) -> Result<String, CameraError> {
+pub fn list(format: ListFormat) -> Result<String> {
     let listing = listing()?;
     Ok(format.list(&parse(&listing), || listing))
 }
 
 /// The number of the camera that `--camera` means by its number, its id or a part of its model.
-pub(super) fn number_of(camera: &str) -> Result<usize, CameraError> {
+pub(super) fn number_of(camera: &str) -> Result<usize> {
     if let Ok(number) = camera.parse() {
         return Ok(number);
     }
@@ -41,8 +41,8 @@ pub(super) fn number_of(camera: &str) -> Result<usize, CameraError> {
     })
 }
 
-fn listing() -> Result<String, CameraError> {
-    let child = process::spawn("hello", |command: &mut Command| {
+fn listing() -> Result<String> {
+    let (child, ()) = process::spawn("hello", |command: &mut Command| {
         command.arg("--list-cameras").stdin(Stdio::null());
         Ok(())
     })?;
@@ -72,11 +72,10 @@ fn parse(listing: &str) -> Vec<Camera> {
             let (model, rest) = after.split_once(' ').unwrap_or((after, ""));
             let (sensor, id) = rest.rsplit_once(" (").unwrap_or((rest, ""));
             let (id, model) = (id.trim_end_matches(')').into(), model.into());
+            let size = numbers(sensor);
             cameras.push(Camera {
                 names: Names { index, id, model },
-                sensor_size: numbers(sensor)
-                    .first_chunk()
-                    .map(|size| size.map(|n| n as u32)),
+                sensor_size: size.first_chunk().map(|size| size.map(|n| n as u32)),
                 modes: Vec::new(),
             });
         } else if let Some(camera) = cameras.last_mut() {

@@ -24,31 +24,27 @@ use std::time::{Duration, Instant};
 
 pub use self::cameras::list;
 use self::process::Process;
-use super::camera::{CameraConfig, CameraError, HDR_SINGLE, Setting};
+use super::camera::{CameraConfig, CameraError, HDR_SINGLE, Result, Setting};
 use super::clock::taken_at;
 use super::keep::keep;
 use super::log::report_log;
 use super::stream::Reader;
 use super::thinner::Thinner;
 use super::tuning;
-use super::{Feed, Report, Shot};
+use super::{Feed, Shot, UNDER_WAY};
 use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pool, Pooled};
 
 /// Rows of raw pictures whose width is a multiple of this have no padding on any Raspberry Pi. How much others have,
 /// `rpicam-vid` does not say: they are taken as JPEGs.
 const UNPADDED: u32 = 128;
 
-/// Pictures that are under way at once: one sent, one in the slot, one being read.
-const PICTURES: usize = 3;
-
 /// How often the process is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// What `rpicam-vid` cannot do of it, as a line for the user.
 pub(crate) fn check(config: &CameraConfig) -> Result<(), String> {
-    let asked = config.settings.iter().flat_map(|setting| &setting.asked);
-    let mut by_name = asked.filter(|asked| asked.starts_with("--control "));
-    if let Some(asked) = by_name.next() {
+    let mut asked = config.settings.iter().flat_map(|setting| &setting.asked);
+    if let Some(asked) = asked.find(|asked| asked.starts_with("--control ")) {
         return Err(format!(
             "{asked}: rpicam-vid sets no control by its name; a pi-send that is built with libcamera does"
         ));
@@ -60,169 +56,149 @@ pub(crate) fn check(config: &CameraConfig) -> Result<(), String> {
 }
 
 /// Puts the camera's pictures into the feed until its [`stop`](Feed::stop) is asked.
-pub fn run(config: &CameraConfig, feed: &Feed, report: Report<'_>) -> Result<(), CameraError> {
-    let rpicam = Rpicam {
-        config,
-        feed,
-        report,
+pub fn run(config: &CameraConfig, feed: &Feed) -> Result<()> {
+    keep(feed, || feed.captured() > 0, || serve(config, feed))
+}
+
+/// What its raw pictures look like; `None` where it makes JPEGs. They have the full range, as JPEGs have.
+fn raw(config: &CameraConfig) -> Option<Picture<'static>> {
+    let (width, height) = config.size;
+    let is_unpadded = width % UNPADDED == 0 && height % 2 == 0;
+    is_unpadded.then(|| Picture::blank(PixelFormat::I420, width, height))
+}
+
+/// What the sensor takes a second; the exposure leaves room for so many.
+fn sensor_fps(config: &CameraConfig) -> f64 {
+    let exposure_us = config.exposure_us().unwrap_or(0.0);
+    config.sensor_fps.min(1e6 / exposure_us)
+}
+
+fn arguments(config: &CameraConfig) -> Result<Vec<String>> {
+    let (width, height) = config.size;
+    let codec = raw(config).map_or("mjpeg", |_| "yuv420");
+    let mut arguments = vec![
+        format!("--width={width}"),
+        format!("--height={height}"),
+        format!("--framerate={}", sensor_fps(config)),
+        format!("--codec={codec}"),
+        // Raw pictures have none.
+        format!("--quality={}", config.quality),
+    ];
+    if let Some(camera) = &config.camera {
+        arguments.push(format!("--camera={}", cameras::number_of(camera)?));
+    }
+    if let Some(file) = &config.tuning_file {
+        arguments.push(format!("--tuning-file={}", tuning::find(file)?.display()));
+    }
+    let turn = config.turn_of_camera();
+    let is_half = turn.quarters == 2;
+    let flips = [("--hflip", turn.mirror != is_half), ("--vflip", is_half)];
+    arguments.extend(flips.iter().filter(|flip| flip.1).map(|flip| flip.0.into()));
+    arguments.extend(config.mode.iter().map(|mode| format!("--mode={mode}")));
+    arguments.extend(config.settings.iter().filter_map(argument));
+    Ok(arguments)
+}
+
+/// How long to wait for a picture; longer for the first one, for which the camera sets its exposure.
+fn patience(config: &CameraConfig, has_begun: bool) -> Duration {
+    // So many pictures, and so many seconds at least.
+    let least = if has_begun { 3.0 } else { 10.0 };
+    let fps = config.fps.min(sensor_fps(config));
+    Duration::from_secs_f64(least / fps.min(1.0))
+}
+
+/// Starts a process and puts its pictures into the feed until its stop is asked; an error is why there are no
+/// (more).
+fn serve(config: &CameraConfig, feed: &Feed) -> Result<()> {
+    // The arguments anew each time: the camera with that id may have another number now.
+    let (mut process, (pictures, metadata, log)) = Process::start(&arguments(config)?)?;
+    thread::scope(|scope| {
+        let thread = |name: &str| thread::Builder::new().name(name.into());
+        let no_thread = |error| CameraError::Failed(format!("no thread for rpicam-vid: {error}"));
+        let read = || read(config, feed, pictures, metadata);
+        let reader = thread("rpicam").spawn_scoped(scope, read);
+        reader.map_err(no_thread)?;
+        let log = || report_log(log, "rpicam-vid", false, feed);
+        let log = thread("rpicam log").spawn_scoped(scope, log);
+        let log = log.map_err(no_thread)?;
+        let ended = watch(config, feed, &mut process);
+        // With it, both threads end.
+        drop(process);
+        let error = log.join().unwrap_or_default();
+        ended?.map_or(Ok(()), |status| Err(why(status, error)))
+    })
+}
+
+/// Puts pictures into the feed, each with what its metadata say, until the pipe ends. What ended it, the process
+/// says.
+fn read(config: &CameraConfig, feed: &Feed, mut pictures: ChildStdout, metadata: File) {
+    // Reads the next picture, into that buffer; `None` where there is none.
+    let mut next: Box<dyn FnMut(Pooled<Vec<u8>>) -> Option<Content>> = match raw(config) {
+        Some(blank) => Box::new(move |mut bytes| {
+            bytes.resize(blank.bytes() as usize, 0);
+            pictures.read_exact(&mut bytes).ok()?;
+            let picture = OwnedPicture::new(blank, bytes)?;
+            Some(Content::Pixels(Box::new(picture)))
+        }),
+        None => {
+            let Ok(mut jpegs) = Reader::new(pictures) else {
+                return;
+            };
+            Box::new(move |mut bytes| {
+                let is_whole = jpegs.read(&mut bytes).unwrap_or(false);
+                is_whole.then(|| Content::Jpeg(bytes))
+            })
+        }
     };
-    keep(feed, report, || feed.captured() > 0, || rpicam.serve())
+    let mut metadata = BufReader::new(metadata);
+    let pool = Pool::<Vec<u8>>::new(UNDER_WAY);
+    let mut thinner = Thinner::new(config.fps);
+    // What the camera leaves to us.
+    let turn = config.turn_of_camera().inverse().then(config.turn);
+    while let Some(content) = next(pool.get()) {
+        let (at, shot) = read_metadata(&mut metadata);
+        if thinner.wants(at) {
+            let captured = Captured { at, turn, content };
+            feed.put_shot(captured, shot);
+        }
+    }
 }
 
-/// Reads the next picture, into that buffer; `None` where there is none.
-type ReadNext = dyn FnMut(Pooled<Vec<u8>>) -> Option<Content>;
-
-/// What is asked of `rpicam-vid`, and where its pictures and what is said of them go.
-struct Rpicam<'a> {
-    config: &'a CameraConfig,
-    feed: &'a Feed,
-    report: Report<'a>,
-}
-
-impl Rpicam<'_> {
-    /// What its raw pictures look like; `None` where it makes JPEGs. They have the full range, as JPEGs have.
-    fn raw(&self) -> Option<Picture<'static>> {
-        let (width, height) = self.config.size;
-        let is_unpadded = width % UNPADDED == 0 && height % 2 == 0;
-        is_unpadded.then(|| Picture::blank(PixelFormat::I420, width, height))
-    }
-
-    /// What the sensor takes a second; the exposure leaves room for so many.
-    fn sensor_fps(&self) -> f64 {
-        let exposure_us = self.config.exposure_us().unwrap_or(0.0);
-        self.config.sensor_fps.min(1e6 / exposure_us)
-    }
-
-    fn arguments(&self) -> Result<Vec<String>, CameraError> {
-        let config = self.config;
-        let (width, height) = config.size;
-        let codec = self.raw().map_or("mjpeg", |_| "yuv420");
-        let mut arguments = vec![
-            format!("--width={width}"),
-            format!("--height={height}"),
-            format!("--framerate={}", self.sensor_fps()),
-            format!("--codec={codec}"),
-            // Raw pictures have none.
-            format!("--quality={}", config.quality),
-        ];
-        if let Some(camera) = &config.camera {
-            arguments.push(format!("--camera={}", cameras::number_of(camera)?));
+/// Watches the process until it ends or no picture comes any more, which is an error; `None`: until the feed's stop
+/// was asked.
+fn watch(config: &CameraConfig, feed: &Feed, process: &mut Process) -> Result<Option<ExitStatus>> {
+    let begin = feed.captured();
+    let (mut seen, mut last) = (begin, Instant::now());
+    while !feed.stop.sleep(LOOK) {
+        if let Some(status) = process.status() {
+            return Ok(Some(status));
         }
-        if let Some(file) = &config.tuning_file {
-            arguments.push(format!("--tuning-file={}", tuning::find(file)?.display()));
-        }
-        let turn = config.turn_of_camera();
-        let is_half = turn.quarters == 2;
-        let flips = [("--hflip", turn.mirror != is_half), ("--vflip", is_half)];
-        arguments.extend(flips.iter().filter(|flip| flip.1).map(|flip| flip.0.into()));
-        arguments.extend(config.mode.iter().map(|mode| format!("--mode={mode}")));
-        arguments.extend(config.settings.iter().filter_map(argument));
-        Ok(arguments)
-    }
-
-    /// How long to wait for a picture; longer for the first one, for which the camera sets its exposure.
-    fn patience(&self, has_begun: bool) -> Duration {
-        let (pictures, shortest) = if has_begun { (3.0, 3.0) } else { (10.0, 10.0) };
-        let fps = self.config.fps.min(self.sensor_fps());
-        Duration::from_secs_f64(f64::max(pictures / fps, shortest))
-    }
-
-    /// Starts a process and puts its pictures into the feed until its stop is asked; an error is why there are no
-    /// (more).
-    fn serve(&self) -> Result<(), CameraError> {
-        // The arguments anew each time: the camera with that id may have another number now.
-        let (mut process, (pictures, metadata, log)) = Process::start(&self.arguments()?)?;
-        thread::scope(|scope| {
-            let thread = |name: &str| thread::Builder::new().name(name.into());
-            let no_thread =
-                |error| CameraError::Failed(format!("no thread for rpicam-vid: {error}"));
-            let reader = thread("rpicam").spawn_scoped(scope, || self.read(pictures, metadata));
-            reader.map_err(no_thread)?;
-            let log = || report_log(log, "rpicam-vid", false, self.feed, self.report);
-            let log = thread("rpicam log").spawn_scoped(scope, log);
-            let log = log.map_err(no_thread)?;
-            let ended = self.watch(&mut process);
-            // With it, both threads end.
-            drop(process);
-            let error = log.join().unwrap_or_default();
-            ended?.map_or(Ok(()), |status| Err(why(status, error)))
-        })
-    }
-
-    /// Puts pictures into the feed, each with what its metadata say, until the pipe ends. What ended it, the process
-    /// says.
-    fn read(&self, mut pictures: ChildStdout, metadata: File) {
-        let mut next: Box<ReadNext> = match self.raw() {
-            Some(blank) => Box::new(move |mut bytes| {
-                bytes.resize(blank.bytes() as usize, 0);
-                pictures.read_exact(&mut bytes).ok()?;
-                let picture = OwnedPicture::new(blank, bytes)?;
-                Some(Content::Pixels(Box::new(picture)))
-            }),
-            None => {
-                let Ok(mut jpegs) = Reader::new(pictures) else {
-                    return;
-                };
-                Box::new(move |mut bytes| {
-                    let is_whole = jpegs.read(&mut bytes).unwrap_or(false);
-                    is_whole.then(|| Content::Jpeg(bytes))
-                })
-            }
-        };
-        let mut metadata = BufReader::new(metadata);
-        let pool = Pool::<Vec<u8>>::new(PICTURES);
-        let config = self.config;
-        let mut thinner = Thinner::new(config.fps);
-        // What the camera leaves to us.
-        let turn = config.turn_of_camera().inverse().then(config.turn);
-        while let Some(content) = next(pool.get()) {
-            let (at, shot) = read_metadata(&mut metadata);
-            if thinner.wants(at) {
-                let captured = Captured { at, turn, content };
-                self.feed.put_shot(captured, shot, self.report);
-            }
+        let (captured, silent) = (feed.captured(), last.elapsed());
+        if captured != seen {
+            (seen, last) = (captured, Instant::now());
+        } else if silent > patience(config, captured > begin) {
+            let time = silent.as_secs_f32();
+            return Err(CameraError::Failed(format!(
+                "rpicam-vid sent no picture for {time:.1} s: check the camera's cable"
+            )));
         }
     }
-
-    /// Watches the process until it ends or no picture comes any more, which is an error; `None`: until the feed's stop
-    /// was asked.
-    fn watch(&self, process: &mut Process) -> Result<Option<ExitStatus>, CameraError> {
-        let begin = self.feed.captured();
-        let (mut seen, mut last) = (begin, Instant::now());
-        while !self.feed.stop.sleep(LOOK) {
-            if let Some(status) = process.status() {
-                return Ok(Some(status));
-            }
-            let (captured, silent) = (self.feed.captured(), last.elapsed());
-            if captured != seen {
-                (seen, last) = (captured, Instant::now());
-            } else if silent > self.patience(captured > begin) {
-                let time = silent.as_secs_f32();
-                return Err(CameraError::Failed(format!(
-                    "rpicam-vid sent no picture for {time:.1} s: check the camera's cable"
-                )));
-            }
-        }
-        Ok(None)
-    }
+    Ok(None)
 }
 
 /// A setting as `rpicam-vid`'s option; `None` for companions, which it sets by itself.
 fn argument(setting: &Setting) -> Option<String> {
     let is_time = ["ExposureTime", "AeFlickerPeriod"].contains(&&setting.control[..]);
-    match &setting.asked {
+    let Some(asked) = &setting.asked else {
         // Where the camera has it, and so asked for in no certain terms.
-        None if setting.control == "HdrMode" && setting.value == HDR_SINGLE => {
-            Some("--hdr=auto".into())
-        }
-        None => None,
+        let is_hdr = setting.control == "HdrMode" && setting.value == HDR_SINGLE;
+        return is_hdr.then(|| "--hdr=auto".into());
+    };
+    Some(match asked.split_once(' ') {
         // Older ones read numbers alone, in microseconds.
-        Some(asked) if is_time => {
-            let name = asked.split(' ').next().unwrap_or(asked);
-            Some(format!("{name}={}", setting.value))
-        }
-        Some(asked) => Some(asked.replacen(' ', "=", 1)),
-    }
+        Some((name, _)) if is_time => format!("{name}={}", setting.value),
+        _ => asked.replacen(' ', "=", 1),
+    })
 }
 
 /// Reads what `rpicam-vid` says of a picture, a block of lines `Name=value` and an empty one: when its first row was

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
 use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_signal};
 
-use crate::source::camera::CameraError;
+use crate::source::camera::{CameraError, Result};
 
 /// Without `--flush`, the end of a picture stays in its buffer until the next one comes. It never reads its standard
 /// input: the pipe for the metadata can be there, where it bears a name.
@@ -43,16 +43,14 @@ pub(super) type Pipes = (ChildStdout, File, ChildStderr);
 
 impl Process {
     /// Starts it. The calling thread has to stay: when it ends, the kernel kills the process.
-    pub(super) fn start(arguments: &[String]) -> Result<(Process, Pipes), CameraError> {
-        let mut metadata = None;
-        let mut child = spawn("vid", |command| {
+    pub(super) fn start(arguments: &[String]) -> Result<(Process, Pipes)> {
+        let (mut child, metadata) = spawn("vid", |command| {
             let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
-            metadata = Some(File::from(ours));
             command.stdin(theirs).args(ALWAYS).args(arguments);
-            Ok(())
+            Ok(File::from(ours))
         })?;
-        let pipes = (child.stdout.take().zip(metadata)).zip(child.stderr.take());
-        let ((pictures, metadata), log) = pipes.expect("all of them are piped");
+        let pipes = child.stdout.take().zip(child.stderr.take());
+        let (pictures, log) = pipes.expect("both are piped");
         // Smaller works too: the reader is quick.
         let _ = fcntl_setpipe_size(&pictures, PIPE_BYTES);
         Ok((Process(child), (pictures, metadata, log)))
@@ -79,28 +77,29 @@ impl Drop for Process {
     }
 }
 
-/// Starts the program of rpicam-apps with this name, or with that of before, `libcamera-…`. What it writes is piped.
+/// Starts the program of rpicam-apps with this name, or with that of before, `libcamera-…`. What it writes is piped; what
+/// has been prepared for it comes along.
 #[allow(unsafe_code)]
-pub(super) fn spawn(
+pub(super) fn spawn<T>(
     name: &str,
-    mut prepare: impl FnMut(&mut Command) -> io::Result<()>,
-) -> Result<Child, CameraError> {
+    mut prepare: impl FnMut(&mut Command) -> io::Result<T>,
+) -> Result<(Child, T)> {
     let mut spawn = |prefix: &str| {
         let mut command = Command::new(format!("{prefix}-{name}"));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        prepare(&mut command)?;
+        let prepared = prepare(&mut command)?;
         // SAFETY: one system call, as is allowed between fork and exec.
         unsafe {
             command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
         }
-        command.process_group(0).spawn()
+        Ok((command.process_group(0).spawn()?, prepared))
     };
     let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
-    let mut child = spawn("rpicam");
-    if child.as_ref().is_err_and(is_missing) {
-        child = spawn("libcamera");
+    let mut started = spawn("rpicam");
+    if started.as_ref().is_err_and(is_missing) {
+        started = spawn("libcamera");
     }
-    child.map_err(|error| {
+    started.map_err(|error| {
         CameraError::Failed(match is_missing(&error) {
             true => format!(
                 "rpicam-{name} is not installed: on a Raspberry Pi, `sudo apt install rpicam-apps-lite`; elsewhere, take \

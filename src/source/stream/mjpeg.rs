@@ -8,7 +8,7 @@ use std::io::Read;
 
 use memchr::memmem;
 
-use super::{Reader, StreamError};
+use super::{Reader, Result, StreamError};
 use crate::jpeg::markers::{SOI, Stop, Walk};
 use crate::protocol::DEFAULT_MAX_FRAME_BYTES;
 use crate::protocol::stamp::MAX_TEXT;
@@ -25,10 +25,7 @@ const MAX_LOST_BYTES: u64 = 2 * MAX_FRAME_BYTES as u64;
 const START: [u8; 3] = [0xFF, SOI, 0xFF];
 
 /// Reads up to the end of the next whole JPEG, which is left in `frame`; `false` where there is none any more.
-pub(super) fn read_frame<R: Read>(
-    from: &mut Reader<R>,
-    frame: &mut Vec<u8>,
-) -> Result<bool, StreamError> {
+pub(super) fn read_frame<R: Read>(from: &mut Reader<R>, frame: &mut Vec<u8>) -> Result<bool> {
     let after = from.position;
     let mut walk = None;
     loop {
@@ -62,17 +59,16 @@ pub(super) fn read_frame<R: Read>(
 fn find(bytes: &[u8], walk: &mut Option<Walk>, torn: &mut u64) -> (usize, Option<usize>) {
     let mut begin = 0;
     loop {
-        let rest = &bytes[begin..];
-        let Some(under_way) = walk else {
+        if walk.is_none() {
+            let rest = &bytes[begin..];
             let Some(start) = memmem::find(rest, &START) else {
                 let begun = (1..START.len()).rfind(|n| rest.ends_with(&START[..*n]));
                 return (bytes.len() - begun.unwrap_or(0), None);
             };
             begin += start;
-            *walk = Some(Walk::default());
-            continue;
-        };
-        begin += match under_way.advance(rest) {
+        }
+        let rest = &bytes[begin..];
+        begin += match walk.get_or_insert_default().advance(rest) {
             Ok(length) if length <= MAX_FRAME_BYTES => return (begin, Some(length)),
             Err(Stop::Unfinished) if rest.len() <= MAX_FRAME_BYTES => return (begin, None),
             Err(Stop::Unfinished) => rest.len(),

@@ -21,13 +21,11 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use self::reader::Result;
 pub use self::reader::{Reader, Skipped, StreamError};
-use super::Feed;
 use super::pace::{DEFAULT_FPS, Pace};
+use super::{Feed, UNDER_WAY};
 use crate::picture::{Content, OwnedPicture, Pool, Pooled, Turn};
-
-/// Frames there are at once: being read, in the slot, being encoded or sent.
-const FRAMES: usize = 3;
 
 /// Which stream, and how it is played.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,7 +43,7 @@ pub struct Options {
 
 /// Puts the stream's pictures into the feed until it ends or the feed says stop.
 /// Says what was skipped; a stream without one whole frame is an error.
-pub fn run(options: &Options, feed: &Feed) -> Result<Skipped, StreamError> {
+pub fn run(options: &Options, feed: &Feed) -> Result<Skipped> {
     let mut player = Player::new(options, feed);
     let Some(file) = &options.file else {
         player.play(io::stdin().lock())?;
@@ -71,13 +69,13 @@ impl<'a> Player<'a> {
             feed,
             options,
             pace: None,
-            pool: Pool::new(FRAMES),
+            pool: Pool::new(UNDER_WAY),
             skipped: Skipped::default(),
         }
     }
 
     /// Plays to the end; `false` where the feed says stop before it.
-    fn play(&mut self, from: impl Read) -> Result<bool, StreamError> {
+    fn play(&mut self, from: impl Read) -> Result<bool> {
         let mut reader = Reader::new(from)?;
         reader.skipped = self.skipped;
         let mut is_empty = true;
@@ -119,7 +117,7 @@ impl<'a> Player<'a> {
         };
         if is_first {
             // Else the third picture would cost its memory in the first stall, however late that comes.
-            self.pool.stock(vec![bytes.clone(); FRAMES - 1]);
+            self.pool.stock(vec![bytes.clone(); UNDER_WAY - 1]);
         }
         let picture = OwnedPicture::new(header.blank, bytes);
         let picture = picture.expect("the reader gives as many bytes as the picture has");

@@ -38,6 +38,9 @@ pub enum StreamError {
     Line { at: u64 },
 }
 
+/// What the room's functions return.
+pub(super) type Result<T, E = StreamError> = std::result::Result<T, E>;
+
 /// What was left out so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Skipped {
@@ -61,7 +64,7 @@ pub struct Reader<R> {
 impl<R: Read> Reader<R> {
     /// Reads until the format can be told, however small the pieces of a pipe. Whatever is not
     /// YUV4MPEG2 may hold JPEGs, between the headers of a multipart stream for one: [`Reader::read`] finds out.
-    pub fn new(mut from: R) -> Result<Self, StreamError> {
+    pub fn new(mut from: R) -> Result<Self> {
         let mut start = Vec::new();
         let mut first = from.by_ref().take(y4m::MAGIC.len() as u64);
         let read = first.read_to_end(&mut start);
@@ -80,13 +83,13 @@ impl<R: Read> Reader<R> {
     }
 
     /// Waits for the next byte; `false` at the stream's end.
-    pub fn has_more(&mut self) -> Result<bool, StreamError> {
+    pub fn has_more(&mut self) -> Result<bool> {
         Ok(!self.fill()?.is_empty())
     }
 
     /// Replaces `frame` by the next whole one, a JPEG or planes that lie one behind the other; returns with its
     /// last byte. `false` where the stream ends before that.
-    pub fn read(&mut self, frame: &mut Vec<u8>) -> Result<bool, StreamError> {
+    pub fn read(&mut self, frame: &mut Vec<u8>) -> Result<bool> {
         frame.clear();
         match self.header {
             Some(header) => y4m::read_frame(self, &header.blank, frame),
@@ -95,7 +98,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Waits for bytes where there are none, and shows those that are there; none at the end.
-    pub(super) fn fill(&mut self) -> Result<&[u8], StreamError> {
+    pub(super) fn fill(&mut self) -> Result<&[u8]> {
         while let Err(source) = self.from.fill_buf() {
             if source.kind() != io::ErrorKind::Interrupted {
                 return Err(self.failed(source));
@@ -112,7 +115,7 @@ impl<R: Read> Reader<R> {
 
     /// Appends so many bytes, fewer only at the end. By way of the buffer: straight from a pipe into a frame takes twice
     /// as long, where the kernel copies slowly to a place that is not aligned.
-    pub(super) fn append(&mut self, bytes: u64, to: &mut Vec<u8>) -> Result<(), StreamError> {
+    pub(super) fn append(&mut self, bytes: u64, to: &mut Vec<u8>) -> Result<()> {
         let whole = to.len() + bytes as usize;
         while to.len() < whole && self.has_more()? {
             let here = self.from.buffer();
@@ -124,7 +127,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Appends what comes up to the next line feed, that included; of a longer line so many bytes.
-    pub(super) fn append_line(&mut self, bytes: u64, to: &mut Vec<u8>) -> Result<(), StreamError> {
+    pub(super) fn append_line(&mut self, bytes: u64, to: &mut Vec<u8>) -> Result<()> {
         let before = to.len();
         let got = self.from.by_ref().take(bytes).read_until(b'\n', to);
         self.position += (to.len() - before) as u64;

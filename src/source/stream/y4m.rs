@@ -10,7 +10,7 @@
 
 use std::io::Read;
 
-use super::{Reader, StreamError};
+use super::{Reader, Result, StreamError};
 use crate::jpeg::markers::MAX_SIDE;
 use crate::picture::{Picture, PixelFormat, Range};
 
@@ -40,7 +40,7 @@ pub(super) struct Header {
 }
 
 /// Reads the stream's first line.
-pub(super) fn read_header<R: Read>(from: &mut Reader<R>) -> Result<Header, StreamError> {
+pub(super) fn read_header<R: Read>(from: &mut Reader<R>) -> Result<Header> {
     let (fields, bytes) = (read_line(from, MAGIC)?, from.position);
     let fields = fields.ok_or(StreamError::NoFrame { bytes, after: 0 })?;
     parse(&String::from_utf8_lossy(&fields)).map_err(|(found, expected)| {
@@ -54,7 +54,7 @@ pub(super) fn read_frame<R: Read>(
     from: &mut Reader<R>,
     blank: &Picture<'_>,
     frame: &mut Vec<u8>,
-) -> Result<bool, StreamError> {
+) -> Result<bool> {
     let at = from.position;
     // Parameters of a single frame change nothing of its bytes.
     if let Some(parameters) = read_line(from, FRAME)? {
@@ -74,10 +74,7 @@ pub(super) fn read_frame<R: Read>(
 
 /// The rest of a line that starts with `beginning`; `None` where the stream ends before the line does. What begins
 /// otherwise is told before the line's end, which may never come.
-fn read_line<R: Read>(
-    from: &mut Reader<R>,
-    beginning: &[u8],
-) -> Result<Option<Vec<u8>>, StreamError> {
+fn read_line<R: Read>(from: &mut Reader<R>, beginning: &[u8]) -> Result<Option<Vec<u8>>> {
     let at = from.position;
     let mut line = Vec::new();
     from.append(beginning.len() as u64, &mut line)?;
@@ -134,14 +131,14 @@ mod tests {
     use super::*;
     use crate::source::stream::tests::Pieces;
 
-    fn parse(line: &str) -> Result<Header, StreamError> {
+    fn parse(line: &str) -> Result<Header> {
         let line = format!("{line}\n");
         let reader = Reader::new(line.as_bytes())?;
         Ok(reader.header.expect("it is YUV4MPEG2"))
     }
 
     /// The frames of a stream that comes in pieces of `piece` bytes.
-    fn read(stream: &[u8], piece: usize) -> Result<Vec<Vec<u8>>, StreamError> {
+    fn read(stream: &[u8], piece: usize) -> Result<Vec<Vec<u8>>> {
         let mut reader = Reader::new(Pieces(stream, piece))?;
         let (mut frame, mut frames) = (Vec::new(), Vec::new());
         while reader.read(&mut frame)? {

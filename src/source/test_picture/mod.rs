@@ -5,8 +5,8 @@
 //! ```
 //!
 //! For people and for machines: no flip or rotation leaves it as it is, the bars have known colours
-//! ([`bars`]), the ramp shows crushed or washed-out ranges, and a row of black and white cells bears
-//! the frame's number ([`number_in`]). What does not fit into a small picture is left out, the bars last.
+//! ([`colour`]), the ramp shows crushed or washed-out ranges, and a row of black and white cells bears
+//! the frame's number ([`bands`]). What does not fit into a small picture is left out, the bars last.
 //! Runs on the source's thread and blocks on its clock. What stands still is drawn once. What moves is drawn small
 //! ([`Panel`]), and laid over it enlarged.
 
@@ -24,18 +24,14 @@ use embedded_graphics::prelude::*;
 use embedded_graphics::primitives::{Circle, Line, PrimitiveStyle};
 use embedded_graphics::text::{Baseline, Text};
 
-use self::layout::{BITS, bands, colour};
-pub use self::layout::{bars, number_in};
-use super::Feed;
+pub use self::layout::{BITS, bands, colour};
 use super::camera::CameraConfig;
 use super::pace::Pace;
+use super::{Feed, UNDER_WAY};
 use crate::picture::{Captured, Content, OwnedPicture, Picture, PixelFormat, Pool};
 
 /// The longest side, in pixels: twice that of the largest camera of a Pi.
 pub(crate) const MAX_SIDE: u32 = 16_384;
-
-/// Pictures there are at once: being drawn, in the slot, being encoded.
-const PICTURES: usize = 3;
 
 /// The sides of a [`Panel`] in pixels: a dial, and right of it two lines of 16 characters.
 const PANEL: Size = Size::new(204, 40);
@@ -87,8 +83,8 @@ impl TestPicture {
                 (0..rows.div_ceil(step)).for_each(|_| still.extend_from_slice(&row));
             }
         }
-        let pool = Pool::new(PICTURES);
-        pool.stock(vec![still.clone(); PICTURES]);
+        let pool = Pool::new(UNDER_WAY);
+        pool.stock(vec![still.clone(); UNDER_WAY]);
         TestPicture {
             width,
             bands,
