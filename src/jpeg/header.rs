@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use super::error::DecodeError;
 use super::markers::{
-    APP0, APP14, APP15, COM, DHT, DQT, DRI, EOI, MAX_SIDE, SOF0, SOF2, SOI, SOS, Segment, Stop,
-    Walk, is_frame_header, is_restart, set_height,
+    APP0, APP14, APP15, COM, DHT, DQT, DRI, EOI, MAX_SIDE, RST0, RST7, SOF0, SOF2, SOI, SOS,
+    Segment, Stop, Walk, is_frame_header, set_height,
 };
 use crate::picture::bitmap;
 
@@ -81,10 +81,14 @@ impl Header {
         before - before % self.rows_an_interval()..end
     }
 
+    /// One component (gray) or three: bytes of a decoded pixel.
+    pub(super) fn components(&self) -> usize {
+        self.sampling.iter().filter(|f| f.0 > 0).count()
+    }
+
     /// Whether all components are in the scan that starts with this segment, and nothing of them elsewhere.
     fn is_whole_in(&self, scan: &Segment<'_>) -> bool {
-        let components = self.sampling.iter().filter(|f| f.0 > 0).count();
-        !self.is_progressive && scan.body.first() == Some(&(components as u8))
+        !self.is_progressive && scan.body.first() == Some(&(self.components() as u8))
     }
 
     /// The fewest bytes that coded data of this size can have: a block has a DC and an AC code, and
@@ -246,20 +250,18 @@ impl Layout {
                 Err(Stop::Unfinished) => return Err(DecodeError::Truncated),
                 Err(Stop::Broken(_)) => return damaged(BROKEN),
             };
-            let restarts = self.starts.len() - 1;
-            match segment.marker {
-                EOI => break segment.start,
-                marker if is_restart(marker) && one_scan => {
+            match (segment.marker, one_scan) {
+                (EOI, _) => break segment.start,
+                (marker @ RST0..=RST7, true) => {
+                    let restarts = self.starts.len() - 1;
                     if restarts >= intervals || usize::from(marker & 7) != restarts % 8 {
                         return damaged("its restart markers do not add up");
                     }
                     self.starts.push(segment.end);
                 }
-                _ if one_scan => return damaged(BROKEN),
-                SOS if scans == MAX_SCANS => return damaged("it has too many scans"),
-                SOS => scans += 1,
-                DHT | DQT | DRI | COM | APP0..=APP15 => {}
-                marker if is_restart(marker) => {}
+                (SOS, false) if scans == MAX_SCANS => return damaged("it has too many scans"),
+                (SOS, false) => scans += 1,
+                (RST0..=RST7 | DHT | DQT | DRI | COM | APP0..=APP15, false) => {}
                 _ => return damaged(BROKEN),
             }
         };

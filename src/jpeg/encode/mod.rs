@@ -21,7 +21,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use self::turbo::{Source, Turbo, coding};
-use super::markers::{MAX_SIDE, RST0, is_restart, lead_end, next_marker, set_height};
+use super::markers::{MAX_SIDE, RST0, RST7, lead_end, next_marker, set_height};
 use super::{Decoder, EncodeError, MAX_PIXELS, MAX_STRIPS, STRIP_PIXELS};
 use crate::handoff::WorkerPool;
 use crate::picture::{Bitmap, Picture, PixelFormat, Turn};
@@ -152,7 +152,7 @@ fn number_restarts(jpeg: &mut [u8], mut row: usize) -> usize {
     // They are right as they are where it starts with one that would be numbered 0.
     let mut at = if row % 8 == 0 { jpeg.len() } else { coded };
     while let Some((place, marker)) = next_marker(jpeg, at) {
-        if is_restart(marker) {
+        if matches!(marker, RST0..=RST7) {
             jpeg[place + 1] = restart(row);
             row += 1;
         }
