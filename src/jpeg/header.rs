@@ -148,9 +148,7 @@ fn read_header<'a>(
             break segment;
         }
     };
-    let Some(mut header) = frame else {
-        return damaged("it has no frame header");
-    };
+    let mut header = frame.ok_or(DecodeError::Damaged("it has no frame header"))?;
     header.restart_interval = restart_interval;
     let Header { width, height, .. } = header;
     let limit = match header.is_whole_in(&scan) {
@@ -173,22 +171,20 @@ fn read_header<'a>(
 /// What a frame header says, if its kind of coding is one of ours.
 fn frame_header(segment: &Segment<'_>) -> Result<Header, DecodeError> {
     let unsupported = |what| Err(DecodeError::Unsupported(what));
-    let odd = DecodeError::Damaged("its frame header does not add up");
+    let odd = || DecodeError::Damaged("its frame header does not add up");
     // The one between them, extended sequential, differs from baseline in its limits only.
     if !matches!(segment.marker, SOF0..=SOF2) {
         return unsupported("lossless, hierarchical or arithmetic coding");
     }
-    let Some((&[precision, h1, h0, w1, w0, components], kinds)) = segment.body.split_first_chunk()
-    else {
-        return Err(odd);
-    };
+    let (head, kinds) = segment.body.split_first_chunk().ok_or_else(odd)?;
+    let [precision, h1, h0, w1, w0, components] = *head;
     let width = u16::from_be_bytes([w1, w0]).into();
     let height = u16::from_be_bytes([h1, h0]).into();
     let factors = |kind: &[u8]| (kind[1] >> 4, kind[1] & 15);
     let known = |kind| matches!(factors(kind), (1..=4, 1..=4));
     let counted = kinds.len() == 3 * usize::from(components);
     if width == 0 || !counted || !kinds.chunks_exact(3).all(known) {
-        return Err(odd);
+        return Err(odd());
     }
     let sampling = match (precision, components, height) {
         // A single component is never interleaved: its unit is one block, whatever its factors.
