@@ -12,8 +12,7 @@
 
 mod colour;
 mod lay;
-mod pixels;
-mod planes;
+mod rows;
 mod turbo;
 mod turn;
 
