@@ -132,7 +132,6 @@ pub trait Pixels: Send {
 }
 
 /// A picture in memory of our own: a buffer that goes back to its pool, its planes one behind the other without gaps.
-#[derive(Debug)]
 pub(crate) struct OwnedPicture {
     pub(crate) blank: Picture<'static>,
     /// Of less than [`Picture::bytes`] comes a picture without planes, which the encoder refuses.

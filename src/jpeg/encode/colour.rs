@@ -7,7 +7,6 @@
 use crate::picture::{Matrix, Range};
 
 /// What turns a picture's samples of each kind, Y, Cb and Cr, into JPEG's.
-#[derive(Debug, Clone, Copy)]
 pub(super) struct Colour {
     /// Luma's zero level before the conversion.
     black: i16,
