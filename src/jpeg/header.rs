@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::error::DecodeError;
 use super::markers::{
     APP0, APP14, APP15, COM, DHT, DQT, DRI, EOI, MAX_SIDE, RST0, RST7, SOF0, SOF2, SOI, SOS,
-    Segment, Stop, Walk, is_frame_header, set_height,
+    Segment, Stop, Walk, header_segments, is_frame_header, set_height,
 };
 use crate::picture::bitmap;
 
@@ -106,16 +106,11 @@ impl Header {
 /// is coded in a way that no camera uses (arithmetic, lossless, CMYK, more than 8 bits), what is larger
 /// than `max_pixels`, and what is far too short for its size. Looks at the header only.
 pub fn inspect(jpeg: &[u8], max_pixels: u64) -> Result<Header, DecodeError> {
-    read_header(jpeg, max_pixels, |_| ()).map(|(header, ..)| header)
+    read_header(jpeg, max_pixels).map(|(header, ..)| header)
 }
 
-/// Walks up to the scan: the header, the scan's segment, and the walk so far. Each segment that the decoder needs is
-/// shown to `keep`.
-fn read_header<'a>(
-    jpeg: &'a [u8],
-    max_pixels: u64,
-    mut keep: impl FnMut(&Segment<'a>),
-) -> Result<(Header, Segment<'a>, Walk), DecodeError> {
+/// Walks up to the scan: the header, the scan's segment, and the walk so far.
+fn read_header(jpeg: &[u8], max_pixels: u64) -> Result<(Header, Segment<'_>, Walk), DecodeError> {
     if !jpeg.starts_with(&[0xFF, SOI]) {
         return Err(DecodeError::NotJpeg);
     }
@@ -129,21 +124,19 @@ fn read_header<'a>(
         };
         match (segment.marker, segment.body) {
             (marker, _) if is_frame_header(marker) => {
-                if frame.replace(frame_header(&segment)?).is_some() {
+                let header = frame_header(&segment)?;
+                if frame.replace(header).is_some() {
                     return damaged("it has two frame headers");
                 }
             }
             (DRI, [high, low]) => restart_interval = u16::from_be_bytes([*high, *low]).into(),
             (DRI, _) => return damaged("its restart interval is no number"),
             (DHT | DQT, tables) => table_bytes += tables.len(),
-            (APP14 | SOS, _) => {}
-            // Comments, thumbnails, Exif: nothing that the picture needs.
-            _ => continue,
+            _ => {}
         }
         if table_bytes > MAX_TABLE_BYTES {
             return damaged("it has too many tables");
         }
-        keep(&segment);
         if segment.marker == SOS {
             break segment;
         }
@@ -223,14 +216,17 @@ impl Layout {
     /// turn, or scans and the segments between them.
     pub(super) fn read(&mut self, jpeg: &[u8], max_pixels: u64) -> Result<(), DecodeError> {
         let damaged = |what| Err(DecodeError::Damaged(what));
+        let (header, scan, mut walk) = read_header(jpeg, max_pixels)?;
+        self.header = header;
         self.head.clear();
         self.head.extend(HEAD);
-        let (header, scan, mut walk) = read_header(jpeg, max_pixels, |segment| {
-            // Without fill bytes, of which there may be any number.
-            let bytes = 4 + segment.body.len();
-            self.head.extend(&jpeg[segment.end - bytes..segment.end]);
-        })?;
-        self.header = header;
+        for segment in header_segments(jpeg) {
+            let (marker, bytes) = (segment.marker, 4 + segment.body.len());
+            // Comments, thumbnails, Exif are nothing that the picture needs; of fill bytes there may be any number.
+            if is_frame_header(marker) || matches!(marker, DHT | DQT | DRI | APP14 | SOS) {
+                self.head.extend(&jpeg[segment.end - bytes..segment.end]);
+            }
+        }
         self.starts.clear();
         self.starts.push(scan.end);
         let units = header.units_across() * header.unit_rows();
@@ -241,11 +237,10 @@ impl Layout {
         };
         let mut scans = 1;
         self.end = loop {
-            let segment = match walk.step(jpeg) {
-                Ok(segment) => segment,
-                Err(Stop::Unfinished) => return Err(DecodeError::Truncated),
-                Err(Stop::Broken(_)) => return damaged(BROKEN),
-            };
+            let segment = walk.step(jpeg).map_err(|stop| match stop {
+                Stop::Unfinished => DecodeError::Truncated,
+                Stop::Broken(_) => DecodeError::Damaged(BROKEN),
+            })?;
             match (segment.marker, one_scan) {
                 (EOI, _) => break segment.start,
                 (marker @ RST0..=RST7, true) => {
