@@ -95,11 +95,9 @@ impl<'a> Picture<'a> {
         strides[0] = stride;
         let (sizes, mut rest) = (self.plane_sizes(), data);
         for ((plane, size), stride) in self.planes.iter_mut().zip(sizes).zip(strides) {
-            if let Some(length) = size.span(stride) {
-                let data = rest.get(..length)?;
-                *plane = Plane { data, stride };
-                rest = rest.get(stride * size.rows..).unwrap_or_default();
-            }
+            let data = rest.get(..size.span(stride)?)?;
+            *plane = Plane { data, stride };
+            rest = rest.get(stride * size.rows..).unwrap_or_default();
         }
         Some(self)
     }
