@@ -4,7 +4,7 @@
 //! pixels of a byte a colour, where nothing is to be turned. All else takes one pass into a buffer of the strip's size,
 //! row by row as `rows.rs` reads it: planes each for itself, or packed pixels.
 
-use super::rows::{Rows, Scratch};
+use super::rows::Rows;
 use crate::picture::transpose::Tile;
 use crate::picture::{Picture, Plane, PlaneSize, Turn};
 
@@ -13,7 +13,8 @@ use crate::picture::{Picture, Plane, PlaneSize, Turn};
 pub(super) struct Buffers {
     planes: [Vec<u8>; 3],
     tile: Tile<u8>,
-    scratch: Scratch,
+    /// Rows in between.
+    scratch: [Vec<u8>; 3],
     pixels: Vec<u32>,
     pixel_tile: Tile<u32>,
 }
@@ -74,11 +75,9 @@ impl Buffers {
 /// Repeats the last sample and the last row where the encoder reads beyond the picture.
 fn pad(size: PlaneSize, padded: PlaneSize, out: &mut [u8]) {
     let (width, stride) = (size.row_bytes, padded.row_bytes);
-    if width < stride {
-        for line in out.chunks_exact_mut(stride).take(size.rows) {
-            let last = line[width - 1];
-            line[width..].fill(last);
-        }
+    for line in out.chunks_exact_mut(stride).take(size.rows) {
+        let last = line[width - 1];
+        line[width..].fill(last);
     }
     for row in size.rows..padded.rows {
         out.copy_within((size.rows - 1) * stride..size.rows * stride, row * stride);

@@ -96,16 +96,15 @@ impl Encoder {
             let mut laid = Picture::blank(format, width, rows as u32);
             strip.buffers.lay_down(picture, turn, top, &mut laid);
             let (source, jpeg) = (Source::Picture(laid), &mut strip.jpeg);
-            let written = strip.turbo.write(source, quality, worth > 1, jpeg);
-            if written.is_ok() {
-                strip.coded = number_restarts(jpeg, top / unit_height);
-            }
-            strip.error = written.err();
+            strip.error = strip.turbo.write(source, quality, worth > 1, jpeg).err();
+            // What is there of a strip that failed goes no further.
+            strip.coded = number_restarts(jpeg, top / unit_height);
         });
         if let Some(error) = strips.iter_mut().find_map(|strip| strip.error.take()) {
             return Err(error);
         }
         join(strips, unit_height, jpeg);
+        set_height(jpeg, height as u32);
         Ok(())
     }
 }
@@ -133,7 +132,7 @@ fn check(picture: &Picture<'_>) -> Result<(), EncodeError> {
     let sizes = picture.plane_sizes();
     for (number, (plane, size)) in picture.planes.iter().zip(sizes).enumerate() {
         let span = size.span(plane.stride);
-        if size.rows > 0 && span.is_none_or(|bytes| bytes > plane.data.len()) {
+        if span.is_none_or(|bytes| bytes > plane.data.len()) {
             return Err(EncodeError::ShortPlane {
                 plane: number,
                 bytes: plane.data.len(),
@@ -165,7 +164,7 @@ fn restart(row: usize) -> u8 {
     RST0 + (row % 8) as u8
 }
 
-/// One JPEG of all strips, which were encoded with the same settings, from top to bottom.
+/// One JPEG of all strips, which were encoded with the same settings, from top to bottom; its header is the first one's.
 fn join(strips: &mut [Strip], unit_height: usize, jpeg: &mut Vec<u8>) {
     if let [only] = strips {
         // Nothing to join: the buffers change places, and each serves for the next picture.
@@ -173,15 +172,13 @@ fn join(strips: &mut [Strip], unit_height: usize, jpeg: &mut Vec<u8>) {
     }
     jpeg.clear();
     jpeg.reserve(strips.iter().map(|strip| strip.jpeg.len()).sum());
-    let height = strips.last().map_or(0, |strip| strip.rows.end);
     for strip in strips {
         let mut from = 0;
         if let Some(end) = jpeg.last_mut() {
-            // The joint: the marker in EOI's place. The first strip's header is that of all.
+            // The joint: the marker in EOI's place.
             *end = restart(strip.rows.start / unit_height - 1);
             from = strip.coded;
         }
         jpeg.extend_from_slice(&strip.jpeg[from..]);
     }
-    set_height(jpeg, height as u32);
 }

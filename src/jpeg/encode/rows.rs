@@ -18,9 +18,6 @@ pub(super) struct Rows<'a> {
     pub(super) colour: Option<Colour>,
 }
 
-/// Rows in between, kept.
-pub(super) type Scratch = [Vec<u8>; 3];
-
 impl<'a> Rows<'a> {
     /// How the rows of a picture that was checked are read for one in `format`, whose chroma may be thinner.
     pub(super) fn of(picture: &Picture<'a>, format: PixelFormat) -> Self {
@@ -50,7 +47,7 @@ impl<'a> Rows<'a> {
         row: usize,
         columns: Range<usize>,
         out: &mut [u8],
-        [thin, cb, cr]: &mut Scratch,
+        [thin, cb, cr]: &mut [Vec<u8>; 3],
     ) {
         self.gather(kind, row, columns.clone(), out);
         let Some(colour) = &self.colour else { return };
