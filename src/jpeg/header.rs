@@ -9,8 +9,8 @@ use std::ops::Range;
 
 use super::error::DecodeError;
 use super::markers::{
-    APP0, APP14, APP15, COM, DHT, DQT, DRI, EOI, MAX_SIDE, SOF0, SOF2, SOI, SOS, Segment, Stop,
-    Walk, is_frame_header, is_restart, set_height,
+    APP0, APP14, APP15, COM, DHT, DQT, DRI, EOI, MAX_SIDE, RST0, RST7, SOF0, SOF2, SOI, SOS,
+    Segment, Stop, Walk, header_segments, is_frame_header, set_height,
 };
 use crate::picture::bitmap;
 
@@ -81,10 +81,14 @@ impl Header {
         before - before % self.rows_an_interval()..end
     }
 
+    /// One component (gray) or three: bytes of a decoded pixel.
+    pub(super) fn components(&self) -> usize {
+        self.sampling.iter().filter(|f| f.0 > 0).count()
+    }
+
     /// Whether all components are in the scan that starts with this segment, and nothing of them elsewhere.
     fn is_whole_in(&self, scan: &Segment<'_>) -> bool {
-        let components = self.sampling.iter().filter(|f| f.0 > 0).count();
-        !self.is_progressive && scan.body.first() == Some(&(components as u8))
+        !self.is_progressive && scan.body.first() == Some(&(self.components() as u8))
     }
 
     /// The fewest bytes that coded data of this size can have: a block has a DC and an AC code, and
@@ -102,16 +106,11 @@ impl Header {
 /// is coded in a way that no camera uses (arithmetic, lossless, CMYK, more than 8 bits), what is larger
 /// than `max_pixels`, and what is far too short for its size. Looks at the header only.
 pub fn inspect(jpeg: &[u8], max_pixels: u64) -> Result<Header, DecodeError> {
-    read_header(jpeg, max_pixels, |_| ()).map(|(header, ..)| header)
+    read_header(jpeg, max_pixels).map(|(header, ..)| header)
 }
 
-/// Walks up to the scan: the header, the scan's segment, and the walk so far. Each segment that the decoder needs is
-/// shown to `keep`.
-fn read_header<'a>(
-    jpeg: &'a [u8],
-    max_pixels: u64,
-    mut keep: impl FnMut(&Segment<'a>),
-) -> Result<(Header, Segment<'a>, Walk), DecodeError> {
+/// Walks up to the scan: the header, the scan's segment, and the walk so far.
+fn read_header(jpeg: &[u8], max_pixels: u64) -> Result<(Header, Segment<'_>, Walk), DecodeError> {
     if !jpeg.starts_with(&[0xFF, SOI]) {
         return Err(DecodeError::NotJpeg);
     }
@@ -125,28 +124,24 @@ fn read_header<'a>(
         };
         match (segment.marker, segment.body) {
             (marker, _) if is_frame_header(marker) => {
-                if frame.replace(frame_header(&segment)?).is_some() {
+                let header = frame_header(&segment)?;
+                if frame.replace(header).is_some() {
                     return damaged("it has two frame headers");
                 }
             }
             (DRI, [high, low]) => restart_interval = u16::from_be_bytes([*high, *low]).into(),
             (DRI, _) => return damaged("its restart interval is no number"),
             (DHT | DQT, tables) => table_bytes += tables.len(),
-            (APP14 | SOS, _) => {}
-            // Comments, thumbnails, Exif: nothing that the picture needs.
-            _ => continue,
+            _ => {}
         }
         if table_bytes > MAX_TABLE_BYTES {
             return damaged("it has too many tables");
         }
-        keep(&segment);
         if segment.marker == SOS {
             break segment;
         }
     };
-    let Some(mut header) = frame else {
-        return damaged("it has no frame header");
-    };
+    let mut header = frame.ok_or(DecodeError::Damaged("it has no frame header"))?;
     header.restart_interval = restart_interval;
     let Header { width, height, .. } = header;
     let limit = match header.is_whole_in(&scan) {
@@ -169,22 +164,20 @@ fn read_header<'a>(
 /// What a frame header says, if its kind of coding is one of ours.
 fn frame_header(segment: &Segment<'_>) -> Result<Header, DecodeError> {
     let unsupported = |what| Err(DecodeError::Unsupported(what));
-    let odd = DecodeError::Damaged("its frame header does not add up");
+    let odd = || DecodeError::Damaged("its frame header does not add up");
     // The one between them, extended sequential, differs from baseline in its limits only.
     if !matches!(segment.marker, SOF0..=SOF2) {
         return unsupported("lossless, hierarchical or arithmetic coding");
     }
-    let Some((&[precision, h1, h0, w1, w0, components], kinds)) = segment.body.split_first_chunk()
-    else {
-        return Err(odd);
-    };
+    let (head, kinds) = segment.body.split_first_chunk().ok_or_else(odd)?;
+    let [precision, h1, h0, w1, w0, components] = *head;
     let width = u16::from_be_bytes([w1, w0]).into();
     let height = u16::from_be_bytes([h1, h0]).into();
     let factors = |kind: &[u8]| (kind[1] >> 4, kind[1] & 15);
     let known = |kind| matches!(factors(kind), (1..=4, 1..=4));
     let counted = kinds.len() == 3 * usize::from(components);
     if width == 0 || !counted || !kinds.chunks_exact(3).all(known) {
-        return Err(odd);
+        return Err(odd());
     }
     let sampling = match (precision, components, height) {
         // A single component is never interleaved: its unit is one block, whatever its factors.
@@ -223,14 +216,17 @@ impl Layout {
     /// turn, or scans and the segments between them.
     pub(super) fn read(&mut self, jpeg: &[u8], max_pixels: u64) -> Result<(), DecodeError> {
         let damaged = |what| Err(DecodeError::Damaged(what));
+        let (header, scan, mut walk) = read_header(jpeg, max_pixels)?;
+        self.header = header;
         self.head.clear();
         self.head.extend(HEAD);
-        let (header, scan, mut walk) = read_header(jpeg, max_pixels, |segment| {
-            // Without fill bytes, of which there may be any number.
-            let bytes = 4 + segment.body.len();
-            self.head.extend(&jpeg[segment.end - bytes..segment.end]);
-        })?;
-        self.header = header;
+        for segment in header_segments(jpeg) {
+            let (marker, bytes) = (segment.marker, 4 + segment.body.len());
+            // Comments, thumbnails, Exif are nothing that the picture needs; of fill bytes there may be any number.
+            if is_frame_header(marker) || matches!(marker, DHT | DQT | DRI | APP14 | SOS) {
+                self.head.extend(&jpeg[segment.end - bytes..segment.end]);
+            }
+        }
         self.starts.clear();
         self.starts.push(scan.end);
         let units = header.units_across() * header.unit_rows();
@@ -241,25 +237,22 @@ impl Layout {
         };
         let mut scans = 1;
         self.end = loop {
-            let segment = match walk.step(jpeg) {
-                Ok(segment) => segment,
-                Err(Stop::Unfinished) => return Err(DecodeError::Truncated),
-                Err(Stop::Broken(_)) => return damaged(BROKEN),
-            };
-            let restarts = self.starts.len() - 1;
-            match segment.marker {
-                EOI => break segment.start,
-                marker if is_restart(marker) && one_scan => {
+            let segment = walk.step(jpeg).map_err(|stop| match stop {
+                Stop::Unfinished => DecodeError::Truncated,
+                Stop::Broken(_) => DecodeError::Damaged(BROKEN),
+            })?;
+            match (segment.marker, one_scan) {
+                (EOI, _) => break segment.start,
+                (marker @ RST0..=RST7, true) => {
+                    let restarts = self.starts.len() - 1;
                     if restarts >= intervals || usize::from(marker & 7) != restarts % 8 {
                         return damaged("its restart markers do not add up");
                     }
                     self.starts.push(segment.end);
                 }
-                _ if one_scan => return damaged(BROKEN),
-                SOS if scans == MAX_SCANS => return damaged("it has too many scans"),
-                SOS => scans += 1,
-                DHT | DQT | DRI | COM | APP0..=APP15 => {}
-                marker if is_restart(marker) => {}
+                (SOS, false) if scans == MAX_SCANS => return damaged("it has too many scans"),
+                (SOS, false) => scans += 1,
+                (RST0..=RST7 | DHT | DQT | DRI | COM | APP0..=APP15, false) => {}
                 _ => return damaged(BROKEN),
             }
         };

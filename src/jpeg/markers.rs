@@ -17,8 +17,10 @@ pub(crate) const DHT: u8 = 0xC4;
 pub(crate) const DQT: u8 = 0xDB;
 /// Define restart interval.
 pub(crate) const DRI: u8 = 0xDD;
-/// The first of the eight restart markers, RST0 to RST7.
+/// The first of the eight restart markers.
 pub(crate) const RST0: u8 = 0xD0;
+/// The last of the restart markers.
+pub(crate) const RST7: u8 = 0xD7;
 /// The first of the application segments (JFIF).
 pub(crate) const APP0: u8 = 0xE0;
 /// Adobe's application segment: which colours the components are.
@@ -92,11 +94,10 @@ impl Walk {
         let fill = jpeg[start..].iter().take_while(|byte| **byte == 0xFF);
         let at = start + fill.count();
         let (marker, content) = jpeg[at..].split_first().ok_or(Stop::Unfinished)?;
-        let restart = is_restart(*marker);
+        let is_restart = matches!(*marker, RST0..=RST7);
         let length = match (*marker, content) {
-            _ if at == start || restart && !self.in_scan => return Err(Stop::Broken(start)),
-            (EOI, _) => 0,
-            _ if restart => 0,
+            _ if at == start || is_restart && !self.in_scan => return Err(Stop::Broken(start)),
+            (EOI | RST0..=RST7, _) => 0,
             // Reserved, or no marker at all; a length counts its own two bytes.
             (..SOF0 | SOI, _) | (_, [0, 0 | 1, ..]) => return Err(Stop::Broken(start)),
             (_, [high, low, ..]) => u16::from_be_bytes([*high, *low]).into(),
@@ -110,7 +111,7 @@ impl Walk {
         };
         if segment.marker != EOI {
             self.at = segment.end;
-            self.in_scan = restart || segment.marker == SOS;
+            self.in_scan = is_restart || segment.marker == SOS;
             self.has_scan |= self.in_scan;
             self.has_frame_header |= is_frame_header(segment.marker);
         }
@@ -169,11 +170,6 @@ pub(crate) fn next_marker(jpeg: &[u8], mut at: usize) -> Option<(usize, u8)> {
             marker => return Some((at, marker)),
         }
     }
-}
-
-/// Whether a marker's second byte is that of RST0 to RST7.
-pub(crate) fn is_restart(marker: u8) -> bool {
-    (RST0..RST0 + 8).contains(&marker)
 }
 
 /// SOF0 to SOF15 without DHT, JPG and DAC, which share their numbers.

@@ -5,7 +5,7 @@
 //! offset in it stays true. Whatever of it does not add up is replaced. No crate: those that write
 //! Exif re-emit the whole of it, and lose what they do not know.
 
-use byteorder::{BigEndian, ByteOrder, LittleEndian};
+use byteorder::{BigEndian, ByteOrder, LittleEndian, WriteBytesExt};
 
 use crate::jpeg::markers::{self, APP0, Segment};
 use crate::picture::Turn;
@@ -59,34 +59,32 @@ fn is_exif(segment: &Segment<'_>) -> bool {
 
 /// The TIFF file with this orientation in its first directory. `None` where it does not add up.
 fn with_orientation<O: ByteOrder>(tiff: &[u8], value: u16) -> Option<Vec<u8>> {
-    let number = |at: usize| tiff.get(at..)?.get(..2).map(O::read_u16);
     let start = usize::try_from(O::read_u32(tiff.get(4..8)?)).ok()?;
-    let count = number(start)?;
-    let fields = start + 2;
-    let end = fields + usize::from(count) * FIELD;
-    let next = tiff.get(end..end + 4)?;
+    let (count, rest) = tiff.get(start..)?.split_first_chunk::<2>()?;
+    let count = O::read_u16(count);
+    let (fields, rest) = rest.split_at_checked(usize::from(count) * FIELD)?;
+    let next = rest.get(..4)?;
     // Tag, type, count, and the value in the first half of its four bytes.
     let mut field = [0; FIELD];
     O::write_u16(&mut field[0..], ORIENTATION);
     O::write_u16(&mut field[2..], SHORT);
     O::write_u32(&mut field[4..], 1);
     O::write_u16(&mut field[8..], value);
-    let tags = || (fields..end).step_by(FIELD).map(number);
+    let tags = fields.chunks_exact(FIELD).map(O::read_u16);
     let mut out = tiff.to_vec();
-    if let Some(index) = tags().position(|tag| tag == Some(ORIENTATION)) {
-        let at = fields + index * FIELD;
+    if let Some(index) = tags.clone().position(|tag| tag == ORIENTATION) {
+        let at = start + 2 + index * FIELD;
         out[at..at + FIELD].copy_from_slice(&field);
         return Some(out);
     }
     // Fields are sorted by tag, and a directory starts on an even byte.
-    let before = tags().take_while(|tag| *tag < Some(ORIENTATION)).count();
-    let cut = fields + before * FIELD;
+    let before = tags.take_while(|tag| *tag < ORIENTATION).count();
+    let (before, after) = fields.split_at(before * FIELD);
     out.resize(out.len().next_multiple_of(2), 0);
-    let moved = out.len();
-    O::write_u32(&mut out[4..8], u32::try_from(moved).ok()?);
-    out.extend([0; 2]);
-    O::write_u16(&mut out[moved..], count.checked_add(1)?);
-    for part in [&tiff[fields..cut], &field, &tiff[cut..end], next] {
+    let moved = u32::try_from(out.len()).ok()?;
+    O::write_u32(&mut out[4..], moved);
+    out.write_u16::<O>(count.checked_add(1)?).ok()?;
+    for part in [before, &field, after, next] {
         out.extend_from_slice(part);
     }
     Some(out)

@@ -47,10 +47,10 @@ pub struct PlaneSize {
 }
 
 impl PlaneSize {
-    /// Bytes from the first one to the last row's last, with rows `stride` bytes apart. `None` where there
-    /// are no rows, the stride is shorter than a row, or the number is too large.
+    /// Bytes from the first one to the last row's last, with rows `stride` bytes apart; 0 of no plane. `None` where
+    /// the stride is shorter than a row, or the number is too large.
     pub fn span(self, stride: usize) -> Option<usize> {
-        let last = self.rows.checked_sub(1)?.checked_mul(stride)?;
+        let last = self.rows.saturating_sub(1).checked_mul(stride)?;
         let span = last.checked_add(self.row_bytes)?;
         (stride >= self.row_bytes).then_some(span)
     }
@@ -122,6 +122,6 @@ mod tests {
         assert_eq!(size.span(96), Some(96 + 93));
         assert_eq!(size.span(92), None);
         assert_eq!(size.span(usize::MAX), None);
-        assert_eq!(PlaneSize::default().span(96), None);
+        assert_eq!(PlaneSize::default().span(96), Some(0));
     }
 }

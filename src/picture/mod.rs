@@ -95,11 +95,9 @@ impl<'a> Picture<'a> {
         strides[0] = stride;
         let (sizes, mut rest) = (self.plane_sizes(), data);
         for ((plane, size), stride) in self.planes.iter_mut().zip(sizes).zip(strides) {
-            if let Some(length) = size.span(stride) {
-                let data = rest.get(..length)?;
-                *plane = Plane { data, stride };
-                rest = rest.get(stride * size.rows..).unwrap_or_default();
-            }
+            let data = rest.get(..size.span(stride)?)?;
+            *plane = Plane { data, stride };
+            rest = rest.get(stride * size.rows..).unwrap_or_default();
         }
         Some(self)
     }
@@ -132,24 +130,17 @@ pub trait Pixels: Send {
 }
 
 /// A picture in memory of our own: a buffer that goes back to its pool, its planes one behind the other without gaps.
-#[derive(Debug)]
 pub(crate) struct OwnedPicture {
-    blank: Picture<'static>,
-    bytes: Pooled<Vec<u8>>,
-}
-
-impl OwnedPicture {
-    /// `None` where there are not exactly [`Picture::bytes`] of them.
-    pub(crate) fn new(blank: Picture<'static>, bytes: Pooled<Vec<u8>>) -> Option<Self> {
-        (bytes.len() as u64 == blank.bytes()).then_some(OwnedPicture { blank, bytes })
-    }
+    pub(crate) blank: Picture<'static>,
+    /// Of less than [`Picture::bytes`] comes a picture without planes, which the encoder refuses.
+    pub(crate) bytes: Pooled<Vec<u8>>,
 }
 
 impl Pixels for OwnedPicture {
     fn picture(&self) -> Picture<'_> {
         let [first, ..] = self.blank.plane_sizes();
         let placed = self.blank.placed(&self.bytes, first.row_bytes);
-        placed.expect("there are as many bytes as its planes have")
+        placed.unwrap_or(self.blank)
     }
 }
 
@@ -213,9 +204,10 @@ mod tests {
 
     #[test]
     fn planes_lie_one_behind_the_other() {
-        let bytes: Vec<u8> = (0..27).collect();
-        let owned = OwnedPicture::new(Picture::blank(PixelFormat::I420, 3, 5), bytes.into());
-        let planes = owned.as_ref().unwrap().picture().planes;
+        let bytes = Vec::from_iter(0..27).into();
+        let blank = Picture::blank(PixelFormat::I420, 3, 5);
+        let owned = OwnedPicture { blank, bytes };
+        let planes = owned.picture().planes;
         assert_eq!(planes.map(|plane| plane.data[0]), [0, 15, 21]);
         assert_eq!(planes.map(|plane| plane.stride), [3, 2, 2]);
     }
@@ -223,6 +215,9 @@ mod tests {
     #[test]
     fn a_byte_too_few_is_no_picture() {
         let blank = Picture::blank(PixelFormat::Gray, 2, 2);
-        assert!(OwnedPicture::new(blank, vec![0; 3].into()).is_none());
+        let bytes = vec![0; 3].into();
+        let owned = OwnedPicture { blank, bytes };
+        let [plane, ..] = owned.picture().planes;
+        assert!(plane.data.is_empty());
     }
 }

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use crate::handoff::lock;
 
 /// Reuses buffers: one that is dropped comes back.
-#[derive(Debug)]
 pub(crate) struct Pool<T>(Arc<Spare<T>>);
 
 /// The buffers that are not in use.

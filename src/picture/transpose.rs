@@ -103,11 +103,19 @@ impl<T: Transpose> Tile<T> {
 /// Samples of which a group of blocks of eight by eight, side by side, can be turned over.
 pub(crate) trait Transpose: Copy + Default {
     /// Samples in a row of a group: as many blocks as the registers hold.
-    const GROUP: usize;
+    const GROUP: usize = 8;
 
     /// Transposes the group that starts with `from`, and calls `give` with each of its columns as a row.
-    fn turn_group(from: &[Self], stride: usize, give: impl FnMut(usize, [Self; 8]));
+    #[inline(always)]
+    fn turn_group(from: &[Self], stride: usize, mut give: impl FnMut(usize, [Self; 8])) {
+        let rows: [&[Self]; 8] = std::array::from_fn(|y| &from[y * stride..][..8]);
+        for x in 0..8 {
+            give(x, rows.map(|row| row[x]));
+        }
+    }
 }
+
+impl Transpose for u32 {}
 
 impl Transpose for u8 {
     const GROUP: usize = 16;
@@ -128,31 +136,17 @@ impl Transpose for u8 {
         ] {
             for first in (0..8).filter(|row| row & distance == 0) {
                 let second = first + distance;
-                let (mut one, mut other) = (rows[first], rows[second]);
-                for (one, other) in one.iter_mut().zip(&mut other) {
-                    let exchange: u64 = ((*one >> bits) ^ *other) & mask;
-                    *other ^= exchange;
-                    *one ^= exchange << bits;
+                for block in [0, 1] {
+                    let exchange = ((rows[first][block] >> bits) ^ rows[second][block]) & mask;
+                    rows[second][block] ^= exchange;
+                    rows[first][block] ^= exchange << bits;
                 }
-                (rows[first], rows[second]) = (one, other);
             }
         }
         for block in 0..2 {
             for (x, row) in rows.iter().enumerate() {
                 give(8 * block + x, row[block].to_le_bytes());
             }
-        }
-    }
-}
-
-impl Transpose for u32 {
-    const GROUP: usize = 8;
-
-    #[inline(always)]
-    fn turn_group(from: &[u32], stride: usize, mut give: impl FnMut(usize, [u32; 8])) {
-        let rows: [&[u32]; 8] = std::array::from_fn(|y| &from[y * stride..][..8]);
-        for x in 0..8 {
-            give(x, rows.map(|row| row[x]));
         }
     }
 }

@@ -106,12 +106,11 @@ impl Sender {
     /// Sends a picture as soon as the link can take one, unless a newer one comes before that. Pictures
     /// without a pixel are left out.
     pub fn send(&mut self, picture: &RgbImage) {
-        let mut bytes = self.pixels.get();
-        bytes.clone_from(picture.as_raw());
         let blank = Picture::blank(PixelFormat::Rgb, picture.width(), picture.height());
-        let pixels = OwnedPicture::new(blank, bytes).filter(|_| !picture.is_empty());
-        if let Some(pixels) = pixels {
-            self.send_pixels(Box::new(pixels));
+        if blank.bytes() > 0 {
+            let mut bytes = self.pixels.get();
+            bytes.clone_from(picture.as_raw());
+            self.send_pixels(Box::new(OwnedPicture { blank, bytes }));
         }
     }
 

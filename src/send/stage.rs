@@ -251,11 +251,11 @@ mod tests {
 
     fn put(stage: &Stage, shade: u8) {
         let blank = Picture::blank(PixelFormat::Gray, 16, 16);
-        let pixels = OwnedPicture::new(blank, vec![shade; 256].into()).unwrap();
+        let bytes = vec![shade; 256].into();
         stage.feed.put(Captured {
             at: Instant::now(),
             turn: Turn::NONE,
-            content: Content::Pixels(Box::new(pixels)),
+            content: Content::Pixels(Box::new(OwnedPicture { blank, bytes })),
         });
     }
 

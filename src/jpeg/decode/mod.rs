@@ -14,12 +14,13 @@ mod pack;
 
 use std::cell::Cell;
 use std::io::Cursor;
+use std::iter;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 
 use image::codecs::jpeg::JpegDecoder;
-use image::{ColorType, ImageDecoder, Limits, RgbImage};
+use image::{ImageDecoder, RgbImage};
 
 use super::error::DecodeError;
 use super::header::{Header, Layout, MAX_PIXELS};
@@ -58,7 +59,7 @@ pub struct Decoder {
 struct Buffers {
     /// The strip as a JPEG of its own.
     jpeg: Vec<u8>,
-    /// What `image` makes of it, three bytes a pixel or one, and a byte more: see [`pack::rgb`].
+    /// What `image` makes of it, a byte for each component of a pixel, and a byte more: see [`pack::rgb`].
     samples: Vec<u8>,
 }
 
@@ -97,12 +98,11 @@ impl Decoder {
         self.workers
             .for_each(&mut strips, |(wanted, buffers, pixels, outcome)| {
                 let decoded = header.with_context(wanted);
-                *outcome = buffers.decode(jpeg, layout, &decoded).map(|colors| {
+                *outcome = buffers.decode(jpeg, layout, &decoded).map(|()| {
                     let skipped = header.pixel_rows(&(decoded.start..wanted.start)) as usize;
-                    let bytes = width * usize::from(colors.bytes_per_pixel());
-                    let wanted = &buffers.samples[skipped * bytes..];
-                    match colors {
-                        ColorType::L8 => pack::gray(wanted, pixels),
+                    let wanted = &buffers.samples[skipped * width * header.components()..];
+                    match header.components() {
+                        1 => pack::gray(wanted, pixels),
                         _ => pack::rgb(wanted, pixels),
                     }
                 });
@@ -116,9 +116,11 @@ impl Decoder {
     /// Decodes `jpeg` as [`decode`](Self::decode) does, on the caller's thread, where nobody looks at the pixels: they
     /// are not packed.
     pub fn try_out(&mut self, jpeg: &[u8]) -> Result<(), DecodeError> {
-        let outcome = self.decode_whole(jpeg);
+        self.layout.read(jpeg, self.max_pixels)?;
+        let rows = 0..self.layout.header.unit_rows();
+        let outcome = self.buffers[0].decode(jpeg, &self.layout, &rows);
         self.keep(1);
-        outcome.map(drop)
+        outcome
     }
 
     /// Keeps the buffers of that many strips, not those of strips that a larger picture had, and none of a huge one.
@@ -128,27 +130,21 @@ impl Decoder {
         let kept = if is_huge { 0 } else { strips };
         self.buffers[kept..].fill_with(Buffers::default);
     }
-
-    /// Decodes all of `jpeg` as one strip on the caller's thread, into the first of the buffers.
-    fn decode_whole(&mut self, jpeg: &[u8]) -> Result<ColorType, DecodeError> {
-        self.layout.read(jpeg, self.max_pixels)?;
-        let rows = 0..self.layout.header.unit_rows();
-        self.buffers[0].decode(jpeg, &self.layout, &rows)
-    }
 }
 
 /// Decodes one JPEG to RGB on the caller's thread alone, with the limits and the caught panics of [`Decoder`].
 pub(crate) fn decode_rgb(jpeg: &[u8]) -> Result<RgbImage, DecodeError> {
-    let mut decoder = Decoder::new(NonZeroUsize::MIN, MAX_PIXELS);
-    let colors = decoder.decode_whole(jpeg)?;
-    let Header { width, height, .. } = decoder.layout.header;
-    let mut samples = std::mem::take(&mut decoder.buffers[0].samples);
+    let (mut layout, mut buffers) = (Layout::default(), Buffers::default());
+    layout.read(jpeg, MAX_PIXELS)?;
+    let header = &layout.header;
+    buffers.decode(jpeg, &layout, &(0..header.unit_rows()))?;
+    let mut samples = buffers.samples;
     // The byte more, which `pack` alone reads.
     samples.pop();
-    if colors == ColorType::L8 {
+    if header.components() == 1 {
         samples = samples.iter().flat_map(|luma| [*luma; 3]).collect();
     }
-    let picture = RgbImage::from_raw(width, height, samples);
+    let picture = RgbImage::from_raw(header.width, header.height, samples);
     picture.ok_or(DecodeError::Damaged(NOT_ITS_SIZE))
 }
 
@@ -162,51 +158,39 @@ fn cuts(header: &Header, intervals: usize, limit: usize) -> Vec<Range<u32>> {
         header.sampling,
         [(1, 1), (0, 0), (0, 0)] | [(1 | 2, 1 | 2), (1, 1), (1, 1)]
     );
-    let cut = |count: u32| -> Vec<_> {
-        let border = |index: u32| (rows.div_ceil(step) * index / count * step).min(rows);
-        let strips = (0..count).map(|index| border(index)..border(index + 1));
-        strips.collect()
-    };
-    let most = match whole_rows && known {
-        true => limit.min(intervals).max(1),
-        false => 1,
-    };
-    let cuts = cut(most as u32);
+    let count = limit.min(intervals).max(1) as u32;
+    let border = |index: u32| (rows.div_ceil(step) * index / count * step).min(rows);
+    let cuts = (0..count).map(|index| border(index)..border(index + 1));
     // Strips that decode nearly everything gain nothing.
-    let gains = |strip| header.with_context(strip).len() * 4 <= rows as usize * 3;
-    match cuts.iter().all(gains) {
-        true => cuts,
-        false => cut(1),
+    let gains = |strip: Range<u32>| header.with_context(&strip).len() * 4 <= rows as usize * 3;
+    match whole_rows && known && cuts.clone().all(gains) {
+        true => cuts.collect(),
+        false => iter::once(0..rows).collect(),
     }
 }
 
 const NOT_ITS_SIZE: &str = "it is not of the size that it says";
 
 impl Buffers {
-    /// Decodes these rows of units into `samples`, one byte a pixel (`L8`) or three (`Rgb8`).
+    /// Decodes these rows of units into `samples`.
     fn decode(
         &mut self,
         jpeg: &[u8],
         layout: &Layout,
         rows: &Range<u32>,
-    ) -> Result<ColorType, DecodeError> {
+    ) -> Result<(), DecodeError> {
         layout.write(jpeg, rows, &mut self.jpeg);
         let (width, height) = (layout.header.width, layout.header.pixel_rows(rows));
+        let bytes = width as usize * height as usize * layout.header.components();
         let decode = || {
-            let mut decoder = JpegDecoder::new(Cursor::new(&self.jpeg))?;
-            let mut limits = Limits::no_limits();
-            (limits.max_image_width, limits.max_image_height) = (Some(width), Some(height));
-            decoder.set_limits(limits)?;
-            let colors = decoder.color_type();
-            match (decoder.dimensions() == (width, height), colors) {
-                (true, ColorType::L8 | ColorType::Rgb8) => {}
-                (true, _) => return Err(DecodeError::Unsupported("colours with transparency")),
-                (false, _) => return Err(DecodeError::Damaged(NOT_ITS_SIZE)),
+            let decoder = JpegDecoder::new(Cursor::new(&self.jpeg))?;
+            if decoder.dimensions() != (width, height) {
+                return Err(DecodeError::Damaged(NOT_ITS_SIZE));
             }
-            let bytes = decoder.total_bytes() as usize;
             bitmap::resize(&mut self.samples, bytes + 1);
+            // It refuses what is not as long as it says itself.
             decoder.read_image(&mut self.samples[..bytes])?;
-            Ok(colors)
+            Ok(())
         };
         TRYING.set(true);
         let tried = panic::catch_unwind(AssertUnwindSafe(decode));

@@ -7,7 +7,6 @@
 use crate::picture::{Matrix, Range};
 
 /// What turns a picture's samples of each kind, Y, Cb and Cr, into JPEG's.
-#[derive(Debug, Clone, Copy)]
 pub(super) struct Colour {
     /// Luma's zero level before the conversion.
     black: i16,
@@ -45,7 +44,9 @@ impl Colour {
         let zero = if kind == 0 { [self.black, 0] } else { [128; 2] };
         let converted = |sample: u8, parts: i16| {
             let level = i16::from(sample) - zero[0];
-            add(zero[1] + level, level * own + parts)
+            // The largest sum of parts, 239 * 42 + 128 * 86, stays within 16 bits.
+            let added = (level * own + parts + 128) >> 8;
+            (zero[1] + level + added).clamp(0, 255) as u8
         };
         let part = |chroma: u8, weight: i16| (i16::from(chroma) - 128) * weight;
         match *beside {
@@ -66,12 +67,6 @@ impl Colour {
             }
         }
     }
-}
-
-/// A level and what is to be added to it in 1/256. The largest sum of parts, 239 * 42 + 128 * 86, stays
-/// within 16 bits.
-fn add(level: i16, parts: i16) -> u8 {
-    (level + ((parts + 128) >> 8)).clamp(0, 255) as u8
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! A strip of a picture as the encoder wants it, whatever way it lies in memory, turned.
 //!
 //! A plane that is right as it lies is passed on untouched: planes of one kind of sample in JPEG's colours, and packed
-//! pixels of a byte a colour, where nothing is to be turned. All else takes one pass into a buffer of the strip's size:
-//! planes by way of `planes.rs`, each for itself, packed pixels by way of `pixels.rs`.
+//! pixels of a byte a colour, where nothing is to be turned. All else takes one pass into a buffer of the strip's size,
+//! row by row as `rows.rs` reads it: planes each for itself, or packed pixels.
 
-use super::pixels;
-use super::planes::{PlaneRows, Scratch};
+use super::rows::Rows;
 use crate::picture::transpose::Tile;
 use crate::picture::{Picture, Plane, PlaneSize, Turn};
 
@@ -14,7 +13,8 @@ use crate::picture::{Picture, Plane, PlaneSize, Turn};
 pub(super) struct Buffers {
     planes: [Vec<u8>; 3],
     tile: Tile<u8>,
-    scratch: Scratch,
+    /// Rows in between.
+    scratch: [Vec<u8>; 3],
     pixels: Vec<u32>,
     pixel_tile: Tile<u32>,
 }
@@ -28,7 +28,7 @@ impl Buffers {
         top: usize,
         laid: &mut Picture<'b>,
     ) {
-        let source = PlaneRows::of(picture, laid.format);
+        let source = Rows::of(picture, laid.format);
         let (samples, (_, down)) = laid.format.samples();
         let is_packed = samples[0].step > 1;
         let before = (laid.format).planes(picture.width as usize, picture.height as usize);
@@ -54,7 +54,7 @@ impl Buffers {
             if is_packed {
                 let (width, from) = (stride / 4, (picture.width as usize, from.rows));
                 self.pixels.resize(width * rows.len(), 0);
-                let read = |row, columns, line: &mut [_]| pixels::read(&source, row, columns, line);
+                let read = |row, columns, line: &mut [_]| source.read_pixels(row, columns, line);
                 self.pixel_tile
                     .lay_down(turn, from, rows, &mut self.pixels, width, read);
                 let data = bytemuck::cast_slice(&self.pixels);
@@ -75,11 +75,9 @@ impl Buffers {
 /// Repeats the last sample and the last row where the encoder reads beyond the picture.
 fn pad(size: PlaneSize, padded: PlaneSize, out: &mut [u8]) {
     let (width, stride) = (size.row_bytes, padded.row_bytes);
-    if width < stride {
-        for line in out.chunks_exact_mut(stride).take(size.rows) {
-            let last = line[width - 1];
-            line[width..].fill(last);
-        }
+    for line in out.chunks_exact_mut(stride).take(size.rows) {
+        let last = line[width - 1];
+        line[width..].fill(last);
     }
     for row in size.rows..padded.rows {
         out.copy_within((size.rows - 1) * stride..size.rows * stride, row * stride);

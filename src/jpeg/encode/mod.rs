@@ -12,8 +12,7 @@
 
 mod colour;
 mod lay;
-mod pixels;
-mod planes;
+mod rows;
 mod turbo;
 mod turn;
 
@@ -21,7 +20,7 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use self::turbo::{Source, Turbo, coding};
-use super::markers::{MAX_SIDE, RST0, is_restart, lead_end, next_marker, set_height};
+use super::markers::{MAX_SIDE, RST0, RST7, lead_end, next_marker, set_height};
 use super::{Decoder, EncodeError, MAX_PIXELS, MAX_STRIPS, STRIP_PIXELS};
 use crate::handoff::WorkerPool;
 use crate::picture::{Bitmap, Picture, PixelFormat, Turn};
@@ -97,16 +96,15 @@ impl Encoder {
             let mut laid = Picture::blank(format, width, rows as u32);
             strip.buffers.lay_down(picture, turn, top, &mut laid);
             let (source, jpeg) = (Source::Picture(laid), &mut strip.jpeg);
-            let written = strip.turbo.write(source, quality, worth > 1, jpeg);
-            if written.is_ok() {
-                strip.coded = number_restarts(jpeg, top / unit_height);
-            }
-            strip.error = written.err();
+            strip.error = strip.turbo.write(source, quality, worth > 1, jpeg).err();
+            // What is there of a strip that failed goes no further.
+            strip.coded = number_restarts(jpeg, top / unit_height);
         });
         if let Some(error) = strips.iter_mut().find_map(|strip| strip.error.take()) {
             return Err(error);
         }
         join(strips, unit_height, jpeg);
+        set_height(jpeg, height as u32);
         Ok(())
     }
 }
@@ -134,7 +132,7 @@ fn check(picture: &Picture<'_>) -> Result<(), EncodeError> {
     let sizes = picture.plane_sizes();
     for (number, (plane, size)) in picture.planes.iter().zip(sizes).enumerate() {
         let span = size.span(plane.stride);
-        if size.rows > 0 && span.is_none_or(|bytes| bytes > plane.data.len()) {
+        if span.is_none_or(|bytes| bytes > plane.data.len()) {
             return Err(EncodeError::ShortPlane {
                 plane: number,
                 bytes: plane.data.len(),
@@ -152,7 +150,7 @@ fn number_restarts(jpeg: &mut [u8], mut row: usize) -> usize {
     // They are right as they are where it starts with one that would be numbered 0.
     let mut at = if row % 8 == 0 { jpeg.len() } else { coded };
     while let Some((place, marker)) = next_marker(jpeg, at) {
-        if is_restart(marker) {
+        if matches!(marker, RST0..=RST7) {
             jpeg[place + 1] = restart(row);
             row += 1;
         }
@@ -166,7 +164,7 @@ fn restart(row: usize) -> u8 {
     RST0 + (row % 8) as u8
 }
 
-/// One JPEG of all strips, which were encoded with the same settings, from top to bottom.
+/// One JPEG of all strips, which were encoded with the same settings, from top to bottom; its header is the first one's.
 fn join(strips: &mut [Strip], unit_height: usize, jpeg: &mut Vec<u8>) {
     if let [only] = strips {
         // Nothing to join: the buffers change places, and each serves for the next picture.
@@ -174,15 +172,13 @@ fn join(strips: &mut [Strip], unit_height: usize, jpeg: &mut Vec<u8>) {
     }
     jpeg.clear();
     jpeg.reserve(strips.iter().map(|strip| strip.jpeg.len()).sum());
-    let height = strips.last().map_or(0, |strip| strip.rows.end);
     for strip in strips {
         let mut from = 0;
         if let Some(end) = jpeg.last_mut() {
-            // The joint: the marker in EOI's place. The first strip's header is that of all.
+            // The joint: the marker in EOI's place.
             *end = restart(strip.rows.start / unit_height - 1);
             from = strip.coded;
         }
         jpeg.extend_from_slice(&strip.jpeg[from..]);
     }
-    set_height(jpeg, height as u32);
 }

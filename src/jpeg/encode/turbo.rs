@@ -18,7 +18,6 @@ use crate::jpeg::{EncodeError, Header, MAX_SCANS};
 use crate::picture::{Picture, PixelFormat, Plane, Turn};
 
 /// What a JPEG is made of.
-#[derive(Debug, Clone, Copy)]
 pub(super) enum Source<'a> {
     /// Planes in JPEG's colours, each rounded up to whole chroma samples, or packed pixels of a byte a colour.
     Picture(Picture<'a>),
@@ -52,7 +51,6 @@ const OPERATIONS: [TransformOp; 8] = {
 };
 
 /// One of the library's instances, made when it is first used.
-#[derive(Debug)]
 pub(super) struct Turbo(raw::tjhandle);
 
 // SAFETY: an instance has no ties to the thread that made it; it must only not be used by two at once,

@@ -9,7 +9,7 @@ use super::turbo::Source;
 use crate::jpeg::error::{DecodeError, EncodeError};
 use crate::jpeg::header::{MAX_PIXELS, MAX_PIXELS_IN_SCANS, inspect};
 use crate::jpeg::{STRIP_PIXELS, markers};
-use crate::picture::{Picture, PixelFormat, Plane, Turn};
+use crate::picture::{Picture, PixelFormat, Turn};
 
 impl Encoder {
     /// Turns `jpeg` into `turned`, whose content it replaces and whose memory it uses again.
@@ -40,10 +40,9 @@ impl Encoder {
         self.decoder.decode(jpeg, &mut bitmap)?;
         // B, G, R in memory; nothing to do where the low byte is the first.
         (bitmap.pixels.iter_mut()).for_each(|pixel| *pixel = pixel.to_le());
-        let mut picture = Picture::blank(PixelFormat::Bgrx, header.width, header.height);
-        let (data, stride) = (bytemuck::cast_slice(&bitmap.pixels), 4 * bitmap.width);
-        picture.planes[0] = Plane { data, stride };
-        let encoded = self.encode(&picture, turn, quality, turned);
+        let blank = Picture::blank(PixelFormat::Bgrx, header.width, header.height);
+        let placed = blank.placed(bytemuck::cast_slice(&bitmap.pixels), 4 * bitmap.width);
+        let encoded = self.encode(&placed.unwrap_or(blank), turn, quality, turned);
         self.bitmap = Some(bitmap);
         encoded
     }

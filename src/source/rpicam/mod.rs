@@ -137,7 +137,7 @@ fn read(config: &CameraConfig, feed: &Feed, mut pictures: ChildStdout, metadata:
         Some(blank) => Box::new(move |mut bytes| {
             bytes.resize(blank.bytes() as usize, 0);
             pictures.read_exact(&mut bytes).ok()?;
-            let picture = OwnedPicture::new(blank, bytes)?;
+            let picture = OwnedPicture { blank, bytes };
             Some(Content::Pixels(Box::new(picture)))
         }),
         None => {

@@ -119,8 +119,8 @@ impl<'a> Player<'a> {
             // Else the third picture would cost its memory in the first stall, however late that comes.
             self.pool.stock(vec![bytes.clone(); UNDER_WAY - 1]);
         }
-        let picture = OwnedPicture::new(header.blank, bytes);
-        let picture = picture.expect("the reader gives as many bytes as the picture has");
+        let blank = header.blank;
+        let picture = OwnedPicture { blank, bytes };
         feed.put_new(options.turn, Content::Pixels(Box::new(picture)))
     }
 }

@@ -107,7 +107,7 @@ impl TestPicture {
         let (bits, cell) = (bits.collect::<Vec<_>>(), (width / BITS, height - cells));
         self.lay(&mut bytes, cells, &bits, BITS, cell);
         let blank = Picture::blank(PixelFormat::I420, width, height);
-        OwnedPicture::new(blank, bytes).expect("it is as long as the still part")
+        OwnedPicture { blank, bytes }
     }
 
     /// Lays a small grey picture of so many columns down from row `top` on, each pixel as a block of that size. Nothing there
