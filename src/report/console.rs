@@ -141,10 +141,8 @@ impl Console {
                 self.put(self.line(Severity::Warning, &text));
             }
             let text = if item.ends_with('\n') {
-                match status.as_str() {
-                    "" => item,
-                    status => format!("{CLEAR}{item}{status}"),
-                }
+                let clear = if status.is_empty() { "" } else { CLEAR };
+                format!("{clear}{item}{status}")
             } else if item == status {
                 continue;
             } else {

@@ -30,7 +30,7 @@ pub(crate) use limit::RateLimit;
 pub use program::Program;
 pub(crate) use rates::{Latencies, round};
 pub use statistics::Stats;
-pub(crate) use statistics::write_stream;
+pub(crate) use statistics::stream_in_words;
 
 use serde::Serialize;
 

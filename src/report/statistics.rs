@@ -1,7 +1,7 @@
 //! Where figures go, in which form, and when: `--stats`.
 
 use std::convert::Infallible;
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -78,19 +78,11 @@ impl Program {
 }
 
 /// What the lines of both programs say of a stream.
-pub(crate) fn write_stream(
-    f: &mut fmt::Formatter<'_>,
-    is_encrypted: bool,
-    quality: Option<u8>,
-    latency_ms: Option<f64>,
-) -> fmt::Result {
-    if is_encrypted {
-        f.write_str(", encrypted")?;
-    }
-    if let Some(quality) = quality {
-        write!(f, ", quality {quality}")?;
-    }
-    latency_ms.map_or(Ok(()), |ms| write!(f, ", camera to screen {ms:.0} ms"))
+pub(crate) fn stream_in_words(key: bool, quality: Option<u8>, latency_ms: Option<f64>) -> String {
+    let lock = key.then(|| ", encrypted".to_owned());
+    let quality = quality.map(|quality| format!(", quality {quality}"));
+    let latency = latency_ms.map(|ms| format!(", camera to screen {ms:.0} ms"));
+    [lock, quality, latency].into_iter().flatten().collect()
 }
 
 /// When figures are due again that were due and came `now`. A program that was stopped for a while reports once, and
