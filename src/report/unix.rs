@@ -1,4 +1,7 @@
-//! Of a Unix: signals and descriptors.
+//! How both programs behave towards a Unix's shell: signals, standard output, the exit status.
+//!
+//! Standard output carries data alone: its descriptor is duplicated and then pointed at stderr, because a window
+//! library may print there.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -15,7 +18,7 @@ use crate::handoff::{Reason, Stop, spawn};
 
 /// Makes SIGINT, SIGTERM and SIGHUP ask `stop` to end; SIGHUP not where it is ignored already, as by nohup. A
 /// second SIGINT or SIGTERM ends the program at once.
-pub(in crate::report) fn install_signal_handlers(stop: Arc<Stop>) -> io::Result<()> {
+pub(super) fn install_signal_handlers(stop: Arc<Stop>) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     if !is_ignored(SIGHUP) {
         signals.add_signal(SIGHUP)?;
@@ -58,16 +61,16 @@ pub fn end(status: i32) -> ! {
 }
 
 /// Ends the program of SIGINT itself, so that a shell loop ends too.
-pub(in crate::report) fn end_interrupted() -> ! {
+pub(super) fn end_interrupted() -> ! {
     let _ = emulate_default_handler(SIGINT);
     end(130)
 }
 
 /// Where there is nowhere else to say it: a Unix always has its stderr.
-pub(in crate::report) fn show_error(_: &str) {}
+pub(super) fn show_error(_: &str) {}
 
 /// A private duplicate of stdout; what others print there goes to stderr from now on.
-pub(in crate::report) fn take_stdout() -> io::Result<File> {
+pub(super) fn take_stdout() -> io::Result<File> {
     let own = io::stdout().as_fd().try_clone_to_owned()?;
     // SAFETY: both descriptors are numbers that the process was given by its parent; dup2 touches no
     // memory, and the standard library's stdout owns no state that depends on where descriptor 1 leads.
@@ -78,7 +81,7 @@ pub(in crate::report) fn take_stdout() -> io::Result<File> {
 }
 
 /// A way to stderr that shares no lock with others who print there, and whether it is journald's.
-pub(in crate::report) fn own_stderr() -> io::Result<(impl Write + Send + 'static, bool)> {
+pub(super) fn own_stderr() -> io::Result<(impl Write + Send + 'static, bool)> {
     let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
     // systemd says which stream is the journal's: a program's stderr may lead elsewhere all the same.
     let own = stderr.metadata()?;
