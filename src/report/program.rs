@@ -1,5 +1,6 @@
 //! How both programs start and end, and what they say of an error that ends them.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -8,9 +9,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::console::PATIENCE;
-use super::statistics::Figures;
 use super::{Console, Severity, Stats, shell};
-use crate::handoff::{Reason, Stop};
+use crate::handoff::{Reason, Stop, Worker};
 
 /// A program that runs: what it says, and what it is told.
 #[derive(Debug)]
@@ -22,8 +22,9 @@ pub struct Program {
     /// nobody has before.
     pub stdout: Option<File>,
     pub(super) stats: Stats,
-    /// The thread that reports figures, once there are some.
-    pub(super) figures: Option<Figures>,
+    /// The thread that reports figures, once there are some. It alone writes to stdout, and blocks there for as long as
+    /// nobody reads. Its queue carries nothing but its end.
+    pub(super) figures: Option<Worker<Infallible>>,
 }
 
 impl Program {

@@ -1,6 +1,5 @@
 //! Where figures go, in which form, and when: `--stats`.
 
-use std::convert::Infallible;
 use std::fmt::Display;
 use std::io;
 use std::mem;
@@ -26,10 +25,6 @@ pub enum Stats {
 
 /// How often there are figures.
 const EVERY: Duration = Duration::from_secs(1);
-
-/// The thread "figures". It alone writes to stdout, and blocks there for as long as nobody reads. Its queue carries
-/// nothing but its end.
-pub(super) type Figures = Worker<Infallible>;
 
 impl Program {
     /// Asks for a `report` once a second and, with `true`, at the end: an object for programs, whose `Display` is for

@@ -124,11 +124,8 @@ impl Model {
     /// Connects to the camera that is shown at this place of the list, where there is one; without a list, looks for some.
     pub(super) fn connect(&self, place: usize, shown: Option<&[Found]>) {
         let chosen = shown.unwrap_or_default().get(place);
-        let done = self.find().and_then(|finder| match chosen {
-            Some(found) => self.dial(finder.peer(found)),
-            None => Ok(()),
-        });
-        if let Err(error) = done {
+        let dial = |finder: &Finder| chosen.map_or(Ok(()), |found| self.dial(finder.peer(found)));
+        if let Err(error) = self.find().and_then(dial) {
             self.notify(Severity::Error, format!("Cannot look for cameras: {error}"));
         }
     }

@@ -54,9 +54,7 @@ impl Scene {
     /// Freezes the picture, or goes on with the newest. Without a picture there is nothing to freeze.
     pub(super) fn toggle_freeze(&mut self) {
         self.frozen = !self.frozen && self.picture.is_some();
-        if let Some(newest) = self.kept_back.take() {
-            self.picture = Some(newest);
-        }
+        self.picture = self.kept_back.take().or(self.picture.take());
     }
 
     /// The picture, where it can be shown in a window of that size just as it is.

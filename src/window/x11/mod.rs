@@ -79,12 +79,13 @@ impl Desktop for System {
 
     fn is_full_screen(&self) -> bool {
         let states = self.property(self.window, self.atoms._NET_WM_STATE);
-        self.windowed.is_some() || states.contains(&self.atoms._NET_WM_STATE_FULLSCREEN)
+        let full_screen = &self.atoms._NET_WM_STATE_FULLSCREEN;
+        self.windowed.is_some() || states.is_ok_and(|states| states.contains(full_screen))
     }
 
     fn toggle_full_screen(&mut self) -> Result<(), Error> {
         let full_screen = self.atoms._NET_WM_STATE_FULLSCREEN;
-        let known = self.property(self.root, self.atoms._NET_SUPPORTED);
+        let known = self.property(self.root, self.atoms._NET_SUPPORTED)?;
         if known.contains(&full_screen) {
             return self.ask_manager(full_screen, !self.is_full_screen());
         }
@@ -149,13 +150,11 @@ impl System {
     }
 
     /// A property's numbers; none where it is not there.
-    fn property(&self, window: Window, property: Atom) -> Vec<u32> {
-        self.connection
-            .get_property(false, window, property, AtomEnum::ANY, 0, 1024)
-            .ok()
-            .and_then(|cookie| cookie.reply().ok())
-            .and_then(|reply| reply.value32().map(Iterator::collect))
-            .unwrap_or_default()
+    fn property(&self, window: Window, property: Atom) -> Result<Vec<u32>, Error> {
+        let (server, kind) = (&self.connection, AtomEnum::ANY);
+        let asked = server.get_property(false, window, property, kind, 0, 1024)?;
+        let reply = asked.reply()?;
+        Ok(reply.value32().into_iter().flatten().collect())
     }
 
     fn place(&self, rect: Rectangle) -> Result<(), Error> {
@@ -191,17 +190,17 @@ impl System {
 
     /// Where a window's inside can be: the monitor without the desktop's panels and the window's frame.
     fn room(&self) -> Result<Rectangle, Error> {
-        let numbers_of = |window, property| -> Vec<u16> {
-            let numbers = self.property(window, property).into_iter();
+        let numbers_of = |window, property| -> Result<Vec<u16>, Error> {
+            let numbers = self.property(window, property)?.into_iter();
             // Who sets a side to more than X11 can have does not get a window out of it.
-            numbers.map(|n| n.min(32_767) as u16).collect()
+            Ok(numbers.map(|n| n.min(32_767) as u16).collect())
         };
         let mut room = self.monitor()?;
-        if let [x, y, width, height, ..] = numbers_of(self.root, self.atoms._NET_WORKAREA)[..] {
+        if let [x, y, width, height, ..] = numbers_of(self.root, self.atoms._NET_WORKAREA)?[..] {
             let free = rectangle((x as i16, y as i16), (width, height)).intersection(&room);
             room = if free.is_zero_sized() { room } else { free };
         }
-        let frame = numbers_of(self.window, self.atoms._NET_FRAME_EXTENTS);
+        let frame = numbers_of(self.window, self.atoms._NET_FRAME_EXTENTS)?;
         if let [left, right, top, bottom] = frame[..] {
             let frame = Size::new((left + right).into(), (top + bottom).into());
             room.top_left += Size::new(left.into(), top.into());
