@@ -39,33 +39,30 @@ impl Program {
         let stats = self.stats;
         let (console, stop) = (Arc::clone(&self.console), Arc::clone(&self.stop));
         let mut stdout = self.stdout.take().map(Writer::new);
-        let mut has_failed = false;
-        let mut write = move |report: &R, last| {
-            let object = || serde_json::to_string(report).expect("plain fields") + "\n";
-            match (stats, &mut stdout) {
-                (Stats::Off, _) => {}
-                (Stats::Line, _) => console.figures(&report.to_string(), last),
-                (Stats::Json, None) => console.put_newest(object()),
-                (Stats::Json, Some(stdout)) => match stdout.write(object()) {
-                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                        stop.ask(Reason::Done);
-                    }
-                    Err(error) if !mem::replace(&mut has_failed, true) => {
-                        let line = format!("--stats json: standard output: {error}");
-                        console.say(Severity::Error, &line);
-                    }
-                    _ => {}
-                },
-            }
-        };
         self.figures = Some(Worker::start("figures", move |end: &Queue<_>| {
             let mut due = Instant::now() + EVERY;
-            let mut last = false;
+            let (mut last, mut has_failed) = (false, false);
             while !last {
                 last = end.wait(Some(due)) == Wake::Closed;
                 let now = Instant::now();
-                write(&report(now, last), last);
                 due = next_due(due, now);
+                let report = report(now, last);
+                let object = || serde_json::to_string(&report).expect("plain fields") + "\n";
+                match (stats, &mut stdout) {
+                    (Stats::Off, _) => {}
+                    (Stats::Line, _) => console.figures(&report.to_string(), last),
+                    (Stats::Json, None) => console.put_newest(object()),
+                    (Stats::Json, Some(stdout)) => match stdout.write(object()) {
+                        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                            stop.ask(Reason::Done);
+                        }
+                        Err(error) if !mem::replace(&mut has_failed, true) => {
+                            let line = format!("--stats json: standard output: {error}");
+                            console.say(Severity::Error, &line);
+                        }
+                        _ => {}
+                    },
+                }
             }
         })?);
         Ok(())

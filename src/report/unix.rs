@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use signal_hook::low_level::emulate_default_handler;
+use signal_hook::low_level::{self, emulate_default_handler};
 
 use crate::handoff::{Reason, Stop, spawn};
 
@@ -20,7 +20,8 @@ use crate::handoff::{Reason, Stop, spawn};
 /// second SIGINT or SIGTERM ends the program at once.
 pub(super) fn install_signal_handlers(stop: Arc<Stop>) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    if !is_ignored(SIGHUP) {
+    // Setting it tells what it was. SAFETY: no handler is given that could do harm.
+    if unsafe { libc::signal(SIGHUP, libc::SIG_IGN) } != libc::SIG_IGN {
         signals.add_signal(SIGHUP)?;
     }
     let listen = move || {
@@ -42,22 +43,11 @@ pub(super) fn install_signal_handlers(stop: Arc<Stop>) -> io::Result<()> {
     spawn("signals", listen).map(drop)
 }
 
-/// Whether the program was started with this signal ignored.
-fn is_ignored(signal: libc::c_int) -> bool {
-    let mut action = mem::MaybeUninit::<libc::sigaction>::uninit();
-    // SAFETY: it changes nothing, and fills in the whole of `action` where it succeeds.
-    unsafe {
-        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0
-            && action.assume_init().sa_sigaction == libc::SIG_IGN
-    }
-}
-
 /// Ends the program with this status, and nothing else: no destructors of libraries. A thread may still
 /// hang in one of them (a camera that does not come back), and would crash over what they take down.
 /// Whatever must be written has been written by now; nothing is buffered here.
 pub fn end(status: i32) -> ! {
-    // SAFETY: it only ends the process; no code of ours runs after it.
-    unsafe { libc::_exit(status) }
+    low_level::exit(status)
 }
 
 /// Ends the program of SIGINT itself, so that a shell loop ends too.

@@ -115,10 +115,8 @@ pub(super) fn desktop(minifb: &minifb::Window, on_top: bool, model: &Model) -> C
     let window = minifb.get_window_handle() as usize as Window;
     let (connection, screen) = RustConnection::connect(None)?;
     let atoms = Atoms::new(&connection)?.reply()?;
-    let hints = WmSizeHints {
-        min_size: Some((SMALLEST.0 as i32, SMALLEST.1 as i32)),
-        ..WmSizeHints::new()
-    };
+    let mut hints = WmSizeHints::new();
+    hints.min_size = Some((SMALLEST.0 as i32, SMALLEST.1 as i32));
     hints.set_normal_hints(&connection, window)?;
     let (class, kind) = (AtomEnum::WM_CLASS, AtomEnum::STRING);
     let names = b"view-recv\0View-recv\0";
