@@ -175,9 +175,16 @@ impl Viewer<'_> {
 
     fn obey(&mut self, key: Key) {
         let (model, sinks, scene) = (self.model, &self.model.sinks, &mut self.scene);
+        let desktop = &mut self.surface.desktop;
         match key {
-            Key::Q => self.end(),
-            Key::Escape => self.escape(),
+            // It leaves the innermost of help, full screen and the program.
+            Key::Escape if scene.help => scene.help = false,
+            Key::Escape if desktop.is_full_screen() => {
+                if desktop.toggle_full_screen().is_err() {
+                    self.end();
+                }
+            }
+            Key::Escape | Key::Q => self.end(),
             Key::I => scene.overlay = !scene.overlay,
             Key::H => scene.help = !scene.help,
             Key::Space => scene.toggle_freeze(),
@@ -189,7 +196,7 @@ impl Viewer<'_> {
             },
             Key::V => model.toggle_recording(),
             Key::F => {
-                if self.surface.desktop.toggle_full_screen().is_err() {
+                if desktop.toggle_full_screen().is_err() {
                     let way = "No full screen here: the window's own button makes it large.";
                     model.notify(Severity::Error, way.into());
                 }
@@ -211,16 +218,6 @@ impl Viewer<'_> {
             self.model
                 .connect(place, self.scene.status.found.as_deref());
             self.redraw_due = Instant::now();
-        }
-    }
-
-    /// Leaves the innermost of help, full screen and the program.
-    fn escape(&mut self) {
-        let desktop = &mut self.surface.desktop;
-        if self.scene.help {
-            self.scene.help = false;
-        } else if !desktop.is_full_screen() || desktop.toggle_full_screen().is_err() {
-            self.end();
         }
     }
 

@@ -42,15 +42,8 @@ struct SharedMemory {
     file: OwnedFd,
     memory: MmapMut,
     count: usize,
-    /// Once it was shown.
-    segment: OnceLock<Segment>,
-}
-
-/// The number under which the server knows such memory, for as long as that is there.
-#[derive(Debug)]
-struct Segment {
-    connection: Arc<RustConnection>,
-    id: shm::Seg,
+    /// The number under which the server knows it, by this connection, once it was shown.
+    segment: OnceLock<(shm::Seg, Arc<RustConnection>)>,
 }
 
 /// A bitmap that is shown without a copy.
@@ -96,20 +89,23 @@ impl Shm {
 
     /// The number under which the server knows the memory; it is told now, if it was not.
     fn attach(&self, memory: &SharedMemory) -> Result<shm::Seg, Error> {
-        if let Some(segment) = memory.segment.get() {
-            return Ok(segment.id);
+        if let Some((id, _)) = memory.segment.get() {
+            return Ok(*id);
         }
         let (connection, read_only) = (Arc::clone(&self.connection), true);
         let (id, file) = (connection.generate_id()?, memory.file.try_clone()?);
         connection.shm_attach_fd(id, file, read_only)?.check()?;
-        Ok(memory.segment.get_or_init(|| Segment { connection, id }).id)
+        memory.segment.get_or_init(|| (id, connection));
+        Ok(id)
     }
 }
 
-impl Drop for Segment {
+impl Drop for SharedMemory {
     fn drop(&mut self) {
-        // Of what is gone here the server still holds the memory. Should that fail, so will the next picture.
-        let _ = self.connection.shm_detach(self.id);
+        if let Some((id, connection)) = self.segment.get() {
+            // The server would still hold it. Should that fail, so will the next picture.
+            let _ = connection.shm_detach(*id);
+        }
     }
 }
 
