@@ -62,12 +62,9 @@ pub(super) fn show_error(_: &str) {}
 /// A private duplicate of stdout; what others print there goes to stderr from now on.
 pub(super) fn take_stdout() -> io::Result<File> {
     let own = io::stdout().as_fd().try_clone_to_owned()?;
-    // SAFETY: both descriptors are numbers that the process was given by its parent; dup2 touches no
-    // memory, and the standard library's stdout owns no state that depends on where descriptor 1 leads.
-    match unsafe { libc::dup2(libc::STDERR_FILENO, libc::STDOUT_FILENO) } {
-        -1 => Err(io::Error::last_os_error()),
-        _ => Ok(File::from(own)),
-    }
+    // The standard library's stdout owns no state that depends on where descriptor 1 leads.
+    rustix::stdio::dup2_stdout(io::stderr())?;
+    Ok(File::from(own))
 }
 
 /// A way to stderr that shares no lock with others who print there, and whether it is journald's.
