@@ -1,4 +1,4 @@
-//! What the window says: lines made of a [`Status`], without a place or a pixel yet.
+//! What the window says: lines made of a [`Status`], without a place or a pixel yet, and its title.
 //!
 //! Pure text, so that what users read is tested as text. Short enough for 50 columns where it can be;
 //! what is longer (paths, addresses) is wrapped where it is drawn.
