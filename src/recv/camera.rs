@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{Cameras, Received, Session};
 use crate::protocol::{Name, Stamp};
-use crate::report::{Latencies, rates, round, write_stream};
+use crate::report::{Latencies, rates, round, stream_in_words};
 
 /// What came so far; the names of what is serialized belong to the contract of `--stats json`.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -184,7 +184,7 @@ impl fmt::Display for Report {
             State::Stalled => f.write_str("no frames come")?,
             State::Receiving => write!(f, "{:.1} fps, {:.1} Mbit/s", self.fps, self.mbit_s)?,
         }
-        write_stream(f, self.key, self.quality, self.latency_ms)?;
+        f.write_str(&stream_in_words(self.key, self.quality, self.latency_ms))?;
         let counts = &self.counts;
         let (frames, shown, dropped) = (counts.frames, counts.shown, counts.skipped);
         write!(f, ", {frames} frames, {shown} shown, {dropped} dropped")?;

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::Identity;
 use crate::jpeg::{DecodeError, MAX_PIXELS_IN_SCANS};
 use crate::protocol::{ReadError, Role, Status};
-use crate::report::{RateLimit, shell};
+use crate::report::{RateLimit, in_a_line};
 
 /// Something that a user wants to know: of which kind, in a line for a person.
 pub(super) type Event = (Kind, String);
@@ -76,7 +76,7 @@ pub(super) fn no_picture(error: &DecodeError) -> String {
         }
         _ => String::new(),
     };
-    shell::in_a_line(error) + &remedy
+    in_a_line(error) + &remedy
 }
 
 /// Why a session ended.

@@ -13,16 +13,13 @@ use std::time::Duration;
 
 use super::Severity;
 use super::writer::Writer;
-use crate::handoff::{Limits, Queue, Reason, Stop, spawn};
+use crate::handoff::{Queue, Reason, Stop, spawn};
 
 /// How long the end waits for a terminal or a pipe to take what is left.
 pub(super) const PATIENCE: Duration = Duration::from_millis(150);
 
-/// Lines that wait: what happens in a bad minute, 30 kB or so.
+/// Lines that wait, however long they are: what happens in a bad minute, 30 kB or so.
 const MAX_LINES: usize = 256;
-
-/// The same, however long they are.
-const LIMITS: Limits = (MAX_LINES, usize::MAX);
 
 /// The source of figures, of which the newest wins; lines have none, and the size 0.
 const FIGURES: usize = 1;
@@ -97,7 +94,7 @@ impl Console {
 
     /// Puts a line, where there is room for it.
     fn put(&self, line: String) {
-        let is_in = self.lines.put_beside(line, 0, LIMITS);
+        let is_in = self.lines.put_beside(line, 0, (MAX_LINES, usize::MAX));
         self.lost.fetch_add(u64::from(!is_in), Ordering::Relaxed);
     }
 
@@ -141,10 +138,8 @@ impl Console {
                 self.put(self.line(Severity::Warning, &text));
             }
             let text = if item.ends_with('\n') {
-                match status.as_str() {
-                    "" => item,
-                    status => format!("{CLEAR}{item}{status}"),
-                }
+                let clear = if status.is_empty() { "" } else { CLEAR };
+                format!("{clear}{item}{status}")
             } else if item == status {
                 continue;
             } else {

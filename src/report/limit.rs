@@ -39,8 +39,7 @@ impl RateLimit {
 
     /// Whether one more is allowed at `now`; if so, returns how many were held back since the last one.
     pub(crate) fn allow(&mut self, now: Instant) -> Option<u64> {
-        self.report(self.total + 1, now)
-            .map(|happened| happened - 1)
+        Some(self.report(self.total + 1, now)? - 1)
     }
 
     /// The same for what is counted elsewhere: `total` have happened so far. If there are new ones and a line

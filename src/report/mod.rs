@@ -9,7 +9,7 @@
 //! program      how both programs start and end        shell    signals, standard output, the exit status
 //! console      lines and figures for people           limit    how many lines others can make us say
 //! statistics   figures, in the form asked for         rates    counters and samples made figures
-//! writer       whole lines to a descriptor
+//! writer       whole lines to a descriptor            unix, windows    what shell is
 //! ```
 //!
 //! Whoever reads us may stop: Ctrl-S, a pager, a pipe that nobody empties. So each descriptor has one thread that
@@ -21,6 +21,8 @@ mod console;
 mod limit;
 mod program;
 pub(crate) mod rates;
+#[cfg_attr(unix, path = "unix.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
 pub mod shell;
 mod statistics;
 mod writer;
@@ -28,9 +30,10 @@ mod writer;
 pub use console::Console;
 pub(crate) use limit::RateLimit;
 pub use program::Program;
+pub(crate) use program::in_a_line;
 pub(crate) use rates::{Latencies, round};
 pub use statistics::Stats;
-pub(crate) use statistics::write_stream;
+pub(crate) use statistics::stream_in_words;
 
 use serde::Serialize;
 

@@ -1,15 +1,16 @@
-//! How both programs start and end.
+//! How both programs start and end, and what they say of an error that ends them.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::iter;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::console::PATIENCE;
-use super::statistics::Figures;
 use super::{Console, Severity, Stats, shell};
-use crate::handoff::{Reason, Stop};
+use crate::handoff::{Reason, Stop, Worker};
 
 /// A program that runs: what it says, and what it is told.
 #[derive(Debug)]
@@ -21,8 +22,9 @@ pub struct Program {
     /// nobody has before.
     pub stdout: Option<File>,
     pub(super) stats: Stats,
-    /// The thread that reports figures, once there are some.
-    pub(super) figures: Option<Figures>,
+    /// The thread that reports figures, once there are some. It alone writes to stdout, and blocks there for as long as
+    /// nobody reads. Its queue carries nothing but its end.
+    pub(super) figures: Option<Worker<Infallible>>,
 }
 
 impl Program {
@@ -67,7 +69,7 @@ impl Program {
             figures.finish(Instant::now() + PATIENCE);
         }
         if let Some(error) = failure {
-            let line = shell::in_a_line(error);
+            let line = in_a_line(error);
             self.console.say(Severity::Error, &line);
             shell::show_error(&line);
         }
@@ -76,5 +78,41 @@ impl Program {
             shell::end_interrupted();
         }
         shell::end(status)
+    }
+}
+
+/// An error and its causes in one line; a cause whose words are there already is not said again.
+pub(crate) fn in_a_line(error: &(dyn Error + 'static)) -> String {
+    let mut line = error.to_string();
+    for cause in iter::successors(error.source(), |&cause| cause.source()) {
+        let words = cause.to_string();
+        if !line.contains(&words) {
+            line = format!("{line}: {words}");
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_is_named_already_is_not_said_twice() {
+        #[derive(Debug)]
+        struct Outer(&'static str, io::Error);
+        impl std::fmt::Display for Outer {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.0)
+            }
+        }
+        impl Error for Outer {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(&self.1)
+            }
+        }
+        let error = |text| Outer(text, io::Error::other("disk full"));
+        assert_eq!(in_a_line(&error("no file")), "no file: disk full");
+        assert_eq!(in_a_line(&error("disk full: delete")), "disk full: delete");
     }
 }

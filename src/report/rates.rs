@@ -8,7 +8,8 @@ const MAX_SAMPLES: usize = 1024;
 /// How fast some counters grow.
 #[derive(Debug)]
 pub struct Rates<const N: usize> {
-    since: Instant,
+    /// When that was looked at last.
+    pub(crate) since: Instant,
     counted: [u64; N],
 }
 

@@ -1,7 +1,6 @@
 //! Where figures go, in which form, and when: `--stats`.
 
-use std::convert::Infallible;
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -27,10 +26,6 @@ pub enum Stats {
 /// How often there are figures.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The thread "figures". It alone writes to stdout, and blocks there for as long as nobody reads. Its queue carries
-/// nothing but its end.
-pub(super) type Figures = Worker<Infallible>;
-
 impl Program {
     /// Asks for a `report` once a second and, with `true`, at the end: an object for programs, whose `Display` is for
     /// people. Objects go to stdout, or to stderr where stdout is taken by something else.
@@ -44,33 +39,30 @@ impl Program {
         let stats = self.stats;
         let (console, stop) = (Arc::clone(&self.console), Arc::clone(&self.stop));
         let mut stdout = self.stdout.take().map(Writer::new);
-        let mut has_failed = false;
-        let mut write = move |report: &R, last| {
-            let object = || serde_json::to_string(report).expect("plain fields") + "\n";
-            match (stats, &mut stdout) {
-                (Stats::Off, _) => {}
-                (Stats::Line, _) => console.figures(&report.to_string(), last),
-                (Stats::Json, None) => console.put_newest(object()),
-                (Stats::Json, Some(stdout)) => match stdout.write(object()) {
-                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                        stop.ask(Reason::Done);
-                    }
-                    Err(error) if !mem::replace(&mut has_failed, true) => {
-                        let line = format!("--stats json: standard output: {error}");
-                        console.say(Severity::Error, &line);
-                    }
-                    _ => {}
-                },
-            }
-        };
         self.figures = Some(Worker::start("figures", move |end: &Queue<_>| {
             let mut due = Instant::now() + EVERY;
-            let mut last = false;
+            let (mut last, mut has_failed) = (false, false);
             while !last {
                 last = end.wait(Some(due)) == Wake::Closed;
                 let now = Instant::now();
-                write(&report(now, last), last);
                 due = next_due(due, now);
+                let report = report(now, last);
+                let object = || serde_json::to_string(&report).expect("plain fields") + "\n";
+                match (stats, &mut stdout) {
+                    (Stats::Off, _) => {}
+                    (Stats::Line, _) => console.figures(&report.to_string(), last),
+                    (Stats::Json, None) => console.put_newest(object()),
+                    (Stats::Json, Some(stdout)) => match stdout.write(object()) {
+                        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                            stop.ask(Reason::Done);
+                        }
+                        Err(error) if !mem::replace(&mut has_failed, true) => {
+                            let line = format!("--stats json: standard output: {error}");
+                            console.say(Severity::Error, &line);
+                        }
+                        _ => {}
+                    },
+                }
             }
         })?);
         Ok(())
@@ -78,19 +70,11 @@ impl Program {
 }
 
 /// What the lines of both programs say of a stream.
-pub(crate) fn write_stream(
-    f: &mut fmt::Formatter<'_>,
-    is_encrypted: bool,
-    quality: Option<u8>,
-    latency_ms: Option<f64>,
-) -> fmt::Result {
-    if is_encrypted {
-        f.write_str(", encrypted")?;
-    }
-    if let Some(quality) = quality {
-        write!(f, ", quality {quality}")?;
-    }
-    latency_ms.map_or(Ok(()), |ms| write!(f, ", camera to screen {ms:.0} ms"))
+pub(crate) fn stream_in_words(key: bool, quality: Option<u8>, latency_ms: Option<f64>) -> String {
+    let lock = key.then(|| ", encrypted".to_owned());
+    let quality = quality.map(|quality| format!(", quality {quality}"));
+    let latency = latency_ms.map(|ms| format!(", camera to screen {ms:.0} ms"));
+    [lock, quality, latency].into_iter().flatten().collect()
 }
 
 /// When figures are due again that were due and came `now`. A program that was stopped for a while reports once, and

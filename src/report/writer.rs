@@ -1,6 +1,6 @@
 //! Writing whole texts to a descriptor that others may have filled, closed or made non-blocking.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::thread;
 use std::time::Duration;
 
@@ -26,16 +26,14 @@ impl<W: Write> Writer<W> {
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
             match self.out.write(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
                 Ok(written) => {
                     rest = &rest[written..];
                     self.is_cut = !rest.is_empty();
                 }
-                Err(error) => match error.kind() {
-                    io::ErrorKind::Interrupted => {}
-                    io::ErrorKind::WouldBlock => thread::sleep(RETRY),
-                    _ => return Err(error),
-                },
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => thread::sleep(RETRY),
+                Err(error) => return Err(error),
             }
         }
         self.out.flush()

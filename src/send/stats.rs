@@ -16,7 +16,7 @@ use super::{Acks, Encoded, End};
 use crate::handoff::lock;
 use crate::protocol::Status;
 use crate::report::rates::Rates;
-use crate::report::{round, write_stream};
+use crate::report::{round, stream_in_words};
 use crate::source::{Feed, Shot};
 
 /// What pi-send is doing.
@@ -279,7 +279,7 @@ impl fmt::Display for Report {
         if self.receivers > 1 {
             write!(f, ", {} receivers", self.receivers)?;
         }
-        write_stream(f, self.key, all.quality, all.latency_ms)?;
+        f.write_str(&stream_in_words(self.key, all.quality, all.latency_ms))?;
         write!(f, ", {} frames, {} skipped", all.frames, self.skipped)
     }
 }

@@ -40,7 +40,7 @@ pub(super) trait Desktop {
     }
 
     /// Shows what is in a [`bitmap`](super::bitmap) without a copy of ours, and returns when it is on the screen.
-    fn show(&mut self, _: &Bitmap) -> Result<(), Error> {
+    fn show(&self, _: &Bitmap) -> Result<(), Error> {
         Err(NOT_HERE.into())
     }
 

@@ -10,20 +10,17 @@ use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use minifb::{InputCallback, Key};
+use minifb::InputCallback;
+use minifb::Key::{self, LeftAlt, LeftCtrl, LeftSuper, RightAlt, RightCtrl, RightSuper};
 
 /// A question mark that comes again so soon is the keyboard's repetition of one held down: X11
 /// begins to repeat after 660 ms at most by default, and then every 40 ms.
 const REPEATED: Duration = Duration::from_millis(700);
 
 /// With one of these held down, a key is for the desktop.
-fn is_modifier(key: &Key) -> bool {
-    use Key::{LeftAlt, LeftCtrl, LeftSuper, RightAlt, RightCtrl, RightSuper};
-    matches!(
-        key,
-        LeftAlt | LeftCtrl | LeftSuper | RightAlt | RightCtrl | RightSuper
-    )
-}
+const MODIFIERS: [Key; 6] = [
+    LeftAlt, LeftCtrl, LeftSuper, RightAlt, RightCtrl, RightSuper,
+];
 
 /// The keyboard: its two ends are minifb's call-back and the loop.
 #[derive(Debug, Clone, Default)]
@@ -66,7 +63,7 @@ impl InputCallback for Keys {
         }
         // One that is down already is being repeated.
         let is_first = keyboard.down.insert(key);
-        let is_chord = keyboard.down.iter().any(is_modifier);
+        let is_chord = MODIFIERS.iter().any(|key| keyboard.down.contains(key));
         if is_first && !is_chord {
             keyboard.pressed.push_back(key);
         }

@@ -33,6 +33,7 @@ use minifb::Key;
 
 pub use self::model::Model;
 use self::model::Status;
+use self::paint::words;
 use self::scene::Scene;
 use self::surface::Surface;
 pub use self::surface::WindowError;
@@ -65,7 +66,7 @@ pub fn run(config: &WindowArgs, model: &Model) -> Result<(), WindowError> {
         status: model.status(),
         ..Scene::default()
     };
-    let title = scene.title(config.title.as_deref());
+    let title = words::title(&scene.status, config.title.as_deref());
     let mut surface = Surface::open(&title, config, model)?;
     if config.fullscreen {
         // Where there is no way to, the window is as good.
@@ -78,7 +79,6 @@ pub fn run(config: &WindowArgs, model: &Model) -> Result<(), WindowError> {
         surface,
         scene,
         drawn: bitmap(),
-        title,
         status_due: now + STATUS_EVERY,
         redraw_due: now,
     };
@@ -96,7 +96,6 @@ struct Viewer<'a> {
     scene: Scene,
     /// What is shown where it is not the picture as it is.
     drawn: Bitmap,
-    title: String,
     status_due: Instant,
     redraw_due: Instant,
 }
@@ -176,9 +175,16 @@ impl Viewer<'_> {
 
     fn obey(&mut self, key: Key) {
         let (model, sinks, scene) = (self.model, &self.model.sinks, &mut self.scene);
+        let desktop = &mut self.surface.desktop;
         match key {
-            Key::Q => self.end(),
-            Key::Escape => self.escape(),
+            // It leaves the innermost of help, full screen and the program.
+            Key::Escape if scene.help => scene.help = false,
+            Key::Escape if desktop.is_full_screen() => {
+                if desktop.toggle_full_screen().is_err() {
+                    self.end();
+                }
+            }
+            Key::Escape | Key::Q => self.end(),
             Key::I => scene.overlay = !scene.overlay,
             Key::H => scene.help = !scene.help,
             Key::Space => scene.toggle_freeze(),
@@ -190,7 +196,7 @@ impl Viewer<'_> {
             },
             Key::V => model.toggle_recording(),
             Key::F => {
-                if self.surface.desktop.toggle_full_screen().is_err() {
+                if desktop.toggle_full_screen().is_err() {
                     let way = "No full screen here: the window's own button makes it large.";
                     model.notify(Severity::Error, way.into());
                 }
@@ -215,34 +221,23 @@ impl Viewer<'_> {
         }
     }
 
-    /// Leaves the innermost of help, full screen and the program.
-    fn escape(&mut self) {
-        let desktop = &mut self.surface.desktop;
-        if self.scene.help {
-            self.scene.help = false;
-        } else if !desktop.is_full_screen() || desktop.toggle_full_screen().is_err() {
-            self.end();
-        }
-    }
-
     fn end(&self) {
         self.model.cameras.stop.ask(Reason::Done);
     }
 
     fn ask_status(&mut self, now: Instant) {
         let before = mem::replace(&mut self.scene.status, self.model.status());
-        let status = &self.scene.status;
+        let (status, given) = (&self.scene.status, self.config.title.as_deref());
+        let title = words::title(status, given);
+        if title != words::title(&before, given) {
+            self.surface.window.set_title(&title);
+        }
         self.status_due = now + STATUS_EVERY;
         if !status.is_live() {
             self.status_due = now + 4 * STATUS_EVERY;
             if *status != before {
                 self.redraw_due = now;
             }
-        }
-        let title = self.scene.title(self.config.title.as_deref());
-        if title != self.title {
-            self.surface.window.set_title(&title);
-            self.title = title;
         }
     }
 

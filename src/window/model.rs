@@ -68,7 +68,7 @@ pub struct Model {
     dialled: Mutex<Vec<Arc<Dialling>>>,
     finder: OnceLock<Finder>,
     opened: Instant,
-    rates: Mutex<(Rates, Instant, (f64, f64))>,
+    rates: Mutex<(Rates, (f64, f64))>,
     notification: Mutex<Option<(Instant, Notification)>>,
 }
 
@@ -91,7 +91,7 @@ impl Model {
             dialled: Mutex::default(),
             finder: OnceLock::new(),
             opened: now,
-            rates: Mutex::new((Rates::new(now), now, (0.0, 0.0))),
+            rates: Mutex::new((Rates::new(now), (0.0, 0.0))),
             notification: Mutex::default(),
         }
     }
@@ -124,11 +124,8 @@ impl Model {
     /// Connects to the camera that is shown at this place of the list, where there is one; without a list, looks for some.
     pub(super) fn connect(&self, place: usize, shown: Option<&[Found]>) {
         let chosen = shown.unwrap_or_default().get(place);
-        let done = self.find().and_then(|finder| match chosen {
-            Some(found) => self.dial(finder.peer(found)),
-            None => Ok(()),
-        });
-        if let Err(error) = done {
+        let dial = |finder: &Finder| chosen.map_or(Ok(()), |found| self.dial(finder.peer(found)));
+        if let Err(error) = self.find().and_then(dial) {
             self.notify(Severity::Error, format!("Cannot look for cameras: {error}"));
         }
     }
@@ -142,9 +139,9 @@ impl Model {
         let now = Instant::now();
         let session = self.cameras.first();
         let counts = Counts::of(session.as_ref());
-        let (rates, taken, last) = &mut *lock(&self.rates);
-        if now >= *taken + RATES_EVERY {
-            (*last, *taken) = (counts.rates(rates, now), now);
+        let (rates, last) = &mut *lock(&self.rates);
+        if now >= rates.since + RATES_EVERY {
+            *last = counts.rates(rates, now);
         }
         let (fps, mbit_s) = *last;
         let told = |dialling: &Arc<Dialling>| {

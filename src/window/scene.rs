@@ -13,7 +13,6 @@ use super::paint::panels::Panels;
 use super::paint::transform::{Scaler, turn};
 use super::paint::words;
 use crate::picture::{Bitmap, Turn};
-use crate::protocol::Name;
 use crate::recv::Decoded;
 
 /// Beside a letter-boxed picture.
@@ -55,28 +54,7 @@ impl Scene {
     /// Freezes the picture, or goes on with the newest. Without a picture there is nothing to freeze.
     pub(super) fn toggle_freeze(&mut self) {
         self.frozen = !self.frozen && self.picture.is_some();
-        if let Some(newest) = self.kept_back.take() {
-            self.picture = Some(newest);
-        }
-    }
-
-    /// Name, size and frames a second, in a line. Without control characters: of a NUL, minifb panics on
-    /// macOS.
-    pub(super) fn title(&self, given: Option<&str>) -> String {
-        let counts = &self.status.counts;
-        let name = given.or(counts.name().map(Name::as_str));
-        let name = name.unwrap_or("view-recv");
-        let (width, height) = counts.size();
-        let mut title = match self.status.stalled {
-            _ if counts.newest.is_none() => format!("{name} - waiting for a camera"),
-            None => format!("{name} - {width}x{height} - {:.0} fps", self.status.fps),
-            Some(_) => format!("{name} - {width}x{height} - no picture"),
-        };
-        if self.status.encrypted {
-            title.push_str(" - encrypted");
-        }
-        title.retain(|c| !c.is_control());
-        title
+        self.picture = self.kept_back.take().or(self.picture.take());
     }
 
     /// The picture, where it can be shown in a window of that size just as it is.

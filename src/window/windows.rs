@@ -15,7 +15,7 @@ use super::Model;
 use super::desktop::{Connected, Desktop, Error};
 use super::geometry::window_size;
 use crate::picture::Bitmap;
-use crate::report::shell::system::has_own_console;
+use crate::report::shell::has_own_console;
 
 /// Dots an inch of a common screen: what 1 means as a density.
 const COMMON_DPI: u32 = 96;

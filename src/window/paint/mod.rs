@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! transform   the picture turned and scaled into its area
-//! words       what is said about it, as lines
+//! words       what is said about it, as lines, and the title
 //! panels      where the lines stand
 //! text        a line's letters
 //! ```

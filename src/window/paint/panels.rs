@@ -82,8 +82,8 @@ impl<'a> Panels<'a> {
     }
 
     /// The recording's time behind a red dot, in the upper right corner.
-    pub(crate) fn recording(&mut self, time: &Line) {
-        let behind_dot = Line::new(TITLE, format!("  {}", time.text));
+    pub(crate) fn recording(&mut self, time: &str) {
+        let behind_dot = Line::new(TITLE, format!("  {time}"));
         let Some(text) = self.put(AnchorPoint::TopRight, &[behind_dot]) else {
             return;
         };

@@ -1,4 +1,4 @@
-//! What the window says: lines made of a [`Status`], without a place or a pixel yet.
+//! What the window says: lines made of a [`Status`], without a place or a pixel yet, and its title.
 //!
 //! Pure text, so that what users read is tested as text. Short enough for 50 columns where it can be;
 //! what is longer (paths, addresses) is wrapped where it is drawn.
@@ -34,6 +34,25 @@ const MOST_TYPED: usize = 5;
 /// As many cameras as there are keys for, in as many columns as the smallest window has.
 const MOST_FOUND: usize = 9;
 const MOST_COLUMNS: usize = 46;
+
+/// The window's title: name, size and frames a second, in a line. Without control characters: of a NUL, minifb panics on
+/// macOS.
+pub(crate) fn title(status: &Status, given: Option<&str>) -> String {
+    let counts = &status.counts;
+    let name = given.or(counts.name().map(Name::as_str));
+    let name = name.unwrap_or("view-recv");
+    let (width, height) = counts.size();
+    let mut title = match status.stalled {
+        _ if counts.newest.is_none() => format!("{name} - waiting for a camera"),
+        None => format!("{name} - {width}x{height} - {:.0} fps", status.fps),
+        Some(_) => format!("{name} - {width}x{height} - no picture"),
+    };
+    if status.encrypted {
+        title.push_str(" - encrypted");
+    }
+    title.retain(|c| !c.is_control());
+    title
+}
 
 /// While nobody has sent yet: what is dialled, and what to type on the Pi.
 pub(crate) fn waiting(status: &Status) -> Vec<Line> {
@@ -166,15 +185,13 @@ pub(crate) fn frozen() -> Line {
 }
 
 /// How long a recording runs: 0:07, 12:34, 1:02:03.
-pub(crate) fn recording_time(since: Instant, now: Instant) -> Line {
+pub(crate) fn recording_time(since: Instant, now: Instant) -> String {
     let seconds = now.saturating_duration_since(since).as_secs();
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let time = if hours > 0 {
-        format!("{hours}:{minutes:02}:{seconds:02}")
-    } else {
-        format!("{minutes}:{seconds:02}")
-    };
-    Line::new(TITLE, time)
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
 }
 
 /// A time in words, to two units.
@@ -349,7 +366,7 @@ mod tests {
         assert_eq!(spell(Duration::from_millis(59_900)), "59 s");
         assert_eq!(spell(Duration::from_secs(7500)), "2 h 5 min");
         let since = Instant::now();
-        let time = |seconds| recording_time(since, since + Duration::from_secs(seconds)).text;
+        let time = |seconds| recording_time(since, since + Duration::from_secs(seconds));
         assert_eq!(
             (time(7), time(754), time(3723)),
             ("0:07".into(), "12:34".into(), "1:02:03".into())

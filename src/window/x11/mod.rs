@@ -12,7 +12,6 @@ mod watch;
 use embedded_graphics::geometry::{Point, Size};
 use embedded_graphics::primitives::Rectangle;
 use x11rb::connection::Connection;
-use x11rb::errors::ReplyError;
 use x11rb::properties::WmSizeHints;
 use x11rb::protocol::randr::ConnectionExt as _;
 use x11rb::protocol::xproto::{
@@ -79,15 +78,16 @@ impl Desktop for System {
     }
 
     fn is_full_screen(&self) -> bool {
-        let states = self.property(self.window, self.atoms._NET_WM_STATE, AtomEnum::ATOM);
-        self.windowed.is_some() || states.contains(&self.atoms._NET_WM_STATE_FULLSCREEN)
+        let states = self.property(self.window, self.atoms._NET_WM_STATE);
+        let full_screen = &self.atoms._NET_WM_STATE_FULLSCREEN;
+        self.windowed.is_some() || states.is_ok_and(|states| states.contains(full_screen))
     }
 
     fn toggle_full_screen(&mut self) -> Result<(), Error> {
-        let (full_screen, kind) = (self.atoms._NET_WM_STATE_FULLSCREEN, AtomEnum::ATOM);
-        let known = self.property(self.root, self.atoms._NET_SUPPORTED, kind);
+        let full_screen = self.atoms._NET_WM_STATE_FULLSCREEN;
+        let known = self.property(self.root, self.atoms._NET_SUPPORTED)?;
         if known.contains(&full_screen) {
-            return Ok(self.ask_manager(full_screen, !self.is_full_screen())?);
+            return self.ask_manager(full_screen, !self.is_full_screen());
         }
         let place = match self.windowed.take() {
             Some(before) => before,
@@ -96,11 +96,11 @@ impl Desktop for System {
                 self.monitor()?
             }
         };
-        Ok(self.place(place)?)
+        self.place(place)
     }
 
-    fn show(&mut self, bitmap: &Bitmap) -> Result<(), Error> {
-        self.shm.as_mut().ok_or("not to this server")?.show(bitmap)
+    fn show(&self, bitmap: &Bitmap) -> Result<(), Error> {
+        self.shm.as_ref().ok_or("not to this server")?.show(bitmap)
     }
 
     fn watch(&self, on: bool) -> Result<(), Error> {
@@ -115,10 +115,8 @@ pub(super) fn desktop(minifb: &minifb::Window, on_top: bool, model: &Model) -> C
     let window = minifb.get_window_handle() as usize as Window;
     let (connection, screen) = RustConnection::connect(None)?;
     let atoms = Atoms::new(&connection)?.reply()?;
-    let hints = WmSizeHints {
-        min_size: Some((SMALLEST.0 as i32, SMALLEST.1 as i32)),
-        ..WmSizeHints::new()
-    };
+    let mut hints = WmSizeHints::new();
+    hints.min_size = Some((SMALLEST.0 as i32, SMALLEST.1 as i32));
     hints.set_normal_hints(&connection, window)?;
     let (class, kind) = (AtomEnum::WM_CLASS, AtomEnum::STRING);
     let names = b"view-recv\0View-recv\0";
@@ -140,37 +138,35 @@ pub(super) fn desktop(minifb: &minifb::Window, on_top: bool, model: &Model) -> C
 }
 
 impl System {
-    fn ask_manager(&self, state: Atom, on: bool) -> Result<(), ReplyError> {
+    fn ask_manager(&self, state: Atom, on: bool) -> Result<(), Error> {
         // From EWMH: 1 adds a state, 0 takes it away; the last 1 says that a program asks, not a pager.
         let data = [u32::from(on), state, 0, 1, 0];
         let message = ClientMessageEvent::new(32, self.window, self.atoms._NET_WM_STATE, data);
         let to_manager = EventMask::SUBSTRUCTURE_REDIRECT | EventMask::SUBSTRUCTURE_NOTIFY;
         let asked = (self.connection).send_event(false, self.root, to_manager, message)?;
-        asked.check()
+        Ok(asked.check()?)
     }
 
     /// A property's numbers; none where it is not there.
-    fn property(&self, window: Window, property: Atom, kind: AtomEnum) -> Vec<u32> {
-        self.connection
-            .get_property(false, window, property, kind, 0, 1024)
-            .ok()
-            .and_then(|cookie| cookie.reply().ok())
-            .and_then(|reply| reply.value32().map(Iterator::collect))
-            .unwrap_or_default()
+    fn property(&self, window: Window, property: Atom) -> Result<Vec<u32>, Error> {
+        let (server, kind) = (&self.connection, AtomEnum::ANY);
+        let asked = server.get_property(false, window, property, kind, 0, 1024)?;
+        let reply = asked.reply()?;
+        Ok(reply.value32().into_iter().flatten().collect())
     }
 
-    fn place(&self, rect: Rectangle) -> Result<(), ReplyError> {
+    fn place(&self, rect: Rectangle) -> Result<(), Error> {
         let place = ConfigureWindowAux::new()
             .x(rect.top_left.x)
             .y(rect.top_left.y)
             .width(rect.size.width)
             .height(rect.size.height);
         let placed = self.connection.configure_window(self.window, &place)?;
-        placed.check()
+        Ok(placed.check()?)
     }
 
     /// Where a window is on the screen.
-    fn rect_of(&self, window: Window) -> Result<Rectangle, ReplyError> {
+    fn rect_of(&self, window: Window) -> Result<Rectangle, Error> {
         let (server, root) = (&self.connection, self.root);
         let corner = server.translate_coordinates(window, root, 0, 0)?.reply()?;
         let geometry = server.get_geometry(window)?.reply()?;
@@ -179,7 +175,7 @@ impl System {
     }
 
     /// The monitor that the window's middle is on.
-    fn monitor(&self) -> Result<Rectangle, ReplyError> {
+    fn monitor(&self) -> Result<Rectangle, Error> {
         let middle = self.rect_of(self.window)?.center();
         let found = self.connection.randr_get_monitors(self.root, true)?.reply();
         let monitors = found.map(|found| found.monitors).unwrap_or_default();
@@ -191,18 +187,18 @@ impl System {
     }
 
     /// Where a window's inside can be: the monitor without the desktop's panels and the window's frame.
-    fn room(&self) -> Result<Rectangle, ReplyError> {
-        let numbers_of = |window, property| -> Vec<u16> {
-            let numbers = self.property(window, property, AtomEnum::CARDINAL);
+    fn room(&self) -> Result<Rectangle, Error> {
+        let numbers_of = |window, property| -> Result<Vec<u16>, Error> {
+            let numbers = self.property(window, property)?.into_iter();
             // Who sets a side to more than X11 can have does not get a window out of it.
-            numbers.into_iter().map(|n| n.min(32_767) as u16).collect()
+            Ok(numbers.map(|n| n.min(32_767) as u16).collect())
         };
         let mut room = self.monitor()?;
-        if let [x, y, width, height, ..] = numbers_of(self.root, self.atoms._NET_WORKAREA)[..] {
+        if let [x, y, width, height, ..] = numbers_of(self.root, self.atoms._NET_WORKAREA)?[..] {
             let free = rectangle((x as i16, y as i16), (width, height)).intersection(&room);
             room = if free.is_zero_sized() { room } else { free };
         }
-        let frame = numbers_of(self.window, self.atoms._NET_FRAME_EXTENTS);
+        let frame = numbers_of(self.window, self.atoms._NET_FRAME_EXTENTS)?;
         if let [left, right, top, bottom] = frame[..] {
             let frame = Size::new((left + right).into(), (top + bottom).into());
             room.top_left += Size::new(left.into(), top.into());

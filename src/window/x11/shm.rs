@@ -13,7 +13,7 @@ use std::any::Any;
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock};
 
 use memmap2::MmapMut;
 use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, memfd_create};
@@ -29,21 +29,21 @@ use crate::picture::bitmap::{self as memory, Bitmap, PixelMemory};
 /// The depth at which pixels are `0x00RRGGBB`: of a pixel's 32 bits, which minifb insists on, 8 for each colour.
 const DEPTH: u8 = 24;
 
-/// A window, and the memory of its pixels that the X server sees, too.
+/// A window, and a connection for its pixels.
 pub(super) struct Shm {
-    connection: RustConnection,
+    connection: Arc<RustConnection>,
     window: Window,
     gc: Gcontext,
-    /// Under which numbers the server knows which memory, as long as it is there.
-    attached: Vec<(shm::Seg, Weak<OwnedFd>)>,
 }
 
 /// Pixels that an X server can map, too.
 #[derive(Debug)]
 struct SharedMemory {
-    file: Arc<OwnedFd>,
+    file: OwnedFd,
     memory: MmapMut,
     count: usize,
+    /// The number under which the server knows it, by this connection, once it was shown.
+    segment: OnceLock<(shm::Seg, Arc<RustConnection>)>,
 }
 
 /// A bitmap that is shown without a copy.
@@ -64,11 +64,10 @@ impl Shm {
         }
         let gc = connection.generate_id()?;
         connection.create_gc(gc, window, &CreateGCAux::new())?;
-        let mut shm = Shm {
-            connection,
+        let shm = Shm {
+            connection: Arc::new(connection),
             window,
             gc,
-            attached: Vec::new(),
         };
         // A server that cannot says so here; one elsewhere breaks the connection off.
         shm.attach(&SharedMemory::new(1)?)?;
@@ -76,7 +75,7 @@ impl Shm {
     }
 
     /// Shows what is in a [`bitmap`], and returns when it is on the screen.
-    pub(super) fn show(&mut self, bitmap: &Bitmap) -> Result<(), Error> {
+    pub(super) fn show(&self, bitmap: &Bitmap) -> Result<(), Error> {
         let memory = bitmap.pixels.as_any().downcast_ref::<SharedMemory>();
         let segment = self.attach(memory.ok_or("the pixels are on the heap")?)?;
         let (width, height) = (bitmap.width as u16, bitmap.height as u16);
@@ -89,28 +88,24 @@ impl Shm {
     }
 
     /// The number under which the server knows the memory; it is told now, if it was not.
-    fn attach(&mut self, memory: &SharedMemory) -> Result<shm::Seg, Error> {
-        let file = &memory.file;
-        let is_this = |known: &Weak<OwnedFd>| std::ptr::eq(known.as_ptr(), Arc::as_ptr(file));
-        if let Some((id, _)) = self.attached.iter().find(|(_, known)| is_this(known)) {
+    fn attach(&self, memory: &SharedMemory) -> Result<shm::Seg, Error> {
+        if let Some((id, _)) = memory.segment.get() {
             return Ok(*id);
         }
-        // Of what is gone here the server still holds the memory.
-        self.attached.retain(|(id, known)| {
-            let is_there = known.strong_count() > 0;
-            if !is_there {
-                // Should that fail, so will the next.
-                let _ = self.connection.shm_detach(*id);
-            }
-            is_there
-        });
-        let id = self.connection.generate_id()?;
-        let read_only = true;
-        self.connection
-            .shm_attach_fd(id, file.try_clone()?, read_only)?
-            .check()?;
-        self.attached.push((id, Arc::downgrade(file)));
+        let (connection, read_only) = (Arc::clone(&self.connection), true);
+        let (id, file) = (connection.generate_id()?, memory.file.try_clone()?);
+        connection.shm_attach_fd(id, file, read_only)?.check()?;
+        memory.segment.get_or_init(|| (id, connection));
         Ok(id)
+    }
+}
+
+impl Drop for SharedMemory {
+    fn drop(&mut self) {
+        if let Some((id, connection)) = self.segment.get() {
+            // The server would still hold it. Should that fail, so will the next picture.
+            let _ = connection.shm_detach(*id);
+        }
     }
 }
 
@@ -128,9 +123,10 @@ impl SharedMemory {
         // runs with at least this program's trust (it sees the screen and types the keys).
         let memory = unsafe { MmapMut::map_mut(&file)? };
         Ok(SharedMemory {
-            file: Arc::new(file),
+            file,
             memory,
             count,
+            segment: OnceLock::new(),
         })
     }
 }
@@ -190,7 +186,7 @@ mod tests {
             assert!(file(&memory).set_len(length).is_err(), "{length}");
         }
         assert!(
-            fcntl_get_seals(&*memory.file)
+            fcntl_get_seals(&memory.file)
                 .unwrap()
                 .contains(SealFlags::SEAL)
         );

@@ -1,4 +1,4 @@
-//! Of Windows: what a console tells, and a program that has a console to itself.
+//! The same on Windows: what a console tells, standard output, and a program that has a console to itself.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -21,7 +21,7 @@ static STOP: OnceLock<Arc<Stop>> = OnceLock::new();
 
 /// Makes Ctrl-C, Ctrl-Break, the end of the console and the end of the session ask `stop` to end. A second Ctrl-C ends
 /// the program at once.
-pub(in crate::report) fn install_signal_handlers(stop: Arc<Stop>) -> io::Result<()> {
+pub(super) fn install_signal_handlers(stop: Arc<Stop>) -> io::Result<()> {
     let _ = STOP.set(stop);
     // SAFETY: what is called is there as long as the program.
     if unsafe { SetConsoleCtrlHandler(Some(on_event), 1) } == 0 {
@@ -92,12 +92,12 @@ pub fn end(status: i32) -> ! {
 }
 
 /// Ends the program as one that Ctrl-C has ended.
-pub(in crate::report) fn end_interrupted() -> ! {
+pub(super) fn end_interrupted() -> ! {
     end(130)
 }
 
 /// Shows an error in a box where the console is about to go with it: that of a double click.
-pub(in crate::report) fn show_error(line: &str) {
+pub(super) fn show_error(line: &str) {
     let text: Vec<u16> = line.encode_utf16().chain([0]).collect();
     if has_own_console() && io::stderr().is_terminal() {
         let none = ptr::null_mut();
@@ -113,11 +113,11 @@ pub(crate) fn has_own_console() -> bool {
 }
 
 /// A private duplicate of stdout.
-pub(in crate::report) fn take_stdout() -> io::Result<File> {
+pub(super) fn take_stdout() -> io::Result<File> {
     Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
 }
 
 /// The standard library's stderr, which knows how to write to a console.
-pub(in crate::report) fn own_stderr() -> io::Result<(impl Write + Send + 'static, bool)> {
+pub(super) fn own_stderr() -> io::Result<(impl Write + Send + 'static, bool)> {
     Ok((io::stderr(), false))
 }
