@@ -30,8 +30,8 @@ const TICK: Duration = Duration::from_micros(100);
 /// The most that a cluster shows.
 const CLUSTER_TICKS: u64 = 10_000;
 
-/// Room for the list of what is where, patched in at the end: 26 bytes at most, and a void.
-const SEEK_HEAD_ROOM: usize = 32;
+/// Room for the list of what is where, patched in at the end: its one position is written in eight bytes.
+const SEEK_HEAD_ROOM: usize = 26;
 
 /// Room for the duration: an id of two bytes, a size of one, a number of eight.
 const DURATION_ROOM: usize = 11;
@@ -166,24 +166,19 @@ impl Matroska {
     /// fails (a full disk has no room for the index, but for the patches); the first error comes back.
     pub(crate) fn finish(&mut self, file: &mut File) -> io::Result<()> {
         let closed = self.close_cluster(file);
-        let cues_at = file.stream_position()?;
+        let cues_at = file.stream_position()? - self.segment;
+        let seek = [
+            ebml::binary(0x53AB, &CUES.to_be_bytes()),    // SeekID
+            ebml::binary(0x53AC, &cues_at.to_be_bytes()), // SeekPosition
+        ];
+        let seek = ebml::master(0x4DBB, &seek); // Seek
+        // All else comes before the first cluster, and needs no search.
+        let seek_head = ebml::master(0x114D_9B74, &[seek]); // SeekHead
         let indexed = append(file, &[&self.cues.emit()]);
-        let found = indexed.and_then(|()| patch(file, self.segment, &self.seek_head(cues_at)));
+        let found = indexed.and_then(|()| patch(file, self.segment, &seek_head));
         let size = ebml::long_size(file.stream_position()? - self.segment);
         let sized = patch(file, self.segment - ebml::SIZE_BYTES as u64, &size);
         closed.and(found).and(sized)
-    }
-
-    /// Where the index is; all else comes before the first cluster, and needs no search.
-    fn seek_head(&self, cues_at: u64) -> Vec<u8> {
-        let seek = [
-            ebml::binary(0x53AB, &CUES.to_be_bytes()),  // SeekID
-            ebml::uint(0x53AC, cues_at - self.segment), // SeekPosition
-        ];
-        let seek = ebml::master(0x4DBB, &seek); // Seek
-        let mut out = ebml::master(0x114D_9B74, &[seek]); // SeekHead
-        out.extend(ebml::void(SEEK_HEAD_ROOM - out.len()));
-        out
     }
 }
 
