@@ -24,7 +24,6 @@ use crate::handoff::{FRAMES, Stop, Worker};
 use crate::picture::Turn;
 use crate::recv::Received;
 use crate::report::Severity;
-use crate::sinks::output::Output;
 use crate::sinks::record::{Config, Recorder};
 use crate::sinks::snapshot::Snapshots;
 
@@ -41,7 +40,7 @@ pub type Tell = Arc<dyn Fn(Severity, String) + Send + Sync>;
 pub struct Sinks {
     pub recorder: Recorder,
     pub(crate) snapshots: Snapshots,
-    output: Option<Output>,
+    output: Option<Worker<Arc<Received>>>,
     turn: Turn,
 }
 
