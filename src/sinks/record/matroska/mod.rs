@@ -50,18 +50,11 @@ pub(crate) struct Matroska {
     segment: u64,
     /// Behind the duration, which comes last in the info.
     tracks: u64,
-    cluster: Option<Cluster>,
+    /// The open cluster: the tick of its first frame, and where it starts.
+    cluster: Option<(u64, u64)>,
     cues: Index,
     /// The last frame's tick, and how long it lasts as far as the frames before tell.
     last: Option<(u64, u64)>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Cluster {
-    /// Where it starts.
-    at: u64,
-    /// The tick of its first frame.
-    tick: u64,
 }
 
 /// Bytes from a cluster's start to its body.
@@ -117,12 +110,12 @@ impl Matroska {
         let half = TICK / 2;
         let tick = u64::try_from((at + half).as_micros() / TICK.as_micros()).unwrap_or(u64::MAX);
         let tick = self.last.map_or(tick, |(last, _)| tick.max(last + 1));
-        let is_full = |cluster: Cluster| tick - cluster.tick >= CLUSTER_TICKS;
+        let is_full = |(first, _)| tick - first >= CLUSTER_TICKS;
         if self.cluster.is_some_and(is_full) {
             self.close_cluster(file)?;
         }
         let at = file.stream_position()?;
-        let cluster = self.cluster.unwrap_or(Cluster { at, tick });
+        let cluster @ (first, _) = self.cluster.unwrap_or((tick, at));
         let mut out = Vec::with_capacity(40);
         if self.cluster.is_none() {
             // The cluster's head is one piece with its first block: none is ever empty.
@@ -130,8 +123,7 @@ impl Matroska {
             out.extend(ebml::UNKNOWN_SIZE);
             out.extend(ebml::uint(0xE7, tick)); // Timestamp
         }
-        let offset = tick - cluster.tick;
-        let offset = i16::try_from(offset).expect("a cluster is shorter than i16 reaches");
+        let offset = i16::try_from(tick - first).expect("a cluster is shorter than i16 reaches");
         ebml::id(&mut out, 0xA3); // SimpleBlock
         let bytes: usize = jpeg.iter().map(|piece| piece.len()).sum();
         ebml::size(&mut out, 4 + bytes as u64);
@@ -151,11 +143,11 @@ impl Matroska {
     /// Writes down the size of the cluster and the duration so far: if the file ends here, readers
     /// know both.
     fn close_cluster(&mut self, file: &mut File) -> io::Result<()> {
-        let Some(cluster) = self.cluster.take() else {
+        let Some((_, start)) = self.cluster.take() else {
             return Ok(());
         };
-        let body = file.stream_position()? - cluster.at - CLUSTER_HEAD;
-        patch(file, cluster.at + 4, &ebml::long_size(body))?;
+        let body = file.stream_position()? - start - CLUSTER_HEAD;
+        patch(file, start + 4, &ebml::long_size(body))?;
         let (tick, lasts) = self.last.unwrap_or_default();
         let ticks = ((tick + lasts) as f64).to_be_bytes();
         let duration = ebml::binary(0x4489, &ticks); // Duration
