@@ -45,7 +45,6 @@ impl RpicamArgs {
         let answers = answers.iter().filter_map(|(option, value, answer)| {
             Some(format!("{option} {}: {answer}", value.as_ref()?))
         });
-        let answers = Vec::from_iter(answers);
-        (!answers.is_empty()).then(|| answers.join("\n       "))
+        answers.reduce(|all, next| all + "\n       " + &next)
     }
 }
