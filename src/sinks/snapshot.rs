@@ -123,8 +123,10 @@ fn save(dir: &Path, frame: &Received, turn: Turn) -> io::Result<PathBuf> {
         jpeg = orientation::turned(&jpeg, turn);
     }
     fs::create_dir_all(dir)?;
-    let stem = files::stem_at(frame.name(), frame.captured_at());
-    let (path, mut file) = files::create(dir, stem.as_ref(), "jpg".as_ref())?;
+    let name = files::stem_at(frame.name(), frame.captured_at()) + ".jpg";
+    // A name in this directory is told bare.
+    let dir = dir.strip_prefix(".").unwrap_or(dir);
+    let (path, mut file) = files::create(&dir.join(name), false, "")?;
     let written = file.write_all(&jpeg);
     drop(file);
     if written.is_err() {
