@@ -129,20 +129,19 @@ impl Matroska {
         out.push(0x80); // A key frame, as every JPEG is.
         let [head, stamp, tail] = jpeg;
         append(file, &[&out, head, stamp, tail])?;
-        if self.cluster.replace(cluster).is_none() {
-            self.cues.put(tick, at - self.segment);
-        }
+        self.cluster = Some(cluster);
         let lasts = self.last.map_or(0, |(last, _)| tick - last);
         self.last = Some((tick, lasts));
         Ok(())
     }
 
-    /// Writes down the size of the cluster and the duration so far: if the file ends here, readers
-    /// know both.
+    /// Takes the cluster into the index, and writes down its size and the duration so far: if the file ends here,
+    /// readers know both.
     fn close_cluster(&mut self, file: &mut File) -> io::Result<()> {
-        let Some((_, start)) = self.cluster.take() else {
+        let Some((tick, start)) = self.cluster.take() else {
             return Ok(());
         };
+        self.cues.put(tick, start - self.segment);
         let body = file.stream_position()? - start - CLUSTER_HEAD;
         patch(file, start + 4, &ebml::long_size(body))?;
         let (tick, lasts) = self.last.unwrap_or_default();
