@@ -36,7 +36,7 @@ const LOOK_EVERY: u64 = 4_000_000;
 #[derive(Debug, Default)]
 pub(crate) struct Ring {
     pub(super) config: Config,
-    /// The files of a ring before the open one, oldest first, and the time that each covers; `None` until they are
+    /// The files of a ring before the open one, newest first, and the time that each covers; `None` until they are
     /// looked for.
     files: Option<VecDeque<(PathBuf, Duration)>>,
     /// The open file, and when its first frame arrived.
@@ -78,7 +78,7 @@ impl Ring {
         let segment = self.config.segment.unwrap_or(UNSEGMENTED);
         if let (Some(files), Some((path, since))) = (&mut self.files, self.open.take()) {
             let covers = first.arrived.saturating_duration_since(since).min(segment);
-            files.push_back((path, covers));
+            files.push_front((path, covers));
         }
         let files = match &mut self.files {
             Some(files) => files,
@@ -92,13 +92,13 @@ impl Ring {
         let wanted = segment.saturating_mul(keep) - segment / 2;
         let covered = files.iter().map(|(_, covers)| *covers);
         let mut newer = covered.fold(segment, Duration::saturating_add);
-        while let Some((oldest, covers)) = files.front() {
+        while let Some((oldest, covers)) = files.back() {
             newer = newer.saturating_sub(*covers);
             if newer < wanted {
                 break;
             }
             fs::remove_file(oldest)?;
-            files.pop_front();
+            files.pop_back();
         }
         Ok(())
     }
@@ -109,8 +109,8 @@ impl Ring {
         let dir = self.config.dir();
         let files = self.files.as_mut()?;
         let before = fs4::available_space(dir).ok()?;
-        fs::remove_file(&files.front()?.0).ok()?;
-        let (gone, _) = files.pop_front()?;
+        fs::remove_file(&files.back()?.0).ok()?;
+        let (gone, _) = files.pop_back()?;
         (fs4::available_space(dir).ok()? > before).then_some(gone)
     }
 
@@ -156,17 +156,16 @@ fn existing(config: &Config, first: &Received) -> io::Result<VecDeque<(PathBuf, 
         .filter_map(|entry| Some((place(&entry.file_name(), &config.path)?, entry.path())))
         .collect();
     found.sort_unstable();
-    let mut files = VecDeque::new();
     let mut end = Some(first.arrived_at);
-    for ((since, _), path) in found.into_iter().rev() {
+    let files = found.into_iter().rev().map(|((since, _), path)| {
         // By a clock that was set back a file covers nothing: it stays.
         let covers = since.zip(end).map_or(segment, |(since, end)| {
             end.duration_since(since).unwrap_or_default().min(segment)
         });
-        files.push_front((path, covers));
         end = since;
-    }
-    Ok(files)
+        (path, covers)
+    });
+    Ok(files.collect())
 }
 
 /// Where a file stands among those of its name: by its start (`None`: an earlier version's, which comes
