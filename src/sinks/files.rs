@@ -27,11 +27,9 @@ const MAX_TRIES: u32 = 10_000;
 
 /// `NAME_2026-11-22_08-33-01.123`: what a file of this sender and time is called, without an extension.
 pub(crate) fn stem_at(name: Option<&Name>, at: SystemTime) -> String {
-    let mut name = name.map_or(NAMELESS, Name::as_str).to_owned();
-    if cfg!(windows) {
-        // `nul.garden_2026…` is the device NUL.
-        name = name.replace('.', "_");
-    }
+    // On Windows `nul.garden_2026…` is the device NUL.
+    let dot = if cfg!(windows) { "_" } else { "." };
+    let name = name.map_or(NAMELESS, Name::as_str).replace('.', dot);
     format!("{name}_{}", local(at).strftime(&format!("{DATE}%.3f")))
 }
 

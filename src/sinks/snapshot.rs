@@ -37,7 +37,7 @@ pub struct Config {
 pub struct Snapshots {
     pub(super) worker: Worker<Job>,
     every: Option<Duration>,
-    /// Of the time lapse: when the first frame arrived, and the step of the last one.
+    /// Of a time lapse: when the first frame arrived, and the step of the last one.
     last: Mutex<Option<(Instant, u128)>>,
     tell: Tell,
 }
