@@ -189,9 +189,7 @@ impl Options {
     }
 
     fn plan(&self) -> Result<Plan, String> {
-        if let Some(answer) = self.rpicam.answer() {
-            return Err(answer);
-        }
+        self.rpicam.check()?;
         let hosts = self.hosts()?;
         let (quality, defaults) = (self.quality, Config::with_key(None));
         let lowest = defaults.min_quality.min(quality);

@@ -56,7 +56,7 @@ impl Ring {
 
     /// Makes the file that starts with this frame.
     pub(crate) fn create(&mut self, first: &Received) -> io::Result<(PathBuf, File)> {
-        self.look(None)?;
+        self.room = self.look(None)?;
         // Once: a disk that was unplugged later must not be replaced by a folder of its name.
         if std::mem::take(&mut self.config.make_dir) {
             fs::create_dir_all(self.config.dir())?;
@@ -117,17 +117,18 @@ impl Ring {
     /// Takes so many bytes of what may be written. Fails where they would not leave free what is to stay free.
     pub(crate) fn take_room(&mut self, bytes: u64) -> io::Result<()> {
         if self.room < bytes {
-            self.look(Some(bytes))?;
+            self.room = self.look(Some(bytes))?;
         }
         self.room = self.room.saturating_sub(bytes);
         Ok(())
     }
 
-    /// Whether so many bytes can be written, or a file begun, and leave free what is to stay free.
-    fn look(&mut self, bytes: Option<u64>) -> io::Result<()> {
+    /// How many bytes can be written before the next look. Fails where so many, or those of a new file, would not leave
+    /// free what is to stay free.
+    fn look(&self, bytes: Option<u64>) -> io::Result<u64> {
         // Where the system does not say, writing will.
         let Ok(disk) = fs4::statvfs(self.config.dir()) else {
-            return Ok(());
+            return Ok(0);
         };
         let by_default = RESERVE.min(disk.total_space() / RESERVE_PART);
         let reserve = self.config.keep_free.unwrap_or(by_default);
@@ -140,8 +141,7 @@ impl Ring {
                 format!("{free} MB are free, and {reserve} MB are to stay free (--keep-free)");
             return Err(io::Error::new(ErrorKind::StorageFull, line));
         };
-        self.room = (rest / 2).min(LOOK_EVERY);
-        Ok(())
+        Ok((rest / 2).min(LOOK_EVERY))
     }
 }
 
