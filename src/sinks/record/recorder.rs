@@ -60,10 +60,11 @@ impl Recorder {
     /// Stops the recording that goes on, without waiting for the disk: what was put is still written, and a
     /// line says when its file is complete. Returns whether one went on.
     pub fn stop(&self) -> bool {
-        self.close();
         let recordings = lock(&self.recordings);
-        let last = recordings.last();
-        last.is_some_and(|last| std::mem::take(&mut lock(&last.status).is_wanted))
+        recordings.last().is_some_and(|last| {
+            last.worker.queue.close();
+            std::mem::take(&mut lock(&last.status).is_wanted)
+        })
     }
 
     /// Stops the recording that goes on, or starts one into the user's videos folder, `NAME_TIME.mkv`: the V key.
@@ -78,13 +79,6 @@ impl Recorder {
             ..Config::default()
         };
         self.record(config, None)
-    }
-
-    /// The program ends: as [`Recorder::stop`], but nobody has asked for it.
-    pub(crate) fn close(&self) {
-        if let Some(last) = lock(&self.recordings).last() {
-            last.worker.queue.close();
-        }
     }
 
     /// What came of all of them. `recording` is whether what is asked to be recorded is; at the end, whether the last
@@ -130,7 +124,8 @@ impl Recorder {
     /// is counted as dropped. A file that could not be completed plays as far as it goes.
     pub fn finish(&self, until: Instant) -> Status {
         let recordings = lock(&self.recordings).clone();
-        for recording in &recordings {
+        // The others have been stopped, and come to their ends meanwhile.
+        for recording in recordings.iter().rev() {
             recording.worker.finish(until);
         }
         self.status()
