@@ -25,8 +25,6 @@ use crate::protocol::stamp::FPS;
 use crate::report::ListFormat;
 use crate::send::{self, Config};
 use crate::source::camera::CameraConfig;
-#[cfg(target_os = "linux")]
-use crate::source::rpicam;
 use crate::source::{Delivery, stream, test_picture};
 
 /// Bounds of `--width` and `--height`.
@@ -306,7 +304,7 @@ impl Options {
             }
             #[cfg(target_os = "linux")]
             "camera" | "rpicam" => {
-                rpicam::check(&config)?;
+                crate::source::rpicam::check(&config)?;
                 Ok(Source::Rpicam(config))
             }
             #[cfg(not(target_os = "linux"))]

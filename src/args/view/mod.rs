@@ -170,8 +170,8 @@ pub struct RecordingArgs {
     keep_free: Option<u64>,
 
     /// Folder for snapshots (S key, --snapshot-every); created if missing [default: your pictures folder]
-    #[arg(long, value_name = "DIR")]
-    snapshot_dir: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", default_value_os_t = files::folder(dirs::picture_dir()), hide_default_value = true)]
+    snapshot_dir: PathBuf,
 
     /// Time lapse: save a frame as JPEG at this interval, as in 500ms or 10s
     #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = units::time(SNAPSHOT_EVERY, "seconds"))]
@@ -242,9 +242,8 @@ impl RecordingArgs {
 
     /// Where snapshots go, whether by key or by time.
     pub fn snapshots(&self) -> snapshot::Config {
-        let dir = self.snapshot_dir.clone();
         snapshot::Config {
-            dir: dir.unwrap_or_else(|| files::folder(dirs::picture_dir())),
+            dir: self.snapshot_dir.clone(),
             every: self.snapshot_every,
         }
     }

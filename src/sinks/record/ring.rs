@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
-use std::fs::{self, DirEntry, File};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -149,10 +149,9 @@ impl Ring {
 /// files, and only names that this pattern itself would give.
 fn existing(config: &Config, first: &Received) -> io::Result<VecDeque<(PathBuf, Duration)>> {
     let segment = config.segment.unwrap_or(UNSEGMENTED);
-    let is_file = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
     let entries = fs::read_dir(config.dir())?.flatten();
     let mut found: Vec<_> = entries
-        .filter(is_file)
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
         .filter_map(|entry| Some((place(&entry.file_name(), &config.path)?, entry.path())))
         .collect();
     found.sort_unstable();

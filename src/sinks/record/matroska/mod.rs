@@ -107,8 +107,7 @@ impl Matroska {
         let half = TICK / 2;
         let tick = u64::try_from((at + half).as_micros() / TICK.as_micros()).unwrap_or(u64::MAX);
         let tick = self.last.map_or(tick, |(last, _)| tick.max(last + 1));
-        let is_full = |(first, _)| tick - first >= CLUSTER_TICKS;
-        if self.cluster.is_some_and(is_full) {
+        if matches!(self.cluster, Some((first, _)) if tick - first >= CLUSTER_TICKS) {
             self.close_cluster(file)?;
         }
         let at = file.stream_position()?;
