@@ -171,9 +171,6 @@ fn existing(config: &Config, first: &Received) -> io::Result<VecDeque<(PathBuf, 
 /// before all others), and by its number, among those of the same second where it has a start.
 fn place(name: &OsStr, path: &Path) -> Option<(Option<SystemTime>, u64)> {
     let name = Path::new(name);
-    if name.extension()? != path.extension()? {
-        return None;
-    }
     let stem = path.file_stem()?.as_encoded_bytes();
     let rest = name.file_stem()?.as_encoded_bytes().strip_prefix(stem)?;
     let rest = std::str::from_utf8(rest.strip_prefix(b"_")?).ok()?;
@@ -185,8 +182,8 @@ fn place(name: &OsStr, path: &Path) -> Option<(Option<SystemTime>, u64)> {
         (Some(since), 0 | 1) => files::date(since),
         (Some(since), number) => format!("{}_{number}", files::date(since)),
     };
-    // Other spellings of the same are another's files.
-    (own == rest).then_some((since, number))
+    // Other spellings of the same are another's files, as other containers are.
+    (own == rest && name.extension() == path.extension()).then_some((since, number))
 }
 
 #[cfg(test)]
