@@ -20,8 +20,8 @@ pub(crate) struct RpicamArgs {
 }
 
 impl RpicamArgs {
-    /// What to type here instead of each that was given, one line after the other.
-    pub(crate) fn answer(&self) -> Option<String> {
+    /// Says what to type here instead of each that was given, one line after the other.
+    pub(crate) fn check(&self) -> Result<(), String> {
         let time = self.timeout.as_deref().unwrap_or_default();
         let timeout = match time.parse::<u64>() {
             Ok(0) => "pi-send goes on until it is stopped: leave it out".into(),
@@ -45,7 +45,7 @@ impl RpicamArgs {
         let answers = answers.iter().filter_map(|(option, value, answer)| {
             Some(format!("{option} {}: {answer}", value.as_ref()?))
         });
-        let answers = Vec::from_iter(answers);
-        (!answers.is_empty()).then(|| answers.join("\n       "))
+        let answer = answers.reduce(|all, next| all + "\n       " + &next);
+        answer.map_or(Ok(()), Err)
     }
 }

@@ -25,8 +25,6 @@ use crate::protocol::stamp::FPS;
 use crate::report::ListFormat;
 use crate::send::{self, Config};
 use crate::source::camera::CameraConfig;
-#[cfg(target_os = "linux")]
-use crate::source::rpicam;
 use crate::source::{DEFAULT_FPS, Delivery, stream, test_picture};
 
 /// Bounds of `--width` and `--height`.
@@ -189,9 +187,7 @@ impl Options {
     }
 
     fn plan(&self) -> Result<Plan, String> {
-        if let Some(answer) = self.rpicam.answer() {
-            return Err(answer);
-        }
+        self.rpicam.check()?;
         let hosts = self.hosts()?;
         let (quality, defaults) = (self.quality, Config::with_key(None));
         let lowest = defaults.min_quality.min(quality);
@@ -310,7 +306,7 @@ impl Options {
             }
             #[cfg(target_os = "linux")]
             "camera" | "rpicam" => {
-                rpicam::check(&config)?;
+                crate::source::rpicam::check(&config)?;
                 Ok(Source::Rpicam(config))
             }
             #[cfg(not(target_os = "linux"))]

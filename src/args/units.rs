@@ -34,8 +34,7 @@ pub(super) fn entries(table: Table) -> impl Iterator<Item = (&'static str, &'sta
 
 /// What a name of a table stands for.
 pub(super) fn look_up(table: Table, name: &str) -> Option<&'static str> {
-    let found = entries(table).find(|(known, _)| *known == name);
-    found.map(|(_, value)| value)
+    entries(table).find_map(|(known, value)| (known == name).then_some(value))
 }
 
 /// A parser for times; `bare` is the unit of a bare number, and the bounds are typed as any time is.
@@ -58,13 +57,7 @@ pub(crate) fn time(
 
 /// A parser for times in seconds, of which 0 is never: [`Duration::MAX`].
 pub(crate) fn time_or_never() -> impl TypedValueParser<Value = Duration> {
-    let never = |time| {
-        if time == Duration::ZERO {
-            Duration::MAX
-        } else {
-            time
-        }
-    };
+    let never = |time: Duration| if time.is_zero() { Duration::MAX } else { time };
     time("0"..=LONGEST, "seconds").map(never)
 }
 

@@ -54,7 +54,7 @@ fn run(options: Options, program: &mut Program) -> anyhow::Result<bool> {
     let key_file = options.key.key.as_deref();
     let key = key_file::find(key_file)?;
     let listen = |bind| listen::listen(bind, Role::Receives);
-    let acceptors = options.listens_on().map_or(Ok(Vec::new()), listen)?;
+    let acceptors = options.bind.map_or(Ok(Vec::new()), listen)?;
     // What happens is said on the console, and what matters there in the window, once there is its model.
     let console = Arc::clone(&program.console);
     let report = move |severity, line: String, is_for_window| {

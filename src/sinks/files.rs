@@ -4,10 +4,9 @@
 //! in names). Nothing is ever overwritten: where a name is taken, a number is added. Runs on the sinks'
 //! threads, which may block on the disk; knows no format.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::iter;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -28,11 +27,9 @@ const MAX_TRIES: u32 = 10_000;
 
 /// `NAME_2026-11-22_08-33-01.123`: what a file of this sender and time is called, without an extension.
 pub(crate) fn stem_at(name: Option<&Name>, at: SystemTime) -> String {
-    let mut name = name.map_or(NAMELESS, Name::as_str).to_owned();
-    if cfg!(windows) {
-        // `nul.garden_2026…` is the device NUL.
-        name = name.replace('.', "_");
-    }
+    // On Windows `nul.garden_2026…` is the device NUL.
+    let dot = if cfg!(windows) { "_" } else { "." };
+    let name = name.map_or(NAMELESS, Name::as_str).replace('.', dot);
     format!("{name}_{}", local(at).strftime(&format!("{DATE}%.3f")))
 }
 
@@ -53,14 +50,16 @@ fn local(at: SystemTime) -> Zoned {
     at.to_zoned(TimeZone::system())
 }
 
-/// Creates `STEM.EXTENSION` in `dir`, or, where that is taken, `STEM_2.EXTENSION` and so on.
-pub(crate) fn create(dir: &Path, stem: &OsStr, extension: &OsStr) -> io::Result<(PathBuf, File)> {
-    // A name in this directory is told as it was given: bare.
-    let dir = dir.strip_prefix(".").unwrap_or(dir);
-    let numbers = (2..MAX_TRIES).map(|number| format!("_{number}"));
-    for number in iter::once(String::new()).chain(numbers) {
-        let parts = [stem, number.as_ref(), ".".as_ref(), extension];
-        let path = dir.join(OsString::from_iter(parts));
+/// Creates the file `path` with this suffix before its extension, or, where that is taken, with `_2` and so on behind
+/// the suffix; if it may be `plain`, at first with neither.
+pub(crate) fn create(path: &Path, plain: bool, suffix: &str) -> io::Result<(PathBuf, File)> {
+    let stem = path.file_stem().unwrap_or_default();
+    let extension = path.extension().unwrap_or_default();
+    let ends = plain.then(String::new).into_iter();
+    let numbers = (2..MAX_TRIES).map(|number| format!("{suffix}_{number}"));
+    for end in ends.chain([suffix.to_owned()]).chain(numbers) {
+        let parts = [stem, end.as_ref(), ".".as_ref(), extension];
+        let path = path.with_file_name(OsString::from_iter(parts));
         match File::create_new(&path) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             done => return done.map(|file| (path, file)),
@@ -125,7 +124,7 @@ pub(super) mod tests {
     fn nothing_is_overwritten_a_number_is_added() {
         let dir = tempfile::tempdir().unwrap();
         for _ in 0..3 {
-            create(dir.path(), "a.123".as_ref(), "jpg".as_ref()).unwrap();
+            create(&dir.path().join("a.123.jpg"), false, "").unwrap();
         }
         assert_eq!(
             names(dir.path()),

@@ -24,7 +24,6 @@ use crate::handoff::{FRAMES, Stop, Worker};
 use crate::picture::Turn;
 use crate::recv::Received;
 use crate::report::Severity;
-use crate::sinks::output::Output;
 use crate::sinks::record::{Config, Recorder};
 use crate::sinks::snapshot::Snapshots;
 
@@ -41,7 +40,7 @@ pub type Tell = Arc<dyn Fn(Severity, String) + Send + Sync>;
 pub struct Sinks {
     pub recorder: Recorder,
     pub(crate) snapshots: Snapshots,
-    output: Option<Output>,
+    output: Option<Worker<Arc<Received>>>,
     turn: Turn,
 }
 
@@ -82,13 +81,12 @@ impl Sinks {
     /// Ends them all within `PATIENCE`: files are completed, the pipe gets what is there.
     pub fn finish(&self) {
         let until = Instant::now() + PATIENCE;
-        // All of them end at the same time, and one that hangs costs the others nothing.
-        self.recorder.close();
-        self.snapshots.worker.queue.close();
+        // The recorder first, which has a file to complete. The others work on meanwhile: one that hangs costs them
+        // nothing.
+        self.recorder.finish(until);
         if let Some(output) = &self.output {
             output.finish(until);
         }
-        self.recorder.finish(until);
         self.snapshots.worker.finish(until);
     }
 }

@@ -13,15 +13,12 @@ use crate::handoff::{Reason, Stop, Worker};
 use crate::recv::Received;
 use crate::report::{RateLimit, Severity};
 
-/// The thread that writes frames to a pipe.
-pub(super) type Output = Worker<Arc<Received>>;
-
-/// Starts the thread. A broken pipe asks `stop` for [`Reason::Done`].
+/// Starts the thread that writes frames to a pipe. A broken pipe asks `stop` for [`Reason::Done`].
 pub(super) fn start(
     mut pipe: impl Write + Send + 'static,
     stop: Arc<Stop>,
     tell: Tell,
-) -> io::Result<Output> {
+) -> io::Result<Worker<Arc<Received>>> {
     Worker::<Arc<Received>>::start("output", move |queue| {
         let mut slow = RateLimit::new(1, SLOW_EVERY);
         while let Some(frame) = queue.next(None) {
@@ -63,7 +60,7 @@ mod tests {
     fn start(
         pipe: impl Write + Send + 'static,
         stop: &Arc<Stop>,
-    ) -> (Output, mpsc::Receiver<(Severity, String)>) {
+    ) -> (Worker<Arc<Received>>, mpsc::Receiver<(Severity, String)>) {
         let (tell, told) = mpsc::channel();
         let tell = Arc::new(move |severity, line| drop(tell.send((severity, line))));
         (super::start(pipe, Arc::clone(stop), tell).unwrap(), told)

@@ -36,7 +36,9 @@ pub struct Config {
 /// The thread that writes snapshots.
 pub struct Snapshots {
     pub(super) worker: Worker<Job>,
-    lapse: Option<Mutex<Lapse>>,
+    every: Option<Duration>,
+    /// Of a time lapse: when the first frame arrived, and the step of the last one.
+    last: Mutex<Option<(Instant, u128)>>,
     tell: Tell,
 }
 
@@ -52,21 +54,21 @@ impl Snapshots {
     /// Starts the thread. `tell` is called on it, and where a snapshot finds no room on the thread that
     /// asks for it.
     pub fn start(config: Config, tell: Tell) -> io::Result<Snapshots> {
-        let lapse = config.every.map(|every| Lapse { every, last: None });
-        let (lapse, told) = (lapse.map(Mutex::new), Arc::clone(&tell));
+        let (every, told) = (config.every, Arc::clone(&tell));
         let run = move |queue: &Queue<_>| write_all(&config, queue, &told);
         let worker = Worker::start("snapshots", run)?;
         Ok(Snapshots {
             worker,
-            lapse,
+            every,
+            last: Mutex::default(),
             tell,
         })
     }
 
     /// Takes every frame that arrives, and keeps those that time lapse asks for; never blocks.
     pub fn put(&self, frame: &Arc<Received>, turn: Turn) {
-        let is_due = |lapse: &Mutex<Lapse>| lock(lapse).due(frame.arrived);
-        if self.lapse.as_ref().is_some_and(is_due) {
+        let is_due = |every| is_due(every, &mut lock(&self.last), frame.arrived);
+        if self.every.is_some_and(is_due) {
             self.keep(frame, turn, false);
         }
     }
@@ -121,8 +123,10 @@ fn save(dir: &Path, frame: &Received, turn: Turn) -> io::Result<PathBuf> {
         jpeg = orientation::turned(&jpeg, turn);
     }
     fs::create_dir_all(dir)?;
-    let stem = files::stem_at(frame.name(), frame.captured_at());
-    let (path, mut file) = files::create(dir, stem.as_ref(), "jpg".as_ref())?;
+    let name = files::stem_at(frame.name(), frame.captured_at()) + ".jpg";
+    // A name in this directory is told bare.
+    let dir = dir.strip_prefix(".").unwrap_or(dir);
+    let (path, mut file) = files::create(&dir.join(name), false, "")?;
     let written = file.write_all(&jpeg);
     drop(file);
     if written.is_err() {
@@ -132,23 +136,13 @@ fn save(dir: &Path, frame: &Received, turn: Turn) -> io::Result<PathBuf> {
     written.map(|()| path)
 }
 
-/// Which step of a time lapse it is.
-#[derive(Debug)]
-struct Lapse {
-    every: Duration,
-    /// When the first frame arrived, and the step of the last one.
-    last: Option<(Instant, u128)>,
-}
-
-impl Lapse {
-    /// Whether the frame that arrived then is to be kept. Steps stay on the first frame's grid, so that a
-    /// day has as many pictures as it should; those without a frame are left out.
-    fn due(&mut self, arrived: Instant) -> bool {
-        let first = self.last.map_or(arrived, |(first, _)| first);
-        let since = arrived.saturating_duration_since(first);
-        let step = since.as_nanos() / self.every.as_nanos().max(1);
-        self.last.replace((first, step)) < Some((first, step))
-    }
+/// Whether a time lapse keeps the frame that arrived then. Steps stay on the first frame's grid, so that a
+/// day has as many pictures as it should; those without a frame are left out.
+fn is_due(every: Duration, last: &mut Option<(Instant, u128)>, arrived: Instant) -> bool {
+    let first = last.map_or(arrived, |(first, _)| first);
+    let since = arrived.saturating_duration_since(first);
+    let step = since.as_nanos() / every.as_nanos().max(1);
+    last.replace((first, step)) < Some((first, step))
 }
 
 #[cfg(test)]
@@ -193,14 +187,11 @@ mod tests {
 
     #[test]
     fn time_lapse_takes_one_a_step_and_leaves_empty_steps_out() {
-        let mut lapse = Lapse {
-            every: Duration::from_secs(10),
-            last: None,
-        };
+        let (every, mut last) = (Duration::from_secs(10), None);
         let start = Instant::now();
         let taken: Vec<u64> = [0, 1, 9, 10, 12, 21, 29, 55, 59, 60, 69, 70]
             .into_iter()
-            .filter(|s| lapse.due(start + Duration::from_secs(*s)))
+            .filter(|s| is_due(every, &mut last, start + Duration::from_secs(*s)))
             .collect();
         assert_eq!(taken, [0, 10, 21, 55, 60, 70]);
     }

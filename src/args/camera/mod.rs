@@ -181,14 +181,15 @@ impl CameraArgs {
             &self.roi,
         ];
         let given = given.into_iter().flatten().chain(&self.control).cloned();
-        self.companions().into_iter().chain(given).collect()
+        self.companions().chain(given).collect()
     }
 
     /// What the given options need besides, and rpicam-vid's defaults for those that were not given.
-    fn companions(&self) -> Vec<Setting> {
+    fn companions(&self) -> impl Iterator<Item = Setting> {
         let focus = self.autofocus_mode.as_ref().map(|mode| &mode.value[..]);
-        let is_fixed = self.lens_position.is_some();
         let [manual, auto, continuous] = ["0", "1", "2"];
+        // A lens that can move follows the scene unless it was given a position.
+        let resting = self.lens_position.as_ref().map_or(continuous, |_| manual);
         let companions = [
             // libcamera before 0.5 has no modes of time and gain: there the value alone fixes them.
             (self.shutter.is_some(), "ExposureTimeMode", "1"),
@@ -196,15 +197,12 @@ impl CameraArgs {
             (self.flicker_period.is_some(), "AeFlickerMode", "1"),
             // cdn_fast
             (self.denoise.is_none(), "NoiseReductionMode", "1"),
-            // A lens that can move follows the scene unless it was given a position.
-            (focus.is_none() && is_fixed, "AfMode", manual),
-            (focus.is_none() && !is_fixed, "AfMode", continuous),
+            (focus.is_none(), "AfMode", resting),
             (focus == Some(auto), "AfTrigger", "0"),
             (self.autofocus_window.is_some(), "AfMetering", "1"),
         ];
         let needed = companions.into_iter().filter(|(needed, ..)| *needed);
-        let settings = needed.map(|(_, control, value)| Setting::optional(control, value));
-        settings.collect()
+        needed.map(|(_, control, value)| Setting::optional(control, value))
     }
 }
 

@@ -7,14 +7,14 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{PathBufValueParser, TypedValueParser};
+use clap::builder::{ArgPredicate, PathBufValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser};
 use ipnet::IpNet;
 
 use crate::args::{AnnounceArgs, KeyArgs, StatisticsArgs, units};
 use crate::net::listen::{bind, network};
-use crate::net::{Bind, DEFAULT_PORT, Target};
+use crate::net::{Bind, Target};
 use crate::picture::Turn;
 use crate::report::ListFormat;
 use crate::sinks::record::Config;
@@ -47,7 +47,9 @@ const MAX_FREE: u64 = 1_000_000_000_000_000;
 #[command(next_help_heading = "Connection")]
 pub struct Options {
     /// Where to listen: ADDRESS:PORT (IPv6 in brackets) or :PORT [default: every address, port 8000]
-    #[arg(long, alias = "listen", value_name = "ADDRESS:PORT", value_parser = bind)]
+    // One that dials does not listen by default.
+    #[arg(long, alias = "listen", value_name = "ADDRESS:PORT", value_parser = bind, hide_default_value = true,
+          default_value = ":8000", default_value_if("connect", ArgPredicate::IsPresent, None))]
     pub bind: Option<Bind>,
 
     /// Dial a sender that listens (pi-send --listen), instead of listening; repeatable; auto: all that are announced on
@@ -150,7 +152,7 @@ pub struct RecordingArgs {
     /// Record every frame: to FILE.mkv (Matroska, each at its time) or FILE.mjpeg, FILE.mjpg (plain JPEGs).
     /// Missing folders are created and nothing is overwritten: where FILE exists, and from the second file
     /// on, names say when a file starts. A crash loses at most the last second, a power cut the last five
-    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(recordable))]
+    #[arg(long, value_name = "FILE", value_parser = PathBufValueParser::new().try_map(Config::new))]
     record: Option<Config>,
 
     /// Start a new file (FILE_2026-11-24_14-00-00.mkv, local time) after this time, as in 10min or 1h
@@ -168,8 +170,8 @@ pub struct RecordingArgs {
     keep_free: Option<u64>,
 
     /// Folder for snapshots (S key, --snapshot-every); created if missing [default: your pictures folder]
-    #[arg(long, value_name = "DIR")]
-    snapshot_dir: Option<PathBuf>,
+    #[arg(long, value_name = "DIR", default_value_os_t = files::folder(dirs::picture_dir()), hide_default_value = true)]
+    snapshot_dir: PathBuf,
 
     /// Time lapse: save a frame as JPEG at this interval, as in 500ms or 10s
     #[arg(long, allow_negative_numbers = true, value_name = "TIME", value_parser = units::time(SNAPSHOT_EVERY, "seconds"))]
@@ -210,19 +212,13 @@ impl Options {
                 "{option} is for the window, and --headless opens none: leave one of them out"
             ));
         }
-        if let (Some(network), None) = (self.allow.first(), self.listens_on()) {
+        if let (Some(network), None) = (self.allow.first(), self.bind) {
             return conflict(format!(
                 "--allow {network} is for senders that dial, and --connect alone listens to none: add --bind, or leave it out"
             ));
         }
-        let listens = self.listens_on().is_some();
+        let listens = self.bind.is_some();
         self.announce.check(listens, "--bind").or_else(conflict)
-    }
-
-    /// Where it listens, if it does.
-    pub fn listens_on(&self) -> Option<Bind> {
-        let by_default = self.connect.is_empty();
-        self.bind.or(by_default.then_some(Bind::All(DEFAULT_PORT)))
     }
 }
 
@@ -246,18 +242,11 @@ impl RecordingArgs {
 
     /// Where snapshots go, whether by key or by time.
     pub fn snapshots(&self) -> snapshot::Config {
-        let dir = self.snapshot_dir.clone();
         snapshot::Config {
-            dir: dir.unwrap_or_else(|| files::folder(dirs::picture_dir())),
+            dir: self.snapshot_dir.clone(),
             every: self.snapshot_every,
         }
     }
-}
-
-fn recordable(path: PathBuf) -> Result<Config, &'static str> {
-    let expected =
-        "expected a file name that ends in .mkv (Matroska) or .mjpeg, .mjpg (plain JPEGs)";
-    Config::new(path).ok_or(expected)
 }
 
 fn stdout(text: &str) -> Result<String, &'static str> {

@@ -50,9 +50,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// A recording to this path, in one file; `None` where its extension names no container.
-    pub fn new(path: PathBuf) -> Option<Config> {
-        Container::of(&path).map(|_| Config {
+    /// A recording to this path, in one file; where its extension names no container, what was expected.
+    pub fn new(path: PathBuf) -> Result<Config, &'static str> {
+        let expected =
+            "expected a file name that ends in .mkv (Matroska) or .mjpeg, .mjpg (plain JPEGs)";
+        Container::of(&path).ok_or(expected)?;
+        Ok(Config {
             path,
             ..Config::default()
         })

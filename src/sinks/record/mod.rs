@@ -48,6 +48,8 @@ const RETRY_EVERY: Duration = Duration::from_secs(30);
 /// How far a recording is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
+    /// Whether it goes on as far as the user knows: also when the program's end stops it.
+    pub is_wanted: bool,
     /// Frames in the recording's files.
     pub recorded: u64,
     /// Frames that arrived and are in none: the disk was too slow, or full, or failed.

@@ -20,16 +20,9 @@ const MAX_UNFINISHED: usize = 3;
 /// All recordings of a program, one after the other. Dropping it ends them, and waits for nothing.
 pub struct Recorder {
     tell: Tell,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
     /// In the order of their start; the last one takes the frames, until it is stopped. One that has
     /// ended is some numbers and an empty queue, and cost a person a key press: all are kept.
-    recordings: Vec<Arc<Recording>>,
-    /// Whether the user has a recording going on, as far as they know: also when the program's end stops it.
-    is_wanted: bool,
+    recordings: Mutex<Vec<Arc<Recording>>>,
 }
 
 /// One recording, and how far its thread is.
@@ -41,8 +34,8 @@ struct Recording {
 impl Recorder {
     /// Without a recording yet. `tell` is called on the recordings' threads.
     pub fn new(tell: Tell) -> Recorder {
-        let state = Mutex::default();
-        Recorder { tell, state }
+        let recordings = Mutex::default();
+        Recorder { tell, recordings }
     }
 
     /// Starts a recording, whose first file is made with the first frame; one that goes on is stopped. Does not wait for
@@ -50,26 +43,28 @@ impl Recorder {
     /// [`Config::claim`].
     pub fn record(&self, config: Config, claim: Option<Claim>) -> io::Result<()> {
         self.stop();
-        let mut state = lock(&self.state);
+        let mut recordings = lock(&self.recordings);
         let running = |one: &&Arc<Recording>| one.worker.is_running();
-        if state.recordings.iter().filter(running).count() >= MAX_UNFINISHED {
+        if recordings.iter().filter(running).count() >= MAX_UNFINISHED {
             let line = "no new recording: the disk does not take the ones before";
             return Err(io::Error::other(line));
         }
         let status = Arc::<Mutex<Status>>::default();
+        lock(&status).is_wanted = true;
         let run = Run::new(config, claim, Arc::clone(&status), Arc::clone(&self.tell));
         let worker = Worker::start("recorder", |queue: &Queue<_>| run.run(queue))?;
-        let recording = Recording { worker, status };
-        state.recordings.push(Arc::new(recording));
-        state.is_wanted = true;
+        recordings.push(Arc::new(Recording { worker, status }));
         Ok(())
     }
 
     /// Stops the recording that goes on, without waiting for the disk: what was put is still written, and a
     /// line says when its file is complete. Returns whether one went on.
     pub fn stop(&self) -> bool {
-        self.close();
-        std::mem::take(&mut lock(&self.state).is_wanted)
+        let recordings = lock(&self.recordings);
+        recordings.last().is_some_and(|last| {
+            last.worker.queue.close();
+            std::mem::take(&mut lock(&last.status).is_wanted)
+        })
     }
 
     /// Stops the recording that goes on, or starts one into the user's videos folder, `NAME_TIME.mkv`: the V key.
@@ -86,19 +81,12 @@ impl Recorder {
         self.record(config, None)
     }
 
-    /// The program ends: as [`Recorder::stop`], but nobody has asked for it.
-    pub(crate) fn close(&self) {
-        if let Some(last) = lock(&self.state).recordings.last() {
-            last.worker.queue.close();
-        }
-    }
-
     /// What came of all of them. `recording` is whether what is asked to be recorded is; at the end, whether the last
     /// recording came to a good one.
     pub fn recorded(&self) -> Recorded {
         let status = self.status();
         Recorded {
-            recording: lock(&self.state).is_wanted.then_some(!status.failed),
+            recording: status.is_wanted.then_some(!status.failed),
             recorded: status.recorded,
             record_dropped: status.record_dropped,
         }
@@ -107,14 +95,14 @@ impl Recorder {
     /// When the recording began that goes on; `None` also while its disk has failed.
     pub(crate) fn since(&self) -> Option<Instant> {
         let status = self.status();
-        let goes_on = lock(&self.state).is_wanted && !status.failed;
+        let goes_on = status.is_wanted && !status.failed;
         goes_on.then(|| status.since.unwrap_or_else(Instant::now))
     }
 
     /// Takes a frame; never blocks.
     pub fn put(&self, frame: &Arc<Received>) {
         // One that was stopped takes none.
-        if let Some(last) = lock(&self.state).recordings.last() {
+        if let Some(last) = lock(&self.recordings).last() {
             sinks::put(&last.worker, frame);
         }
     }
@@ -122,7 +110,7 @@ impl Recorder {
     /// How far the last recording is, its counts those of all.
     pub fn status(&self) -> Status {
         let mut all = Status::default();
-        for one in &lock(&self.state).recordings {
+        for one in &*lock(&self.recordings) {
             let (recorded, dropped) = (all.recorded, all.record_dropped);
             all = lock(&one.status).clone();
             all.recorded += recorded;
@@ -135,8 +123,9 @@ impl Recorder {
     /// Ends all and waits for the disk, `until` then at the latest; what a slow disk has not taken
     /// is counted as dropped. A file that could not be completed plays as far as it goes.
     pub fn finish(&self, until: Instant) -> Status {
-        let recordings = lock(&self.state).recordings.clone();
-        for recording in &recordings {
+        let recordings = lock(&self.recordings).clone();
+        // The others have been stopped, and come to their ends meanwhile.
+        for recording in recordings.iter().rev() {
             recording.worker.finish(until);
         }
         self.status()

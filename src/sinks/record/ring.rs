@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
-use std::fs::{self, DirEntry, File};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -36,19 +36,13 @@ const LOOK_EVERY: u64 = 4_000_000;
 #[derive(Debug, Default)]
 pub(crate) struct Ring {
     pub(super) config: Config,
-    /// The files of a ring before the open one, oldest first; `None` until they are looked for.
-    files: Option<VecDeque<Kept>>,
+    /// The files of a ring before the open one, newest first, and the time that each covers; `None` until they are
+    /// looked for.
+    files: Option<VecDeque<(PathBuf, Duration)>>,
     /// The open file, and when its first frame arrived.
     open: Option<(PathBuf, Instant)>,
     /// How many bytes can be written before the free space is asked for again.
     room: u64,
-}
-
-/// A complete file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Kept {
-    path: PathBuf,
-    covers: Duration,
 }
 
 impl Ring {
@@ -62,24 +56,15 @@ impl Ring {
 
     /// Makes the file that starts with this frame.
     pub(crate) fn create(&mut self, first: &Received) -> io::Result<(PathBuf, File)> {
-        self.look(None)?;
+        self.room = self.look(None)?;
         // Once: a disk that was unplugged later must not be replaced by a folder of its name.
         if std::mem::take(&mut self.config.make_dir) {
             fs::create_dir_all(self.config.dir())?;
         }
-        let (path, dir) = (&self.config.path, self.config.dir());
         let is_one = self.config.segment.is_none() && self.config.keep.is_none();
-        let plain = (is_one && self.open.is_none()).then(|| File::create_new(path));
-        let (path, file) = match plain {
-            Some(Err(e)) if e.kind() != ErrorKind::AlreadyExists => return Err(e),
-            Some(Ok(file)) => (path.clone(), file),
-            _ => {
-                let mut stem = path.file_stem().unwrap_or_default().to_owned();
-                stem.push("_");
-                stem.push(files::date(first.captured_at()));
-                files::create(dir, &stem, path.extension().unwrap_or_default())?
-            }
-        };
+        let plain = is_one && self.open.is_none();
+        let start = format!("_{}", files::date(first.captured_at()));
+        let (path, file) = files::create(&self.config.path, plain, &start)?;
         self.open = Some((path.clone(), first.arrived));
         Ok((path, file))
     }
@@ -93,27 +78,27 @@ impl Ring {
         let segment = self.config.segment.unwrap_or(UNSEGMENTED);
         if let (Some(files), Some((path, since))) = (&mut self.files, self.open.take()) {
             let covers = first.arrived.saturating_duration_since(since).min(segment);
-            files.push_back(Kept { path, covers });
+            files.push_front((path, covers));
         }
         let files = match &mut self.files {
             Some(files) => files,
             // Ours is among them, where it could not be looked before.
-            none => none.insert(existing(&self.config, segment, first.arrived_at)?),
+            none => none.insert(existing(&self.config, first)?),
         };
         // What somebody took away holds no footage any more.
-        files.retain(|file| file.path.exists());
+        files.retain(|(path, _)| path.exists());
         // Those go behind which the others and the new one cover what is to be kept. Half a segment more
         // or less is no matter: segments end with a frame, and names know seconds.
         let wanted = segment.saturating_mul(keep) - segment / 2;
-        let covered = files.iter().map(|file| file.covers);
+        let covered = files.iter().map(|(_, covers)| *covers);
         let mut newer = covered.fold(segment, Duration::saturating_add);
-        while let Some(oldest) = files.front() {
-            newer = newer.saturating_sub(oldest.covers);
+        while let Some((oldest, covers)) = files.back() {
+            newer = newer.saturating_sub(*covers);
             if newer < wanted {
                 break;
             }
-            fs::remove_file(&oldest.path)?;
-            files.pop_front();
+            fs::remove_file(oldest)?;
+            files.pop_back();
         }
         Ok(())
     }
@@ -124,25 +109,26 @@ impl Ring {
         let dir = self.config.dir();
         let files = self.files.as_mut()?;
         let before = fs4::available_space(dir).ok()?;
-        fs::remove_file(&files.front()?.path).ok()?;
-        let gone = files.pop_front()?;
-        (fs4::available_space(dir).ok()? > before).then_some(gone.path)
+        fs::remove_file(&files.back()?.0).ok()?;
+        let (gone, _) = files.pop_back()?;
+        (fs4::available_space(dir).ok()? > before).then_some(gone)
     }
 
     /// Takes so many bytes of what may be written. Fails where they would not leave free what is to stay free.
     pub(crate) fn take_room(&mut self, bytes: u64) -> io::Result<()> {
         if self.room < bytes {
-            self.look(Some(bytes))?;
+            self.room = self.look(Some(bytes))?;
         }
         self.room = self.room.saturating_sub(bytes);
         Ok(())
     }
 
-    /// Whether so many bytes can be written, or a file begun, and leave free what is to stay free.
-    fn look(&mut self, bytes: Option<u64>) -> io::Result<()> {
+    /// How many bytes can be written before the next look. Fails where so many, or those of a new file, would not leave
+    /// free what is to stay free.
+    fn look(&self, bytes: Option<u64>) -> io::Result<u64> {
         // Where the system does not say, writing will.
         let Ok(disk) = fs4::statvfs(self.config.dir()) else {
-            return Ok(());
+            return Ok(0);
         };
         let by_default = RESERVE.min(disk.total_space() / RESERVE_PART);
         let reserve = self.config.keep_free.unwrap_or(by_default);
@@ -155,41 +141,36 @@ impl Ring {
                 format!("{free} MB are free, and {reserve} MB are to stay free (--keep-free)");
             return Err(io::Error::new(ErrorKind::StorageFull, line));
         };
-        self.room = (rest / 2).min(LOOK_EVERY);
-        Ok(())
+        Ok((rest / 2).min(LOOK_EVERY))
     }
 }
 
-/// The files of a recording that are there before one starts at `now`, oldest first. Only regular files, and
-/// only names that this pattern itself would give.
-fn existing(config: &Config, segment: Duration, now: SystemTime) -> io::Result<VecDeque<Kept>> {
-    let is_file = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
+/// The files of a recording that are there before the one that starts with this frame, as a ring has them. Only regular
+/// files, and only names that this pattern itself would give.
+fn existing(config: &Config, first: &Received) -> io::Result<VecDeque<(PathBuf, Duration)>> {
+    let segment = config.segment.unwrap_or(UNSEGMENTED);
     let entries = fs::read_dir(config.dir())?.flatten();
     let mut found: Vec<_> = entries
-        .filter(is_file)
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
         .filter_map(|entry| Some((place(&entry.file_name(), &config.path)?, entry.path())))
         .collect();
     found.sort_unstable();
-    let mut files = VecDeque::new();
-    let mut end = Some(now);
-    for ((since, _), path) in found.into_iter().rev() {
+    let mut end = Some(first.arrived_at);
+    let files = found.into_iter().rev().map(|((since, _), path)| {
         // By a clock that was set back a file covers nothing: it stays.
         let covers = since.zip(end).map_or(segment, |(since, end)| {
             end.duration_since(since).unwrap_or_default().min(segment)
         });
-        files.push_front(Kept { path, covers });
         end = since;
-    }
-    Ok(files)
+        (path, covers)
+    });
+    Ok(files.collect())
 }
 
 /// Where a file stands among those of its name: by its start (`None`: an earlier version's, which comes
 /// before all others), and by its number, among those of the same second where it has a start.
 fn place(name: &OsStr, path: &Path) -> Option<(Option<SystemTime>, u64)> {
     let name = Path::new(name);
-    if name.extension()? != path.extension()? {
-        return None;
-    }
     let stem = path.file_stem()?.as_encoded_bytes();
     let rest = name.file_stem()?.as_encoded_bytes().strip_prefix(stem)?;
     let rest = std::str::from_utf8(rest.strip_prefix(b"_")?).ok()?;
@@ -201,8 +182,8 @@ fn place(name: &OsStr, path: &Path) -> Option<(Option<SystemTime>, u64)> {
         (Some(since), 0 | 1) => files::date(since),
         (Some(since), number) => format!("{}_{number}", files::date(since)),
     };
-    // Other spellings of the same are another's files.
-    (own == rest).then_some((since, number))
+    // Other spellings of the same are another's files, as other containers are.
+    (own == rest && name.extension() == path.extension()).then_some((since, number))
 }
 
 #[cfg(test)]

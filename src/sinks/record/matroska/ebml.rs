@@ -21,17 +21,14 @@ pub(crate) fn long_size(size: u64) -> [u8; SIZE_BYTES] {
 
 /// An id, as the specification spells it: its length is in its first bits.
 pub(crate) fn id(out: &mut Vec<u8>, id: u32) {
-    let bytes = id.to_be_bytes();
-    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-    out.extend(&bytes[zeros..]);
+    let zeros = id.leading_zeros() as usize / 8;
+    out.extend(&id.to_be_bytes()[zeros..]);
 }
 
 /// A size in the shortest form.
 pub(crate) fn size(out: &mut Vec<u8>, size: u64) {
     // Of each byte seven bits count; all of them set would mean an unknown size.
-    let length = (1..SIZE_BYTES)
-        .find(|length| size < (1 << (7 * length)) - 1)
-        .unwrap_or(SIZE_BYTES);
+    let length = (size + 1).ilog2() as usize / 7 + 1;
     let bytes = (size | 1 << (7 * length)).to_be_bytes();
     out.extend(&bytes[SIZE_BYTES - length..]);
 }

@@ -30,8 +30,8 @@ const TICK: Duration = Duration::from_micros(100);
 /// The most that a cluster shows.
 const CLUSTER_TICKS: u64 = 10_000;
 
-/// Room for the list of what is where, patched in at the end: 26 bytes at most, and a void.
-const SEEK_HEAD_ROOM: usize = 32;
+/// Room for the list of what is where, patched in at the end: its one position is written in eight bytes.
+const SEEK_HEAD_ROOM: usize = 26;
 
 /// Room for the duration: an id of two bytes, a size of one, a number of eight.
 const DURATION_ROOM: usize = 11;
@@ -50,18 +50,11 @@ pub(crate) struct Matroska {
     segment: u64,
     /// Behind the duration, which comes last in the info.
     tracks: u64,
-    cluster: Option<Cluster>,
+    /// The open cluster: the tick of its first frame, and where it starts.
+    cluster: Option<(u64, u64)>,
     cues: Index,
     /// The last frame's tick, and how long it lasts as far as the frames before tell.
     last: Option<(u64, u64)>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Cluster {
-    /// Where it starts.
-    at: u64,
-    /// The tick of its first frame.
-    tick: u64,
 }
 
 /// Bytes from a cluster's start to its body.
@@ -70,11 +63,8 @@ const CLUSTER_HEAD: u64 = 4 + ebml::SIZE_BYTES as u64;
 impl Matroska {
     /// Writes the head of a file that starts with this frame.
     pub(crate) fn create(file: &mut File, first: &Received) -> io::Result<Matroska> {
+        // EBML's versions and the longest lengths are its defaults, which GStreamer's files leave out, too.
         let head = [
-            ebml::uint(0x4286, 1),             // EBMLVersion
-            ebml::uint(0x42F7, 1),             // EBMLReadVersion
-            ebml::uint(0x42F2, 4),             // EBMLMaxIDLength
-            ebml::uint(0x42F3, 8),             // EBMLMaxSizeLength
             ebml::binary(0x4282, b"matroska"), // DocType
             ebml::uint(0x4287, 4),             // DocTypeVersion
             ebml::uint(0x4285, 2),             // DocTypeReadVersion
@@ -117,12 +107,11 @@ impl Matroska {
         let half = TICK / 2;
         let tick = u64::try_from((at + half).as_micros() / TICK.as_micros()).unwrap_or(u64::MAX);
         let tick = self.last.map_or(tick, |(last, _)| tick.max(last + 1));
-        let is_full = |cluster: Cluster| tick - cluster.tick >= CLUSTER_TICKS;
-        if self.cluster.is_some_and(is_full) {
+        if matches!(self.cluster, Some((first, _)) if tick - first >= CLUSTER_TICKS) {
             self.close_cluster(file)?;
         }
         let at = file.stream_position()?;
-        let cluster = self.cluster.unwrap_or(Cluster { at, tick });
+        let cluster @ (first, _) = self.cluster.unwrap_or((tick, at));
         let mut out = Vec::with_capacity(40);
         if self.cluster.is_none() {
             // The cluster's head is one piece with its first block: none is ever empty.
@@ -130,8 +119,7 @@ impl Matroska {
             out.extend(ebml::UNKNOWN_SIZE);
             out.extend(ebml::uint(0xE7, tick)); // Timestamp
         }
-        let offset = tick - cluster.tick;
-        let offset = i16::try_from(offset).expect("a cluster is shorter than i16 reaches");
+        let offset = i16::try_from(tick - first).expect("a cluster is shorter than i16 reaches");
         ebml::id(&mut out, 0xA3); // SimpleBlock
         let bytes: usize = jpeg.iter().map(|piece| piece.len()).sum();
         ebml::size(&mut out, 4 + bytes as u64);
@@ -140,22 +128,21 @@ impl Matroska {
         out.push(0x80); // A key frame, as every JPEG is.
         let [head, stamp, tail] = jpeg;
         append(file, &[&out, head, stamp, tail])?;
-        if self.cluster.replace(cluster).is_none() {
-            self.cues.put(tick, at - self.segment);
-        }
+        self.cluster = Some(cluster);
         let lasts = self.last.map_or(0, |(last, _)| tick - last);
         self.last = Some((tick, lasts));
         Ok(())
     }
 
-    /// Writes down the size of the cluster and the duration so far: if the file ends here, readers
-    /// know both.
+    /// Takes the cluster into the index, and writes down its size and the duration so far: if the file ends here,
+    /// readers know both.
     fn close_cluster(&mut self, file: &mut File) -> io::Result<()> {
-        let Some(cluster) = self.cluster.take() else {
+        let Some((tick, start)) = self.cluster.take() else {
             return Ok(());
         };
-        let body = file.stream_position()? - cluster.at - CLUSTER_HEAD;
-        patch(file, cluster.at + 4, &ebml::long_size(body))?;
+        self.cues.put(tick, start - self.segment);
+        let body = file.stream_position()? - start - CLUSTER_HEAD;
+        patch(file, start + 4, &ebml::long_size(body))?;
         let (tick, lasts) = self.last.unwrap_or_default();
         let ticks = ((tick + lasts) as f64).to_be_bytes();
         let duration = ebml::binary(0x4489, &ticks); // Duration
@@ -166,24 +153,19 @@ impl Matroska {
     /// fails (a full disk has no room for the index, but for the patches); the first error comes back.
     pub(crate) fn finish(&mut self, file: &mut File) -> io::Result<()> {
         let closed = self.close_cluster(file);
-        let cues_at = file.stream_position()?;
+        let cues_at = file.stream_position()? - self.segment;
+        let seek = [
+            ebml::binary(0x53AB, &CUES.to_be_bytes()),    // SeekID
+            ebml::binary(0x53AC, &cues_at.to_be_bytes()), // SeekPosition
+        ];
+        let seek = ebml::master(0x4DBB, &seek); // Seek
+        // All else comes before the first cluster, and needs no search.
+        let seek_head = ebml::master(0x114D_9B74, &[seek]); // SeekHead
         let indexed = append(file, &[&self.cues.emit()]);
-        let found = indexed.and_then(|()| patch(file, self.segment, &self.seek_head(cues_at)));
+        let found = indexed.and_then(|()| patch(file, self.segment, &seek_head));
         let size = ebml::long_size(file.stream_position()? - self.segment);
         let sized = patch(file, self.segment - ebml::SIZE_BYTES as u64, &size);
         closed.and(found).and(sized)
-    }
-
-    /// Where the index is; all else comes before the first cluster, and needs no search.
-    fn seek_head(&self, cues_at: u64) -> Vec<u8> {
-        let seek = [
-            ebml::binary(0x53AB, &CUES.to_be_bytes()),  // SeekID
-            ebml::uint(0x53AC, cues_at - self.segment), // SeekPosition
-        ];
-        let seek = ebml::master(0x4DBB, &seek); // Seek
-        let mut out = ebml::master(0x114D_9B74, &[seek]); // SeekHead
-        out.extend(ebml::void(SEEK_HEAD_ROOM - out.len()));
-        out
     }
 }
 
