@@ -63,8 +63,11 @@ const CLUSTER_HEAD: u64 = 4 + ebml::SIZE_BYTES as u64;
 impl Matroska {
     /// Writes the head of a file that starts with this frame.
     pub(crate) fn create(file: &mut File, first: &Received) -> io::Result<Matroska> {
-        // EBML's versions and the longest lengths are its defaults, which GStreamer's files leave out, too.
         let head = [
+            ebml::uint(0x4286, 1),             // EBMLVersion
+            ebml::uint(0x42F7, 1),             // EBMLReadVersion
+            ebml::uint(0x42F2, 4),             // EBMLMaxIDLength
+            ebml::uint(0x42F3, 8),             // EBMLMaxSizeLength
             ebml::binary(0x4282, b"matroska"), // DocType
             ebml::uint(0x4287, 4),             // DocTypeVersion
             ebml::uint(0x4285, 2),             // DocTypeReadVersion
