@@ -137,7 +137,10 @@ impl CameraArgs {
         let file = self.tuning_file.as_ref();
         let file = file.map(|file| format!("--tuning-file {}", file.display()));
         let settings = self.settings().into_iter().map(|setting| setting.asked);
-        let sensor = self.sensor_fps.map(|fps| format!("--sensor-fps {fps}"));
+        let sensor = self.sensor_fps.map(|fps| match fps.is_finite() {
+            true => format!("--sensor-fps {fps}"),
+            false => "--sensor-fps max".to_owned(),
+        });
         let options = [camera, mode, sensor, file].into_iter().chain(settings);
         options.flatten().next()
     }

@@ -113,14 +113,15 @@ fn a_lens_that_can_move_follows_the_scene_unless_it_is_told_where_to_stand() {
 fn nothing_is_asked_of_a_camera_that_nobody_asked_for() {
     assert!(settings(&[]).iter().all(|setting| setting.asked.is_none()));
     assert_eq!(parse(&[]).unwrap().first_given(), None);
-    assert_eq!(
-        parse(&["--gain", "2"]).unwrap().first_given().as_deref(),
-        Some("--gain 2")
-    );
-    assert_eq!(
-        parse(&["--camera", "1"]).unwrap().first_given().as_deref(),
-        Some("--camera 1")
-    );
+    for given in [
+        ["--gain", "2"],
+        ["--camera", "1"],
+        ["--sensor-fps", "90"],
+        ["--sensor-fps", "max"],
+    ] {
+        let first = parse(&given).unwrap().first_given();
+        assert_eq!(first, Some(given.join(" ")));
+    }
 }
 
 #[test]
