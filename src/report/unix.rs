@@ -20,8 +20,7 @@ use crate::handoff::{Reason, Stop, spawn};
 /// second SIGINT or SIGTERM ends the program at once.
 pub(super) fn install_signal_handlers(stop: Arc<Stop>) -> io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    // Setting it tells what it was. SAFETY: no handler is given that could do harm.
-    if unsafe { libc::signal(SIGHUP, libc::SIG_IGN) } != libc::SIG_IGN {
+    if !is_ignored(SIGHUP) {
         signals.add_signal(SIGHUP)?;
     }
     let listen = move || {
@@ -41,6 +40,17 @@ pub(super) fn install_signal_handlers(stop: Arc<Stop>) -> io::Result<()> {
         }
     };
     spawn("signals", listen).map(drop)
+}
+
+/// Whether the program was started with this signal ignored. (To set it, which tells it too, would lose one that comes
+/// just then.)
+fn is_ignored(signal: libc::c_int) -> bool {
+    let mut action = mem::MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: it changes nothing, and fills in the whole of `action` where it succeeds.
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) == 0
+            && action.assume_init().sa_sigaction == libc::SIG_IGN
+    }
 }
 
 /// Ends the program with this status, and nothing else: no destructors of libraries. A thread may still
