@@ -170,7 +170,9 @@ impl Session {
     fn give(&mut self, mut request: Request, feed: &Feed) -> Result<()> {
         let frame = buffers::metadata(&request, &self.agreed.stream);
         let queued = self.queued.remove(&request.cookie());
-        let (frame, Queued(buffer)) = frame.zip(queued).ok_or_else(CameraError::unplugged)?;
+        let Some((frame, Queued(buffer))) = frame.zip(queued) else {
+            return Ok(());
+        };
         let is_good = frame.status() == FrameMetadataStatus::Success;
         let plane = frame.planes().get(0);
         let bytes = plane.map_or(0, |plane| plane.bytes_used as usize);
