@@ -81,8 +81,12 @@ impl Sinks {
     /// Ends them all within `PATIENCE`: files are completed, the pipe gets what is there.
     pub fn finish(&self) {
         let until = Instant::now() + PATIENCE;
-        // The recorder first, which has a file to complete. The others work on meanwhile: one that hangs costs them
-        // nothing.
+        // All of them end at the same time, and one that hangs costs the others nothing.
+        if let Some(output) = &self.output {
+            output.queue.close();
+        }
+        self.snapshots.worker.queue.close();
+        // The recorder is waited for first: it has a file to complete, for which it gets the last third of the time.
         self.recorder.finish(until);
         if let Some(output) = &self.output {
             output.finish(until);
